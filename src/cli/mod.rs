@@ -1,0 +1,91 @@
+//! Cli: one thin file per subcommand. Wires rooms together and prints; has no rules of its own.
+//!
+//! Always  people are spoken to on stderr, machines on stdout; exit codes: 0 done, 1 the shop's content or a check failed, 2 wrong
+//!         usage, 3 the world failed (disk, network).
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod build;
+mod check;
+mod edge;
+mod import;
+mod init;
+mod keygen;
+mod openapi;
+mod orders;
+mod serve;
+mod stock;
+
+/// A shop whose catalogue is static and whose cart is not.
+#[derive(Debug, Parser)]
+#[command(name = "vitrine", version, max_term_width = 110, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a sellable starter shop into a folder
+    Init(init::Args),
+    /// Build, watch, reload the browser and run the edge: a whole shop on http://127.0.0.1:8080
+    Serve(serve::Args),
+    /// Turn content into public/ for the CDN and shop.bundle for the edge
+    Build(build::Args),
+    /// Say everything that can be wrong before publishing
+    Check(check::Args),
+    /// Turn another shop's export into content
+    Import(import::Args),
+    /// Run the cart and checkout server
+    Edge(edge::Args),
+    /// List and show orders
+    Orders(orders::Args),
+    /// Show, set and export stock
+    Stock(stock::Args),
+    /// Print the HTTP contract as OpenAPI 3.1
+    Openapi(openapi::Args),
+    /// Make signing keys
+    Keygen(keygen::Args),
+}
+
+/// How a command fails. What was wrong is already on stderr when the variant has no text.
+#[derive(Debug, thiserror::Error)]
+enum CommandError {
+    /// The shop's content or a check failed; the problems were printed.
+    #[error("")]
+    Content,
+    /// Wrong usage that clap cannot see.
+    #[error("{0}")]
+    Usage(String),
+    /// Disk, network, another process.
+    #[error("{0}")]
+    World(String),
+}
+
+/// Runs the command line and gives the process's exit code.
+pub fn run() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Init(args) => init::run(args),
+        Command::Serve(args) => serve::run(args),
+        Command::Build(args) => build::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Import(args) => import::run(args),
+        Command::Edge(args) => edge::run(args),
+        Command::Orders(args) => orders::run(args),
+        Command::Stock(args) => stock::run(args),
+        Command::Openapi(args) => openapi::run(args),
+        Command::Keygen(args) => keygen::run(args),
+    };
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    let (text, code) = match &error {
+        CommandError::Content => (String::new(), 1),
+        CommandError::Usage(text) => (text.clone(), 2),
+        CommandError::World(text) => (text.clone(), 3),
+    };
+    if !text.is_empty() {
+        eprintln!("error: {text}");
+    }
+    ExitCode::from(code)
+}

@@ -1,0 +1,10 @@
+//! `vitrine openapi`.
+
+use super::CommandError;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {}
+
+pub(super) fn run(_args: Args) -> Result<(), CommandError> {
+    Err(CommandError::World("not there yet".to_owned()))
+}

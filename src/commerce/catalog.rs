@@ -1,0 +1,351 @@
+//! Catalog: the checked, immutable set of what is sold.
+//!
+//! Owns    products, variants, prices, categories and the look-ups between them. Texts that only a page shows (bodies, SEO,
+//!         galleries) are not here: this is what both wings need, and all of it travels in the bundle.
+//! Always  sorted (products by slug, categories by path), so the same input gives the same bytes.
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{CategoryPath, Sku, SkuHash, Slug, TaxClass, Timestamp};
+use super::money::{Currency, Money};
+
+/// All products and categories. Made by `Catalog::new`, which sorts and indexes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Catalog {
+    products: Vec<Product>,
+    categories: Vec<Category>,
+    by_sku: Vec<(SkuHash, u32, u32)>,
+}
+
+/// Two things that claim one name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CatalogError {
+    /// Two products with one slug.
+    #[error("two products have the slug `{slug}`")]
+    DuplicateSlug {
+        /// The slug.
+        slug: Slug,
+    },
+    /// Two variants with one SKU.
+    #[error("the SKU `{sku}` stands on `{first}` and on `{second}`")]
+    DuplicateSku {
+        /// The SKU.
+        sku: Sku,
+        /// Slug of the first product in order.
+        first: Slug,
+        /// Slug of the second.
+        second: Slug,
+    },
+    /// Two SKUs whose 64-bit hashes are equal; one must be renamed.
+    #[error("the SKUs `{first}` and `{second}` have the same 64-bit hash; rename one")]
+    HashCollision {
+        /// One SKU.
+        first: Sku,
+        /// The other.
+        second: Sku,
+    },
+    /// Two categories with one path.
+    #[error("two categories have the path `{path}`")]
+    DuplicateCategory {
+        /// The path.
+        path: CategoryPath,
+    },
+}
+
+/// One thing that is shown on a page of its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Product {
+    /// Last part of `/products/SLUG`.
+    pub slug: Slug,
+    /// Plain text.
+    pub title: String,
+    /// Maker or label, plain text.
+    pub brand: Option<String>,
+    /// Shelves, the first is the one breadcrumbs use.
+    pub categories: Vec<CategoryPath>,
+    /// The picture a cart line shows, its final address.
+    pub image: Option<Image>,
+    /// What tells variants apart, in order; empty for a product with one variant.
+    pub options: Vec<ProductOption>,
+    /// What is bought; never empty.
+    pub variants: Vec<Variant>,
+    /// Which column of the tax table.
+    pub tax_class: TaxClass,
+    /// How many may be bought at once.
+    pub quantity: QuantityRule,
+    /// What the shopper may or must write, such as an engraving.
+    pub properties: Vec<PropertyRule>,
+    /// Whether it is on sale at all.
+    pub status: ProductStatus,
+    /// Not before.
+    pub publish_at: Option<Timestamp>,
+    /// Not from then on.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Product {
+    /// Whether it has a page and can be bought at that instant.
+    pub fn is_active(&self, at: Timestamp) -> bool {
+        self.status == ProductStatus::Active
+            && self.publish_at.is_none_or(|from| from <= at)
+            && self.expires_at.is_none_or(|until| at < until)
+    }
+}
+
+/// A product's place in the merchant's mind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProductStatus {
+    /// Shown and sold.
+    #[default]
+    Active,
+    /// Seen only with `--drafts`.
+    Draft,
+    /// No longer shown or sold.
+    Archived,
+}
+
+/// A picture with its final address on the site.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    /// Path from the root or absolute URL.
+    pub url: String,
+    /// Text for those who do not see it.
+    pub alt: String,
+    /// Pixels, where known.
+    pub width: Option<u32>,
+    /// Pixels, where known.
+    pub height: Option<u32>,
+}
+
+/// One axis of choice: `Size` with its values in the order they are shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProductOption {
+    /// Such as `Size`.
+    pub name: String,
+    /// Such as `S`, `M`, `L`.
+    pub values: Vec<String>,
+}
+
+/// What is bought.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Variant {
+    /// Its unique code.
+    pub sku: Sku,
+    /// One value per option of the product, same order.
+    pub option_values: Vec<String>,
+    /// One per currency it is sold in, sorted by currency; none: not for sale.
+    pub prices: Vec<Price>,
+    /// Grams, for shipping by weight.
+    pub weight_g: u32,
+    /// Whether a parcel is needed.
+    pub requires_shipping: bool,
+    /// What the store begins with when it first meets the SKU.
+    pub opening_stock: u32,
+    /// What happens at zero.
+    pub stock_policy: StockPolicy,
+    /// Its own picture, where it has one.
+    pub image: Option<Image>,
+    /// GTIN / EAN / UPC digits.
+    pub gtin: Option<String>,
+}
+
+impl Variant {
+    /// The price in a currency, if it is sold in it.
+    pub fn price(&self, currency: Currency) -> Option<&Price> {
+        self.prices.iter().find(|price| price.currency == currency)
+    }
+
+    /// The option values joined for people: `Large / Blue`; empty for the only variant.
+    pub fn title(&self) -> String {
+        self.option_values.join(" / ")
+    }
+}
+
+/// What happens when the stock is gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StockPolicy {
+    /// Sold out means sold out.
+    #[default]
+    Deny,
+    /// Goes on selling, told to the shopper as a back order.
+    Backorder,
+    /// Not counted at all: a download, a service.
+    Untracked,
+}
+
+/// A variant's price in one currency.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Price {
+    /// The currency of all amounts here.
+    pub currency: Currency,
+    /// Regular price per unit, in the market's tax mode.
+    pub unit_minor: i64,
+    /// Struck-out price; always above `unit_minor`.
+    pub compare_at_minor: Option<i64>,
+    /// Times at which another price holds, sorted by start, not overlapping.
+    pub sales: Vec<SaleWindow>,
+}
+
+/// A price for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SaleWindow {
+    /// Price per unit while it holds.
+    pub price_minor: i64,
+    /// First instant.
+    pub from: Option<Timestamp>,
+    /// First instant after it.
+    pub until: Option<Timestamp>,
+}
+
+/// The price that holds at an instant, with what it is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CurrentPrice {
+    /// Price paid per unit.
+    pub unit: Money,
+    /// Struck-out price, above `unit`; `None` when nothing is reduced.
+    pub compare_at: Option<Money>,
+    /// End of the sale that makes it so.
+    pub until: Option<Timestamp>,
+}
+
+impl Price {
+    /// The one place where a unit price is chosen: pages, feeds, carts and quotes all ask here.
+    pub fn at(&self, instant: Timestamp) -> CurrentPrice {
+        let holds =
+            |sale: &&SaleWindow| sale.from.is_none_or(|from| from <= instant) && sale.until.is_none_or(|until| instant < until);
+        let money = |minor| Money::new(minor, self.currency);
+        match self.sales.iter().find(holds) {
+            Some(sale) => CurrentPrice {
+                unit: money(sale.price_minor),
+                compare_at: Some(self.compare_at_minor.unwrap_or(self.unit_minor))
+                    .filter(|struck| *struck > sale.price_minor)
+                    .map(money),
+                until: sale.until,
+            },
+            None => CurrentPrice {
+                unit: money(self.unit_minor),
+                compare_at: self.compare_at_minor.filter(|struck| *struck > self.unit_minor).map(money),
+                until: None,
+            },
+        }
+    }
+}
+
+/// How many units a line may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuantityRule {
+    /// Fewest, at least 1.
+    pub min: u32,
+    /// Most, at most `cart::MAX_QUANTITY`.
+    pub max: u32,
+    /// Counted from `min`.
+    pub step: u32,
+}
+
+impl Default for QuantityRule {
+    fn default() -> Self {
+        Self { min: 1, max: super::cart::MAX_QUANTITY, step: 1 }
+    }
+}
+
+impl QuantityRule {
+    /// Whether a line may hold that many.
+    pub fn allows(&self, quantity: u32) -> bool {
+        quantity >= self.min && quantity <= self.max && (quantity - self.min).is_multiple_of(self.step.max(1))
+    }
+}
+
+/// Something the shopper writes for a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PropertyRule {
+    /// Field name on the wire.
+    pub key: String,
+    /// What the form says.
+    pub label: String,
+    /// Whether the line is refused without it.
+    pub required: bool,
+    /// Longest text in bytes, at most `cart::MAX_PROPERTY_BYTES`.
+    pub max_bytes: u32,
+}
+
+/// A shelf.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Category {
+    /// Slugs from the root.
+    pub path: CategoryPath,
+    /// Plain text.
+    pub title: String,
+    /// Among its siblings: lower first, then by title.
+    pub order: i64,
+}
+
+impl Catalog {
+    /// Sorts, indexes and checks names. Errors: all collisions, not the first.
+    pub fn new(mut products: Vec<Product>, mut categories: Vec<Category>) -> Result<Self, Vec<CatalogError>> {
+        products.sort_by(|one, other| one.slug.cmp(&other.slug));
+        categories.sort_by(|one, other| one.path.cmp(&other.path));
+        let mut errors: Vec<CatalogError> = Vec::new();
+        for pair in products.windows(2).filter(|pair| pair[0].slug == pair[1].slug) {
+            errors.push(CatalogError::DuplicateSlug { slug: pair[0].slug.clone() });
+        }
+        for pair in categories.windows(2).filter(|pair| pair[0].path == pair[1].path) {
+            errors.push(CatalogError::DuplicateCategory { path: pair[0].path.clone() });
+        }
+        let mut by_sku = Vec::new();
+        for (product, row) in products.iter().zip(0u32..) {
+            for (variant, column) in product.variants.iter().zip(0u32..) {
+                by_sku.push((variant.sku.hash(), row, column));
+            }
+        }
+        by_sku.sort_unstable();
+        let catalog = Self { products, categories, by_sku };
+        for pair in catalog.by_sku.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
+            let (first, first_variant) = catalog.at(pair[0]);
+            let (second, second_variant) = catalog.at(pair[1]);
+            errors.push(if first_variant.sku == second_variant.sku {
+                CatalogError::DuplicateSku {
+                    sku: first_variant.sku.clone(),
+                    first: first.slug.clone(),
+                    second: second.slug.clone(),
+                }
+            } else {
+                CatalogError::HashCollision { first: first_variant.sku.clone(), second: second_variant.sku.clone() }
+            });
+        }
+        if errors.is_empty() { Ok(catalog) } else { Err(errors) }
+    }
+
+    /// All products, sorted by slug.
+    pub fn products(&self) -> &[Product] {
+        &self.products
+    }
+
+    /// All categories, sorted by path.
+    pub fn categories(&self) -> &[Category] {
+        &self.categories
+    }
+
+    /// A product by slug.
+    pub fn product(&self, slug: &str) -> Option<&Product> {
+        let found = self.products.binary_search_by(|product| product.slug.as_str().cmp(slug));
+        found.ok().map(|index| &self.products[index])
+    }
+
+    /// A variant by the hash a cart carries, with its product.
+    pub fn variant(&self, hash: SkuHash) -> Option<(&Product, &Variant)> {
+        let found = self.by_sku.binary_search_by_key(&hash, |entry| entry.0).ok()?;
+        Some(self.at(self.by_sku[found]))
+    }
+
+    /// A variant by its SKU, with its product.
+    pub fn variant_by_sku(&self, sku: &Sku) -> Option<(&Product, &Variant)> {
+        self.variant(sku.hash()).filter(|(_, variant)| variant.sku == *sku)
+    }
+
+    fn at(&self, (_, product, variant): (SkuHash, u32, u32)) -> (&Product, &Variant) {
+        let product = &self.products[product as usize];
+        (product, &product.variants[variant as usize])
+    }
+}

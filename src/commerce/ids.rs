@@ -1,0 +1,150 @@
+//! Ids: the names by which things are found again, each its own type.
+//!
+//! Owns    the shape of every id and of an instant. Fresh ones are made at the rim (`edge`), never here.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// Seconds since 1970 UTC. A value handed in, never read from a clock here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// The instant `seconds` later.
+    pub fn plus_seconds(self, seconds: i64) -> Self {
+        Self(self.0.saturating_add(seconds))
+    }
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub String);
+
+        impl $name {
+            /// The text itself.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.to_owned())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_id!(
+    /// The unique code of a variant; key of every line, order and stock row.
+    Sku
+);
+text_id!(
+    /// The last part of an address: lower-case letters, digits and hyphens.
+    Slug
+);
+text_id!(
+    /// A category's slugs from the root, joined by `/`.
+    CategoryPath
+);
+text_id!(
+    /// The name of a market in site.toml.
+    MarketId
+);
+text_id!(
+    /// The name of a tax class, such as `standard`.
+    TaxClass
+);
+text_id!(
+    /// The name of a shipping rate, unique within the shop.
+    ShippingRateId
+);
+text_id!(
+    /// What the shopper types, upper case; compared without regard to case.
+    CouponCode
+);
+text_id!(
+    /// A checkout (UUID v7 text).
+    CheckoutId
+);
+text_id!(
+    /// An order's row (UUID v7 text); not what people read aloud, which is `order_number`.
+    OrderId
+);
+text_id!(
+    /// One numbered try to be paid (UUID v7 text).
+    AttemptId
+);
+text_id!(
+    /// A frozen quote (UUID v7 text).
+    QuoteId
+);
+
+impl CouponCode {
+    /// The stored form of what was typed: trimmed, ASCII upper case.
+    pub fn normal(typed: &str) -> Self {
+        Self(typed.trim().to_ascii_uppercase())
+    }
+}
+
+impl Sku {
+    /// The 64-bit name a cart token carries: the first 8 bytes of SHA-256. Two SKUs of one shop with the same hash are a build error.
+    pub fn hash(&self) -> SkuHash {
+        let digest = Sha256::digest(self.0.as_bytes());
+        SkuHash(u64::from_be_bytes(digest[..8].try_into().expect("SHA-256 has 32 bytes")))
+    }
+}
+
+/// A SKU as the cart token names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SkuHash(pub u64);
+
+/// A cart's random name, carried by its token from the first line on; spent when its order is placed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CartId(pub [u8; 16]);
+
+impl fmt::Display for CartId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for CartId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl FromStr for CartId {
+    type Err = NotAnId;
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        let mut bytes = [0; 16];
+        if text.len() != 32 || !text.is_ascii() {
+            return Err(NotAnId);
+        }
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[index * 2..index * 2 + 2], 16).map_err(|_| NotAnId)?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+/// The text is not an id of that kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this is not an id")]
+pub struct NotAnId;

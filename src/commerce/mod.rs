@@ -1,0 +1,16 @@
+//! Commerce: the rules of selling. Values in, values out.
+//!
+//! Owns    money, ids, the catalogue, carts, prices, tax, shipping, promotions, stock sums and the checkout's states.
+//! Knows   no clock, file, network, environment, thread or chance; whatever varies is an argument.
+//! Always  integers in minor units; sorted, stable order; a total is the sum of its parts.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::float_arithmetic)]
+
+pub mod cart;
+pub mod catalog;
+pub mod ids;
+pub mod money;
+pub mod pricing;
+pub mod promotion;
+pub mod rules;
+pub mod shipping;
+pub mod tax;

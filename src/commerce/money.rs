@@ -1,0 +1,270 @@
+//! Money: an exact amount in one currency.
+//!
+//! Owns    `Currency`, `Money`, parsing of decimal text, rounding by name and exact splitting.
+//! Limits  one amount is at most `MAX_MINOR`; sums of a full cart then stay far inside an `i64`.
+//! Always  integers in the currency's ISO 4217 minor unit; never a float.
+//! Source  ISO 4217 exponents by the `iso_currency` tables.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rust_decimal::{Decimal, RoundingStrategy};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Largest single price or fee, in minor units: a full cart of them (100 lines × 9,999 units) stays inside an `i64`.
+pub const MAX_MINOR: i64 = 1_000_000_000_000;
+
+/// An ISO 4217 currency with its number of decimals (JPY 0, EUR 2, KWD 3).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Currency {
+    code: [u8; 3],
+    exponent: u8,
+}
+
+impl Currency {
+    /// Finds a currency by its alphabetic code, upper case. Currencies without a minor unit rule (gold, test codes) are refused.
+    pub fn from_code(code: &str) -> Option<Self> {
+        let known = iso_currency::Currency::from_code(code)?;
+        let exponent = u8::try_from(known.exponent()?).ok()?;
+        let code: [u8; 3] = code.as_bytes().try_into().ok()?;
+        Some(Self { code, exponent })
+    }
+
+    /// The alphabetic code, such as `EUR`.
+    pub fn code(&self) -> &str {
+        std::str::from_utf8(&self.code).expect("codes come from the ASCII table of ISO 4217")
+    }
+
+    /// Digits after the decimal point.
+    pub fn exponent(&self) -> u32 {
+        u32::from(self.exponent)
+    }
+
+    /// The sign people know, such as `€`; the code where there is none.
+    pub fn symbol(&self) -> String {
+        iso_currency::Currency::from_code(self.code())
+            .map(|known| known.symbol().symbol)
+            .unwrap_or_else(|| self.code().to_owned())
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl fmt::Debug for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl FromStr for Currency {
+    type Err = MoneyError;
+    fn from_str(code: &str) -> Result<Self, MoneyError> {
+        Self::from_code(code).ok_or_else(|| MoneyError::UnknownCurrency { code: code.to_owned() })
+    }
+}
+
+impl Serialize for Currency {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
+    }
+}
+
+impl<'de> Deserialize<'de> for Currency {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let code = String::deserialize(deserializer)?;
+        code.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// What is wrong with a written amount.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MoneyError {
+    /// Not a code of ISO 4217 with a minor unit.
+    #[error("`{code}` is not a currency of ISO 4217; write a code such as EUR, USD or JPY")]
+    UnknownCurrency {
+        /// The text as it stood.
+        code: String,
+    },
+    /// Not digits with at most one decimal point.
+    #[error("`{text}` is not an amount; write digits with a point, such as 12.90")]
+    NotANumber {
+        /// The text as it stood.
+        text: String,
+    },
+    /// More decimals than the currency has, and they are not zeros.
+    #[error("`{text}` has more decimals than {currency} ({exponent}); write it with at most {exponent}")]
+    TooManyDecimals {
+        /// The text as it stood.
+        text: String,
+        /// The currency it was read in.
+        currency: Currency,
+        /// That currency's decimals.
+        exponent: u32,
+    },
+    /// Below zero where that makes no sense.
+    #[error("`{text}` is negative; a price is zero or more")]
+    Negative {
+        /// The text as it stood.
+        text: String,
+    },
+    /// Above `MAX_MINOR`.
+    #[error("`{text}` is larger than any price this shop can hold")]
+    TooLarge {
+        /// The text as it stood.
+        text: String,
+    },
+    /// Nothing to split over: no weights, or all of them zero while the total is not.
+    #[error("there is nothing to split the amount over")]
+    NoWeights,
+}
+
+/// How an exact amount becomes whole minor units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rounding {
+    /// 0.5 goes away from zero: what most tax offices expect.
+    #[default]
+    HalfUp,
+    /// 0.5 goes to the even neighbour (banker's rounding).
+    HalfEven,
+    /// Always towards zero.
+    Down,
+    /// Always away from zero.
+    Up,
+}
+
+impl Rounding {
+    /// Rounds an exact number of minor units to a whole one.
+    pub fn apply(self, exact_minor: Decimal) -> i64 {
+        let strategy = match self {
+            Self::HalfUp => RoundingStrategy::MidpointAwayFromZero,
+            Self::HalfEven => RoundingStrategy::MidpointNearestEven,
+            Self::Down => RoundingStrategy::ToZero,
+            Self::Up => RoundingStrategy::AwayFromZero,
+        };
+        let whole = exact_minor.round_dp_with_strategy(0, strategy);
+        i64::try_from(whole).expect("amounts are limited far below an i64")
+    }
+}
+
+/// An amount in minor units of its currency. On the wire: `{"amount": 1990, "currency": "EUR"}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Money {
+    /// Minor units (cents for EUR, yen for JPY).
+    #[serde(rename = "amount")]
+    pub minor: i64,
+    /// The currency they are units of.
+    pub currency: Currency,
+}
+
+impl Money {
+    /// An amount of `minor` units.
+    pub fn new(minor: i64, currency: Currency) -> Self {
+        Self { minor, currency }
+    }
+
+    /// Nothing, in that currency.
+    pub fn zero(currency: Currency) -> Self {
+        Self::new(0, currency)
+    }
+
+    /// Reads decimal text such as `12.90`, `30` or `40.000` (zeros beyond the exponent are harmless).
+    ///
+    /// Errors: not a number, negative, too many decimals, above `MAX_MINOR`. No sign, grouping or currency mark is understood.
+    pub fn parse(text: &str, currency: Currency) -> Result<Self, MoneyError> {
+        let trimmed = text.trim();
+        let owned = || trimmed.to_owned();
+        if trimmed.starts_with('-') {
+            return Err(MoneyError::Negative { text: owned() });
+        }
+        let (whole, decimals) = trimmed.split_once('.').unwrap_or((trimmed, ""));
+        let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        let dangling = trimmed.contains('.') && decimals.is_empty();
+        if whole.is_empty() || dangling || !digits(whole) || !digits(decimals) {
+            return Err(MoneyError::NotANumber { text: owned() });
+        }
+        let exponent = currency.exponent();
+        let kept_len = decimals.trim_end_matches('0').len();
+        if kept_len > exponent as usize {
+            return Err(MoneyError::TooManyDecimals { text: owned(), currency, exponent });
+        }
+        let mut minor: i64 = 0;
+        let padding = std::iter::repeat(b'0');
+        for digit in whole.bytes().chain(decimals.bytes().take(exponent as usize).chain(padding).take(exponent as usize)) {
+            minor = minor * 10 + i64::from(digit - b'0');
+            if minor > MAX_MINOR {
+                return Err(MoneyError::TooLarge { text: owned() });
+            }
+        }
+        Ok(Self::new(minor, currency))
+    }
+
+    /// The amount as plain decimal text with the currency's full number of decimals: `12.90`, `1200`, `0.005`.
+    pub fn to_decimal_string(&self) -> String {
+        let exponent = self.currency.exponent() as usize;
+        let sign = if self.minor < 0 { "-" } else { "" };
+        let digits = format!("{:0>width$}", self.minor.unsigned_abs(), width = exponent + 1);
+        let (whole, decimals) = digits.split_at(digits.len() - exponent);
+        if exponent == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{decimals}") }
+    }
+
+    /// Splits the amount over `weights`; the parts add up to it to the last minor unit.
+    ///
+    /// Shape: one part per weight, same order. Rounding: largest remainder, ties to the earlier weight. A part never exceeds its
+    /// weight when the amount does not exceed the sum of the weights (so a discount never makes a line negative).
+    /// Errors: `NoWeights` where weights are missing or all zero and the amount is not.
+    pub fn split(&self, weights: &[i64]) -> Result<Vec<Money>, MoneyError> {
+        assert!(weights.iter().all(|weight| *weight >= 0), "weights are not negative");
+        let sum: i128 = weights.iter().map(|weight| i128::from(*weight)).sum();
+        if sum == 0 {
+            let nothing = self.minor == 0;
+            let zeros = || weights.iter().map(|_| Money::zero(self.currency)).collect();
+            return if nothing { Ok(zeros()) } else { Err(MoneyError::NoWeights) };
+        }
+        let total = i128::from(self.minor);
+        let mut parts: Vec<i128> = weights.iter().map(|weight| (total * i128::from(*weight)).div_euclid(sum)).collect();
+        let missing = total - parts.iter().sum::<i128>();
+        let mut by_remainder: Vec<usize> = (0..weights.len()).collect();
+        by_remainder.sort_by_key(|index| (std::cmp::Reverse((total * i128::from(weights[*index])).rem_euclid(sum)), *index));
+        for index in
+            by_remainder.into_iter().take(usize::try_from(missing).expect("fewer units are missing than there are parts"))
+        {
+            parts[index] += 1;
+        }
+        let part = |minor: i128| Money::new(i64::try_from(minor).expect("a part is not larger than the whole"), self.currency);
+        Ok(parts.into_iter().map(part).collect())
+    }
+}
+
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.to_decimal_string(), self.currency)
+    }
+}
+
+impl std::ops::Add for Money {
+    type Output = Money;
+    fn add(self, other: Money) -> Money {
+        assert!(self.currency == other.currency, "two currencies are never added");
+        Money::new(self.minor.checked_add(other.minor).expect("limits keep sums inside an i64"), self.currency)
+    }
+}
+
+impl std::ops::Sub for Money {
+    type Output = Money;
+    fn sub(self, other: Money) -> Money {
+        assert!(self.currency == other.currency, "two currencies are never subtracted");
+        Money::new(self.minor.checked_sub(other.minor).expect("limits keep differences inside an i64"), self.currency)
+    }
+}
+
+impl std::ops::Mul<u32> for Money {
+    type Output = Money;
+    fn mul(self, quantity: u32) -> Money {
+        Money::new(self.minor.checked_mul(i64::from(quantity)).expect("limits keep products inside an i64"), self.currency)
+    }
+}

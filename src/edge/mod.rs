@@ -1,0 +1,6 @@
+//! Edge: request → response, for carts, checkouts and orders.
+//!
+//! Owns    the server and its limits, the routes, the cart token, and the doing of committed effects (`perform`).
+//! Always  a route has no rules and no SQL: it parses, asks `app`, prints.
+
+pub mod reply;

@@ -1,0 +1,8 @@
+//! Theme: what both wings print with.
+//!
+//! Owns    the Tera set-up with its filters and texts, the values pages are printed from (`view`), and the bundle's format and
+//!         signature.
+//! Knows   `commerce` only, and no file system save the files embedded at compile time.
+
+pub mod bundle;
+pub mod view;

@@ -1,0 +1,272 @@
+//! View: the values a static page is printed from. Templates get `site` and one of these as `page`.
+//!
+//! Always  plain data, ready to print: money as `{amount, currency}` (the `money` filter prints it), addresses ready for `href`.
+//! The edge's pages are printed from the same objects as its JSON answers: see `edge::reply`.
+
+use serde::Serialize;
+
+use crate::commerce::catalog::{Image, ProductOption, PropertyRule, QuantityRule};
+use crate::commerce::ids::Sku;
+use crate::commerce::money::Money;
+use crate::commerce::tax::TaxMode;
+
+/// What every page knows of the shop in one market: `site` in templates. Nothing in it changes with a build's time or id.
+#[derive(Clone, Debug, Serialize, serde::Deserialize)]
+pub struct SiteView {
+    /// The shop's name.
+    pub name: String,
+    /// One line about it.
+    pub tagline: String,
+    /// Origin without a trailing slash.
+    pub base_url: String,
+    /// Address of people who answer.
+    pub email: String,
+    /// The market's name in forms.
+    pub market: String,
+    /// The market's path prefix with a leading slash; empty at the root.
+    pub prefix: String,
+    /// BCP 47.
+    pub language: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// Whether prices contain tax.
+    pub tax_mode: TaxMode,
+    /// Countries of the market: code and name, in the order to show.
+    pub countries: Vec<Country>,
+    /// Top categories with their children.
+    pub navigation: Vec<NavigationNode>,
+    /// Content pages for the foot of the page, in their order.
+    pub footer: Vec<Link>,
+    /// [theme] of site.toml, as written (colours, logo, free keys).
+    pub theme: serde_json::Value,
+}
+
+/// A country in a list.
+#[derive(Clone, Debug, Serialize, serde::Deserialize)]
+pub struct Country {
+    /// ISO 3166-1 alpha-2.
+    pub code: String,
+    /// Its English name.
+    pub name: String,
+}
+
+/// A word with an address.
+#[derive(Clone, Debug, PartialEq, Serialize, serde::Deserialize)]
+pub struct Link {
+    /// What people read.
+    pub title: String,
+    /// Path from the root, market prefix included.
+    pub url: String,
+}
+
+/// A category in the navigation.
+#[derive(Clone, Debug, Serialize, serde::Deserialize)]
+pub struct NavigationNode {
+    /// What people read.
+    pub title: String,
+    /// Path from the root.
+    pub url: String,
+    /// Categories one level below.
+    pub children: Vec<NavigationNode>,
+}
+
+/// What the head of a page says to machines.
+#[derive(Clone, Debug, Serialize)]
+pub struct HeadView {
+    /// Title element, shop name included.
+    pub title: String,
+    /// Meta description, plain text.
+    pub description: String,
+    /// Absolute; `None` on pages that are not to be indexed.
+    pub canonical: Option<String>,
+    /// `website`, `product` or `article`.
+    pub og_type: &'static str,
+    /// Absolute address of the preview picture.
+    pub image: Option<String>,
+    /// JSON-LD documents, already escaped for a script element.
+    pub json_ld: Vec<String>,
+    /// (language tag, absolute URL) of this page in every market, itself included; empty with one market.
+    pub alternates: Vec<(String, String)>,
+    /// Whether robots may index it.
+    pub index: bool,
+}
+
+/// Whether something can be bought, as a page says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Availability {
+    /// There is some.
+    InStock,
+    /// There is little (at most `LOW_STOCK` units).
+    LowStock,
+    /// None there, but orders are taken.
+    Backorder,
+    /// None.
+    SoldOut,
+    /// It has no price in this market.
+    NotForSale,
+}
+
+/// At most this many units are told as "only a few left".
+pub const LOW_STOCK: u32 = 5;
+
+/// A product on a grid.
+#[derive(Clone, Debug, Serialize)]
+pub struct CardView {
+    /// Path from the root.
+    pub url: String,
+    /// Product title.
+    pub title: String,
+    /// Maker.
+    pub brand: Option<String>,
+    /// First picture.
+    pub image: Option<Image>,
+    /// Lowest price of its variants; `None`: not for sale here.
+    pub price: Option<Money>,
+    /// Whether variants differ in price (print "from").
+    pub price_varies: bool,
+    /// Struck-out price of the variant whose price is shown.
+    pub compare_at: Option<Money>,
+    /// Best of its variants.
+    pub availability: Availability,
+    /// How many variants it has.
+    pub variant_count: usize,
+}
+
+/// `page` in product.html.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProductView {
+    /// The head.
+    pub head: HeadView,
+    /// Home first, the product last.
+    pub breadcrumbs: Vec<Link>,
+    /// Last part of the address.
+    pub slug: String,
+    /// Path from the root.
+    pub url: String,
+    /// Plain text.
+    pub title: String,
+    /// Maker.
+    pub brand: Option<String>,
+    /// The body as safe HTML.
+    pub description_html: String,
+    /// All pictures.
+    pub images: Vec<Image>,
+    /// Axes of choice.
+    pub options: Vec<ProductOption>,
+    /// All variants, in their order.
+    pub variants: Vec<VariantView>,
+    /// Lowest price; `None`: not for sale here.
+    pub price: Option<Money>,
+    /// Whether variants differ in price.
+    pub price_varies: bool,
+    /// Best of its variants.
+    pub availability: Availability,
+    /// Quantities a line may hold.
+    pub quantity: QuantityRule,
+    /// Texts the shopper writes.
+    pub properties: Vec<PropertyRule>,
+    /// (name, value) rows.
+    pub attributes: Vec<(String, String)>,
+    /// Words.
+    pub tags: Vec<String>,
+    /// Products that go with it.
+    pub related: Vec<CardView>,
+    /// Percent-free tax hint: the name of the tax at the market's first country, such as `VAT`.
+    pub tax_name: String,
+}
+
+/// A variant on its product's page.
+#[derive(Clone, Debug, Serialize)]
+pub struct VariantView {
+    /// Its code: value of the form field `sku`.
+    pub sku: Sku,
+    /// `Large / Blue`; empty for an only variant.
+    pub title: String,
+    /// One per option.
+    pub option_values: Vec<String>,
+    /// Price now; `None`: not for sale here.
+    pub price: Option<Money>,
+    /// Struck-out price.
+    pub compare_at: Option<Money>,
+    /// Date (RFC 3339 date, UTC) until which a sale price holds.
+    pub sale_until: Option<String>,
+    /// Whether it can be bought.
+    pub availability: Availability,
+    /// Its own picture.
+    pub image: Option<Image>,
+}
+
+/// `page` in category.html.
+#[derive(Clone, Debug, Serialize)]
+pub struct CategoryView {
+    /// The head.
+    pub head: HeadView,
+    /// Home first, the category last.
+    pub breadcrumbs: Vec<Link>,
+    /// Plain text.
+    pub title: String,
+    /// Path of its first page.
+    pub url: String,
+    /// Body as safe HTML; only on page 1.
+    pub description_html: String,
+    /// Categories below.
+    pub children: Vec<Link>,
+    /// Products of this page.
+    pub cards: Vec<CardView>,
+    /// Products in all.
+    pub total: usize,
+    /// This page, from 1.
+    pub number: usize,
+    /// How many pages there are.
+    pub count: usize,
+    /// The page before.
+    pub previous_url: Option<String>,
+    /// The page after.
+    pub next_url: Option<String>,
+}
+
+/// `page` in home.html.
+#[derive(Clone, Debug, Serialize)]
+pub struct HomeView {
+    /// The head.
+    pub head: HeadView,
+    /// content/pages/index.md's body as safe HTML, or empty.
+    pub body_html: String,
+    /// content/pages/index.md's front matter `extra` table, for the hero's texts and pictures.
+    pub extra: serde_json::Value,
+    /// Products tagged `featured`, else the first ones.
+    pub featured: Vec<CardView>,
+    /// Products at a reduced price.
+    pub reduced: Vec<CardView>,
+    /// Top categories with a picture each (the first product's).
+    pub categories: Vec<CategoryCard>,
+}
+
+/// A category on the home page.
+#[derive(Clone, Debug, Serialize)]
+pub struct CategoryCard {
+    /// What people read.
+    pub title: String,
+    /// Path from the root.
+    pub url: String,
+    /// A picture of it.
+    pub image: Option<Image>,
+    /// Products in it and below.
+    pub total: usize,
+}
+
+/// `page` in page.html and 404.html.
+#[derive(Clone, Debug, Serialize)]
+pub struct ContentView {
+    /// The head.
+    pub head: HeadView,
+    /// Home first.
+    pub breadcrumbs: Vec<Link>,
+    /// Plain text.
+    pub title: String,
+    /// Body as safe HTML.
+    pub body_html: String,
+    /// Front matter `extra` table.
+    pub extra: serde_json::Value,
+}
