@@ -1,6 +1,6 @@
 //! Money: an exact amount in one currency.
 //!
-//! Owns    `Currency`, `Money`, parsing of decimal text, rounding by name and exact splitting.
+//! Owns    `Currency`, `Money`, `Percent`, parsing of decimal text, rounding by name and exact splitting.
 //! Limits  one amount is at most `MAX_MINOR`; sums of a full cart then stay far inside an `i64`.
 //! Always  integers in the currency's ISO 4217 minor unit; never a float.
 //! Source  ISO 4217 exponents by the `iso_currency` tables.
@@ -8,7 +8,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Largest single price or fee, in minor units: a full cart of them (100 lines × 9,999 units) stays inside an `i64`.
@@ -117,6 +116,12 @@ pub enum MoneyError {
         /// The text as it stood.
         text: String,
     },
+    /// Not a number from 0 to 100 with at most four decimals.
+    #[error("`{text}` is not a percentage; write a number from 0 to 100 such as 19 or 5.5")]
+    NotAPercentage {
+        /// The text as it stood.
+        text: String,
+    },
     /// Nothing to split over: no weights, or all of them zero while the total is not.
     #[error("there is nothing to split the amount over")]
     NoWeights,
@@ -138,16 +143,75 @@ pub enum Rounding {
 }
 
 impl Rounding {
-    /// Rounds an exact number of minor units to a whole one.
-    pub fn apply(self, exact_minor: Decimal) -> i64 {
-        let strategy = match self {
-            Self::HalfUp => RoundingStrategy::MidpointAwayFromZero,
-            Self::HalfEven => RoundingStrategy::MidpointNearestEven,
-            Self::Down => RoundingStrategy::ToZero,
-            Self::Up => RoundingStrategy::AwayFromZero,
+    /// The whole number that stands for `numerator / denominator`, a fraction in minor units. The denominator is above zero.
+    pub fn divide(self, numerator: i128, denominator: i128) -> i64 {
+        assert!(denominator > 0, "a fraction of money has a denominator above zero");
+        let towards_zero = numerator / denominator;
+        let rest = (numerator % denominator).abs();
+        let away = match self {
+            Self::Down => false,
+            Self::Up => rest > 0,
+            Self::HalfUp => rest * 2 >= denominator,
+            Self::HalfEven => rest * 2 > denominator || (rest * 2 == denominator && towards_zero % 2 != 0),
         };
-        let whole = exact_minor.round_dp_with_strategy(0, strategy);
+        let whole = if away { towards_zero + numerator.signum() } else { towards_zero };
         i64::try_from(whole).expect("amounts are limited far below an i64")
+    }
+}
+
+/// A share between 0 and 100 percent, exact to four decimals: tax rates and discounts. Written as text: `19`, `5.5`, `8.875`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Percent {
+    millionths: u32,
+}
+
+impl Percent {
+    /// Nothing of it.
+    pub const ZERO: Self = Self { millionths: 0 };
+    /// All of it.
+    pub const WHOLE: Self = Self { millionths: 1_000_000 };
+
+    /// How many millionths of the whole it is: 19 % is 190,000.
+    pub fn millionths(self) -> u32 {
+        self.millionths
+    }
+}
+
+impl FromStr for Percent {
+    type Err = MoneyError;
+    fn from_str(text: &str) -> Result<Self, MoneyError> {
+        let wrong = || MoneyError::NotAPercentage { text: text.trim().to_owned() };
+        let (whole, decimals) = text.trim().split_once('.').unwrap_or((text.trim(), "0"));
+        let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        let decimals_kept = decimals.trim_end_matches('0');
+        if !is_number(whole) || !is_number(decimals) || whole.len() > 3 || decimals_kept.len() > 4 {
+            return Err(wrong());
+        }
+        let millionths: u32 = format!("{whole}{decimals_kept:0<4}").parse().map_err(|_| wrong())?;
+        if millionths > Self::WHOLE.millionths { Err(wrong()) } else { Ok(Self { millionths }) }
+    }
+}
+
+impl fmt::Display for Percent {
+    /// Without trailing zeros and without the sign `%`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let decimals = format!("{:04}", self.millionths % 10_000);
+        match decimals.trim_end_matches('0') {
+            "" => write!(f, "{}", self.millionths / 10_000),
+            kept => write!(f, "{}.{kept}", self.millionths / 10_000),
+        }
+    }
+}
+
+impl Serialize for Percent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Percent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

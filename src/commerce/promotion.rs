@@ -1,10 +1,9 @@
 //! Promotion: the rule behind a coupon code, and whether it applies.
 
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{CategoryPath, CouponCode, MarketId, Slug, Timestamp};
-use super::money::Currency;
+use super::money::{Currency, Percent};
 
 /// A declared coupon (content/promotions/ID.toml).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,8 +39,8 @@ pub struct Promotion {
 /// What a promotion gives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Benefit {
-    /// Percent off the lines it covers (0–100).
-    Percentage(Decimal),
+    /// Percent off the lines it covers.
+    Percentage(Percent),
     /// An amount off, spread over the lines it covers, never more than they cost; minor units per currency.
     Fixed(Vec<(Currency, i64)>),
     /// The chosen shipping rate costs nothing.

@@ -1,9 +1,9 @@
 //! Tax: which rate holds where, and how much of an amount it is.
 
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::ids::TaxClass;
+use super::money::Percent;
 
 /// Is tax inside the shown price?
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,5 +37,5 @@ pub struct TaxRates {
     /// What the tax is called there, such as `VAT` or `Sales tax`.
     pub name: String,
     /// Percent per class, every class of the table, sorted by class. A zero is a written zero, never an absence.
-    pub percent: Vec<(TaxClass, Decimal)>,
+    pub percent: Vec<(TaxClass, Percent)>,
 }
