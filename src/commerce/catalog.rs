@@ -156,6 +156,11 @@ impl Variant {
         self.prices.iter().find(|price| price.currency == currency)
     }
 
+    /// The price that holds at an instant in a currency. Pages, feeds, carts and quotes all ask here, so they cannot differ.
+    pub fn current_price(&self, currency: Currency, at: Timestamp) -> Option<CurrentPrice> {
+        self.price(currency).map(|price| price.at(at))
+    }
+
     /// The option values joined for people: `Large / Blue`; empty for the only variant.
     pub fn title(&self) -> String {
         self.option_values.join(" / ")

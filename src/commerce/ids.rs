@@ -98,6 +98,18 @@ impl CouponCode {
     pub fn normal(typed: &str) -> Self {
         Self(typed.trim().to_ascii_uppercase())
     }
+
+    /// Whether the two are one code, without regard to case.
+    pub fn names(&self, other: &CouponCode) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl CategoryPath {
+    /// Whether it is that category or one below it.
+    pub fn is_within(&self, ancestor: &CategoryPath) -> bool {
+        self.0.strip_prefix(&ancestor.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
 }
 
 impl Sku {

@@ -282,25 +282,32 @@ impl Money {
     /// weight when the amount does not exceed the sum of the weights (so a discount never makes a line negative).
     /// Errors: `NoWeights` where weights are missing or all zero and the amount is not.
     pub fn split(&self, weights: &[i64]) -> Result<Vec<Money>, MoneyError> {
+        if self.minor != 0 && weights.iter().all(|weight| *weight == 0) {
+            return Err(MoneyError::NoWeights);
+        }
+        let parts = Self::split_minor(self.minor, weights);
+        Ok(parts.into_iter().map(|minor| Money::new(minor, self.currency)).collect())
+    }
+
+    /// `split` on bare minor units. Panics where there is nothing to split over: callers split amounts made out of the weights.
+    pub(crate) fn split_minor(amount_minor: i64, weights: &[i64]) -> Vec<i64> {
         assert!(weights.iter().all(|weight| *weight >= 0), "weights are not negative");
         let sum: i128 = weights.iter().map(|weight| i128::from(*weight)).sum();
-        if sum == 0 {
-            let nothing = self.minor == 0;
-            let zeros = || weights.iter().map(|_| Money::zero(self.currency)).collect();
-            return if nothing { Ok(zeros()) } else { Err(MoneyError::NoWeights) };
+        assert!(sum > 0 || amount_minor == 0, "an amount is split over something");
+        if amount_minor == 0 {
+            return vec![0; weights.len()];
         }
-        let total = i128::from(self.minor);
-        let mut parts: Vec<i128> = weights.iter().map(|weight| (total * i128::from(*weight)).div_euclid(sum)).collect();
-        let missing = total - parts.iter().sum::<i128>();
+        let share = |weight: &i64| i128::from(amount_minor) * i128::from(*weight);
+        let mut parts: Vec<i128> = weights.iter().map(|weight| share(weight).div_euclid(sum)).collect();
+        let missing = i128::from(amount_minor) - parts.iter().sum::<i128>();
         let mut by_remainder: Vec<usize> = (0..weights.len()).collect();
-        by_remainder.sort_by_key(|index| (std::cmp::Reverse((total * i128::from(weights[*index])).rem_euclid(sum)), *index));
+        by_remainder.sort_by_key(|index| std::cmp::Reverse(share(&weights[*index]).rem_euclid(sum)));
         for index in
             by_remainder.into_iter().take(usize::try_from(missing).expect("fewer units are missing than there are parts"))
         {
             parts[index] += 1;
         }
-        let part = |minor: i128| Money::new(i64::try_from(minor).expect("a part is not larger than the whole"), self.currency);
-        Ok(parts.into_iter().map(part).collect())
+        parts.into_iter().map(|minor| i64::try_from(minor).expect("a part is not larger than the whole")).collect()
     }
 }
 

@@ -1,17 +1,20 @@
 //! Pricing: the one place where totals are made.
 //!
-//! Owns    lines → line discounts → shipping → tax → totals, for pages, carts and quotes alike.
+//! Owns    lines → discounts → shipping → tax → totals. It composes; the arithmetic of each step lives with its noun.
+//! Knows   the unit price only through `Variant::current_price`, which pages and feeds ask too.
 //! Always  integer minor units, largest-remainder splitting, the market's named rounding; parts add up to the total to the last
 //!         minor unit; nothing is ever negative.
 
 use serde::{Deserialize, Serialize};
 
-use super::cart::{Cart, LineId};
-use super::catalog::Catalog;
+use super::cart::{Cart, Destination, LineId, LineItem, MAX_COUPONS, MAX_LINES, MAX_QUANTITY};
+use super::catalog::{Catalog, CurrentPrice, Product, Variant};
 use super::ids::{CouponCode, ShippingRateId, Sku, Slug, TaxClass, Timestamp};
 use super::money::{Currency, Money};
-use super::rules::Rules;
-use super::tax::TaxMode;
+use super::promotion::{Benefit, CouponRefusal, Promotion, PromotionFacts, largest_joinable_sets};
+use super::rules::{Market, Rules};
+use super::shipping::{Parcel, ShippingZone, zone_of};
+use super::tax::{TaxBase, TaxManner, TaxMode, TaxPart, TaxRates, tax_parts};
 
 /// What a cart is priced by.
 #[derive(Clone, Copy, Debug)]
@@ -37,8 +40,10 @@ pub struct PricedCart {
     pub tax_mode: TaxMode,
     /// One per line that is still sold, same order as the cart.
     pub lines: Vec<PricedLine>,
-    /// Lines that can no longer be bought (unknown, archived, no price here), by id.
+    /// Lines that can no longer be bought (unknown, archived, no price here), by id; they are in no sum.
     pub unavailable: Vec<LineId>,
+    /// Lines, priced all the same, whose quantity the product's rule allows no longer; they have to be changed before paying.
+    pub wrong_quantity: Vec<LineId>,
     /// What each typed code did.
     pub coupons: Vec<CouponOutcome>,
     /// Rates for the destination with prices; empty without destination or where nothing needs a parcel.
@@ -47,8 +52,14 @@ pub struct PricedCart {
     pub shipping: Option<ShippingOption>,
     /// Whether any line needs a parcel.
     pub needs_shipping: bool,
-    /// Tax per rate, sorted by name and percent; empty without destination in an exclusive market.
+    /// A destination is given, but the market does not list its country or no rate takes the parcel there. Not payable.
+    pub destination_unserved: bool,
+    /// Country whose rates were used; `None`: tax is not known yet, and not in `totals`.
+    pub tax_country: Option<String>,
+    /// Tax per rate, lowest rate first.
     pub taxes: Vec<TaxPart>,
+    /// The share of `totals.tax` that falls on shipping.
+    pub shipping_tax: Money,
     /// The sums.
     pub totals: Totals,
 }
@@ -86,7 +97,9 @@ pub struct PricedLine {
     pub tax_class: TaxClass,
     /// Tax in (inclusive) or on top of (exclusive) `total`.
     pub tax: Money,
-    /// Grams of the whole line.
+    /// Whether it goes into the parcel.
+    pub requires_shipping: bool,
+    /// Grams of the whole line; 0 where no parcel is needed.
     pub weight_g: u64,
 }
 
@@ -114,68 +127,6 @@ pub struct CouponOutcome {
     pub result: Result<Money, CouponRefusal>,
 }
 
-/// Why a code gives nothing; each has a stable code and a buyer's text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[serde(rename_all = "snake_case")]
-pub enum CouponRefusal {
-    /// No such code.
-    #[error("this code is not known")]
-    Unknown,
-    /// Its time has not come.
-    #[error("this code does not hold yet")]
-    NotYet,
-    /// Its time is over.
-    #[error("this code has run out")]
-    Expired,
-    /// Its uses are used up.
-    #[error("this code has been used up")]
-    UsedUp,
-    /// Not in this market.
-    #[error("this code does not hold here")]
-    OtherMarket,
-    /// The goods are worth too little.
-    #[error("this code needs goods for at least {minimum}")]
-    BelowMinimum {
-        /// What is needed.
-        minimum: Money,
-    },
-    /// It covers no line of this cart.
-    #[error("this code does not cover anything in the cart")]
-    NothingCovered,
-    /// A better one of its class, or one it may not be joined with, counts instead.
-    #[error("another code in the cart gives more, and the two cannot be joined")]
-    NotCombinable,
-}
-
-impl CouponRefusal {
-    /// Stable, for programs.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Unknown => "coupon_unknown",
-            Self::NotYet => "coupon_not_yet",
-            Self::Expired => "coupon_expired",
-            Self::UsedUp => "coupon_used_up",
-            Self::OtherMarket => "coupon_other_market",
-            Self::BelowMinimum { .. } => "coupon_below_minimum",
-            Self::NothingCovered => "coupon_nothing_covered",
-            Self::NotCombinable => "coupon_not_combinable",
-        }
-    }
-}
-
-/// Tax of one rate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TaxPart {
-    /// Such as `VAT`.
-    pub name: String,
-    /// Such as `19`, without trailing zeros.
-    pub percent: String,
-    /// The amount it is taken from (gross in an inclusive market, net in an exclusive one), shipping included.
-    pub base: Money,
-    /// The tax.
-    pub tax: Money,
-}
-
 /// The sums. `total = subtotal − discount + shipping − shipping_discount + (tax, in an exclusive market)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
@@ -193,18 +144,329 @@ pub struct Totals {
     pub total: Money,
 }
 
-/// Why a cart cannot be priced for a destination; pricing without destination never fails.
+/// Why a cart cannot be priced. The second is a fault of the shop's rules, which `Rules::problems` tells at build time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PricingRejection {
     /// The cart names a market that is gone.
     #[error("this market is closed")]
     UnknownMarket,
+    /// A country the market sells to has no rate for what is in the cart. Tax is never left out in silence.
+    #[error("prices for this country cannot be worked out right now")]
+    NoTaxRate {
+        /// ISO 3166-1 alpha-2.
+        country: String,
+    },
 }
 
 /// Prices a cart.
 ///
-/// Errors: only an unknown market; everything else (unknown SKU, refused coupon, no rate) is said in the result.
+/// Tax: by the destination's rates; while there is none (or one the market does not list), by the rates of the market's first
+/// country where prices contain tax, and not at all (`tax_country: None`) where it comes on top.
+/// Errors: an unknown market and a missing tax rate; all else (unknown SKU, refused coupon, no rate) is said in the result.
 pub fn price_cart(cart: &Cart, facts: &PricingFacts<'_>) -> Result<PricedCart, PricingRejection> {
-    let _ = (cart, facts);
-    Err(PricingRejection::UnknownMarket)
+    let market = facts.rules.market(&cart.market).ok_or(PricingRejection::UnknownMarket)?;
+    let (goods, unavailable) = collect_goods(cart, facts, market);
+    let destination = cart.destination.as_ref().filter(|place| market.countries.contains(&place.country));
+    let zone = destination.and_then(|place| zone_of(&facts.rules.shipping, &market.id, &place.country));
+
+    let verdicts = judge_coupons(cart, facts, market, &goods);
+    let promotions = applicable(&verdicts);
+    let deal = largest_joinable_sets(&promotions)
+        .iter()
+        .map(|set| Deal::of(set, &goods, zone, market, facts.shipping_choice))
+        .min_by_key(|deal| deal.payable_minor(&goods))
+        .expect("no code at all is a choice too");
+    let levied = levy(&goods, &deal, destination, market, facts.rules)?;
+
+    let needs_shipping = goods.iter().any(|good| good.variant.requires_shipping);
+    let lines = goods.iter().zip(&deal.discounts).zip(&levied.line_taxes);
+    let lines: Vec<PricedLine> = lines.map(|((good, discount), tax)| good.priced(*discount, *tax)).collect();
+    Ok(PricedCart {
+        currency: market.currency,
+        tax_mode: market.tax_mode,
+        unavailable,
+        wrong_quantity: goods
+            .iter()
+            .filter(|good| !good.product.quantity.allows(good.line.quantity))
+            .map(|good| good.line.id())
+            .collect(),
+        coupons: outcomes(verdicts, &deal, market.currency),
+        needs_shipping,
+        destination_unserved: cart.destination.is_some() && (destination.is_none() || needs_shipping && deal.options.is_empty()),
+        tax_country: levied.country,
+        taxes: levied.parts,
+        shipping_tax: Money::new(levied.shipping_tax, market.currency),
+        totals: totals(&lines, &deal, levied.shipping_tax, market),
+        shipping: deal.shipping().cloned(),
+        shipping_options: deal.options,
+        lines,
+    })
+}
+
+/// A line that is still sold, with what is sold.
+struct Good<'a> {
+    line: &'a LineItem,
+    product: &'a Product,
+    variant: &'a Variant,
+    price: CurrentPrice,
+    subtotal_minor: i64,
+}
+
+fn collect_goods<'a>(cart: &'a Cart, facts: &PricingFacts<'a>, market: &Market) -> (Vec<Good<'a>>, Vec<LineId>) {
+    let mut goods = Vec::with_capacity(cart.lines.len());
+    let mut unavailable = Vec::new();
+    for line in &cart.lines {
+        let countable = goods.len() < MAX_LINES && (1..=MAX_QUANTITY).contains(&line.quantity);
+        let sold = facts.catalog.variant(line.sku).filter(|(product, _)| countable && product.is_active(facts.at));
+        let priced =
+            sold.and_then(|(product, variant)| Some((product, variant, variant.current_price(market.currency, facts.at)?)));
+        match priced {
+            Some((product, variant, price)) => {
+                goods.push(Good { line, product, variant, price, subtotal_minor: (price.unit * line.quantity).minor });
+            }
+            None => unavailable.push(line.id()),
+        }
+    }
+    (goods, unavailable)
+}
+
+impl Good<'_> {
+    fn weight_g(&self) -> u64 {
+        let unit_g = if self.variant.requires_shipping { self.variant.weight_g } else { 0 };
+        u64::from(unit_g) * u64::from(self.line.quantity)
+    }
+
+    fn priced(&self, discount_minor: i64, tax_minor: i64) -> PricedLine {
+        let money = |minor| Money::new(minor, self.price.unit.currency);
+        let seen = money(self.line.seen_price_minor);
+        PricedLine {
+            id: self.line.id(),
+            sku: self.variant.sku.clone(),
+            product: self.product.slug.clone(),
+            title: self.product.title.clone(),
+            variant_title: self.variant.title(),
+            properties: self.line.properties.clone(),
+            quantity: self.line.quantity,
+            unit_price: self.price.unit,
+            compare_at: self.price.compare_at,
+            seen_price: (seen != self.price.unit).then_some(seen),
+            subtotal: money(self.subtotal_minor),
+            discount: money(discount_minor),
+            total: money(self.subtotal_minor - discount_minor),
+            tax_class: self.product.tax_class.clone(),
+            tax: money(tax_minor),
+            requires_shipping: self.variant.requires_shipping,
+            weight_g: self.weight_g(),
+        }
+    }
+}
+
+/// What is known about each typed code before codes are weighed against each other, in the order of typing.
+type Verdict<'a> = (&'a CouponCode, Option<&'a Promotion>, Result<(), CouponRefusal>);
+
+fn judge_coupons<'a>(cart: &'a Cart, facts: &PricingFacts<'a>, market: &Market, goods: &[Good<'_>]) -> Vec<Verdict<'a>> {
+    let lines: Vec<(&Product, bool)> = goods.iter().map(|good| (good.product, good.variant.requires_shipping)).collect();
+    let judged_by = PromotionFacts {
+        market: &market.id,
+        currency: market.currency,
+        at: facts.at,
+        goods_minor: goods.iter().map(|good| good.subtotal_minor).sum(),
+        lines: &lines,
+        used_up: facts.used_up,
+    };
+    let mut verdicts: Vec<Verdict<'a>> = Vec::with_capacity(cart.coupons.len());
+    for code in &cart.coupons {
+        let promotion = facts.rules.promotions.iter().find(|promotion| promotion.code.names(code));
+        let is_repeated = verdicts.len() >= MAX_COUPONS || verdicts.iter().any(|(earlier, ..)| earlier.names(code));
+        let result = match promotion {
+            None => Err(CouponRefusal::Unknown),
+            Some(_) if is_repeated => Err(CouponRefusal::NotCombinable),
+            Some(promotion) => promotion.judge(&judged_by),
+        };
+        verdicts.push((code, promotion, result));
+    }
+    verdicts
+}
+
+fn applicable<'a>(verdicts: &[Verdict<'a>]) -> Vec<&'a Promotion> {
+    let granted = verdicts.iter().filter(|(_, _, result)| result.is_ok());
+    let mut promotions: Vec<&Promotion> = granted.filter_map(|(_, promotion, _)| *promotion).collect();
+    promotions.sort_by_key(|promotion| promotion.rank());
+    promotions
+}
+
+fn outcomes(verdicts: Vec<Verdict<'_>>, deal: &Deal<'_>, currency: Currency) -> Vec<CouponOutcome> {
+    let outcome = |(code, promotion, result): Verdict<'_>| {
+        let given = || deal.given.iter().find(|(given, _)| promotion.is_some_and(|promotion| promotion.id == given.id));
+        let amount = || given().map(|(_, minor)| Money::new(*minor, currency)).ok_or(CouponRefusal::NotCombinable);
+        CouponOutcome {
+            code: code.clone(),
+            title: promotion.map(|promotion| promotion.title.clone()),
+            result: result.and_then(|()| amount()),
+        }
+    };
+    verdicts.into_iter().map(outcome).collect()
+}
+
+/// What one set of promotions makes of the cart; all amounts in minor units.
+struct Deal<'a> {
+    /// Off each line.
+    discounts: Vec<i64>,
+    /// By each promotion.
+    given: Vec<(&'a Promotion, i64)>,
+    options: Vec<ShippingOption>,
+    chosen: Option<usize>,
+    shipping_discount: i64,
+}
+
+impl<'a> Deal<'a> {
+    fn of(
+        set: &[&'a Promotion],
+        goods: &[Good<'_>],
+        zone: Option<&ShippingZone>,
+        market: &Market,
+        choice: Option<&ShippingRateId>,
+    ) -> Self {
+        let mut discounts = vec![0; goods.len()];
+        let mut given = Vec::with_capacity(set.len());
+        for promotion in set {
+            let left: Vec<i64> = goods
+                .iter()
+                .zip(&discounts)
+                .map(|(good, taken)| if promotion.covers(good.product) { good.subtotal_minor - taken } else { 0 })
+                .collect();
+            let parts = promotion.take_off(&left, market.currency, market.rounding);
+            given.push((*promotion, parts.iter().sum()));
+            discounts.iter_mut().zip(parts).for_each(|(taken, part)| *taken += part);
+        }
+        let options = shipping_options(goods, &discounts, zone, market.currency);
+        let chosen = options.iter().position(|option| Some(&option.id) == choice);
+        let cheapest = || (0..options.len()).min_by_key(|index| options[*index].price.minor);
+        let mut deal = Self { discounts, given, chosen: chosen.or_else(cheapest), options, shipping_discount: 0 };
+        deal.free_shipping();
+        deal
+    }
+
+    fn free_shipping(&mut self) {
+        let price = self.shipping_minor();
+        if let Some((_, minor)) = self.given.iter_mut().find(|(promotion, _)| promotion.benefit == Benefit::FreeShipping) {
+            *minor = price;
+            self.shipping_discount = price;
+        }
+    }
+
+    fn shipping(&self) -> Option<&ShippingOption> {
+        self.chosen.map(|index| &self.options[index])
+    }
+
+    fn shipping_minor(&self) -> i64 {
+        self.shipping().map_or(0, |option| option.price.minor)
+    }
+
+    /// What the shopper pays before tax that comes on top: the less, the better the deal.
+    fn payable_minor(&self, goods: &[Good<'_>]) -> i64 {
+        let subtotal: i64 = goods.iter().map(|good| good.subtotal_minor).sum();
+        subtotal - self.discounts.iter().sum::<i64>() + self.shipping_minor() - self.shipping_discount
+    }
+}
+
+fn shipping_options(
+    goods: &[Good<'_>],
+    discounts: &[i64],
+    zone: Option<&ShippingZone>,
+    currency: Currency,
+) -> Vec<ShippingOption> {
+    let needs_parcel = goods.iter().any(|good| good.variant.requires_shipping);
+    let Some(zone) = zone.filter(|_| needs_parcel) else { return Vec::new() };
+    let parcel = Parcel {
+        weight_g: goods.iter().map(Good::weight_g).sum(),
+        goods_minor: goods.iter().zip(discounts).map(|(good, taken)| good.subtotal_minor - taken).sum(),
+    };
+    let offered = zone.rates.iter().filter_map(|rate| Some((rate, rate.price_minor(parcel)?)));
+    offered
+        .map(|(rate, minor)| ShippingOption {
+            id: rate.id.clone(),
+            name: rate.name.clone(),
+            delivery: rate.delivery.clone(),
+            price: Money::new(minor, currency),
+        })
+        .collect()
+}
+
+/// Taxes in minor units, before they are put where they belong.
+struct Levied {
+    country: Option<String>,
+    line_taxes: Vec<i64>,
+    shipping_tax: i64,
+    parts: Vec<TaxPart>,
+}
+
+fn levy(
+    goods: &[Good<'_>],
+    deal: &Deal<'_>,
+    destination: Option<&Destination>,
+    market: &Market,
+    rules: &Rules,
+) -> Result<Levied, PricingRejection> {
+    let place = match (destination, market.tax_mode) {
+        (Some(place), _) => Some((place.country.as_str(), place.region.as_deref())),
+        (None, TaxMode::Inclusive) => market.countries.first().map(|country| (country.as_str(), None)),
+        (None, TaxMode::Exclusive) => None,
+    };
+    let untaxed = |country| Levied { country, line_taxes: vec![0; goods.len()], shipping_tax: 0, parts: Vec::new() };
+    let Some((country, region)) = place else { return Ok(untaxed(None)) };
+    if goods.is_empty() {
+        return Ok(untaxed(Some(country.to_owned())));
+    }
+    let missing = || PricingRejection::NoTaxRate { country: country.to_owned() };
+    let rates = rules.tax.rates_at(country, region).ok_or_else(missing)?;
+    let bases = tax_bases(goods, deal, rates, rules.tax.shipping_class.as_ref()).ok_or_else(missing)?;
+    let manner = TaxManner { mode: market.tax_mode, rounding: market.rounding, scope: market.rounding_scope };
+    let mut taxes = manner.levy(&bases);
+    let parts = tax_parts(&rates.name, &bases, &taxes, market.currency);
+    let shipping_tax = taxes.drain(goods.len()..).sum();
+    Ok(Levied { country: Some(country.to_owned()), line_taxes: taxes, shipping_tax, parts })
+}
+
+/// One base per line, then those of shipping. `None`: a class has no rate.
+fn tax_bases(goods: &[Good<'_>], deal: &Deal<'_>, rates: &TaxRates, shipping_class: Option<&TaxClass>) -> Option<Vec<TaxBase>> {
+    let base = |minor: i64, class: &TaxClass| Some(TaxBase { minor, percent: rates.percent_of(class)? });
+    let line = |(good, taken): (&Good<'_>, &i64)| base(good.subtotal_minor - taken, &good.product.tax_class);
+    let mut bases: Vec<TaxBase> = goods.iter().zip(&deal.discounts).map(line).collect::<Option<_>>()?;
+    let shipping_minor = deal.shipping_minor() - deal.shipping_discount;
+    match shipping_class {
+        Some(class) => bases.push(base(shipping_minor, class)?),
+        None => bases.extend(shipping_by_goods(shipping_minor, goods, &bases)),
+    }
+    Some(bases)
+}
+
+/// Shipping as an annex of the goods in the parcel: one base per rate, in proportion to their value (evenly, where all are free).
+fn shipping_by_goods(shipping_minor: i64, goods: &[Good<'_>], line_bases: &[TaxBase]) -> Vec<TaxBase> {
+    let sent: Vec<&TaxBase> =
+        goods.iter().zip(line_bases).filter(|(good, _)| good.variant.requires_shipping).map(|(_, base)| base).collect();
+    let has_value = sent.iter().any(|base| base.minor > 0);
+    let weights: Vec<i64> = sent.iter().map(|base| if has_value { base.minor } else { 1 }).collect();
+    let mut by_rate = std::collections::BTreeMap::new();
+    for (base, part) in sent.iter().zip(Money::split_minor(shipping_minor, &weights)) {
+        *by_rate.entry(base.percent).or_insert(0) += part;
+    }
+    by_rate.into_iter().map(|(percent, minor)| TaxBase { minor, percent }).collect()
+}
+
+fn totals(lines: &[PricedLine], deal: &Deal<'_>, shipping_tax: i64, market: &Market) -> Totals {
+    let money = |minor| Money::new(minor, market.currency);
+    let sum = |part: fn(&PricedLine) -> Money| lines.iter().map(part).fold(Money::zero(market.currency), |sum, part| sum + part);
+    let subtotal = sum(|line| line.subtotal);
+    let discount = sum(|line| line.discount);
+    let tax = sum(|line| line.tax) + money(shipping_tax);
+    let shipping = money(deal.shipping_minor());
+    let shipping_discount = money(deal.shipping_discount);
+    let before_tax = subtotal - discount + shipping - shipping_discount;
+    let total = match market.tax_mode {
+        TaxMode::Inclusive => before_tax,
+        TaxMode::Exclusive => before_tax + tax,
+    };
+    assert!(total.minor >= 0, "a total is never negative");
+    Totals { subtotal, discount, shipping, shipping_discount, tax, total }
 }

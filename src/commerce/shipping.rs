@@ -1,4 +1,6 @@
-//! Shipping: which rates serve a destination, and what each costs for a cart.
+//! Shipping: which rates serve a destination, and what each costs for a parcel.
+//!
+//! Owns    zones, rates and the arithmetic of tiers. A parcel is what `pricing` says it is: weight and value after discounts.
 
 use serde::{Deserialize, Serialize};
 
@@ -52,4 +54,35 @@ pub enum RatePrice {
         /// (at most minor units of goods, minor units), rising.
         tiers: Vec<(i64, i64)>,
     },
+}
+
+/// What a rate's price depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parcel {
+    /// Grams of all lines that need a parcel.
+    pub weight_g: u64,
+    /// The goods' value after discounts, minor units.
+    pub goods_minor: i64,
+}
+
+impl ShippingRate {
+    /// What the rate costs for a parcel, in minor units; `None`: not offered for it.
+    pub fn price_minor(&self, parcel: Parcel) -> Option<i64> {
+        let price = match &self.price {
+            RatePrice::Flat { minor } => Some(*minor),
+            RatePrice::Weight { tiers } => {
+                tiers.iter().find(|(most_g, _)| parcel.weight_g <= u64::from(*most_g)).map(|(_, minor)| *minor)
+            }
+            RatePrice::Value { tiers } => {
+                tiers.iter().find(|(most, _)| parcel.goods_minor <= *most).or(tiers.last()).map(|(_, minor)| *minor)
+            }
+        }?;
+        let is_free = self.free_over_minor.is_some_and(|least| parcel.goods_minor >= least);
+        Some(if is_free { 0 } else { price })
+    }
+}
+
+/// The zone that serves a country in a market: the first that holds it.
+pub fn zone_of<'a>(zones: &'a [ShippingZone], market: &MarketId, country: &str) -> Option<&'a ShippingZone> {
+    zones.iter().find(|zone| zone.market == *market && zone.countries.iter().any(|held| held == country))
 }
