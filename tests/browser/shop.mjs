@@ -1,0 +1,114 @@
+// A whole shop for one test file: a copy of the sample shop (or any folder) served by `vitrine serve` on a free port, and a browser.
+import { spawn } from 'node:child_process';
+import { cp, mkdtemp, mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+export const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
+export const dataFolder = process.env.VITRINE_DATA ?? resolve(root, '../shared/data');
+const binary = process.env.VITRINE_BINARY ?? join(root, 'target/ci/vitrine');
+const artefacts = process.env.VITRINE_ARTEFACTS ?? join(root, 'tests/artefacts');
+
+async function freePort() {
+  const probe = createServer();
+  await new Promise((done) => probe.listen(0, '127.0.0.1', done));
+  const { port } = probe.address();
+  await new Promise((done) => probe.close(done));
+  return port;
+}
+
+// Copies the sample shop into a folder of its own, so that a test may edit it.
+export async function sampleShop() {
+  const folder = await mkdtemp(join(tmpdir(), 'vitrine-shop-'));
+  for (const part of ['site.toml', 'content', 'static', 'templates']) {
+    await cp(join(root, part), join(folder, part), { recursive: true });
+  }
+  return folder;
+}
+
+// Runs `vitrine serve` until its address is printed. `stop()` ends it and removes the folder.
+export async function serve(folder) {
+  const port = await freePort();
+  const server = spawn(binary, ['serve', '--port', String(port)], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  const url = `http://127.0.0.1:${port}`;
+  await new Promise((ready, broken) => {
+    const read = (chunk) => {
+      output += chunk;
+      if (output.includes(url)) ready();
+    };
+    server.stdout.on('data', read);
+    server.stderr.on('data', read);
+    server.on('exit', (code) => broken(new Error(`vitrine serve ended with ${code}:\n${output}`)));
+  });
+  const ended = new Promise((done) => server.on('exit', done));
+  return {
+    url,
+    folder,
+    output: () => output,
+    async mails() {
+      const names = await readdir(join(folder, '.vitrine/mail')).catch(() => []);
+      return Promise.all(names.sort().map((name) => readFile(join(folder, '.vitrine/mail', name), 'utf8')));
+    },
+    async stop() {
+      server.kill('SIGTERM');
+      await ended;
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+// Runs one vitrine command to its end.
+export function vitrine(folder, ...words) {
+  return new Promise((done) => {
+    const child = spawn(binary, words, { cwd: folder });
+    let output = '';
+    child.stdout.on('data', (chunk) => (output += chunk));
+    child.stderr.on('data', (chunk) => (output += chunk));
+    child.on('exit', (code) => done({ code, output }));
+  });
+}
+
+export function launch() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: [
+      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync',
+    ],
+  });
+}
+
+// A fresh shopper. Anything the page asks from elsewhere, any script error and any console error fails the test at `leave()`.
+export async function shopper(browser, { script = true, phone = false, dark = false } = {}) {
+  const context = await browser.newContext({
+    javaScriptEnabled: script,
+    viewport: phone ? { width: 360, height: 740 } : { width: 1280, height: 900 },
+    hasTouch: phone,
+    isMobile: phone,
+    colorScheme: dark ? 'dark' : 'light',
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(10_000);
+  const trouble = [];
+  page.on('pageerror', (error) => trouble.push(`script error: ${error.message}`));
+  page.on('console', (message) => message.type() === 'error' && trouble.push(`console: ${message.text()}`));
+  page.on('request', (request) => {
+    const { hostname, protocol } = new URL(request.url());
+    if (protocol.startsWith('http') && hostname !== '127.0.0.1') trouble.push(`request to ${hostname}`);
+  });
+  return { page, context, trouble };
+}
+
+export async function picture(page, name, fullPage = true) {
+  await mkdir(artefacts, { recursive: true });
+  await page.screenshot({ path: join(artefacts, `${name}.png`), fullPage });
+}
+
+export const address = {
+  email: 'ada@example.com', phone: '', name: 'Ada Example', line1: 'Lindenweg 4', line2: '', city: 'Berlin', region: '',
+  postal_code: '10115',
+};
