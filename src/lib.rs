@@ -8,4 +8,5 @@
 pub mod cli;
 pub mod commerce;
 pub mod edge;
+pub mod gateway;
 pub mod theme;

@@ -1,0 +1,233 @@
+//! Ledger: what the sandbox remembers, on disk before it answers.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+
+use super::super::{CreatePayment, RemotePayment, RemoteState};
+use super::cards::{Card, Verdict};
+use crate::commerce::money::{Currency, Money};
+
+/// One open connection; callers take turns.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    connection: Connection,
+}
+
+/// An answer, or the reason of a definitive no.
+type Ruling = Result<RemotePayment, String>;
+
+const SCHEMA: &str = "
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA busy_timeout = 5000;
+    CREATE TABLE IF NOT EXISTS payments (
+        id INTEGER PRIMARY KEY,
+        reference TEXT NOT NULL UNIQUE,
+        amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
+        currency TEXT NOT NULL,
+        state TEXT NOT NULL,
+        refunded_minor INTEGER NOT NULL DEFAULT 0 CHECK (refunded_minor BETWEEN 0 AND amount_minor),
+        return_url TEXT NOT NULL,
+        description TEXT NOT NULL,
+        metadata TEXT NOT NULL,
+        decline_code TEXT,
+        card TEXT,
+        second_step TEXT
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS calls (
+        key TEXT PRIMARY KEY,
+        operation TEXT NOT NULL,
+        body BLOB NOT NULL,
+        reference TEXT NOT NULL
+    ) STRICT;";
+
+const COLUMNS: &str = "reference, amount_minor, currency, state, refunded_minor, metadata, decline_code, card";
+
+/// What a paying page needs to know.
+#[derive(Clone, Debug)]
+pub(super) struct Page {
+    pub(super) payment: RemotePayment,
+    pub(super) return_url: String,
+    pub(super) description: String,
+    /// The code that follows a passed second step; `Some("")` approves. `None`: no second step is open.
+    pub(super) second_step: Option<String>,
+}
+
+impl Ledger {
+    pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
+        let connection = Connection::open(path)?;
+        connection.execute_batch(SCHEMA)?;
+        Ok(Self { connection })
+    }
+
+    pub(super) fn create(&mut self, key: &str, body: &[u8]) -> rusqlite::Result<Ruling> {
+        self.once(key, "create", body, |transaction| {
+            let Ok(wish) = serde_json::from_slice::<CreatePayment>(body) else {
+                return Ok(Err("the request is not a payment".to_owned()));
+            };
+            if wish.amount.minor <= 0 {
+                return Ok(Err("the amount is too small to be paid".to_owned()));
+            }
+            let count: i64 = transaction.query_row("SELECT count(*) FROM payments", [], |row| row.get(0))?;
+            let mut random = [0; 8];
+            getrandom::fill(&mut random).expect("the system gives random bytes");
+            let reference = format!("sb_{:06}{:016x}", count + 1, u64::from_be_bytes(random));
+            let metadata = serde_json::to_string(&wish.metadata).expect("strings always serialise");
+            transaction.execute(
+                "INSERT INTO payments (reference, amount_minor, currency, state, return_url, description, metadata)
+                 VALUES (?1, ?2, ?3, 'open', ?4, ?5, ?6)",
+                params![reference, wish.amount.minor, wish.amount.currency.code(), wish.return_url, wish.description, metadata],
+            )?;
+            Ok(Ok(reference))
+        })
+    }
+
+    pub(super) fn fetch(&mut self, reference: &str) -> rusqlite::Result<Ruling> {
+        Ok(payment(&self.connection, reference)?.ok_or_else(|| "there is no such payment".to_owned()))
+    }
+
+    pub(super) fn lookup(&mut self, key: &str) -> rusqlite::Result<Option<RemotePayment>> {
+        let sql = "SELECT reference FROM calls WHERE key = ?1 AND operation = 'create'";
+        let reference: Option<String> = self.connection.query_row(sql, [key], |row| row.get(0)).optional()?;
+        reference.map_or(Ok(None), |reference| payment(&self.connection, &reference))
+    }
+
+    pub(super) fn capture(&mut self, key: &str, reference: &str) -> rusqlite::Result<Ruling> {
+        self.change(key, "capture", reference, "captured", &["authorized", "captured"])
+    }
+
+    pub(super) fn cancel(&mut self, key: &str, reference: &str) -> rusqlite::Result<Ruling> {
+        self.change(key, "cancel", reference, "canceled", &["open", "authorized", "declined", "canceled"])
+    }
+
+    pub(super) fn refund(&mut self, key: &str, reference: &str, amount: Money) -> rusqlite::Result<Ruling> {
+        let body = format!("{reference} {amount}");
+        self.once(key, "refund", body.as_bytes(), |transaction| {
+            let sql = "UPDATE payments SET refunded_minor = refunded_minor + ?2
+                       WHERE reference = ?1 AND state = 'captured' AND currency = ?3 AND ?2 > 0
+                         AND refunded_minor + ?2 <= amount_minor";
+            let changed = transaction.execute(sql, params![reference, amount.minor, amount.currency.code()])?;
+            Ok(if changed == 1 { Ok(reference.to_owned()) } else { Err("this cannot be refunded".to_owned()) })
+        })
+    }
+
+    pub(super) fn all(&mut self) -> rusqlite::Result<Vec<RemotePayment>> {
+        let mut statement = self.connection.prepare(&format!("SELECT {COLUMNS} FROM payments ORDER BY id"))?;
+        statement.query_map([], read_payment)?.collect()
+    }
+
+    pub(super) fn page(&mut self, reference: &str) -> rusqlite::Result<Option<Page>> {
+        let Some(payment) = payment(&self.connection, reference)? else { return Ok(None) };
+        let sql = "SELECT return_url, description, second_step FROM payments WHERE reference = ?1";
+        let page = self.connection.query_row(sql, [reference], |row| {
+            Ok(Page { payment, return_url: row.get(0)?, description: row.get(1)?, second_step: row.get(2)? })
+        })?;
+        Ok(Some(page))
+    }
+
+    /// The shopper gave a card: an open payment becomes authorized, declined, or waits for the second step. Else nothing happens.
+    pub(super) fn present(&mut self, reference: &str, card: &Card) -> rusqlite::Result<()> {
+        let (state, code, step) = match card.verdict {
+            Verdict::Approved => ("authorized", None, None),
+            Verdict::Declined(code) => ("declined", Some(code), None),
+            Verdict::SecondStep(then) => ("open", None, Some(then)),
+        };
+        let sql = "UPDATE payments SET state = ?2, decline_code = ?3, second_step = ?4, card = ?5
+                   WHERE reference = ?1 AND state = 'open'";
+        self.connection.execute(sql, params![reference, state, code, step, card.label])?;
+        Ok(())
+    }
+
+    /// The shopper passed or refused the second step.
+    pub(super) fn finish_second_step(&mut self, reference: &str, passed: bool) -> rusqlite::Result<()> {
+        let sql = "UPDATE payments SET
+                     state = CASE WHEN ?2 AND second_step = '' THEN 'authorized' ELSE 'declined' END,
+                     decline_code = CASE WHEN NOT ?2 THEN 'authentication_failed' WHEN second_step = '' THEN NULL ELSE second_step END,
+                     second_step = NULL
+                   WHERE reference = ?1 AND state = 'open' AND second_step IS NOT NULL";
+        self.connection.execute(sql, params![reference, passed])?;
+        Ok(())
+    }
+
+    /// The shopper went back without paying: the payment is over, so that it can never be paid behind our back.
+    pub(super) fn leave(&mut self, reference: &str) -> rusqlite::Result<()> {
+        let sql = "UPDATE payments SET state = 'canceled', second_step = NULL WHERE reference = ?1 AND state = 'open'";
+        self.connection.execute(sql, [reference])?;
+        Ok(())
+    }
+
+    fn change(&mut self, key: &str, operation: &str, reference: &str, to: &str, from: &[&str]) -> rusqlite::Result<Ruling> {
+        self.once(key, operation, reference.as_bytes(), |transaction| {
+            let sql = "SELECT state FROM payments WHERE reference = ?1";
+            let state: Option<String> = transaction.query_row(sql, [reference], |row| row.get(0)).optional()?;
+            match state {
+                None => Ok(Err("there is no such payment".to_owned())),
+                Some(state) if !from.contains(&state.as_str()) => Ok(Err(format!("the payment is {state}"))),
+                Some(_) => {
+                    let sql = "UPDATE payments SET state = ?2, second_step = NULL WHERE reference = ?1";
+                    transaction.execute(sql, params![reference, to])?;
+                    Ok(Ok(reference.to_owned()))
+                }
+            }
+        })
+    }
+
+    // A key that was seen answers from the ledger; a new one does the work and is written down in the same transaction. Rejections
+    // leave no trace: the state that caused them may change, and sending the same call again is harmless.
+    fn once(
+        &mut self,
+        key: &str,
+        operation: &str,
+        body: &[u8],
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Result<String, String>>,
+    ) -> rusqlite::Result<Ruling> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let sql = "SELECT operation = ?2 AND body = ?3, reference FROM calls WHERE key = ?1";
+        let seen: Option<(bool, String)> =
+            transaction.query_row(sql, params![key, operation, body], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let reference = match seen {
+            Some((true, reference)) => reference,
+            Some((false, _)) => return Ok(Err("this key was used with another request".to_owned())),
+            None => match work(&transaction)? {
+                Err(reason) => return Ok(Err(reason)),
+                Ok(reference) => {
+                    let sql = "INSERT INTO calls (key, operation, body, reference) VALUES (?1, ?2, ?3, ?4)";
+                    transaction.execute(sql, params![key, operation, body, reference])?;
+                    reference
+                }
+            },
+        };
+        let payment = payment(&transaction, &reference)?;
+        transaction.commit()?;
+        Ok(payment.ok_or_else(|| "there is no such payment".to_owned()))
+    }
+}
+
+fn payment(connection: &Connection, reference: &str) -> rusqlite::Result<Option<RemotePayment>> {
+    let sql = format!("SELECT {COLUMNS} FROM payments WHERE reference = ?1");
+    connection.query_row(&sql, [reference], read_payment).optional()
+}
+
+fn read_payment(row: &Row<'_>) -> rusqlite::Result<RemotePayment> {
+    let currency: String = row.get(2)?;
+    let currency = Currency::from_code(&currency).expect("the ledger only holds currencies it was given as such");
+    let state = match row.get::<_, String>(3)?.as_str() {
+        "declined" => RemoteState::Declined,
+        "authorized" => RemoteState::Authorized,
+        "captured" => RemoteState::Captured,
+        "canceled" => RemoteState::Canceled,
+        _ => RemoteState::Open,
+    };
+    Ok(RemotePayment {
+        reference: row.get(0)?,
+        state,
+        amount: Money::new(row.get(1)?, currency),
+        refunded_minor: row.get(4)?,
+        live: false,
+        metadata: serde_json::from_str(&row.get::<_, String>(5)?).unwrap_or_default(),
+        redirect_url: None,
+        decline_code: row.get(6)?,
+        card: row.get(7)?,
+    })
+}
