@@ -7,6 +7,8 @@
 
 pub mod cart;
 pub mod catalog;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod ids;
 pub mod money;
 pub mod pricing;

@@ -7,14 +7,23 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::cart::{Cart, Destination, LineId, LineItem, MAX_COUPONS, MAX_LINES, MAX_QUANTITY};
+use super::cart::{Cart, LineId, LineItem, MAX_COUPONS, MAX_LINES, MAX_QUANTITY};
 use super::catalog::{Catalog, CurrentPrice, Product, Variant};
 use super::ids::{CouponCode, ShippingRateId, Sku, Slug, TaxClass, Timestamp};
 use super::money::{Currency, Money};
-use super::promotion::{Benefit, CouponRefusal, Promotion, PromotionFacts, largest_joinable_sets};
+use super::promotion::{CouponRefusal, Promotion, PromotionFacts, largest_joinable_sets};
 use super::rules::{Market, Rules};
-use super::shipping::{Parcel, ShippingZone, zone_of};
-use super::tax::{TaxBase, TaxManner, TaxMode, TaxPart, TaxRates, tax_parts};
+use super::shipping::zone_of;
+use super::tax::{TaxMode, TaxPart};
+use deal::Deal;
+use levy::levy;
+
+mod deal;
+mod levy;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
 
 /// What a cart is priced by.
 #[derive(Clone, Copy, Debug)]
@@ -306,152 +315,6 @@ fn outcomes(verdicts: Vec<Verdict<'_>>, deal: &Deal<'_>, currency: Currency) -> 
         }
     };
     verdicts.into_iter().map(outcome).collect()
-}
-
-/// What one set of promotions makes of the cart; all amounts in minor units.
-struct Deal<'a> {
-    /// Off each line.
-    discounts: Vec<i64>,
-    /// By each promotion.
-    given: Vec<(&'a Promotion, i64)>,
-    options: Vec<ShippingOption>,
-    chosen: Option<usize>,
-    shipping_discount: i64,
-}
-
-impl<'a> Deal<'a> {
-    fn of(
-        set: &[&'a Promotion],
-        goods: &[Good<'_>],
-        zone: Option<&ShippingZone>,
-        market: &Market,
-        choice: Option<&ShippingRateId>,
-    ) -> Self {
-        let mut discounts = vec![0; goods.len()];
-        let mut given = Vec::with_capacity(set.len());
-        for promotion in set {
-            let left: Vec<i64> = goods
-                .iter()
-                .zip(&discounts)
-                .map(|(good, taken)| if promotion.covers(good.product) { good.subtotal_minor - taken } else { 0 })
-                .collect();
-            let parts = promotion.take_off(&left, market.currency, market.rounding);
-            given.push((*promotion, parts.iter().sum()));
-            discounts.iter_mut().zip(parts).for_each(|(taken, part)| *taken += part);
-        }
-        let options = shipping_options(goods, &discounts, zone, market.currency);
-        let chosen = options.iter().position(|option| Some(&option.id) == choice);
-        let cheapest = || (0..options.len()).min_by_key(|index| options[*index].price.minor);
-        let mut deal = Self { discounts, given, chosen: chosen.or_else(cheapest), options, shipping_discount: 0 };
-        deal.free_shipping();
-        deal
-    }
-
-    fn free_shipping(&mut self) {
-        let price = self.shipping_minor();
-        if let Some((_, minor)) = self.given.iter_mut().find(|(promotion, _)| promotion.benefit == Benefit::FreeShipping) {
-            *minor = price;
-            self.shipping_discount = price;
-        }
-    }
-
-    fn shipping(&self) -> Option<&ShippingOption> {
-        self.chosen.map(|index| &self.options[index])
-    }
-
-    fn shipping_minor(&self) -> i64 {
-        self.shipping().map_or(0, |option| option.price.minor)
-    }
-
-    /// What the shopper pays before tax that comes on top: the less, the better the deal.
-    fn payable_minor(&self, goods: &[Good<'_>]) -> i64 {
-        let subtotal: i64 = goods.iter().map(|good| good.subtotal_minor).sum();
-        subtotal - self.discounts.iter().sum::<i64>() + self.shipping_minor() - self.shipping_discount
-    }
-}
-
-fn shipping_options(
-    goods: &[Good<'_>],
-    discounts: &[i64],
-    zone: Option<&ShippingZone>,
-    currency: Currency,
-) -> Vec<ShippingOption> {
-    let needs_parcel = goods.iter().any(|good| good.variant.requires_shipping);
-    let Some(zone) = zone.filter(|_| needs_parcel) else { return Vec::new() };
-    let parcel = Parcel {
-        weight_g: goods.iter().map(Good::weight_g).sum(),
-        goods_minor: goods.iter().zip(discounts).map(|(good, taken)| good.subtotal_minor - taken).sum(),
-    };
-    let offered = zone.rates.iter().filter_map(|rate| Some((rate, rate.price_minor(parcel)?)));
-    offered
-        .map(|(rate, minor)| ShippingOption {
-            id: rate.id.clone(),
-            name: rate.name.clone(),
-            delivery: rate.delivery.clone(),
-            price: Money::new(minor, currency),
-        })
-        .collect()
-}
-
-/// Taxes in minor units, before they are put where they belong.
-struct Levied {
-    country: Option<String>,
-    line_taxes: Vec<i64>,
-    shipping_tax: i64,
-    parts: Vec<TaxPart>,
-}
-
-fn levy(
-    goods: &[Good<'_>],
-    deal: &Deal<'_>,
-    destination: Option<&Destination>,
-    market: &Market,
-    rules: &Rules,
-) -> Result<Levied, PricingRejection> {
-    let place = match (destination, market.tax_mode) {
-        (Some(place), _) => Some((place.country.as_str(), place.region.as_deref())),
-        (None, TaxMode::Inclusive) => market.countries.first().map(|country| (country.as_str(), None)),
-        (None, TaxMode::Exclusive) => None,
-    };
-    let untaxed = |country| Levied { country, line_taxes: vec![0; goods.len()], shipping_tax: 0, parts: Vec::new() };
-    let Some((country, region)) = place else { return Ok(untaxed(None)) };
-    if goods.is_empty() {
-        return Ok(untaxed(Some(country.to_owned())));
-    }
-    let missing = || PricingRejection::NoTaxRate { country: country.to_owned() };
-    let rates = rules.tax.rates_at(country, region).ok_or_else(missing)?;
-    let bases = tax_bases(goods, deal, rates, rules.tax.shipping_class.as_ref()).ok_or_else(missing)?;
-    let manner = TaxManner { mode: market.tax_mode, rounding: market.rounding, scope: market.rounding_scope };
-    let mut taxes = manner.levy(&bases);
-    let parts = tax_parts(&rates.name, &bases, &taxes, market.currency);
-    let shipping_tax = taxes.drain(goods.len()..).sum();
-    Ok(Levied { country: Some(country.to_owned()), line_taxes: taxes, shipping_tax, parts })
-}
-
-/// One base per line, then those of shipping. `None`: a class has no rate.
-fn tax_bases(goods: &[Good<'_>], deal: &Deal<'_>, rates: &TaxRates, shipping_class: Option<&TaxClass>) -> Option<Vec<TaxBase>> {
-    let base = |minor: i64, class: &TaxClass| Some(TaxBase { minor, percent: rates.percent_of(class)? });
-    let line = |(good, taken): (&Good<'_>, &i64)| base(good.subtotal_minor - taken, &good.product.tax_class);
-    let mut bases: Vec<TaxBase> = goods.iter().zip(&deal.discounts).map(line).collect::<Option<_>>()?;
-    let shipping_minor = deal.shipping_minor() - deal.shipping_discount;
-    match shipping_class {
-        Some(class) => bases.push(base(shipping_minor, class)?),
-        None => bases.extend(shipping_by_goods(shipping_minor, goods, &bases)),
-    }
-    Some(bases)
-}
-
-/// Shipping as an annex of the goods in the parcel: one base per rate, in proportion to their value (evenly, where all are free).
-fn shipping_by_goods(shipping_minor: i64, goods: &[Good<'_>], line_bases: &[TaxBase]) -> Vec<TaxBase> {
-    let sent: Vec<&TaxBase> =
-        goods.iter().zip(line_bases).filter(|(good, _)| good.variant.requires_shipping).map(|(_, base)| base).collect();
-    let has_value = sent.iter().any(|base| base.minor > 0);
-    let weights: Vec<i64> = sent.iter().map(|base| if has_value { base.minor } else { 1 }).collect();
-    let mut by_rate = std::collections::BTreeMap::new();
-    for (base, part) in sent.iter().zip(Money::split_minor(shipping_minor, &weights)) {
-        *by_rate.entry(base.percent).or_insert(0) += part;
-    }
-    by_rate.into_iter().map(|(percent, minor)| TaxBase { minor, percent }).collect()
 }
 
 fn totals(lines: &[PricedLine], deal: &Deal<'_>, shipping_tax: i64, market: &Market) -> Totals {
