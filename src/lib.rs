@@ -9,4 +9,5 @@ pub mod cli;
 pub mod commerce;
 pub mod edge;
 pub mod gateway;
+pub mod telemetry;
 pub mod theme;

@@ -13,6 +13,7 @@ mod edge;
 mod import;
 mod init;
 mod keygen;
+mod keys;
 mod openapi;
 mod orders;
 mod serve;

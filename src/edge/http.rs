@@ -71,3 +71,20 @@ pub type Answer = Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send>>;
 
 /// A route's function.
 pub type Handler = fn(Arc<App>, Call) -> Answer;
+
+/// A prefix whose requests another room answers; it writes every page of its own.
+pub struct Mount {
+    /// Begins with `/`, ends with `/`.
+    pub prefix: &'static str,
+    /// Its function.
+    pub handler: MountHandler,
+}
+
+/// A mounted function.
+pub type MountHandler = Box<dyn Fn(Call) -> Pin<Box<dyn Future<Output = Reply> + Send>> + Send + Sync>;
+
+impl std::fmt::Debug for Mount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mount").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}

@@ -2,7 +2,11 @@
 //!
 //! Owns    what is in it, its bytes and its signature. Public facts and the edge's own needs only, never a secret, a time or a number:
 //!         the same shop gives the same bytes.
+//! Shape   magic (8) · format (u32) · payload length (u64) · key id (8) · BLAKE3 of the payload (32) · Ed25519 signature over all
+//!         before it (64) · payload (postcard). Integers are little-endian.
+//! Always  a byte that is not as it was signed is refused by name, before anything is read out of the payload.
 
+use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
 use super::view::SiteView;
@@ -12,8 +16,14 @@ use crate::commerce::rules::Rules;
 /// Format this binary writes and reads; another one is refused.
 pub const FORMAT: u32 = 1;
 
+const MAGIC: &[u8; 8] = b"vitrine\0";
+const SIGNED_BYTES: usize = 8 + 4 + 8 + 8 + 32;
+const HEAD_BYTES: usize = SIGNED_BYTES + 64;
+
 /// Everything the edge knows about the shop.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+///
+/// Postcard names no fields: `skip_serializing_if`, `flatten`, `untagged` and free JSON values must not appear in what travels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bundle {
     /// Name of the shop as a key: bundles of another shop are refused.
     pub shop_id: String,
@@ -40,4 +50,137 @@ impl Bundle {
     pub fn sites(&self) -> Result<Vec<SiteView>, serde_json::Error> {
         self.sites_json.iter().map(|text| serde_json::from_str(text)).collect()
     }
+}
+
+/// A bundle whose bytes were proven, with the hash that names them.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// What it says.
+    pub bundle: Bundle,
+    /// BLAKE3 of its payload, in hex: the bundle's name.
+    pub hash: String,
+}
+
+/// The private half, held by whoever builds.
+#[derive(Debug)]
+pub struct SigningKey(Ed25519KeyPair);
+
+/// The public half, held by every edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VerifyingKey(pub [u8; 32]);
+
+/// Why bytes are not taken for a bundle.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BundleError {
+    /// It begins with something else.
+    #[error("this is not a shop bundle; `vitrine build` writes one as shop.bundle")]
+    NotABundle,
+    /// Written by another version of Vitrine.
+    #[error("unknown bundle format {found}: this vitrine reads format {FORMAT}; build again with the same version")]
+    UnknownFormat {
+        /// The number in the file.
+        found: u32,
+    },
+    /// The file ends too early.
+    #[error("the bundle is cut short: {found} of {expected} bytes; copy it again")]
+    Truncated {
+        /// Bytes it should have.
+        expected: u64,
+        /// Bytes it has.
+        found: u64,
+    },
+    /// Its bytes are not those that were signed.
+    #[error("the bundle is damaged: its bytes are not those that were signed; build or copy it again")]
+    Damaged,
+    /// Signed with a key that is not trusted here.
+    #[error(
+        "the bundle was signed with a key that is not trusted here; \
+         set VITRINE_BUNDLE_PUBLIC_KEYS to the public half of the key it was built with"
+    )]
+    WrongKey,
+    /// It is another shop's.
+    #[error("the bundle belongs to the shop `{found}`, not to `{expected}`")]
+    OtherShop {
+        /// The shop it names.
+        found: String,
+        /// The shop that was expected.
+        expected: String,
+    },
+}
+
+impl SigningKey {
+    /// The key pair of a 32-byte seed.
+    pub fn from_seed(seed: &[u8; 32]) -> Self {
+        Self(Ed25519KeyPair::from_seed_unchecked(seed).expect("every seed of 32 bytes is an Ed25519 key"))
+    }
+
+    /// Its public half.
+    pub fn verifying_key(&self) -> VerifyingKey {
+        VerifyingKey(self.0.public_key().as_ref().try_into().expect("an Ed25519 public key has 32 bytes"))
+    }
+}
+
+impl VerifyingKey {
+    /// The name by which a bundle says who signed it: the first 8 bytes.
+    fn id(&self) -> [u8; 8] {
+        self.0[..8].try_into().expect("8 of 32 bytes")
+    }
+}
+
+impl Bundle {
+    /// The signed bytes; equal bundles and keys give equal bytes.
+    pub fn seal(&self, key: &SigningKey) -> Vec<u8> {
+        let payload = postcard::to_allocvec(self).expect("plain data of known lengths can be written");
+        let mut bytes = Vec::with_capacity(HEAD_BYTES + payload.len());
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&FORMAT.to_le_bytes());
+        bytes.extend_from_slice(&(payload.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(&key.verifying_key().id());
+        bytes.extend_from_slice(blake3::hash(&payload).as_bytes());
+        let signature = key.0.sign(&bytes);
+        bytes.extend_from_slice(signature.as_ref());
+        bytes.extend_from_slice(&payload);
+        bytes
+    }
+
+    /// Proves bytes and reads them. `shop` is the shop that is expected, where one is known already.
+    pub fn open(bytes: &[u8], keys: &[VerifyingKey], shop: Option<&str>) -> Result<Opened, BundleError> {
+        if !bytes.starts_with(&MAGIC[..bytes.len().min(MAGIC.len())]) || bytes.is_empty() {
+            return Err(BundleError::NotABundle);
+        }
+        let found = bytes.len() as u64;
+        let Some((head, payload)) = bytes.split_at_checked(HEAD_BYTES) else {
+            return Err(BundleError::Truncated { expected: HEAD_BYTES as u64, found });
+        };
+        let format = u32::from_le_bytes(part(head, 8));
+        if format != FORMAT {
+            return Err(BundleError::UnknownFormat { found: format });
+        }
+        let expected = u64::from_le_bytes(part(head, 12)).saturating_add(HEAD_BYTES as u64);
+        if found < expected {
+            return Err(BundleError::Truncated { expected, found });
+        }
+        let hash = blake3::hash(payload);
+        if found > expected || hash.as_bytes() != &part::<32>(head, 28) {
+            return Err(BundleError::Damaged);
+        }
+        let key_id = part::<8>(head, 20);
+        let key = keys.iter().find(|key| key.id() == key_id).ok_or(BundleError::WrongKey)?;
+        let (signed, signature) = head.split_at(SIGNED_BYTES);
+        UnparsedPublicKey::new(&ED25519, key.0).verify(signed, signature).map_err(|_| BundleError::Damaged)?;
+        let (bundle, rest): (Bundle, &[u8]) = postcard::take_from_bytes(payload).map_err(|_| BundleError::Damaged)?;
+        if !rest.is_empty() {
+            return Err(BundleError::Damaged);
+        }
+        match shop {
+            Some(expected) if expected != bundle.shop_id => {
+                Err(BundleError::OtherShop { found: bundle.shop_id, expected: expected.to_owned() })
+            }
+            _ => Ok(Opened { bundle, hash: hash.to_hex().to_string() }),
+        }
+    }
+}
+
+fn part<const LENGTH: usize>(head: &[u8], start: usize) -> [u8; LENGTH] {
+    head[start..start + LENGTH].try_into().expect("the head has a fixed length")
 }

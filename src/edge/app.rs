@@ -1,0 +1,137 @@
+//! App: the handles that every request shares.
+//!
+//! Owns    the live bundle, the keys, the snapshot of stock and the clock; which of them are swapped while running.
+//! Always  a request loads the live bundle once and keeps it to its end, whatever is swapped meanwhile.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use super::http::Mount;
+use super::key_ring::KeyRing;
+use super::live::Live;
+use super::router::Router;
+use crate::commerce::ids::{CartId, CouponCode, SkuHash, Timestamp};
+use crate::telemetry::requests::RequestMetrics;
+
+/// What the edge needs to answer.
+#[derive(Debug)]
+pub struct App {
+    /// The bundle that is served now.
+    pub live: ArcSwap<Live>,
+    /// Why a newer bundle was refused, for `/readyz`; `None` while all is well.
+    pub refused: ArcSwap<Option<String>>,
+    /// Secrets of cart tokens and links.
+    pub keys: KeyRing,
+    /// Limits and times.
+    pub settings: Settings,
+    /// What is in stock and which coupons are used up, as of the last look.
+    pub stock: ArcSwap<StockSnapshot>,
+    /// The instant, to be asked once per request.
+    pub clock: Clock,
+    /// Paths that another room answers (the sandbox's pages), by prefix.
+    pub mounts: Vec<Mount>,
+    /// Every route.
+    pub router: Router,
+    /// Counts and times of requests.
+    pub metrics: RequestMetrics,
+    next_request: AtomicU64,
+}
+
+/// Limits and times of the server; every one can be set in the environment of `vitrine edge`.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Connections at once; more wait in the kernel's queue.
+    pub max_connections: usize,
+    /// Time in which a request's head has to be here, also the longest idle keep-alive.
+    pub head_timeout: Duration,
+    /// Time in which a request's body has to be here.
+    pub body_timeout: Duration,
+    /// Time that requests in flight get after SIGTERM.
+    pub drain_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_connections: 20_000,
+            head_timeout: Duration::from_secs(15),
+            body_timeout: Duration::from_secs(10),
+            drain_timeout: Duration::from_secs(20),
+        }
+    }
+}
+
+/// Stock as one query a second told it. Absent SKUs have the bundle's opening stock.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StockSnapshot {
+    /// Units that can be sold (on hand less reserved).
+    pub available: BTreeMap<SkuHash, u32>,
+    /// Codes whose uses are all taken.
+    pub used_up: Vec<CouponCode>,
+}
+
+/// Where the instant comes from: the system, or a test.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+
+impl Clock {
+    /// The system's clock.
+    pub fn system() -> Self {
+        Self(Arc::new(|| Timestamp(jiff::Timestamp::now().as_second())))
+    }
+
+    /// A clock of one's own.
+    pub fn of(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    /// The instant.
+    pub fn now(&self) -> Timestamp {
+        (self.0)()
+    }
+}
+
+impl std::fmt::Debug for Clock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+impl App {
+    /// An app that serves `live`, with an empty snapshot of stock and nothing mounted.
+    pub fn new(live: Live, keys: KeyRing, settings: Settings, clock: Clock) -> Self {
+        let router = Router::new();
+        Self {
+            live: ArcSwap::from_pointee(live),
+            refused: ArcSwap::from_pointee(None),
+            keys,
+            settings,
+            stock: ArcSwap::from_pointee(StockSnapshot::default()),
+            clock,
+            mounts: Vec::new(),
+            metrics: RequestMetrics::new(router.names()),
+            router,
+            next_request: AtomicU64::new(random_u64()),
+        }
+    }
+
+    /// The name of a new request in logs and problems: unique in this process, and as good as unique among several.
+    pub fn request_id(&self) -> String {
+        format!("{:016x}", self.next_request.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A fresh cart's name.
+    pub fn cart_id(&self) -> CartId {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).expect("the system's randomness never fails once the process has started");
+        CartId(bytes)
+    }
+}
+
+fn random_u64() -> u64 {
+    getrandom::u64().expect("the system's randomness never fails once the process has started")
+}

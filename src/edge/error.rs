@@ -1,0 +1,199 @@
+//! Error: failure → status and stable code. The one place where it is decided.
+//!
+//! Owns    `Failure` and its two representations: `application/problem+json` (RFC 9457) and edge/problem.html.
+//! Always  the text is for buyers and holds no cause; nothing a client sends is a 500.
+
+use http::{HeaderValue, StatusCode, header};
+
+use super::http::Reply;
+use super::reply::{Message, Problem};
+
+/// Why a request has no answer of its own.
+#[derive(Clone, Debug)]
+pub enum Failure {
+    /// 400: it cannot be read.
+    Malformed {
+        /// Stable, for programs.
+        code: &'static str,
+        /// For people: what to write instead.
+        detail: String,
+    },
+    /// 403: it comes from a foreign page, or its proof does not hold.
+    Forbidden {
+        /// Stable, for programs.
+        code: &'static str,
+        /// For people.
+        detail: String,
+    },
+    /// 404.
+    NotFound {
+        /// For people: what is not there.
+        detail: String,
+    },
+    /// 405.
+    MethodNotAllowed {
+        /// The methods that are, for `Allow`.
+        allow: String,
+    },
+    /// 408: the body did not come in time.
+    SlowRequest,
+    /// 409: something else is true by now.
+    Conflict {
+        /// Stable, for programs.
+        code: &'static str,
+        /// For people.
+        detail: String,
+        /// Old and new values.
+        messages: Vec<Message>,
+    },
+    /// 413.
+    BodyTooLarge {
+        /// The most this route reads.
+        limit_bytes: usize,
+    },
+    /// 414.
+    AddressTooLong,
+    /// 415.
+    MediaType {
+        /// What this route reads.
+        expected: &'static str,
+    },
+    /// 422: well-formed, but a rule says no.
+    Refused {
+        /// Stable, for programs.
+        code: &'static str,
+        /// For people.
+        detail: String,
+        /// One per field.
+        messages: Vec<Message>,
+    },
+    /// 429.
+    TooMany {
+        /// When to come again.
+        retry_after_s: u32,
+    },
+    /// 503: the world fails us.
+    Unavailable {
+        /// Stable, for programs.
+        code: &'static str,
+        /// For people.
+        detail: String,
+        /// When to come again.
+        retry_after_s: u32,
+    },
+    /// 500: our own bug; logged where it was caught.
+    Bug,
+}
+
+impl Failure {
+    /// A 400.
+    pub fn malformed(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::Malformed { code, detail: detail.into() }
+    }
+
+    /// A 404.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::NotFound { detail: detail.into() }
+    }
+
+    /// A 422 without field messages.
+    pub fn refused(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::Refused { code, detail: detail.into(), messages: Vec::new() }
+    }
+
+    /// Its status.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Malformed { .. } => StatusCode::BAD_REQUEST,
+            Self::Forbidden { .. } => StatusCode::FORBIDDEN,
+            Self::NotFound { .. } => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::SlowRequest => StatusCode::REQUEST_TIMEOUT,
+            Self::Conflict { .. } => StatusCode::CONFLICT,
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::AddressTooLong => StatusCode::URI_TOO_LONG,
+            Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Refused { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Bug => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// Its stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Malformed { code, .. }
+            | Self::Forbidden { code, .. }
+            | Self::Conflict { code, .. }
+            | Self::Refused { code, .. }
+            | Self::Unavailable { code, .. } => code,
+            Self::NotFound { .. } => "not_found",
+            Self::MethodNotAllowed { .. } => "method_not_allowed",
+            Self::SlowRequest => "slow_request",
+            Self::BodyTooLarge { .. } => "body_too_large",
+            Self::AddressTooLong => "address_too_long",
+            Self::MediaType { .. } => "unsupported_media_type",
+            Self::TooMany { .. } => "too_many_requests",
+            Self::Bug => "internal",
+        }
+    }
+
+    /// What the buyer reads.
+    pub fn detail(&self) -> String {
+        match self {
+            Self::Malformed { detail, .. }
+            | Self::Forbidden { detail, .. }
+            | Self::NotFound { detail }
+            | Self::Conflict { detail, .. }
+            | Self::Refused { detail, .. }
+            | Self::Unavailable { detail, .. } => detail.clone(),
+            Self::MethodNotAllowed { allow } => format!("this address takes {allow}"),
+            Self::SlowRequest => "the request took too long to arrive; please try again".to_owned(),
+            Self::BodyTooLarge { limit_bytes } => format!("at most {limit_bytes} bytes are read here"),
+            Self::AddressTooLong => "the address is too long".to_owned(),
+            Self::MediaType { expected } => format!("send the body as {expected}"),
+            Self::TooMany { .. } => "too many requests; please wait a moment".to_owned(),
+            Self::Bug => "something went wrong on our side; nothing was changed by this request".to_owned(),
+        }
+    }
+
+    /// The problem document.
+    pub fn problem(&self, request_id: &str) -> Problem {
+        let status = self.status();
+        let messages = match self {
+            Self::Conflict { messages, .. } | Self::Refused { messages, .. } => messages.clone(),
+            _ => Vec::new(),
+        };
+        Problem {
+            kind: "about:blank".to_owned(),
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: status.as_u16(),
+            code: self.code().to_owned(),
+            detail: self.detail(),
+            messages,
+            request_id: request_id.to_owned(),
+        }
+    }
+
+    /// The answer as `application/problem+json`.
+    pub fn into_json(self, request_id: &str) -> Reply {
+        let body = serde_json::to_vec(&self.problem(request_id)).expect("a problem is plain data");
+        self.headed(Reply::with_type(self.status(), "application/problem+json", body.into()))
+    }
+
+    /// Adds the headers that its status asks for (RFC 9110: 405 `Allow`, 429 and 503 `Retry-After`).
+    pub fn headed(&self, mut reply: Reply) -> Reply {
+        match self {
+            Self::MethodNotAllowed { allow } => {
+                let value = HeaderValue::from_str(allow).expect("method names are ASCII");
+                reply.headers.insert(header::ALLOW, value);
+            }
+            Self::TooMany { retry_after_s } | Self::Unavailable { retry_after_s, .. } => {
+                reply.headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_s));
+            }
+            _ => {}
+        }
+        reply
+    }
+}

@@ -1,0 +1,5 @@
+//! Middleware: what is done for every request before and after its route.
+
+pub mod body;
+pub mod csrf;
+pub mod headers;

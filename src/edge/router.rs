@@ -1,0 +1,151 @@
+//! Router: every route in one table.
+//!
+//! Owns    `ROUTES`: method, pattern, body limit, cache class, guard and function of each route; 404 and 405 with `Allow`.
+//! Always  HEAD is answered as GET without a body; a path is one route's only.
+
+use http::Method;
+
+use super::http::Handler;
+use super::routes::cart;
+
+/// How an answer may be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cache {
+    /// API answers.
+    NoStore,
+    /// Pages: the back button works, a proxy keeps nothing.
+    PrivateNoCache,
+    /// Pages that show an address.
+    PrivateNoStore,
+    /// By a CDN, for so many seconds, and by no browser.
+    Shared {
+        /// How long.
+        seconds: u32,
+    },
+}
+
+/// Who may send an unsafe request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// Our own pages and programs; foreign pages are refused (CSRF).
+    SameSite,
+    /// Anyone: the route proves the request by a signature of its own (return from a gateway, webhooks).
+    SignedByCaller,
+}
+
+/// A route.
+#[derive(Debug)]
+pub struct Route {
+    /// Its method.
+    pub method: Method,
+    /// Its path with `{names}`.
+    pub pattern: &'static str,
+    /// Most bytes of a body; 0: a body is read and must be empty.
+    pub body_limit: usize,
+    /// How its answers may be kept.
+    pub cache: Cache,
+    /// Who may send it.
+    pub guard: Guard,
+    /// Its function.
+    pub handler: Handler,
+}
+
+/// A JSON body of a cart or checkout command is far smaller.
+pub const JSON_LIMIT: usize = 16 * 1024;
+/// A form holds at most a few texts.
+pub const FORM_LIMIT: usize = 16 * 1024;
+
+impl Route {
+    const fn get(pattern: &'static str, handler: Handler) -> Self {
+        Self { method: Method::GET, pattern, body_limit: 0, cache: Cache::NoStore, guard: Guard::SameSite, handler }
+    }
+
+    const fn send(method: Method, pattern: &'static str, handler: Handler) -> Self {
+        Self { method, pattern, body_limit: JSON_LIMIT, cache: Cache::NoStore, guard: Guard::SameSite, handler }
+    }
+
+    const fn page(pattern: &'static str, handler: Handler) -> Self {
+        Self::get(pattern, handler).kept(Cache::PrivateNoCache)
+    }
+
+    const fn form(pattern: &'static str, handler: Handler) -> Self {
+        let body_limit = FORM_LIMIT;
+        Self { method: Method::POST, pattern, body_limit, cache: Cache::PrivateNoCache, guard: Guard::SameSite, handler }
+    }
+
+    const fn kept(mut self, cache: Cache) -> Self {
+        self.cache = cache;
+        self
+    }
+}
+
+/// Every route of the edge.
+#[rustfmt::skip]
+pub const ROUTES: &[Route] = &[
+    Route::get("/api/v1/cart", |app, call| Box::pin(cart::show(app, call))),
+];
+
+/// Finds routes by path.
+#[derive(Debug)]
+pub struct Router {
+    paths: matchit::Router<Vec<usize>>,
+}
+
+/// What a path leads to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Index into `ROUTES` and the parameters, still percent-encoded.
+    Route(usize, Vec<(String, String)>),
+    /// The path exists, for other methods: the value of `Allow`.
+    OtherMethods(String),
+    /// No such path.
+    Nothing,
+}
+
+impl Default for Router {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Router {
+    /// Indexes `ROUTES`.
+    pub fn new() -> Self {
+        let mut paths = matchit::Router::new();
+        for (index, route) in ROUTES.iter().enumerate() {
+            if ROUTES[..index].iter().any(|other| other.pattern == route.pattern) {
+                continue;
+            }
+            let same = (index..ROUTES.len()).filter(|other| ROUTES[*other].pattern == route.pattern).collect();
+            paths.insert(route.pattern, same).expect("patterns of the table do not overlap; a test builds it");
+        }
+        Self { paths }
+    }
+
+    /// The route of a method and path.
+    pub fn find(&self, method: &Method, path: &str) -> Found {
+        let Ok(matched) = self.paths.at(path) else { return Found::Nothing };
+        let wanted = if method == Method::HEAD { &Method::GET } else { method };
+        match matched.value.iter().find(|index| ROUTES[**index].method == *wanted) {
+            Some(index) => {
+                let params = matched.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+                Found::Route(*index, params.collect())
+            }
+            None => Found::OtherMethods(allowed(matched.value)),
+        }
+    }
+
+    /// `METHOD pattern` of every route, in the table's order: names for metrics.
+    pub fn names(&self) -> Vec<String> {
+        ROUTES.iter().map(|route| format!("{} {}", route.method, route.pattern)).collect()
+    }
+}
+
+fn allowed(routes: &[usize]) -> String {
+    let mut methods: Vec<&str> = routes.iter().map(|index| ROUTES[*index].method.as_str()).collect();
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.sort_unstable();
+    methods.join(", ")
+}

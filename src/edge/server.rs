@@ -1,0 +1,191 @@
+//! Server: connections in, answers out.
+//!
+//! Owns    `respond`, the one way from a request to an answer, and `serve` with its limits, timeouts and drain.
+//! Limits  `MAX_HEADERS`, `MAX_HEAD_BYTES` (431), `MAX_ADDRESS_BYTES` (414), connections at once, body bytes per route (413).
+//! Always  a panic in a route ends that request alone, as a 500 with a log line.
+
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, header};
+use http_body_util::Full;
+use hyper::body::Body;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use super::app::App;
+use super::error::Failure;
+use super::http::{Call, Reply};
+use super::middleware::{body, csrf, headers};
+use super::pages;
+use super::router::{Cache, FORM_LIMIT, Found, Guard, ROUTES};
+
+/// Headers of one request: a browser behind a CDN sends about 30.
+pub const MAX_HEADERS: usize = 64;
+/// Bytes of a request's head: a full cart cookie, a few others, an address.
+pub const MAX_HEAD_BYTES: usize = 32 * 1024;
+/// Bytes of a path with its query.
+pub const MAX_ADDRESS_BYTES: usize = 2_048;
+
+/// Answers one request. Never fails: what goes wrong is an answer too.
+pub async fn respond<B>(app: &Arc<App>, request: Request<B>) -> Response<Full<Bytes>>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let started = Instant::now();
+    let request_id = app.request_id();
+    let live = app.live.load_full();
+    let method = request.method().clone();
+    let wants_page = pages::wanted(&method, request.uri().path(), request.headers());
+    let found = app.router.find(&method, request.uri().path());
+    let (cache, index) = match &found {
+        Found::Route(index, _) => (ROUTES[*index].cache, Some(*index)),
+        _ if wants_page => (Cache::PrivateNoStore, None),
+        _ => (Cache::NoStore, None),
+    };
+    let answer = caught(answer(app, request, found, &request_id)).await.unwrap_or_else(|text| {
+        tracing::error!(request_id, panic = text, "a route panicked");
+        Err(Failure::Bug)
+    });
+    let mut cache = cache;
+    let mut reply = answer.unwrap_or_else(|failure| {
+        if let Cache::Shared { .. } = cache {
+            cache = Cache::NoStore;
+        }
+        if wants_page { pages::problem(&live, &failure, &request_id) } else { failure.into_json(&request_id) }
+    });
+    headers::complete(&mut reply.headers, cache, live.secure, &request_id);
+    let seconds = started.elapsed().as_secs_f64();
+    app.metrics.record(index, reply.status.as_u16(), seconds);
+    let route = index.map_or("-", |index| ROUTES[index].pattern);
+    tracing::info!(target: "access", request_id, %method, route, status = reply.status.as_u16(), ms = seconds * 1e3);
+    into_response(reply, &method)
+}
+
+/// Serves connections until `shutdown` is done, then drains: no new connection, those in flight finish within the drain time.
+pub async fn serve(app: Arc<App>, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+    let places = Arc::new(Semaphore::new(app.settings.max_connections));
+    let graceful = GracefulShutdown::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let place = tokio::select! {
+            place = places.clone().acquire_owned() => place.expect("the semaphore is never closed"),
+            () = &mut shutdown => break,
+        };
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+            () = &mut shutdown => break,
+        };
+        let _ = stream.set_nodelay(true);
+        let app = app.clone();
+        let watcher = graceful.watcher();
+        tokio::spawn(async move {
+            let connection = connection_builder(&app).serve_connection(
+                TokioIo::new(stream),
+                service_fn(move |request| {
+                    let app = app.clone();
+                    async move { Ok::<_, Infallible>(respond(&app, request).await) }
+                }),
+            );
+            if let Err(error) = watcher.watch(connection).await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(app.settings.drain_timeout, graceful.shutdown()).await.is_err() {
+        tracing::warn!("requests were still in flight when the drain time ended");
+    }
+}
+
+fn connection_builder(app: &App) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(app.settings.head_timeout)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .pipeline_flush(true);
+    builder
+}
+
+async fn answer<B>(app: &Arc<App>, request: Request<B>, found: Found, request_id: &str) -> Result<Reply, Failure>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let (parts, stream) = request.into_parts();
+    if parts.uri.path_and_query().is_some_and(|address| address.as_str().len() > MAX_ADDRESS_BYTES) {
+        return Err(Failure::AddressTooLong);
+    }
+    let mount = app.mounts.iter().find(|mount| parts.uri.path().starts_with(mount.prefix));
+    let (limit, guard) = match (&found, mount) {
+        (_, Some(_)) => (FORM_LIMIT, Guard::SameSite),
+        (Found::Route(index, _), None) => (ROUTES[*index].body_limit, ROUTES[*index].guard),
+        (Found::OtherMethods(allow), None) => return Err(Failure::MethodNotAllowed { allow: allow.clone() }),
+        (Found::Nothing, None) => return Err(Failure::not_found("there is nothing at this address")),
+    };
+    if guard == Guard::SameSite && !csrf::passes(&parts.method, &parts.headers, &app.live.load().bundle.origins) {
+        let detail = "this form was sent from another site; open the shop itself and try again".to_owned();
+        return Err(Failure::Forbidden { code: "cross_site", detail });
+    }
+    let body = body::read(stream, limit, app.settings.body_timeout).await?;
+    let (method, uri, headers) = (parts.method, parts.uri, parts.headers);
+    let call = |params| Call { method, uri, headers, body, params, request_id: request_id.to_owned() };
+    match (found, mount) {
+        (_, Some(mount)) => Ok((mount.handler)(call(Vec::new())).await),
+        (Found::Route(index, params), None) => (ROUTES[index].handler)(app.clone(), call(decoded(params)?)).await,
+        _ => unreachable!("anything else was answered above"),
+    }
+}
+
+fn decoded(params: Vec<(String, String)>) -> Result<Vec<(String, String)>, Failure> {
+    let decode = |(name, value): (String, String)| {
+        let text = percent_encoding::percent_decode_str(&value).decode_utf8().map(|text| text.into_owned());
+        text.map(|text| (name, text)).map_err(|_| Failure::not_found("there is nothing at this address"))
+    };
+    params.into_iter().map(decode).collect()
+}
+
+/// Runs a future; a panic inside it is `Err` with its text.
+async fn caught<T>(future: impl Future<Output = T>) -> Result<T, String> {
+    let mut future = pin!(future);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+        Ok(poll) => poll.map(Ok),
+        Err(payload) => {
+            let text = payload.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            std::task::Poll::Ready(Err(text.unwrap_or_default()))
+        }
+    })
+    .await
+}
+
+fn into_response(reply: Reply, method: &Method) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::new()));
+    *response.status_mut() = reply.status;
+    *response.headers_mut() = reply.headers;
+    let length = reply.body.len();
+    if method != Method::HEAD {
+        *response.body_mut() = Full::new(reply.body);
+    } else if length > 0 {
+        response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    response
+}

@@ -1,0 +1,71 @@
+//! Requests: how many, how they ended, how long they took, per route.
+//!
+//! Limits  one series per route and status class; a path a client makes up never makes a new one.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+/// Upper edges in seconds: a cart answer takes microseconds, a payment up to seconds.
+const SECONDS: [f64; 12] = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabel {
+    route: String,
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteName {
+    route: String,
+}
+
+/// Counters and times of requests; recording takes no lock.
+#[derive(Debug)]
+pub struct RequestMetrics {
+    registry: Registry,
+    routes: Vec<RouteMetrics>,
+}
+
+#[derive(Debug)]
+struct RouteMetrics {
+    by_class: [Counter; 5],
+    seconds: Histogram,
+}
+
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+impl RequestMetrics {
+    /// Metrics for routes of these names; requests that found no route are counted apart.
+    pub fn new(mut names: Vec<String>) -> Self {
+        names.push("none".to_owned());
+        let counters = Family::<RouteLabel, Counter>::default();
+        let times = Family::<RouteName, Histogram>::new_with_constructor(|| Histogram::new(SECONDS));
+        let one = |name: &String| RouteMetrics {
+            by_class: CLASSES.map(|status| counters.get_or_create(&RouteLabel { route: name.clone(), status }).clone()),
+            seconds: times.get_or_create(&RouteName { route: name.clone() }).clone(),
+        };
+        let routes = names.iter().map(one).collect();
+        let mut registry = Registry::with_prefix("vitrine");
+        registry.register("http_requests", "Requests by route and status class", counters);
+        registry.register_with_unit("http_request", "Time from the head to the answer", Unit::Seconds, times);
+        Self { registry, routes }
+    }
+
+    /// Counts an answer. `route`: its index in the names; `None`: no route was found.
+    pub fn record(&self, route: Option<usize>, status: u16, seconds: f64) {
+        let metrics = &self.routes[route.unwrap_or(self.routes.len() - 1)];
+        metrics.by_class[usize::from(status / 100).clamp(1, CLASSES.len()) - 1].inc();
+        metrics.seconds.observe(seconds);
+    }
+
+    /// All of them in Prometheus' text format.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("a String takes every write");
+        text
+    }
+}
