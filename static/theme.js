@@ -1,0 +1,121 @@
+// The shop's script. Everything works without it; it only saves page loads.
+const $ = (selector, root = document) => root.querySelector(selector);
+const language = document.documentElement.lang;
+const money = ({ amount, currency }) => {
+  const format = new Intl.NumberFormat(language, { style: "currency", currency });
+  return format.format(amount / 10 ** format.resolvedOptions().maximumFractionDigits);
+};
+
+// The number of units, told by a cookie that holds nothing else.
+const count = () => {
+  const units = /(?:^|; )cart-count=(\d+)/.exec(document.cookie)?.[1];
+  const badge = $("[data-count]");
+  badge.hidden = !(units > 0);
+  badge.textContent = units ?? "";
+};
+addEventListener("pageshow", count);
+
+const form = $("[data-add]");
+if (form) {
+  const cost = $("[data-cost]"), until = $("[data-until]"), state = $("[data-state]"), picture = $("[data-gallery] img");
+  const choices = [...form.querySelectorAll("[name=sku]")];
+  const chosen = () => choices.find((choice) => choice.checked || choice.type === "hidden");
+  const texts = {
+    in_stock: "In stock, leaves within two working days.",
+    low_stock: "Only a few left.",
+    backorder: "On back-order: you can order it now, and it leaves as soon as it is here.",
+    sold_out: "Sold out.",
+    not_for_sale: "Not sold here.",
+  };
+  const part = (tag, text, name) => {
+    const node = document.createElement(tag);
+    node.textContent = text;
+    if (name) node.className = name;
+    return node;
+  };
+
+  const show = () => {
+    const data = chosen()?.dataset;
+    if (!data) return;
+    if (data.price && cost) {
+      const price = part("span", "", "price");
+      if (data.compare) price.append(part("span", "Now ", "unseen"), part("ins", data.price), part("span", " instead of ", "unseen"), part("s", data.compare));
+      else price.textContent = data.price;
+      cost.replaceChildren(price);
+      until.hidden = !data.until;
+      $("span", until).textContent = data.until ?? "";
+    }
+    if (data.image && picture) picture.src = data.image;
+    state.textContent = texts[data.stock] ?? "";
+    const button = $("[data-submit]");
+    if (button) button.disabled = data.stock === "sold_out" || data.stock === "not_for_sale";
+  };
+  form.addEventListener("change", (event) => event.target.name === "sku" && show());
+
+  // What the page says may be a day old; price and stock class are asked for once.
+  const market = form.elements.market.value;
+  fetch(`/api/v1/availability/${form.dataset.slug}?market=${market}`)
+    .then((answer) => (answer.ok ? answer.json() : { variants: [] }))
+    .then(({ variants }) => {
+      let news = false;
+      for (const { sku, price, compare_at, availability } of variants) {
+        const choice = choices.find((choice) => choice.value === sku);
+        if (!choice) continue;
+        const data = choice.dataset;
+        news ||= data.stock !== availability || (price && price.amount != data.minor);
+        data.stock = availability;
+        if (price && price.amount != data.minor) {
+          data.minor = price.amount;
+          data.price = money(price);
+          delete data.until;
+          compare_at ? (data.compare = money(compare_at)) : delete data.compare;
+        }
+        if (choice.type === "radio") {
+          choice.disabled = availability === "sold_out" || availability === "not_for_sale";
+          $("[data-gone]", choice.parentNode).hidden = !choice.disabled;
+        }
+      }
+      if (news) show();
+    })
+    .catch(() => {});
+
+  const drawer = $("#drawer");
+  const open = (cart) => {
+    const item = $("[data-line]", drawer).content;
+    $("[data-notes]", drawer).replaceChildren(...cart.messages.map(({ severity, text }) => part("p", text, `note ${severity}`)));
+    $("[data-lines]", drawer).replaceChildren(...cart.lines.map((line) => {
+      const row = item.cloneNode(true);
+      if (line.image) $("img", row).src = line.image.url;
+      else $("img", row).remove();
+      $("a", row).href = line.url;
+      $("a", row).textContent = line.title;
+      $("p", row).textContent = [line.variant_title, `${line.quantity} × ${money(line.unit_price)}`].filter(Boolean).join(" · ");
+      $(".price", row).textContent = money(line.subtotal);
+      return row;
+    }));
+    const subtotal = cart.totals.find(({ kind }) => kind === "subtotal");
+    if (subtotal) $("[data-subtotal]", drawer).textContent = money(subtotal.amount);
+    drawer.showModal();
+  };
+
+  form.addEventListener("submit", async (event) => {
+    if (!drawer?.showModal) return;
+    event.preventDefault();
+    const button = $("[data-submit]");
+    button.disabled = true;
+    const data = new FormData(form), wish = { sku: data.get("sku"), quantity: +data.get("quantity"), market, language: data.get("language"), properties: {} };
+    const minor = chosen()?.dataset.minor;
+    if (minor) wish.seen_price_minor = +minor;
+    for (const [name, value] of data) if (name.startsWith("property.") && value) wish.properties[name.slice(9)] = value;
+    try {
+      const answer = await fetch("/api/v1/cart/lines", { method: "POST", headers: { "content-type": "application/json", accept: "application/json" }, body: JSON.stringify(wish) });
+      const body = await answer.json();
+      if (answer.ok) open(body);
+      else state.textContent = body.detail;
+      count();
+    } catch {
+      form.submit();
+    }
+    button.disabled = false;
+  });
+}
