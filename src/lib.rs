@@ -9,5 +9,6 @@ pub mod cli;
 pub mod commerce;
 pub mod edge;
 pub mod gateway;
+pub mod site;
 pub mod telemetry;
 pub mod theme;

@@ -1,0 +1,2 @@
+//! Site: content → public/.
+pub mod serve;
