@@ -204,6 +204,22 @@ pub struct SaleWindow {
     pub until: Option<Timestamp>,
 }
 
+impl SaleWindow {
+    /// Whether it holds at an instant.
+    pub fn holds(&self, instant: Timestamp) -> bool {
+        self.from.is_none_or(|from| from <= instant) && self.until.is_none_or(|until| instant < until)
+    }
+
+    /// Whether there is an instant at which both hold; neither is empty.
+    pub fn overlaps(&self, other: &SaleWindow) -> bool {
+        let begins_before_end = |one: &Self, other: &Self| match (one.from, other.until) {
+            (Some(from), Some(until)) => from < until,
+            _ => true,
+        };
+        begins_before_end(self, other) && begins_before_end(other, self)
+    }
+}
+
 /// The price that holds at an instant, with what it is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CurrentPrice {
@@ -218,10 +234,8 @@ pub struct CurrentPrice {
 impl Price {
     /// The one place where a unit price is chosen: pages, feeds, carts and quotes all ask here.
     pub fn at(&self, instant: Timestamp) -> CurrentPrice {
-        let holds =
-            |sale: &&SaleWindow| sale.from.is_none_or(|from| from <= instant) && sale.until.is_none_or(|until| instant < until);
         let money = |minor| Money::new(minor, self.currency);
-        match self.sales.iter().find(holds) {
+        match self.sales.iter().find(|sale| sale.holds(instant)) {
             Some(sale) => CurrentPrice {
                 unit: money(sale.price_minor),
                 compare_at: Some(self.compare_at_minor.unwrap_or(self.unit_minor))

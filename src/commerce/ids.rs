@@ -93,10 +93,19 @@ text_id!(
     QuoteId
 );
 
+/// Bytes a coupon code may hold: five of them still fit a cart's token.
+pub const MAX_CODE_BYTES: usize = 40;
+
 impl CouponCode {
     /// The stored form of what was typed: trimmed, ASCII upper case.
     pub fn normal(typed: &str) -> Self {
         Self(typed.trim().to_ascii_uppercase())
+    }
+
+    /// Whether it is a code at all: visible, without blanks at its ends, and not longer than a cart can hold.
+    pub fn is_typable(&self) -> bool {
+        let text = &self.0;
+        (1..=MAX_CODE_BYTES).contains(&text.len()) && text.trim() == text && !text.chars().any(char::is_control)
     }
 
     /// Whether the two are one code, without regard to case.
@@ -106,6 +115,11 @@ impl CouponCode {
 }
 
 impl CategoryPath {
+    /// The category above it; `None` for one at the top.
+    pub fn parent(&self) -> Option<CategoryPath> {
+        self.0.rsplit_once('/').map(|(above, _)| Self(above.to_owned()))
+    }
+
     /// Whether it is that category or one below it.
     pub fn is_within(&self, ancestor: &CategoryPath) -> bool {
         self.0.strip_prefix(&ancestor.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -146,7 +160,7 @@ impl FromStr for CartId {
     type Err = NotAnId;
     fn from_str(text: &str) -> Result<Self, NotAnId> {
         let mut bytes = [0; 16];
-        if text.len() != 32 || !text.is_ascii() {
+        if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(NotAnId);
         }
         for (index, byte) in bytes.iter_mut().enumerate() {

@@ -12,6 +12,7 @@ pub(crate) mod fixture;
 pub mod ids;
 pub mod money;
 pub mod pricing;
+pub mod problems;
 pub mod promotion;
 pub mod rules;
 pub mod shipping;
