@@ -4,6 +4,7 @@
 //! Always  a route has no rules and no SQL: it parses, asks `app`, prints.
 
 pub mod app;
+pub mod cart_token;
 pub mod error;
 pub mod http;
 pub mod key_ring;

@@ -184,3 +184,6 @@ impl Bundle {
 fn part<const LENGTH: usize>(head: &[u8], start: usize) -> [u8; LENGTH] {
     head[start..start + LENGTH].try_into().expect("the head has a fixed length")
 }
+
+#[cfg(test)]
+mod tests;
