@@ -2,13 +2,15 @@
 //!
 //! Owns    the cart's lines and limits and `apply`, the one way to change them. A cart is a value: its token (see
 //!         `edge::cart_token`) is the only place where it is kept.
-//! Limits  `MAX_LINES` lines, `MAX_QUANTITY` units a line, `MAX_COUPONS` codes, `MAX_PROPERTY_BYTES` a property.
+//! Limits  `MAX_LINES` lines, `MAX_QUANTITY` units a line, `MAX_COUPONS` codes, `MAX_PROPERTY_BYTES` a property,
+//!         `MAX_POSTAL_CODE_BYTES` a postal code.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::catalog::{Catalog, Product, Variant};
 use super::ids::{CartId, CouponCode, MarketId, SkuHash, Timestamp};
+use super::money::MAX_MINOR;
 
 /// Lines a cart may hold: 100 lines keep the token under its 2,800 bytes.
 pub const MAX_LINES: usize = 100;
@@ -18,6 +20,9 @@ pub const MAX_QUANTITY: u32 = 9_999;
 pub const MAX_COUPONS: usize = 5;
 /// Bytes one property of a line may hold.
 pub const MAX_PROPERTY_BYTES: usize = 200;
+
+/// Bytes a postal code may hold; the longest in use have 10 characters.
+pub const MAX_POSTAL_CODE_BYTES: usize = 16;
 
 /// A cart. Prices in it are only what was last *shown*; `pricing` makes the real ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +75,31 @@ pub struct Destination {
     pub postal_code: Option<String>,
 }
 
+impl Destination {
+    /// The same place in upper case and without blanks at the ends; blank parts are none.
+    ///
+    /// Errors: a country that is not two letters, a region that is not one to three letters or digits (ISO 3166-2), a postal code
+    /// over `MAX_POSTAL_CODE_BYTES` or with control characters.
+    pub fn checked(self) -> Result<Self, CartRejection> {
+        let tidy = |part: String| Some(part.trim().to_ascii_uppercase()).filter(|part| !part.is_empty());
+        let country = self.country.trim().to_ascii_uppercase();
+        let region = self.region.and_then(tidy);
+        let postal_code = self.postal_code.map(|code| code.trim().to_owned()).filter(|code| !code.is_empty());
+        if country.len() != 2 || !country.bytes().all(|byte| byte.is_ascii_uppercase()) {
+            return Err(CartRejection::NotAPlace { field: "country" });
+        }
+        let is_region = |region: &String| region.len() <= 3 && region.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if !region.as_ref().is_none_or(is_region) {
+            return Err(CartRejection::NotAPlace { field: "region" });
+        }
+        let is_code = |code: &String| code.len() <= MAX_POSTAL_CODE_BYTES && !code.chars().any(char::is_control);
+        if !postal_code.as_ref().is_none_or(is_code) {
+            return Err(CartRejection::NotAPlace { field: "postal_code" });
+        }
+        Ok(Self { country, region, postal_code })
+    }
+}
+
 /// A line's name in addresses and forms: 16 hex digits of what makes the line what it is (SKU and properties).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -86,7 +116,8 @@ impl LineItem {
             digest.update((text.len() as u64).to_be_bytes());
             digest.update(text);
         }
-        LineId(digest.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect())
+        let first = digest.finalize()[..8].try_into().expect("SHA-256 has 32 bytes");
+        LineId(format!("{:016x}", u64::from_be_bytes(first)))
     }
 }
 
@@ -164,6 +195,15 @@ pub enum CartRejection {
     /// `MAX_COUPONS` reached.
     #[error("a cart holds at most {MAX_COUPONS} codes")]
     TooManyCoupons,
+    /// A code is visible and has at most `MAX_CODE_BYTES` bytes.
+    #[error("this is not a code")]
+    NotACode,
+    /// A country or region is not written as ISO 3166 has it, or the postal code is too long.
+    #[error("this `{field}` is not understood")]
+    NotAPlace {
+        /// Which part of the destination.
+        field: &'static str,
+    },
     /// The product declares no such property.
     #[error("this product has no field `{key}`")]
     UnknownProperty {
@@ -231,19 +271,19 @@ impl Cart {
             CartCommand::AddLine { sku, quantity, properties, seen_price_minor } => {
                 let (product, variant) = facts.sellable(sku)?;
                 let properties = checked_properties(product, properties)?;
-                let seen = seen_price_minor.unwrap_or_else(|| facts.unit_minor(variant));
-                let added = LineItem { sku, quantity, properties, seen_price_minor: seen };
-                match next.lines.iter().position(|line| line.id() == added.id()) {
+                let seen = seen_price_minor.filter(|minor| (0..=MAX_MINOR).contains(minor));
+                let seen_price_minor = seen.unwrap_or_else(|| facts.unit_minor(variant));
+                match next.lines.iter().position(|line| line.sku == sku && line.properties == properties) {
                     Some(index) => {
                         let line = &mut next.lines[index];
                         line.quantity = line.quantity.saturating_add(quantity);
-                        line.seen_price_minor = seen;
+                        line.seen_price_minor = seen_price_minor;
                         check_quantity(product, line.quantity)?;
                     }
-                    None if next.lines.len() == MAX_LINES => return Err(CartRejection::TooManyLines),
+                    None if next.lines.len() >= MAX_LINES => return Err(CartRejection::TooManyLines),
                     None => {
                         check_quantity(product, quantity)?;
-                        next.lines.push(added);
+                        next.lines.push(LineItem { sku, quantity, properties, seen_price_minor });
                     }
                 }
             }
@@ -257,19 +297,26 @@ impl Cart {
                 check_quantity(product, quantity)?;
                 next.lines[index].quantity = quantity;
             }
-            CartCommand::AddCoupon { code } => {
-                if !next.coupons.contains(&code) {
-                    if next.coupons.len() == MAX_COUPONS {
-                        return Err(CartRejection::TooManyCoupons);
-                    }
-                    next.coupons.push(code);
-                }
-            }
-            CartCommand::RemoveCoupon { code } => next.coupons.retain(|held| *held != code),
-            CartCommand::SetDestination { destination } => next.destination = Some(destination),
+            CartCommand::AddCoupon { code } => next.add_coupon(CouponCode::normal(code.as_str()))?,
+            CartCommand::RemoveCoupon { code } => next.coupons.retain(|held| !held.names(&code)),
+            CartCommand::SetDestination { destination } => next.destination = Some(destination.checked()?),
         }
         next.revision = next.revision.wrapping_add(1);
         Ok(next)
+    }
+
+    fn add_coupon(&mut self, code: CouponCode) -> Result<(), CartRejection> {
+        if self.coupons.iter().any(|held| held.names(&code)) {
+            return Ok(());
+        }
+        if !code.is_typable() {
+            return Err(CartRejection::NotACode);
+        }
+        if self.coupons.len() >= MAX_COUPONS {
+            return Err(CartRejection::TooManyCoupons);
+        }
+        self.coupons.push(code);
+        Ok(())
     }
 
     fn line_index(&self, id: &LineId) -> Result<usize, CartRejection> {
@@ -288,13 +335,13 @@ impl<'a> CartFacts<'a> {
     }
 
     fn unit_minor(&self, variant: &Variant) -> i64 {
-        variant.price(self.currency).map_or(0, |price| price.at(self.at).unit.minor)
+        variant.current_price(self.currency, self.at).map_or(0, |price| price.unit.minor)
     }
 }
 
 fn check_quantity(product: &Product, quantity: u32) -> Result<(), CartRejection> {
     let rule = product.quantity;
-    if rule.allows(quantity) && quantity <= MAX_QUANTITY {
+    if rule.allows(quantity) && (1..=MAX_QUANTITY).contains(&quantity) {
         return Ok(());
     }
     Err(CartRejection::Quantity { min: rule.min, max: rule.max.min(MAX_QUANTITY), step: rule.step })
@@ -322,3 +369,6 @@ fn checked_properties(product: &Product, given: Vec<(String, String)>) -> Result
     kept.sort();
     Ok(kept)
 }
+
+#[cfg(test)]
+mod tests;

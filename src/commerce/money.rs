@@ -339,3 +339,6 @@ impl std::ops::Mul<u32> for Money {
         Money::new(self.minor.checked_mul(i64::from(quantity)).expect("limits keep products inside an i64"), self.currency)
     }
 }
+
+#[cfg(test)]
+mod tests;
