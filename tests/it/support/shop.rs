@@ -1,0 +1,53 @@
+//! Shop: a folder with a shop in it, built and served by the real binary.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// The binary under test.
+pub fn vitrine(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vitrine"));
+    command.current_dir(folder).env("NO_COLOR", "1");
+    command
+}
+
+/// Runs a command to its end; gives its exit code, stdout and stderr.
+pub fn run(folder: &Path, words: &[&str]) -> (i32, String, String) {
+    let output = vitrine(folder).args(words).output().expect("the binary runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+}
+
+/// A shop that is served; ended when dropped.
+pub struct Served {
+    pub port: u16,
+    child: Child,
+}
+
+impl Served {
+    /// Runs `vitrine serve` in a folder until it says its address.
+    pub fn start(folder: &Path) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|probe| probe.local_addr()).expect("a free port").port();
+        let words = ["serve", "--port", &port.to_string()];
+        let mut child = vitrine(folder).args(words).stderr(Stdio::piped()).spawn().expect("the binary runs");
+        let mut lines = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
+        let mut told = String::new();
+        let address = format!("http://127.0.0.1:{port}");
+        while !told.contains(&address) {
+            let line = lines.next().unwrap_or_else(|| panic!("vitrine serve ended: {told}"));
+            told.push_str(&line.expect("stderr is text"));
+            told.push('\n');
+        }
+        // Whoever writes to a full pipe waits for ever.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { port, child }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
