@@ -174,3 +174,46 @@ impl FromStr for CartId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this is not an id")]
 pub struct NotAnId;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cart_id_is_its_32_digits() {
+        let id = CartId([0x0f; 16]);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for text in ["", "0f", &"g0".repeat(16), &"+f".repeat(16), &"ä".repeat(16), &"0f".repeat(17)] {
+            assert_eq!(text.parse::<CartId>(), Err(NotAnId), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_sku_has_the_same_hash_on_every_machine() {
+        assert_eq!(Sku::from("LL-1").hash(), SkuHash(0x49fa_d72e_db27_40a4));
+    }
+
+    #[test]
+    fn a_category_is_within_itself_and_those_above() {
+        let within = |path: &str, above: &str| CategoryPath::from(path).is_within(&above.into());
+        assert!(within("home", "home") && within("home/lamps", "home"));
+        assert!(!within("home", "home/lamps") && !within("homeware", "home") && !within("my/home", "home"));
+        assert_eq!(CategoryPath::from("home/lamps/desk").parent(), Some("home/lamps".into()));
+        assert_eq!(CategoryPath::from("home").parent(), None);
+    }
+
+    #[test]
+    fn codes_are_compared_without_regard_to_case() {
+        assert_eq!(CouponCode::normal(" spring10 "), "SPRING10".into());
+        assert!(CouponCode::from("spring").names(&"SPRING".into()));
+        assert!(CouponCode::from("FÜNF 5").is_typable());
+        for text in ["", " ", "A ", "A\n", &"A".repeat(MAX_CODE_BYTES + 1)] {
+            assert!(!CouponCode::from(text).is_typable(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn time_does_not_wrap() {
+        assert_eq!(Timestamp(i64::MAX).plus_seconds(1), Timestamp(i64::MAX));
+    }
+}

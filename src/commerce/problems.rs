@@ -504,3 +504,6 @@ fn price_problems(sku: &Sku, price: &Price, is_repeated: bool, found: &mut Vec<C
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -203,3 +203,48 @@ pub(crate) fn largest_joinable_sets<'a>(promotions: &[&'a Promotion]) -> Vec<Vec
     let is_largest = |set: &u32| !sets.iter().any(|other| other != set && other & set == *set);
     sets.iter().filter(|set| is_largest(set)).map(|set| members(*set).map(|index| promotions[index]).collect()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commerce::fixture::{coupon, euro, euros_off, percent_off};
+
+    #[track_caller]
+    fn check(benefit: Benefit, left_minor: &[i64], expected: &[i64]) {
+        assert_eq!(coupon("a", benefit).take_off(left_minor, euro(), Rounding::HalfUp), expected);
+    }
+
+    #[test]
+    fn what_is_taken_off_is_spread_over_what_is_left() {
+        check(percent_off("10"), &[1000, 0, 500], &[100, 0, 50]);
+        check(percent_off("100"), &[1, 2, 3], &[1, 2, 3]);
+        check(percent_off("0"), &[1, 2, 3], &[0, 0, 0]);
+        check(euros_off(100), &[200, 100, 0], &[67, 33, 0]);
+        check(euros_off(100), &[20, 10], &[20, 10]);
+        check(euros_off(100), &[0, 0], &[0, 0]);
+        check(Benefit::FreeShipping, &[200], &[0]);
+    }
+
+    #[test]
+    fn nothing_is_taken_off_in_a_currency_without_amount() {
+        check(Benefit::Fixed(Vec::new()), &[200], &[0]);
+    }
+
+    #[test]
+    fn joinable_sets_cannot_be_made_larger() {
+        let promotion = |id: &str, joins: &[&str]| {
+            let mut promotion = coupon(id, euros_off(1));
+            promotion.combines_with = joins.iter().map(|class| (*class).to_owned()).collect();
+            promotion
+        };
+        // a–b, b–c and c–d join; a names d, but d does not name a.
+        let all = [promotion("a", &["b", "d"]), promotion("b", &["a", "c"]), promotion("c", &["b", "d"]), promotion("d", &["c"])];
+        let sets = |chosen: &[&Promotion]| {
+            let ids = |set: Vec<&Promotion>| set.iter().map(|promotion| promotion.id.clone()).collect::<String>();
+            largest_joinable_sets(chosen).into_iter().map(ids).collect::<Vec<_>>()
+        };
+        assert_eq!(sets(&all.iter().collect::<Vec<_>>()), ["ab", "bc", "cd"]);
+        assert_eq!(sets(&[&all[0], &all[3]]), ["a", "d"]);
+        assert_eq!(sets(&[]), [""]);
+    }
+}

@@ -86,3 +86,58 @@ impl ShippingRate {
 pub fn zone_of<'a>(zones: &'a [ShippingZone], market: &MarketId, country: &str) -> Option<&'a ShippingZone> {
     zones.iter().find(|zone| zone.market == *market && zone.countries.iter().any(|held| held == country))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commerce::fixture::flat;
+
+    #[track_caller]
+    fn check(price: &RatePrice, free_over_minor: Option<i64>, parcel: (u64, i64), expected: Option<i64>) {
+        let rate = ShippingRate { price: price.clone(), free_over_minor, ..flat("rate", 0) };
+        let (weight_g, goods_minor) = parcel;
+        assert_eq!(rate.price_minor(Parcel { weight_g, goods_minor }), expected, "{parcel:?}");
+    }
+
+    #[test]
+    fn a_flat_rate_is_free_from_its_limit_on() {
+        let price = RatePrice::Flat { minor: 490 };
+        check(&price, None, (0, 1_000_000), Some(490));
+        check(&price, Some(5000), (0, 4999), Some(490));
+        check(&price, Some(5000), (0, 5000), Some(0));
+    }
+
+    #[test]
+    fn weight_takes_the_first_tier_that_is_not_exceeded() {
+        let price = RatePrice::Weight { tiers: vec![(1000, 790), (5000, 1190)] };
+        for (weight, expected) in [(0, Some(790)), (1000, Some(790)), (1001, Some(1190)), (5000, Some(1190)), (5001, None)] {
+            check(&price, None, (weight, 0), expected);
+        }
+        check(&price, Some(0), (5001, 0), None);
+        check(&price, Some(0), (5000, 0), Some(0));
+        check(&RatePrice::Weight { tiers: Vec::new() }, None, (0, 0), None);
+    }
+
+    #[test]
+    fn value_above_the_last_tier_costs_what_the_last_one_does() {
+        let price = RatePrice::Value { tiers: vec![(5000, 1490), (20_000, 1990)] };
+        for (goods, expected) in [(0, 1490), (5000, 1490), (5001, 1990), (20_001, 1990)] {
+            check(&price, None, (0, goods), Some(expected));
+        }
+        check(&RatePrice::Value { tiers: Vec::new() }, None, (0, 0), None);
+    }
+
+    #[test]
+    fn the_first_zone_of_the_market_that_holds_the_country_serves_it() {
+        let zone = |id: &str, market: &str, country: &str| ShippingZone {
+            id: id.into(),
+            name: id.into(),
+            market: market.into(),
+            countries: vec![country.into()],
+            rates: Vec::new(),
+        };
+        let zones = [zone("a", "us", "DE"), zone("b", "eu", "DE"), zone("c", "eu", "DE"), zone("d", "eu", "AT")];
+        let found = |country: &str| zone_of(&zones, &"eu".into(), country).map(|zone| zone.id.as_str());
+        assert_eq!((found("DE"), found("AT"), found("FR")), (Some("b"), Some("d"), None));
+    }
+}

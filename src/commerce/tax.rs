@@ -145,3 +145,58 @@ pub(crate) fn tax_parts(name: &str, bases: &[TaxBase], taxes: &[i64], currency: 
     };
     by_rate.into_iter().map(part).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commerce::fixture::{euro, tax_row};
+
+    /// Bases as (minor, percent), taxes in minor units.
+    #[track_caller]
+    fn check(mode: TaxMode, scope: RoundingScope, bases: &[(i64, &str)], expected: &[i64]) {
+        let base = |(minor, percent): &(i64, &str)| TaxBase { minor: *minor, percent: percent.parse().expect("a percentage") };
+        let bases: Vec<TaxBase> = bases.iter().map(base).collect();
+        assert_eq!(TaxManner { mode, rounding: Rounding::HalfUp, scope }.levy(&bases), expected);
+    }
+
+    #[test]
+    fn tax_is_inside_or_on_top() {
+        use {RoundingScope::Line, TaxMode::*};
+        check(Inclusive, Line, &[(11_900, "19"), (10_700, "7"), (100, "0"), (0, "19")], &[1900, 700, 0, 0]);
+        check(Exclusive, Line, &[(10_000, "19"), (10_000, "7"), (100, "0"), (0, "19")], &[1900, 700, 0, 0]);
+        check(Exclusive, Line, &[(200, "8.875"), (100, "100")], &[18, 100]);
+    }
+
+    #[test]
+    fn over_the_total_each_rate_is_rounded_once_and_split() {
+        use {RoundingScope::Total, TaxMode::*};
+        // 3 × 0.33 at 10 % is 0.099: one cent in ten, which goes to the earliest; 5 % of 0.50 stands by itself.
+        check(Exclusive, Total, &[(33, "10"), (50, "5"), (33, "10"), (33, "10")], &[4, 3, 3, 3]);
+        check(Inclusive, Total, &[(0, "19"), (0, "19")], &[0, 0]);
+        check(Inclusive, Total, &[], &[]);
+    }
+
+    #[test]
+    fn a_places_row_is_its_regions_else_its_countrys() {
+        let table = TaxTable {
+            rates: vec![tax_row("US", Some("NY"), "8", "0"), tax_row("CA", None, "5", "0"), tax_row("CA", Some("QC"), "14", "0")],
+            ..TaxTable::default()
+        };
+        let found = |country, region| table.rates_at(country, region).map(|row| row.percent[1].1.to_string());
+        assert_eq!(found("CA", Some("QC")).as_deref(), Some("14"));
+        assert_eq!(found("CA", Some("ON")).as_deref(), Some("5"));
+        assert_eq!(found("CA", None).as_deref(), Some("5"));
+        assert_eq!(found("US", Some("NY")).as_deref(), Some("8"));
+        assert_eq!(found("US", Some("TX")), None);
+        assert_eq!(found("US", None), None);
+    }
+
+    #[test]
+    fn parts_are_one_per_rate_the_lowest_first() {
+        let base = |minor, percent: &str| TaxBase { minor, percent: percent.parse().expect("a percentage") };
+        let bases = [base(100, "19"), base(100, "7"), base(50, "19.0"), base(0, "3")];
+        let parts = tax_parts("VAT", &bases, &[16, 7, 8, 0], euro());
+        let found: Vec<_> = parts.iter().map(|part| (part.percent.as_str(), part.base.minor, part.tax.minor)).collect();
+        assert_eq!(found, [("7", 100, 7), ("19", 150, 24)]);
+    }
+}
