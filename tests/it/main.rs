@@ -1,4 +1,3 @@
 //! Integration tests: one binary, so that the house is linked once. A module per capability.
 
 mod support;
-

@@ -1,3 +1,5 @@
+//! Sandbox: what a hosted gateway promises, asked of the sandbox and its ledger.
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
