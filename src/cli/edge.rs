@@ -1,10 +1,126 @@
-//! `vitrine edge`.
+//! `vitrine edge`: the cart and checkout server.
 
-use super::CommandError;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{CommandError, keys};
+use crate::edge::app::{App, Clock, Settings};
+use crate::edge::bundle_file::BundleFile;
+use crate::edge::{operator, server};
+
+/// Every setting can be given in the environment.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    /// The shop, as `vitrine build` wrote it; taken anew whenever it changes
+    #[arg(long, env = "VITRINE_BUNDLE", default_value = "shop.bundle")]
+    bundle: PathBuf,
+    /// Address for shoppers
+    #[arg(long, env = "VITRINE_LISTEN", default_value = "127.0.0.1:8081")]
+    listen: SocketAddr,
+    /// Address for operators: /healthz, /readyz, /metrics
+    #[arg(long, env = "VITRINE_OPERATOR", default_value = "127.0.0.1:9081")]
+    operator: SocketAddr,
+    /// Folder of development keys and of the count of bundles
+    #[arg(long, env = "VITRINE_STATE", default_value = ".vitrine")]
+    state: PathBuf,
+    /// Refuse bundles of any other shop
+    #[arg(long, env = "VITRINE_SHOP")]
+    shop: Option<String>,
+    /// Connections at once
+    #[arg(long, env = "VITRINE_MAX_CONNECTIONS", default_value_t = Settings::default().max_connections)]
+    max_connections: usize,
+    /// Milliseconds in which a request's head has to arrive
+    #[arg(long, env = "VITRINE_HEAD_TIMEOUT_MS", default_value_t = milliseconds(Settings::default().head_timeout))]
+    head_timeout_ms: u64,
+    /// Milliseconds in which a request's body has to arrive
+    #[arg(long, env = "VITRINE_BODY_TIMEOUT_MS", default_value_t = milliseconds(Settings::default().body_timeout))]
+    body_timeout_ms: u64,
+    /// Milliseconds that requests in flight get after SIGTERM
+    #[arg(long, env = "VITRINE_DRAIN_TIMEOUT_MS", default_value_t = milliseconds(Settings::default().drain_timeout))]
+    drain_timeout_ms: u64,
+}
 
-pub(super) fn run(_args: Args) -> Result<(), CommandError> {
-    Err(CommandError::World("not there yet".to_owned()))
+impl Args {
+    fn settings(&self) -> Settings {
+        Settings {
+            max_connections: self.max_connections.max(1),
+            head_timeout: Duration::from_millis(self.head_timeout_ms),
+            body_timeout: Duration::from_millis(self.body_timeout_ms),
+            drain_timeout: Duration::from_millis(self.drain_timeout_ms),
+        }
+    }
+}
+
+pub(super) fn run(args: Args) -> Result<(), CommandError> {
+    super::log::start();
+    let edge_keys = keys::edge_keys(&args.state)?;
+    let file = BundleFile {
+        path: args.bundle.clone(),
+        state: args.state.clone(),
+        keys: edge_keys.bundle,
+        development_keys: edge_keys.development,
+        shop: args.shop.clone(),
+    };
+    let live = file.load().map_err(|error| CommandError::World(error.to_string()))?;
+    let app = Arc::new(App::new(live, edge_keys.tokens, args.settings(), Clock::system()));
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| CommandError::World(format!("no threads: {error}")))?;
+    runtime.block_on(run_until_told(app, file, &args))
+}
+
+async fn run_until_told(app: Arc<App>, file: BundleFile, args: &Args) -> Result<(), CommandError> {
+    let shoppers = bind(args.listen, "--listen or VITRINE_LISTEN").await?;
+    let operators = bind(args.operator, "--operator or VITRINE_OPERATOR").await?;
+    tell_start(&app, &shoppers);
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    tokio::spawn(file.watch(app.clone()));
+    let operated = app.clone();
+    let answer = move |request| std::future::ready(operator::respond(&operated, &request));
+    tokio::spawn(server::serve(operators, Settings::default(), answer, told(stopped.clone())));
+    let serving = tokio::spawn(server::serve_app(app, shoppers, told(stopped)));
+    asked_to_stop().await?;
+    tracing::info!("asked to stop: requests in flight are finished");
+    let _ = stop.send(true);
+    serving.await.map_err(|error| CommandError::World(format!("the server ended badly: {error}")))
+}
+
+fn tell_start(app: &App, listener: &TcpListener) {
+    let live = app.live.load();
+    let address = listener.local_addr().map_or_else(|_| "?".to_owned(), |address| address.to_string());
+    let name = &live.sites[0].name;
+    eprintln!("{name}: carts and checkout on http://{address} (bundle {:.12}, sequence {})", live.hash, live.sequence);
+}
+
+async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, CommandError> {
+    TcpListener::bind(address).await.map_err(|error| {
+        CommandError::World(match error.kind() {
+            std::io::ErrorKind::AddrInUse => {
+                format!("{address} is in use: another program listens there; choose another address with {setting}")
+            }
+            _ => format!("{address} cannot be listened on ({error}); choose another address with {setting}"),
+        })
+    })
+}
+
+async fn told(mut stopped: tokio::sync::watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
+}
+
+async fn asked_to_stop() -> Result<(), CommandError> {
+    let failed = |error| CommandError::World(format!("signals cannot be heard: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

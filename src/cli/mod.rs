@@ -14,6 +14,7 @@ mod import;
 mod init;
 mod keygen;
 mod keys;
+mod log;
 mod openapi;
 mod orders;
 mod serve;

@@ -4,14 +4,20 @@
 //! Always  a route has no rules and no SQL: it parses, asks `app`, prints.
 
 pub mod app;
+pub mod bundle_file;
+pub mod cart_reply;
 pub mod cart_token;
+pub mod carts;
 pub mod error;
 pub mod http;
+pub mod input;
 pub mod key_ring;
 pub mod live;
 pub mod middleware;
+pub mod operator;
 pub mod pages;
 pub mod reply;
 pub mod router;
 pub mod routes;
 pub mod server;
+pub mod session;

@@ -6,7 +6,7 @@
 use http::Method;
 
 use super::http::Handler;
-use super::routes::cart;
+use super::routes::{availability, cart, cart_pages};
 
 /// How an answer may be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +82,22 @@ impl Route {
 /// Every route of the edge.
 #[rustfmt::skip]
 pub const ROUTES: &[Route] = &[
+    Route::get("/api/v1/availability/{product}", |app, call| Box::pin(availability::show(app, call))).kept(Cache::Shared { seconds: 5 }),
     Route::get("/api/v1/cart", |app, call| Box::pin(cart::show(app, call))),
+    Route::send(Method::POST, "/api/v1/cart/lines", |app, call| Box::pin(cart::add_line(app, call))),
+    Route::send(Method::PATCH, "/api/v1/cart/lines/{line}", |app, call| Box::pin(cart::change_line(app, call))),
+    Route::send(Method::DELETE, "/api/v1/cart/lines/{line}", |app, call| Box::pin(cart::remove_line(app, call))),
+    Route::send(Method::PUT, "/api/v1/cart/coupons/{code}", |app, call| Box::pin(cart::add_coupon(app, call))),
+    Route::send(Method::DELETE, "/api/v1/cart/coupons/{code}", |app, call| Box::pin(cart::remove_coupon(app, call))),
+    Route::send(Method::PUT, "/api/v1/cart/destination", |app, call| Box::pin(cart::set_destination(app, call))),
+    Route::get("/api/v1/cart/shipping-options", |app, call| Box::pin(cart::shipping_options(app, call))),
+
+    Route::page("/cart", |app, call| Box::pin(cart_pages::show(app, call))),
+    Route::form("/cart/lines", |app, call| Box::pin(cart_pages::add_line(app, call))),
+    Route::form("/cart/lines/{line}", |app, call| Box::pin(cart_pages::change_line(app, call))),
+    Route::form("/cart/coupons", |app, call| Box::pin(cart_pages::add_coupon(app, call))),
+    Route::form("/cart/coupons/{code}/remove", |app, call| Box::pin(cart_pages::remove_coupon(app, call))),
+    Route::form("/cart/destination", |app, call| Box::pin(cart_pages::set_destination(app, call))),
 ];
 
 /// Finds routes by path.

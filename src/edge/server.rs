@@ -9,12 +9,12 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, header};
 use http_body_util::Full;
-use hyper::body::Body;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -22,7 +22,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use super::app::App;
+use super::app::{App, Settings};
 use super::error::Failure;
 use super::http::{Call, Reply};
 use super::middleware::{body, csrf, headers};
@@ -35,6 +35,8 @@ pub const MAX_HEADERS: usize = 64;
 pub const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// Bytes of a path with its query.
 pub const MAX_ADDRESS_BYTES: usize = 2_048;
+/// Pause after a failed accept: the process is out of file descriptors, and some will be closed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Answers one request. Never fails: what goes wrong is an answer too.
 pub async fn respond<B>(app: &Arc<App>, request: Request<B>) -> Response<Full<Bytes>>
@@ -45,7 +47,7 @@ where
     let request_id = app.request_id();
     let live = app.live.load_full();
     let method = request.method().clone();
-    let wants_page = pages::wanted(&method, request.uri().path(), request.headers());
+    let wants_page = pages::wanted(request.uri().path(), request.headers());
     let found = app.router.find(&method, request.uri().path());
     let (cache, index) = match &found {
         Found::Route(index, _) => (ROUTES[*index].cache, Some(*index)),
@@ -72,54 +74,67 @@ where
 }
 
 /// Serves connections until `shutdown` is done, then drains: no new connection, those in flight finish within the drain time.
-pub async fn serve(app: Arc<App>, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-    let places = Arc::new(Semaphore::new(app.settings.max_connections));
+pub async fn serve<S, F>(listener: TcpListener, settings: Settings, service: S, shutdown: impl Future<Output = ()>)
+where
+    S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+{
+    let places = Arc::new(Semaphore::new(settings.max_connections));
     let graceful = GracefulShutdown::new();
+    let builder = connection_builder(&settings);
     let mut shutdown = pin!(shutdown);
     loop {
-        let place = tokio::select! {
-            place = places.clone().acquire_owned() => place.expect("the semaphore is never closed"),
+        let accepted = async {
+            let place = places.clone().acquire_owned().await.expect("the semaphore is never closed");
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            accepted = accepted => accepted,
             () = &mut shutdown => break,
         };
-        let stream = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-                    continue;
-                }
-            },
-            () = &mut shutdown => break,
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
         };
         let _ = stream.set_nodelay(true);
-        let app = app.clone();
-        let watcher = graceful.watcher();
+        let service = service.clone();
+        let answered = service_fn(move |request| {
+            let answer = service(request);
+            async move { Ok::<_, Infallible>(answer.await) }
+        });
+        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), answered));
         tokio::spawn(async move {
-            let connection = connection_builder(&app).serve_connection(
-                TokioIo::new(stream),
-                service_fn(move |request| {
-                    let app = app.clone();
-                    async move { Ok::<_, Infallible>(respond(&app, request).await) }
-                }),
-            );
-            if let Err(error) = watcher.watch(connection).await {
+            if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");
             }
             drop(place);
         });
     }
     drop(listener);
-    if tokio::time::timeout(app.settings.drain_timeout, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(settings.drain_timeout, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests were still in flight when the drain time ended");
     }
 }
 
-fn connection_builder(app: &App) -> http1::Builder {
+/// Serves the shop on a listener.
+pub async fn serve_app(app: Arc<App>, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+    let settings = app.settings.clone();
+    let service = move |request| {
+        let app = app.clone();
+        async move { respond(&app, request).await }
+    };
+    serve(listener, settings, service, shutdown).await;
+}
+
+fn connection_builder(settings: &Settings) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(app.settings.head_timeout)
+        .header_read_timeout(settings.head_timeout)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD_BYTES)
         .pipeline_flush(true);

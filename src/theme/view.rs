@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use crate::commerce::catalog::{Image, ProductOption, PropertyRule, QuantityRule};
+use crate::commerce::catalog::{Image, ProductOption, PropertyRule, QuantityRule, StockPolicy};
 use crate::commerce::ids::Sku;
 use crate::commerce::money::Money;
 use crate::commerce::tax::TaxMode;
@@ -105,6 +105,19 @@ pub enum Availability {
     SoldOut,
     /// It has no price in this market.
     NotForSale,
+}
+
+impl Availability {
+    /// What a variant that has a price is, with so many units to be had.
+    pub fn of(policy: StockPolicy, available: u32) -> Self {
+        match (policy, available) {
+            (StockPolicy::Untracked, _) => Self::InStock,
+            (StockPolicy::Deny, 0) => Self::SoldOut,
+            (StockPolicy::Backorder, 0) => Self::Backorder,
+            (_, ..=LOW_STOCK) => Self::LowStock,
+            _ => Self::InStock,
+        }
+    }
 }
 
 /// At most this many units are told as "only a few left".

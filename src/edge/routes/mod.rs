@@ -1,3 +1,5 @@
 //! Routes: parse → command, reply → bytes. No rules and no SQL in here.
 
+pub mod availability;
 pub mod cart;
+pub mod cart_pages;

@@ -1,0 +1,203 @@
+//! Carts: load → decide → answer, the same for programs and for pages.
+//!
+//! Always  reading and changing a cart asks no database; a refused wish changes nothing.
+
+use std::sync::Arc;
+
+use super::app::App;
+use super::cart_reply::{self, ReplyFacts, message};
+use super::error::Failure;
+use super::http::{Call, Reply};
+use super::live::Live;
+use super::reply::{CartReply, Message};
+use super::session::Session;
+use crate::commerce::cart::{Cart, CartCommand, CartFacts, CartRejection, Destination};
+use crate::commerce::catalog::StockPolicy;
+use crate::commerce::ids::{CouponCode, MarketId, Sku, Timestamp};
+use crate::commerce::pricing::PricingRejection;
+
+/// One request's view of the shop and of its cart.
+#[derive(Debug)]
+pub struct Desk {
+    /// Handles.
+    pub app: Arc<App>,
+    /// The bundle, the same from the first line to the answer.
+    pub live: Arc<Live>,
+    /// The cart as it came.
+    pub session: Session,
+    /// The instant.
+    pub now: Timestamp,
+}
+
+/// A market as a form or body names it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Place<'a> {
+    /// Market name; the cart's own or the root market where missing.
+    pub market: Option<&'a str>,
+    /// BCP 47; the market's where missing.
+    pub language: Option<&'a str>,
+}
+
+impl Desk {
+    /// Reads the session of a request.
+    pub fn of(app: Arc<App>, call: &Call) -> Self {
+        let live = app.live.load_full();
+        let now = app.clock.now();
+        let session = Session::of(&app, &live, &call.headers, now);
+        Self { app, live, session, now }
+    }
+
+    /// The cart as it is.
+    pub fn show(&self) -> Result<CartReply, Failure> {
+        let mut reply = match &self.session.cart {
+            Some(cart) => self.described(cart)?,
+            None => cart_reply::empty(&self.live, &self.live.bundle.rules.root_market().id),
+        };
+        self.tell_loss(&mut reply);
+        Ok(reply)
+    }
+
+    /// The market that a new line is meant for.
+    ///
+    /// Errors: an unknown market, or a language the shop has no texts in.
+    pub fn place(&self, wanted: Place<'_>) -> Result<(MarketId, String), Failure> {
+        let rules = &self.live.bundle.rules;
+        let current = self.session.cart.as_ref();
+        let market = match wanted.market {
+            Some(name) => rules.market(&MarketId::from(name)),
+            None => current.and_then(|cart| rules.market(&cart.market)).or_else(|| rules.markets.first()),
+        };
+        let market = market.ok_or_else(|| Failure::refused("unknown_market", "this shop has no such market"))?;
+        let language = wanted.language.unwrap_or(&market.language);
+        if !rules.markets.iter().any(|market| market.language == language) {
+            return Err(Failure::refused("unknown_language", "this shop does not speak that language"));
+        }
+        Ok((market.id.clone(), language.to_owned()))
+    }
+
+    /// The cart after a granted wish. `place`: the market it shall be in from now on, where the wish says so.
+    pub fn decide(&self, command: CartCommand, place: Option<(MarketId, String)>) -> Result<Cart, CartRejection> {
+        let root = &self.live.bundle.rules.root_market().id;
+        let market = place.as_ref().map_or(root, |(market, _)| market);
+        let mut cart = self.session.cart_or_new(&self.app, &self.live, market, self.now);
+        if let Some((market, language)) = place {
+            if cart.market != market {
+                self.move_to(&mut cart, &market);
+            }
+            cart.language = language;
+        }
+        let (market, _) = self.live.market(&cart.market);
+        let facts = CartFacts { catalog: &self.live.bundle.catalog, currency: market.currency, at: self.now };
+        cart.apply(command, &facts)
+    }
+
+    /// In another market the destination is asked anew, and prices in another currency are not called changed.
+    fn move_to(&self, cart: &mut Cart, market: &MarketId) {
+        let (market, _) = self.live.market(market);
+        cart.market = market.id.clone();
+        cart.destination = None;
+        for line in &mut cart.lines {
+            let sold = self.live.bundle.catalog.variant(line.sku);
+            let price = sold.and_then(|(_, variant)| variant.current_price(market.currency, self.now));
+            line.seen_price_minor = price.map_or(line.seen_price_minor, |price| price.unit.minor);
+        }
+    }
+
+    /// Prices and describes a cart.
+    pub fn described(&self, cart: &Cart) -> Result<CartReply, Failure> {
+        let stock = self.app.stock.load();
+        let facts = ReplyFacts { live: &self.live, stock: Some(&stock), at: self.now, shipping_choice: None };
+        let priced = cart_reply::price(cart, &facts).map_err(|rejection| unpriced(&rejection))?;
+        Ok(cart_reply::build(cart, &priced, &facts))
+    }
+
+    /// Puts the changed cart into the answer.
+    pub fn keep(&self, reply: &mut Reply, cart: &mut Cart) -> Result<(), CartRejection> {
+        self.session.keep(reply, cart, &self.app, &self.live, self.now)
+    }
+
+    /// Says that the cart which came along could not be read.
+    pub fn tell_loss(&self, reply: &mut CartReply) {
+        if let Some(error) = self.session.lost {
+            reply.messages.push(message("warning", error.code(), None, error.to_string()));
+            cart_reply::sort(&mut reply.messages);
+        }
+    }
+
+    /// Refuses to add what is known to be sold out: the snapshot is a hint, but a kind one.
+    pub fn check_stock(&self, sku: &Sku) -> Result<(), Failure> {
+        let Some((_, variant)) = self.live.bundle.catalog.variant_by_sku(sku) else { return Ok(()) };
+        let gone = variant.stock_policy == StockPolicy::Deny && self.app.stock.load().available(variant) == 0;
+        if gone { Err(Failure::refused("sold_out", "this is sold out")) } else { Ok(()) }
+    }
+
+    /// The code as it is kept. A code nobody has declared is refused here, so that it takes no place in the cart.
+    pub fn coupon(&self, typed: &str) -> Result<CouponCode, Failure> {
+        let code = CouponCode::normal(typed);
+        let is_known = self.live.bundle.rules.promotions.iter().any(|promotion| promotion.code.names(&code));
+        if is_known { Ok(code) } else { Err(field_refused("coupon_unknown", "/code", "this code is not known")) }
+    }
+
+    /// A destination in the cart's market.
+    pub fn destination(&self, country: &str, region: Option<&str>, postal_code: Option<&str>) -> Result<Destination, Failure> {
+        let (region, postal_code) = (region.map(str::to_owned), postal_code.map(str::to_owned));
+        let written = Destination { country: country.to_owned(), region, postal_code };
+        let destination = written.checked().map_err(|rejection| rejected(&rejection))?;
+        let root = &self.live.bundle.rules.root_market().id;
+        let (market, _) = self.live.market(self.session.cart.as_ref().map_or(root, |cart| &cart.market));
+        if !market.countries.contains(&destination.country) {
+            return Err(field_refused("country_unserved", "/country", "we do not deliver to this country"));
+        }
+        Ok(destination)
+    }
+}
+
+/// A refused wish as a failure.
+pub fn rejected(rejection: &CartRejection) -> Failure {
+    let path = match rejection {
+        CartRejection::UnknownLine => return Failure::not_found(rejection.to_string()),
+        CartRejection::UnknownSku | CartRejection::NotForSale => Some("/sku".to_owned()),
+        CartRejection::Quantity { .. } => Some("/quantity".to_owned()),
+        CartRejection::NotACode => Some("/code".to_owned()),
+        CartRejection::NotAPlace { field } => Some(format!("/{field}")),
+        CartRejection::UnknownProperty { key }
+        | CartRejection::PropertyMissing { key, .. }
+        | CartRejection::PropertyTooLong { key, .. } => {
+            Some(format!("/properties/{}", key.replace('~', "~0").replace('/', "~1")))
+        }
+        CartRejection::TooManyLines | CartRejection::TooLarge | CartRejection::TooManyCoupons => None,
+    };
+    let code = code_of(rejection);
+    let messages = vec![Message { path, ..message("error", code, None, rejection.to_string()) }];
+    Failure::Refused { code, detail: rejection.to_string(), messages }
+}
+
+/// A quantity that is no whole number, as if the product's rule had refused it.
+pub fn quantity_refused() -> Failure {
+    field_refused("quantity", "/quantity", "the quantity is a whole number, 1 or more")
+}
+
+fn field_refused(code: &'static str, path: &str, detail: &str) -> Failure {
+    Failure::Refused { code, detail: detail.to_owned(), messages: vec![message("error", code, Some(path), detail)] }
+}
+
+fn code_of(rejection: &CartRejection) -> &'static str {
+    match rejection {
+        CartRejection::UnknownSku => "unknown_sku",
+        CartRejection::UnknownLine => "unknown_line",
+        CartRejection::NotForSale => "not_for_sale",
+        CartRejection::Quantity { .. } => "quantity",
+        CartRejection::TooManyLines => "too_many_lines",
+        CartRejection::TooLarge => "cart_full",
+        CartRejection::TooManyCoupons => "too_many_coupons",
+        CartRejection::NotACode => "not_a_code",
+        CartRejection::NotAPlace { .. } => "not_a_place",
+        CartRejection::UnknownProperty { .. } => "unknown_property",
+        CartRejection::PropertyMissing { .. } => "property_missing",
+        CartRejection::PropertyTooLong { .. } => "property_too_long",
+    }
+}
+
+fn unpriced(rejection: &PricingRejection) -> Failure {
+    Failure::Unavailable { code: "pricing", detail: rejection.to_string(), retry_after_s: 60 }
+}

@@ -1,0 +1,67 @@
+//! Availability: what a product page asks for when it is shown, from the URL alone.
+//!
+//! Always  no cookie is read or set: the answer is the same for everyone and a CDN keeps it for seconds.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::commerce::ids::MarketId;
+use crate::commerce::money::Money;
+use crate::edge::app::App;
+use crate::edge::error::Failure;
+use crate::edge::http::{Call, Reply};
+use crate::edge::input;
+use crate::theme::view::Availability;
+
+/// The product now.
+#[derive(Debug, Serialize)]
+struct AvailabilityReply<'a> {
+    product: &'a str,
+    market: &'a str,
+    currency: &'a str,
+    variants: Vec<VariantReply<'a>>,
+}
+
+/// A variant now.
+#[derive(Debug, Serialize)]
+struct VariantReply<'a> {
+    sku: &'a str,
+    price: Option<Money>,
+    compare_at: Option<Money>,
+    availability: Availability,
+}
+
+/// `GET availability/{product}?market=`.
+pub async fn show(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
+    let query = input::query(&call, &["market"])?;
+    let live = app.live.load_full();
+    let (now, stock) = (app.clock.now(), app.stock.load());
+    let rules = &live.bundle.rules;
+    let market = match query.filled("market") {
+        Some(name) => rules.market(&MarketId::from(name)).ok_or_else(|| Failure::not_found("this shop has no such market"))?,
+        None => rules.root_market(),
+    };
+    let product = live.bundle.catalog.product(call.param("product")).filter(|product| product.is_active(now));
+    let product = product.ok_or_else(|| Failure::not_found("this product is not sold any more"))?;
+    let variant_reply = |variant| {
+        let variant: &crate::commerce::catalog::Variant = variant;
+        let price = variant.current_price(market.currency, now);
+        let availability = match price {
+            Some(_) => Availability::of(variant.stock_policy, stock.available(variant)),
+            None => Availability::NotForSale,
+        };
+        VariantReply {
+            sku: variant.sku.as_str(),
+            price: price.map(|price| price.unit),
+            compare_at: price.and_then(|price| price.compare_at),
+            availability,
+        }
+    };
+    Ok(super::cart::json(&AvailabilityReply {
+        product: product.slug.as_str(),
+        market: market.id.as_str(),
+        currency: market.currency.code(),
+        variants: product.variants.iter().map(variant_reply).collect(),
+    }))
+}
