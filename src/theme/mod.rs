@@ -5,4 +5,7 @@
 //! Knows   `commerce` only, and no file system save the files embedded at compile time.
 
 pub mod bundle;
+pub mod engine;
+pub mod filters;
+pub mod texts;
 pub mod view;

@@ -1,0 +1,218 @@
+//! Engine: the templates of a shop, ready to print.
+//!
+//! Owns    the built-in templates (embedded at compile time), the site's own that shadow them, and what every template may call.
+//! Always  made whole or not at all: parents, parts, filters and syntax of every template are checked when it is made.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use include_dir::{Dir, include_dir};
+use serde::Serialize;
+use tera::{Context, Kwargs, State, Tera, TeraResult, Value};
+
+use super::filters;
+
+static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
+
+/// Before a shadowed built-in template's name: `{% extends "theme/product.html" %}` in a site's own product.html.
+const SHADOWED: &str = "theme/";
+
+/// A file of static/ as pages name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asset {
+    /// Its final address from the root.
+    pub url: String,
+    /// Subresource integrity (`sha384-…`); empty for pictures.
+    pub integrity: String,
+}
+
+/// Files of static/ by their path in it, such as `theme.js`.
+pub type Assets = BTreeMap<String, Asset>;
+
+/// Templates that print. Shared by all threads.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    tera: Tera,
+}
+
+/// What is wrong with a template, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct TemplateError {
+    /// The template's name; empty where the fault is not in one.
+    pub template: String,
+    /// From 1; 0: unknown.
+    pub line: usize,
+    /// From 1; 0: unknown.
+    pub column: usize,
+    /// Bytes of the template that are meant.
+    pub range: std::ops::Range<usize>,
+    /// One sentence.
+    pub message: String,
+}
+
+impl Engine {
+    /// Checks and takes the built-in templates and the site's own, (name, source); a site's template shadows the built-in one of its
+    /// name, which stays reachable as `theme/NAME`.
+    ///
+    /// Errors: the first template that cannot be understood.
+    pub fn new(own: &[(String, String)], assets: Arc<Assets>) -> Result<Self, TemplateError> {
+        let mut tera = Tera::new();
+        filters::register(&mut tera);
+        register_assets(&mut tera, assets);
+        let mut templates: BTreeMap<String, String> = BTreeMap::new();
+        for (name, source) in built_in() {
+            templates.insert(name.to_owned(), source.to_owned());
+        }
+        for (name, source) in own {
+            if let Some(shadowed) = templates.insert(name.clone(), source.clone())
+                // Parts have one name in the whole set; two definitions of one would clash.
+                && !shadowed.contains("{% component ")
+            {
+                templates.insert(format!("{SHADOWED}{name}"), shadowed);
+            }
+        }
+        tera.add_raw_templates(templates).map_err(|error| explain(&error))?;
+        Ok(Self { tera })
+    }
+
+    /// Whether there is such a template.
+    pub fn has(&self, template: &str) -> bool {
+        self.tera.contains_template(template)
+    }
+
+    /// Prints a template.
+    ///
+    /// Errors: a value that the template uses and the page has not, with its place.
+    pub fn render(&self, template: &str, context: &Context) -> Result<String, TemplateError> {
+        self.tera.render(template, context).map_err(|error| explain(&error))
+    }
+}
+
+/// What a template is printed with. `site` once per market is dear: keep it as a `Value` and hand out cheap copies.
+#[derive(Clone, Debug, Default)]
+pub struct Values(Context);
+
+impl Values {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With another value under a name.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: &impl Serialize) -> Self {
+        self.0.insert(name, value);
+        self
+    }
+
+    /// With a value that is ready.
+    #[must_use]
+    pub fn with_value(mut self, name: &'static str, value: Value) -> Self {
+        self.0.insert_value(name, value);
+        self
+    }
+
+    /// For `Engine::render`.
+    pub fn context(&self) -> &Context {
+        &self.0
+    }
+}
+
+/// The built-in templates: (name, source), sorted.
+pub fn built_in() -> Vec<(&'static str, &'static str)> {
+    let mut found = Vec::new();
+    collect(&BUILT_IN, &mut found);
+    found.sort_unstable();
+    found
+}
+
+fn collect(folder: &'static Dir<'static>, found: &mut Vec<(&'static str, &'static str)>) {
+    for file in folder.files() {
+        let name = file.path().to_str().expect("the theme's own names are ASCII");
+        found.push((name, file.contents_utf8().expect("the theme's own templates are UTF-8")));
+    }
+    folder.dirs().for_each(|inner| collect(inner, found));
+}
+
+fn register_assets(tera: &mut Tera, assets: Arc<Assets>) {
+    let find = move |kwargs: &Kwargs| -> TeraResult<Asset> {
+        let path: &str = kwargs.must_get("path")?;
+        let missing = || tera::Error::message(format!("there is no file static/{path}"));
+        assets.get(path).cloned().ok_or_else(missing)
+    };
+    let urls = find.clone();
+    tera.register_function("asset", move |kwargs: Kwargs, _: &State| urls(&kwargs).map(|asset| asset.url));
+    tera.register_function("integrity", move |kwargs: Kwargs, _: &State| find(&kwargs).map(|asset| asset.integrity));
+}
+
+fn explain(error: &tera::Error) -> TemplateError {
+    use tera::ErrorKind;
+    match error.kind() {
+        ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report) => TemplateError {
+            template: report.filename().to_owned(),
+            line: report.span().start_line,
+            column: report.span().start_col + 1,
+            range: report.span().range.clone(),
+            message: report.message().to_owned(),
+        },
+        _ => TemplateError { template: String::new(), line: 0, column: 0, range: 0..0, message: error.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assets() -> Arc<Assets> {
+        let asset = |url: &str| Asset { url: url.to_owned(), integrity: "sha384-x".to_owned() };
+        Arc::new(Assets::from([
+            ("theme.js".to_owned(), asset("/a/theme.1.js")),
+            ("favicon.svg".to_owned(), asset("/a/favicon.2.svg")),
+        ]))
+    }
+
+    fn engine(own: &[(&str, &str)]) -> Result<Engine, TemplateError> {
+        let own: Vec<_> = own.iter().map(|(name, source)| ((*name).to_owned(), (*source).to_owned())).collect();
+        Engine::new(&own, assets())
+    }
+
+    #[test]
+    fn the_built_in_theme_is_whole() {
+        let engine = engine(&[]).expect("the theme's own templates are right");
+        for name in ["base.html", "home.html", "product.html", "category.html", "page.html", "404.html", "edge/cart.html"] {
+            assert!(engine.has(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_sites_template_shadows_and_may_extend_the_built_in_one() {
+        let own = [
+            ("404.html", "{% extends \"theme/404.html\" %}{% block main %}Gone{% endblock %}"),
+            ("x.html", "own {{ asset(path=\"theme.js\") }}"),
+        ];
+        let engine = engine(&own).expect("both are right");
+        assert!(engine.has("theme/404.html"));
+        assert_eq!(engine.render("x.html", Values::new().context()).as_deref(), Ok("own /a/theme.1.js"));
+    }
+
+    #[test]
+    fn a_fault_names_template_line_and_column() {
+        let error = engine(&[("broken.html", "fine\n{{ oops")]).expect_err("it does not end");
+        assert_eq!((error.template.as_str(), error.line), ("broken.html", 2));
+        let engine = engine(&[("missing.html", "a\nb {{ page.nothing.here }}")]).expect("the syntax is right");
+        let error = engine.render("missing.html", Values::new().with("page", &BTreeMap::from([("x", 1)])).context());
+        let error = error.expect_err("there is no such value");
+        assert_eq!((error.template.as_str(), error.line), ("missing.html", 2));
+        assert!(error.column > 1 && !error.message.is_empty());
+        let error = engine.render("x.html", Values::new().context()).expect_err("no such template");
+        assert!(error.message.contains("x.html"));
+    }
+
+    #[test]
+    fn an_unknown_file_is_named() {
+        let engine = engine(&[("x.html", "{{ asset(path=\"nope.css\") }}")]).expect("the syntax is right");
+        let error = engine.render("x.html", Values::new().context()).expect_err("no such file");
+        assert!(error.message.contains("static/nope.css"), "{error:?}");
+    }
+}

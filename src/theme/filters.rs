@@ -1,0 +1,69 @@
+//! Filters: how money, dates and data are printed, the same on pages, in carts and in mails.
+
+use jiff::civil::Date;
+use tera::{Kwargs, State, Tera, TeraResult, Value};
+
+use super::texts;
+use crate::commerce::money::{Currency, Money};
+
+/// Makes `money`, `date` and `json` known to templates.
+pub(super) fn register(tera: &mut Tera) {
+    tera.register_filter("money", money);
+    tera.register_filter("date", date);
+    tera.register_filter("json", json);
+}
+
+// `{{ price | money(lang=site.language) }}`: {amount, currency} as people of that language write it.
+fn money(value: &Value, kwargs: Kwargs, _: &State) -> TeraResult<String> {
+    let wrong = || tera::Error::message("`money` prints {amount, currency} and nothing else");
+    let minor = value.get_from_path("amount").and_then(Value::as_i64).ok_or_else(wrong)?;
+    let currency = value.get_from_path("currency").and_then(Value::as_str).and_then(Currency::from_code).ok_or_else(wrong)?;
+    let language: Option<&str> = kwargs.get("lang")?;
+    Ok(texts::money(Money::new(minor, currency), language.unwrap_or("en")))
+}
+
+// `{{ "2026-12-24" | date(lang=site.language) }}`: the day of an RFC 3339 date or instant, in words.
+fn date(value: &str, kwargs: Kwargs, _: &State) -> TeraResult<String> {
+    let wrong = || tera::Error::message(format!("`{value}` is not a date"));
+    let day: Date = value.get(..10).ok_or_else(wrong)?.parse().map_err(|_| wrong())?;
+    let language: Option<&str> = kwargs.get("lang")?;
+    Ok(texts::date(day, language.unwrap_or("en")))
+}
+
+// `{{ value | json }}`: for a script element or a data attribute; can end neither.
+fn json(value: &Value, _: Kwargs, _: &State) -> TeraResult<Value> {
+    let text = serde_json::to_string(value).map_err(|error| tera::Error::message(error.to_string()))?;
+    Ok(Value::safe_string(&script_safe(&text)))
+}
+
+/// Makes JSON text safe inside a script element and an attribute: no `<`, `>`, `&`, quote mark that ends one, U+2028 or U+2029.
+///
+/// Source: HTML Standard, "Restrictions for contents of script elements".
+pub fn script_safe(json: &str) -> String {
+    let mut safe = String::with_capacity(json.len() + 16);
+    for sign in json.chars() {
+        match sign {
+            '<' => safe.push_str("\\u003c"),
+            '>' => safe.push_str("\\u003e"),
+            '&' => safe.push_str("\\u0026"),
+            '\'' => safe.push_str("\\u0027"),
+            '\u{2028}' => safe.push_str("\\u2028"),
+            '\u{2029}' => safe.push_str("\\u2029"),
+            other => safe.push(other),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::script_safe;
+
+    #[test]
+    fn nothing_in_json_can_end_its_script() {
+        let text = serde_json::to_string("</script><!-- & ' \u{2028}").expect("a text");
+        let safe = script_safe(&text);
+        assert!(!safe.contains(['<', '>', '&', '\'', '\u{2028}']), "{safe}");
+        assert_eq!(serde_json::from_str::<String>(&safe).expect("still JSON"), "</script><!-- & ' \u{2028}");
+    }
+}
