@@ -21,6 +21,10 @@ pub const MAX_COUPONS: usize = 5;
 /// Bytes one property of a line may hold.
 pub const MAX_PROPERTY_BYTES: usize = 200;
 
+/// Properties a product may declare.
+pub const MAX_PROPERTIES: usize = 20;
+/// Bytes a property's key may hold.
+pub const MAX_PROPERTY_KEY_BYTES: usize = 40;
 /// Bytes a postal code may hold; the longest in use have 10 characters.
 pub const MAX_POSTAL_CODE_BYTES: usize = 16;
 
@@ -39,7 +43,7 @@ pub struct Cart {
     pub language: String,
     /// Where it shall go, once known.
     pub destination: Option<Destination>,
-    /// When its token was made.
+    /// When it was last changed; its token's life counts from then.
     pub issued_at: Timestamp,
     /// Set by the answer that shows the pay button, cleared by a recorded refusal.
     pub payment_mark: bool,
@@ -302,6 +306,7 @@ impl Cart {
             CartCommand::SetDestination { destination } => next.destination = Some(destination.checked()?),
         }
         next.revision = next.revision.wrapping_add(1);
+        next.issued_at = facts.at;
         Ok(next)
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::cart::{MAX_PROPERTY_BYTES, MAX_QUANTITY};
+use super::cart::{MAX_PROPERTIES, MAX_PROPERTY_BYTES, MAX_PROPERTY_KEY_BYTES, MAX_QUANTITY};
 use super::catalog::{Catalog, Price, Product};
 use super::ids::{CategoryPath, CouponCode, MarketId, ShippingRateId, Sku, Slug, TaxClass};
 use super::money::{Currency, MAX_MINOR};
@@ -218,8 +218,11 @@ pub enum CatalogProblem {
         /// Its slug.
         product: Slug,
     },
-    /// A property has no limit a cart could hold, or a key twice.
-    #[error("the field `{key}` of `{product}` needs a key of its own and 1 to {MAX_PROPERTY_BYTES} bytes")]
+    /// A property has no limit a cart could hold, a key that is long or taken, or comes after `MAX_PROPERTIES` others.
+    #[error(
+        "the field `{key}` of `{product}` needs a key of its own of at most {MAX_PROPERTY_KEY_BYTES} bytes, a limit of 1 to \
+         {MAX_PROPERTY_BYTES} bytes, and at most {MAX_PROPERTIES} fields beside it"
+    )]
     BadProperty {
         /// Its slug.
         product: Slug,
@@ -460,7 +463,9 @@ fn product_problems(product: &Product, found: &mut Vec<CatalogProblem>) {
     }
     for (index, property) in product.properties.iter().enumerate() {
         let is_repeated = product.properties[..index].iter().any(|other| other.key == property.key);
-        if is_repeated || property.max_bytes == 0 || property.max_bytes as usize > MAX_PROPERTY_BYTES {
+        let has_key = (1..=MAX_PROPERTY_KEY_BYTES).contains(&property.key.len());
+        let has_limit = (1..=MAX_PROPERTY_BYTES).contains(&(property.max_bytes as usize));
+        if is_repeated || !has_key || !has_limit || index >= MAX_PROPERTIES {
             found.push(CatalogProblem::BadProperty { product: slug(), key: property.key.clone() });
         }
     }

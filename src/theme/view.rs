@@ -37,7 +37,7 @@ pub struct SiteView {
     pub navigation: Vec<NavigationNode>,
     /// Content pages for the foot of the page, in their order.
     pub footer: Vec<Link>,
-    /// [theme] of site.toml, as written (colours, logo, free keys).
+    /// `[theme]` of site.toml, as written (colours, logo, free keys).
     pub theme: serde_json::Value,
 }
 

@@ -50,6 +50,9 @@ fn equal_lines_join_and_others_stand_apart() {
 #[test]
 fn every_granted_wish_counts_as_a_change() {
     assert_eq!(after(&Shop::of(&[100]), [add(0, 1), code("a"), code("a")]).map(|cart| cart.revision), Ok(3));
+    let catalog = Shop::of(&[100]).catalog();
+    let facts = CartFacts { catalog: &catalog, currency: euro(), at: NOW.plus_seconds(5) };
+    assert_eq!(cart(&[], &[]).apply(add(0, 1), &facts).map(|cart| cart.issued_at), Ok(NOW.plus_seconds(5)));
 }
 
 #[test]

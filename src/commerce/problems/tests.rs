@@ -100,6 +100,9 @@ fn products_fit_their_shelves_rates_and_rules() {
     let property = |key: &str, max_bytes| PropertyRule { key: key.into(), label: "".into(), required: false, max_bytes };
     check_catalog(|products| products[0].properties = vec![property("a", 0), property("b", 201)], &["`a`", "`b`"]);
     check_catalog(|products| products[0].properties = vec![property("a", 1), property("a", 1)], &["`a`"]);
+    check_catalog(|products| products[0].properties = vec![property("", 1), property(&"k".repeat(41), 1)], &["``", "`kkk"]);
+    let many = || (0..=MAX_PROPERTIES).map(|index| property(&index.to_string(), 200)).collect();
+    check_catalog(|products| products[0].properties = many(), &["`20`"]);
 }
 
 #[test]
