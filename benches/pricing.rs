@@ -1,0 +1,91 @@
+//! Pricing: how many carts a second one core prices.
+//!
+//! Run     cargo bench --bench pricing
+//! Prints  carts priced per second and microseconds per cart, for carts of 1, 5 and 100 lines, with and without a coupon.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use vitrine::commerce::cart::{Cart, Destination, LineItem};
+use vitrine::commerce::catalog::{Catalog, Product};
+use vitrine::commerce::ids::{CartId, CouponCode, Sku, Timestamp};
+use vitrine::commerce::pricing::{PricingFacts, price_cart};
+use vitrine::commerce::rules::Rules;
+
+/// Long enough to be steady, short enough to be run often.
+const MEASURED: Duration = Duration::from_millis(500);
+/// Products in the catalogue; a cart looks its lines up among them.
+const PRODUCTS: usize = 10_000;
+
+fn main() {
+    let products: Vec<Product> = (0..PRODUCTS).map(product).collect();
+    let catalog = Catalog::new(products, Vec::new()).expect("names are unique");
+    let rules = rules();
+    println!("pricing with {PRODUCTS} products, one thread");
+    for (lines, codes) in [(1, &[][..]), (5, &[]), (5, &["TEN"]), (100, &[]), (100, &["TEN"])] {
+        let cart = cart(lines, codes);
+        let facts = PricingFacts { catalog: &catalog, rules: &rules, at: Timestamp(0), shipping_choice: None, used_up: &[] };
+        let (mut count, begin) = (0u32, Instant::now());
+        while begin.elapsed() < MEASURED {
+            black_box(price_cart(black_box(&cart), &facts)).expect("the cart can be priced");
+            count += 1;
+        }
+        let each = begin.elapsed() / count;
+        let each_us = each.as_nanos() as f64 / 1e3;
+        println!("{lines:>4} lines, {} codes: {:>9.0} carts/s, {each_us:>7.2} µs each", codes.len(), 1e6 / each_us);
+    }
+}
+
+fn product(number: usize) -> Product {
+    let written = serde_json::json!({
+        "slug": format!("product-{number}"), "title": "A lamp", "brand": null, "categories": ["home/lamps"], "image": null,
+        "options": [], "tax_class": "standard", "quantity": { "min": 1, "max": 99, "step": 1 }, "properties": [],
+        "status": "active", "publish_at": null, "expires_at": null,
+        "variants": [{
+            "sku": format!("SKU-{number}"), "option_values": [], "weight_g": 100, "requires_shipping": true,
+            "prices": [{ "currency": "EUR", "unit_minor": 1990 + number, "compare_at_minor": null, "sales": [] }],
+            "opening_stock": 5, "stock_policy": "deny", "image": null, "gtin": null,
+        }],
+    });
+    serde_json::from_value(written).expect("a product")
+}
+
+fn rules() -> Rules {
+    let written = serde_json::json!({
+        "markets": [{
+            "id": "eu", "name": "Europe", "prefix": "", "countries": ["DE"], "currency": "EUR", "language": "en",
+            "tax_mode": "inclusive", "rounding": "half_up", "rounding_scope": "line",
+        }],
+        "tax": {
+            "classes": ["standard"], "shipping_class": "standard",
+            "rates": [{ "country": "DE", "region": null, "name": "VAT", "percent": [["standard", "19"]] }],
+        },
+        "shipping": [{
+            "id": "home", "name": "Germany", "market": "eu", "countries": ["DE"],
+            "rates": [{
+                "id": "parcel", "name": "Parcel", "delivery": null, "free_over_minor": 6000, "price": { "Flat": { "minor": 490 } },
+            }],
+        }],
+        "promotions": [{
+            "id": "ten", "title": "Ten percent", "code": "TEN", "benefit": { "Percentage": "10" }, "minimum_minor": [],
+            "markets": [], "products": [], "categories": ["home"], "starts_at": null, "ends_at": null, "usage_limit": null,
+            "stacking_class": "order", "combines_with": [],
+        }],
+        "quote_seconds": 900, "reservation_seconds": 900,
+    });
+    serde_json::from_value(written).expect("rules")
+}
+
+fn cart(lines: usize, codes: &[&str]) -> Cart {
+    let mut cart = Cart::new(CartId([1; 16]), "eu".into(), "en".into(), Timestamp(0));
+    cart.destination = Some(Destination { country: "DE".into(), region: None, postal_code: None });
+    cart.coupons = codes.iter().map(|code| CouponCode::normal(code)).collect();
+    let line = |number: usize| LineItem {
+        sku: Sku(format!("SKU-{}", number * 97)).hash(),
+        quantity: 2,
+        properties: Vec::new(),
+        seen_price_minor: 1990,
+    };
+    cart.lines = (0..lines).map(line).collect();
+    cart
+}
