@@ -1,10 +1,123 @@
-//! `vitrine init`.
+//! `vitrine init`: a sellable starter shop out of the binary.
+//!
+//! Owns    what a new shop's folder holds: site.toml, content and pictures. Templates are not written; they are built in, and a file of
+//!         the same name under templates/ replaces one.
+//! Always  writes into a new or an empty folder only, so that nothing of anybody's is lost.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use include_dir::{Dir, include_dir};
 
 use super::CommandError;
 
-#[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+static CONTENT: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/content");
+static PICTURES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/static/images");
+static SITE: &str = include_str!("../../site.toml");
 
-pub(super) fn run(_args: Args) -> Result<(), CommandError> {
-    Err(CommandError::World("not there yet".to_owned()))
+/// What a build makes is not kept in version control.
+const IGNORED: &str = "/public\n/shop.bundle\n/.vitrine\n";
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Where to: made if it is not there, and empty if it is
+    #[arg(value_name = "DIR", default_value = ".")]
+    folder: PathBuf,
+}
+
+pub(super) fn run(args: Args) -> Result<(), CommandError> {
+    let folder = &args.folder;
+    if let Some(found) = first_entry(folder).map_err(|error| failed("read", folder, &error))? {
+        let (folder, found) = (folder.display(), found.display());
+        return Err(CommandError::Usage(format!("{folder} is not empty: it holds {found}; name a new folder, as in `vitrine init my-shop`")));
+    }
+    let count = write_starter(folder).map_err(|error| failed("write", folder, &error))?;
+    eprintln!("Wrote {count} files of a shop you can sell from: its name is in site.toml, its products are in content/products.");
+    match folder == Path::new(".") {
+        true => eprintln!("Next: vitrine serve"),
+        false => eprintln!("Next: cd {} && vitrine serve", folder.display()),
+    }
+    Ok(())
+}
+
+fn failed(verb: &str, folder: &Path, error: &io::Error) -> CommandError {
+    CommandError::World(format!("cannot {verb} {}: {error}", folder.display()))
+}
+
+/// Something that is already there; a fresh repository's `.git` does not count.
+fn first_entry(folder: &Path) -> io::Result<Option<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        entries => entries?,
+    };
+    for entry in entries {
+        let name = entry?.file_name();
+        if name != ".git" {
+            return Ok(Some(name.into()));
+        }
+    }
+    Ok(None)
+}
+
+/// Writes the starter and gives the number of files.
+fn write_starter(folder: &Path) -> io::Result<usize> {
+    fs::create_dir_all(folder)?;
+    fs::write(folder.join("site.toml"), SITE)?;
+    fs::write(folder.join(".gitignore"), IGNORED)?;
+    Ok(2 + write_folder(&CONTENT, &folder.join("content"))? + write_folder(&PICTURES, &folder.join("static/images"))?)
+}
+
+/// Writes all of `source` below `target`.
+fn write_folder(source: &Dir<'_>, target: &Path) -> io::Result<usize> {
+    let mut count = 0;
+    let mut waiting = vec![source];
+    while let Some(dir) = waiting.pop() {
+        fs::create_dir_all(target.join(dir.path()))?;
+        for file in dir.files() {
+            fs::write(target.join(file.path()), file.contents())?;
+            count += 1;
+        }
+        waiting.extend(dir.dirs());
+    }
+    Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run_in(folder: &Path) -> Result<(), CommandError> {
+        run(Args { folder: folder.to_owned() })
+    }
+
+    #[test]
+    fn the_starter_is_this_repositorys_own_shop() {
+        let place = tempfile::tempdir().expect("a folder");
+        let shop = place.path().join("new/shop");
+        run_in(&shop).expect("a new folder");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        for file in ["site.toml", "content/pages/index.md", "content/products/light/storm-lantern.md", "static/images/hero.svg"] {
+            assert_eq!(fs::read(shop.join(file)).ok(), fs::read(root.join(file)).ok(), "{file}");
+        }
+        assert!(!shop.join("templates").exists());
+    }
+
+    #[test]
+    fn a_folder_that_holds_something_is_left_alone() {
+        let place = tempfile::tempdir().expect("a folder");
+        fs::create_dir(place.path().join(".git")).expect("a folder in it");
+        fs::write(place.path().join("letter.txt"), "dear").expect("a file");
+        let error = run_in(place.path()).expect_err("there is a letter");
+        assert!(matches!(&error, CommandError::Usage(text) if text.contains("letter.txt")), "{error}");
+        assert_eq!(fs::read_dir(place.path()).expect("readable").count(), 2);
+    }
+
+    #[test]
+    fn a_fresh_repository_counts_as_empty() {
+        let place = tempfile::tempdir().expect("a folder");
+        fs::create_dir(place.path().join(".git")).expect("a folder in it");
+        run_in(place.path()).expect("only .git is there");
+        assert!(place.path().join("content/promotions/welcome10.toml").exists());
+    }
 }
