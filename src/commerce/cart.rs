@@ -274,6 +274,9 @@ impl Cart {
         match command {
             CartCommand::AddLine { sku, quantity, properties, seen_price_minor } => {
                 let (product, variant) = facts.sellable(sku)?;
+                if quantity == 0 {
+                    return Err(quantity_rejection(product));
+                }
                 let properties = checked_properties(product, properties)?;
                 let seen = seen_price_minor.filter(|minor| (0..=MAX_MINOR).contains(minor));
                 let seen_price_minor = seen.unwrap_or_else(|| facts.unit_minor(variant));
@@ -349,7 +352,12 @@ fn check_quantity(product: &Product, quantity: u32) -> Result<(), CartRejection>
     if rule.allows(quantity) && (1..=MAX_QUANTITY).contains(&quantity) {
         return Ok(());
     }
-    Err(CartRejection::Quantity { min: rule.min, max: rule.max.min(MAX_QUANTITY), step: rule.step })
+    Err(quantity_rejection(product))
+}
+
+fn quantity_rejection(product: &Product) -> CartRejection {
+    let rule = product.quantity;
+    CartRejection::Quantity { min: rule.min, max: rule.max.min(MAX_QUANTITY), step: rule.step }
 }
 
 fn checked_properties(product: &Product, given: Vec<(String, String)>) -> Result<Vec<(String, String)>, CartRejection> {

@@ -2,9 +2,12 @@
 //!
 //! Always  made whole or not at all; a bundle that cannot be served never replaces one that can.
 
+use std::sync::Arc;
+
 use crate::commerce::ids::MarketId;
 use crate::commerce::rules::Market;
 use crate::theme::bundle::{Bundle, Opened};
+use crate::theme::engine::{Asset, Engine};
 use crate::theme::view::SiteView;
 
 /// A bundle in service.
@@ -18,6 +21,10 @@ pub struct Live {
     pub sequence: u64,
     /// `site` per market, same order as `rules.markets`.
     pub sites: Vec<SiteView>,
+    /// `site` per market, ready to print.
+    pub site_values: Vec<tera::Value>,
+    /// The edge's pages.
+    pub engine: Engine,
     /// Whether the shop is on https: then cookies are `__Host-` and `Secure`.
     pub secure: bool,
 }
@@ -30,6 +37,16 @@ pub enum LiveError {
     Broken {
         /// What does not fit.
         reason: String,
+    },
+    /// A template of the shop that cannot be understood.
+    #[error("{template}:{line}: {message}")]
+    Template {
+        /// Its name.
+        template: String,
+        /// From 1.
+        line: usize,
+        /// What is wrong.
+        message: String,
     },
     /// Development keys on a public address.
     #[error(
@@ -56,14 +73,37 @@ impl Live {
             return Err(LiveError::DevelopmentKeys { base_url: base_url.clone() });
         }
         let secure = base_url.starts_with("https://");
-        Ok(Self { bundle, hash, sequence, sites, secure })
+        let engine = engine(&bundle)?;
+        let site_values = sites.iter().map(tera::Value::from_serializable).collect();
+        Ok(Self { bundle, hash, sequence, sites, site_values, engine, secure })
     }
 
     /// A market by name with its `site`; the root market where the name is unknown.
     pub fn market(&self, id: &MarketId) -> (&Market, &SiteView) {
-        let index = self.bundle.rules.markets.iter().position(|market| market.id == *id).unwrap_or(0);
+        let index = self.market_index(id);
         (&self.bundle.rules.markets[index], &self.sites[index])
     }
+
+    /// `site` of a market, ready to print.
+    pub fn site_value(&self, id: &MarketId) -> tera::Value {
+        self.site_values[self.market_index(id)].clone()
+    }
+
+    fn market_index(&self, id: &MarketId) -> usize {
+        self.bundle.rules.markets.iter().position(|market| market.id == *id).unwrap_or(0)
+    }
+}
+
+fn engine(bundle: &Bundle) -> Result<Engine, LiveError> {
+    let assets = bundle.assets.iter().map(|(path, url, integrity)| {
+        let asset = Asset { url: url.clone(), integrity: integrity.clone() };
+        (path.clone(), asset)
+    });
+    Engine::new(&bundle.templates, Arc::new(assets.collect())).map_err(|error| LiveError::Template {
+        template: error.template,
+        line: error.line,
+        message: error.message,
+    })
 }
 
 /// Whether an origin can only be reached from this machine.

@@ -1,13 +1,17 @@
 //! Pages: the edge's HTML, printed from the same values as its JSON.
 
-use http::{HeaderMap, StatusCode, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use super::error::Failure;
 use super::http::Reply;
 use super::live::Live;
 use super::reply::CartReply;
 use crate::commerce::ids::MarketId;
+use crate::theme::engine::Values;
 
 /// Whether a failure is answered as a page: where the client asks for HTML, and outside /api where it asks for nothing.
 pub fn wanted(path: &str, headers: &HeaderMap) -> bool {
@@ -28,16 +32,48 @@ pub fn problem(live: &Live, failure: &Failure, request_id: &str) -> Reply {
 }
 
 /// A page of the edge in a market's language, with `site` and one named value.
-pub fn page<V: Serialize>(live: &Live, template: &str, market: &MarketId, value: (&str, &V), status: StatusCode) -> Reply {
+pub fn page<V: Serialize>(
+    live: &Live,
+    template: &str,
+    market: &MarketId,
+    value: (&'static str, &V),
+    status: StatusCode,
+) -> Reply {
+    page_with(live, template, market, Values::new().with(value.0, value.1), status)
+}
+
+/// A page of the edge with `site` and whatever else it prints.
+///
+/// Where the shop's own template fails, the built-in one it shadows is printed: a theme's mistake must not stop a sale.
+pub fn page_with(live: &Live, template: &str, market: &MarketId, values: Values, status: StatusCode) -> Reply {
+    let values = values.with_value("site", live.site_value(market));
+    let shadowed = format!("theme/{template}");
+    let names = [template, &shadowed].into_iter().filter(|name| live.engine.has(name));
+    for name in names {
+        match live.engine.render(name, values.context()) {
+            Ok(text) => return with_policy(Reply::html(status, text)),
+            Err(error) => tracing::error!(template = error.template, line = error.line, error = error.message, "a page failed"),
+        }
+    }
     let (_, site) = live.market(market);
-    let text = serde_json::to_string_pretty(value.1).expect("replies are plain data");
-    let body = format!(
-        "<!doctype html><html lang=\"{}\"><title>{}</title><main><h1>{template}</h1><pre>{}</pre></main></html>",
-        escaped(&site.language),
-        escaped(&site.name),
-        escaped(&text),
-    );
-    Reply::html(status, body)
+    let name = escaped(&site.name);
+    let text = format!("<!doctype html><title>{name}</title><h1>{name}</h1><p>This page cannot be shown right now.</p>");
+    with_policy(Reply::html(status, text))
+}
+
+/// Content Security Policy of a page: our own files, pictures over https, and the style blocks it holds, by their hashes. Forms may
+/// lead to a gateway over https; no script that stands in the page itself is run.
+fn with_policy(mut reply: Reply) -> Reply {
+    let page = std::str::from_utf8(&reply.body).unwrap_or("");
+    let mut policy = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' https: data:; font-src 'self'; \
+        manifest-src 'self'; form-action 'self' https:; base-uri 'none'; frame-ancestors 'none'; style-src 'self'"
+        .to_owned();
+    for style in page.split("<style>").skip(1).filter_map(|rest| rest.split_once("</style>")).map(|(style, _)| style) {
+        policy.push_str(&format!(" 'sha256-{}'", BASE64.encode(Sha256::digest(style.as_bytes()))));
+    }
+    let value = HeaderValue::from_str(&policy).expect("the policy is ASCII");
+    reply.headers.insert(header::CONTENT_SECURITY_POLICY, value);
+    reply
 }
 
 fn escaped(text: &str) -> String {
