@@ -15,6 +15,9 @@ const count = () => {
 };
 addEventListener("pageshow", count);
 
+// A payment that is being checked: the page looks again by itself, as its meta element does without script.
+if ($("[data-again]")) setTimeout(() => location.reload(), 3000);
+
 const form = $("[data-add]");
 if (form) {
   const cost = $("[data-cost]"), until = $("[data-until]"), state = $("[data-state]"), picture = $("[data-gallery] img");
@@ -45,7 +48,7 @@ if (form) {
       until.hidden = !data.until;
       $("span", until).textContent = data.until ?? "";
     }
-    if (data.image && picture) picture.src = data.image;
+    if (data.image && picture) [picture.src, picture.alt] = [data.image, data.alt];
     state.textContent = texts[data.stock] ?? "";
     const button = $("[data-submit]");
     if (button) button.disabled = data.stock === "sold_out" || data.stock === "not_for_sale";
@@ -73,6 +76,8 @@ if (form) {
         if (choice.type === "radio") {
           choice.disabled = availability === "sold_out" || availability === "not_for_sale";
           $("[data-gone]", choice.parentNode).hidden = !choice.disabled;
+          const label = $(".price", choice.parentNode);
+          if (label) label.textContent = data.price;
         }
       }
       if (news) show();

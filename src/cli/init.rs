@@ -30,7 +30,9 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
     let folder = &args.folder;
     if let Some(found) = first_entry(folder).map_err(|error| failed("read", folder, &error))? {
         let (folder, found) = (folder.display(), found.display());
-        return Err(CommandError::Usage(format!("{folder} is not empty: it holds {found}; name a new folder, as in `vitrine init my-shop`")));
+        return Err(CommandError::Usage(format!(
+            "{folder} is not empty: it holds {found}; name a new folder, as in `vitrine init my-shop`"
+        )));
     }
     let count = write_starter(folder).map_err(|error| failed("write", folder, &error))?;
     eprintln!("Wrote {count} files of a shop you can sell from: its name is in site.toml, its products are in content/products.");
