@@ -239,8 +239,8 @@ def storm_lantern(p):
     p.thing(lathe([(62, 590), (62, 772)]), CREAM, 0.3, shade=False)
     p.oval(400, 590, 62, "#fff4cf", 9)
     p.flame(400, 588, 1.05)
-    for x, t in ((250, -8), (550, 8), (400, 0)):
-        p.line(f"M{x} 395l{t} 375", dark(STEEL, 0.25), 11 if t else 5)
+    for x, t in ((250, -8), (550, 8)):
+        p.line(f"M{x} 395l{t} 375", dark(STEEL, 0.25), 11)
     p.thing(lathe([(168, 764), (182, 790)], [(182, 790), (182, BASE)]), STEEL, 0.5)
 
 
@@ -413,7 +413,8 @@ def cushion(p):
     d = "M190 420q-26-28 10-30q200 30 400 0q36 2 10 30q-24 180 0 360q22 36-14 36q-196-26-392 0q-36 0-14-36q24-180 0-360z"
     p.thing(d, "#7f97a3", 0.45)
     p.line("M222 424q178 24 356 0q-18 180 0 358q-178-22-356 0q18-180 0-358", "#fff", 3, opacity=".5", stroke_dasharray="10 9")
-    p.path("M330 520q70-60 140 0q-40 120-70 150q-44-40-70-150z", dark("#7f97a3", 0.3), opacity=".14")
+    for x in (292, 318, 482, 508):
+        p.line(f"M{x} 420q{-10 if x < 400 else 10} 184 0 366", "#e6dac4", 9 if x in (318, 482) else 4, opacity=".75")
 
 
 def apron(p):
