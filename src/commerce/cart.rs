@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::catalog::{Catalog, Product, Variant};
 use super::ids::{CartId, CouponCode, MarketId, SkuHash, Timestamp};
 use super::money::MAX_MINOR;
+use super::rules::Market;
 
 /// Lines a cart may hold: 100 lines keep the token under its 2,800 bytes.
 pub const MAX_LINES: usize = 100;
@@ -311,6 +312,17 @@ impl Cart {
         next.revision = next.revision.wrapping_add(1);
         next.issued_at = facts.at;
         Ok(next)
+    }
+
+    /// Puts the cart into another market: the destination is asked anew, and a price in another currency is not called changed.
+    pub fn move_to(&mut self, market: &Market, catalog: &Catalog, at: Timestamp) {
+        self.market = market.id.clone();
+        self.destination = None;
+        for line in &mut self.lines {
+            let sold = catalog.variant(line.sku);
+            let price = sold.and_then(|(_, variant)| variant.current_price(market.currency, at));
+            line.seen_price_minor = price.map_or(line.seen_price_minor, |price| price.unit.minor);
+        }
     }
 
     fn add_coupon(&mut self, code: CouponCode) -> Result<(), CartRejection> {

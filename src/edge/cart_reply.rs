@@ -81,6 +81,10 @@ pub fn build(cart: &Cart, priced: &PricedCart, facts: &ReplyFacts<'_>) -> CartRe
     if priced.destination_unserved {
         messages.push(message("error", "destination_unserved", Some("/destination"), "we do not deliver to this place"));
     }
+    if priced.tax_country.is_none() && !priced.lines.is_empty() && !priced.destination_unserved {
+        let text = "tax is added once we know the country it goes to";
+        messages.push(message("info", "tax_not_known", Some("/destination"), text));
+    }
     if !priced.unavailable.is_empty() {
         let text = "something in your cart is not sold any more and was left out";
         messages.push(message("warning", "line_unavailable", Some("/lines"), text));

@@ -34,7 +34,7 @@ pub struct Desk {
 pub struct Place<'a> {
     /// Market name; the cart's own or the root market where missing.
     pub market: Option<&'a str>,
-    /// BCP 47; the market's where missing.
+    /// BCP 47; the cart's own where missing, or the market's where the cart is in another.
     pub language: Option<&'a str>,
 }
 
@@ -68,7 +68,8 @@ impl Desk {
             None => current.and_then(|cart| rules.market(&cart.market)).or_else(|| rules.markets.first()),
         };
         let market = market.ok_or_else(|| Failure::refused("unknown_market", "this shop has no such market"))?;
-        let language = wanted.language.unwrap_or(&market.language);
+        let spoken = current.filter(|cart| cart.market == market.id).map(|cart| cart.language.as_str());
+        let language = wanted.language.or(spoken).unwrap_or(&market.language);
         if !rules.markets.iter().any(|market| market.language == language) {
             return Err(Failure::refused("unknown_language", "this shop does not speak that language"));
         }
@@ -82,25 +83,14 @@ impl Desk {
         let mut cart = self.session.cart_or_new(&self.app, &self.live, market, self.now);
         if let Some((market, language)) = place {
             if cart.market != market {
-                self.move_to(&mut cart, &market);
+                let (market, _) = self.live.market(&market);
+                cart.move_to(market, &self.live.bundle.catalog, self.now);
             }
             cart.language = language;
         }
         let (market, _) = self.live.market(&cart.market);
         let facts = CartFacts { catalog: &self.live.bundle.catalog, currency: market.currency, at: self.now };
         cart.apply(command, &facts)
-    }
-
-    /// In another market the destination is asked anew, and prices in another currency are not called changed.
-    fn move_to(&self, cart: &mut Cart, market: &MarketId) {
-        let (market, _) = self.live.market(market);
-        cart.market = market.id.clone();
-        cart.destination = None;
-        for line in &mut cart.lines {
-            let sold = self.live.bundle.catalog.variant(line.sku);
-            let price = sold.and_then(|(_, variant)| variant.current_price(market.currency, self.now));
-            line.seen_price_minor = price.map_or(line.seen_price_minor, |price| price.unit.minor);
-        }
     }
 
     /// Prices and describes a cart.

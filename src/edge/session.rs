@@ -52,7 +52,7 @@ impl Session {
             (None, None) => (None, Carrier::Unknown),
         };
         match token.filter(|token| !token.is_empty()).map(|token| cart_token::decode(token, &app.keys, now)) {
-            Some(Ok(cart)) => Self { cart: Some(in_open_market(cart, live)), lost: None, carrier },
+            Some(Ok(cart)) => Self { cart: Some(in_open_market(cart, live, now)), lost: None, carrier },
             Some(Err(error)) => Self { cart: None, lost: Some(error), carrier },
             None => Self { cart: None, lost: None, carrier },
         }
@@ -115,12 +115,11 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     lines.flat_map(|line| line.split(';')).find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
-fn in_open_market(mut cart: Cart, live: &Live) -> Cart {
+fn in_open_market(mut cart: Cart, live: &Live, now: Timestamp) -> Cart {
     let (market, _) = live.market(&cart.market);
     if market.id != cart.market {
-        cart.market = market.id.clone();
         cart.language = market.language.clone();
-        cart.destination = None;
+        cart.move_to(market, &live.bundle.catalog, now);
     }
     cart
 }

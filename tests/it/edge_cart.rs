@@ -9,7 +9,7 @@ use vitrine::edge::app::{Settings, StockSnapshot};
 use vitrine::edge::cart_token::{self, LIFE_SECONDS};
 use vitrine::edge::key_ring::KeyRing;
 
-use crate::support::edge::{Caller, Got, NOW, app, app_of, bundle, key_ring};
+use crate::support::edge::{BASE_URL, Caller, Got, NOW, app, app_of, bundle, key_ring};
 
 fn caller() -> Caller {
     Caller::new(&app(Settings::default()))
@@ -190,7 +190,23 @@ fn a_cart_moves_to_another_market_with_its_lines() {
     let cart = caller.json("POST", "/api/v1/cart/lines", body).expect(200).json();
     assert_eq!((cart["market"].as_str(), cart["currency"].as_str()), (Some("us"), Some("USD")));
     assert_eq!(total(&cart, "subtotal"), 5500);
-    assert_eq!(codes(&cart), ["line_unavailable"], "the mug has no price in dollars, and no price is called changed");
+    let told = codes(&cart);
+    assert_eq!(told, ["line_unavailable", "tax_not_known"], "the mug has no price in dollars, and no price is called changed");
+}
+
+#[test]
+fn a_cart_of_a_market_that_is_closed_goes_on_in_the_first_one() {
+    let mut caller = caller();
+    let body = json!({"sku": "LAMP-S", "quantity": 1, "market": "us"});
+    let cart = caller.json("POST", "/api/v1/cart/lines", body).expect(200).json();
+    assert_eq!((cart["currency"].as_str(), total(&cart, "total")), (Some("USD"), 2200));
+    let mut europe_alone = bundle(BASE_URL, 1990);
+    europe_alone.rules.markets.truncate(1);
+    europe_alone.sites_json.truncate(1);
+    caller.app = app_of(&europe_alone, Settings::default());
+    let cart = caller.json("GET", "/api/v1/cart", Value::Null).expect(200).json();
+    assert_eq!((cart["currency"].as_str(), total(&cart, "total")), (Some("EUR"), 1990));
+    assert_eq!(codes(&cart), Vec::<&str>::new(), "dollars then and euros now are no changed price");
 }
 
 #[test]

@@ -3,9 +3,11 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::commerce::catalog::{ProductStatus, PropertyRule, QuantityRule};
-use crate::commerce::fixture::{NOW, Shop, cart, euro};
+use crate::commerce::catalog::{Price, ProductStatus, PropertyRule, QuantityRule};
+use crate::commerce::fixture::{NOW, Shop, cart, euro, price, sent_to};
 use crate::commerce::ids::Sku;
+use crate::commerce::money::Currency;
+use crate::commerce::tax::TaxMode;
 
 fn sku(number: usize) -> SkuHash {
     Sku(format!("P{number}")).hash()
@@ -169,6 +171,26 @@ fn a_price_seen_that_cannot_be_is_replaced_by_the_price() {
         after(&Shop::of(&[100]), [wish]).expect("it is sold").lines[0].seen_price_minor
     };
     assert_eq!([seen(None), seen(Some(90)), seen(Some(-1)), seen(Some(i64::MAX))], [100, 90, 100, 100]);
+}
+
+#[test]
+fn in_another_market_the_place_is_asked_anew_and_no_price_is_called_changed() {
+    let mut shop = Shop::of(&[100, 200]);
+    let dollar = Currency::from_code("USD").expect("a currency");
+    shop.products[0].variants[0].prices.push(Price { currency: dollar, ..price(120) });
+    let us = Market {
+        id: "us".into(),
+        currency: dollar,
+        countries: vec!["US".into()],
+        tax_mode: TaxMode::Exclusive,
+        ..shop.rules.markets[0].clone()
+    };
+    shop.rules.markets.push(us.clone());
+    let mut moved = sent_to(after(&shop, [add(0, 1), add(1, 1)]).expect("both are sold"), "DE");
+    moved.move_to(&us, &shop.catalog(), NOW);
+    let priced = shop.price(&moved).expect("the market is open and nothing is taxed without a place");
+    assert_eq!((moved.destination, priced.currency), (None, dollar));
+    assert_eq!((priced.lines.len(), priced.lines[0].seen_price, priced.unavailable.len()), (1, None, 1));
 }
 
 fn any_wish() -> impl Strategy<Value = CartCommand> {
