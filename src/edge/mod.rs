@@ -14,6 +14,7 @@ pub mod input;
 pub mod key_ring;
 pub mod live;
 pub mod middleware;
+pub mod openapi;
 pub mod operator;
 pub mod pages;
 pub mod reply;

@@ -3,4 +3,5 @@
 mod edge_bundle;
 mod edge_cart;
 mod edge_http;
+mod openapi;
 mod support;
