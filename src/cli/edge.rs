@@ -75,7 +75,7 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
 async fn run_until_told(app: Arc<App>, file: BundleFile, args: &Args) -> Result<(), CommandError> {
     let shoppers = bind(args.listen, "--listen or VITRINE_LISTEN").await?;
     let operators = bind(args.operator, "--operator or VITRINE_OPERATOR").await?;
-    tell_start(&app, &shoppers);
+    tell_start(&app, &shoppers, &operators);
     let (stop, stopped) = tokio::sync::watch::channel(false);
     tokio::spawn(file.watch(app.clone()));
     let operated = app.clone();
@@ -88,11 +88,12 @@ async fn run_until_told(app: Arc<App>, file: BundleFile, args: &Args) -> Result<
     serving.await.map_err(|error| CommandError::World(format!("the server ended badly: {error}")))
 }
 
-fn tell_start(app: &App, listener: &TcpListener) {
+fn tell_start(app: &App, shoppers: &TcpListener, operators: &TcpListener) {
     let live = app.live.load();
-    let address = listener.local_addr().map_or_else(|_| "?".to_owned(), |address| address.to_string());
+    let address = |listener: &TcpListener| listener.local_addr().map_or_else(|_| "?".to_owned(), |address| address.to_string());
     let name = &live.sites[0].name;
-    eprintln!("{name}: carts and checkout on http://{address} (bundle {:.12}, sequence {})", live.hash, live.sequence);
+    eprintln!("{name}: cart and checkout on http://{}", address(shoppers));
+    eprintln!("  bundle {:.12}, sequence {}; for operators: http://{}/readyz", live.hash, live.sequence, address(operators));
 }
 
 async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, CommandError> {

@@ -68,9 +68,11 @@ impl Desk {
             None => current.and_then(|cart| rules.market(&cart.market)).or_else(|| rules.markets.first()),
         };
         let market = market.ok_or_else(|| Failure::refused("unknown_market", "this shop has no such market"))?;
-        let spoken = current.filter(|cart| cart.market == market.id).map(|cart| cart.language.as_str());
+        let is_spoken = |language: &str| rules.markets.iter().any(|market| market.language == language);
+        let spoken =
+            current.filter(|cart| cart.market == market.id && is_spoken(&cart.language)).map(|cart| cart.language.as_str());
         let language = wanted.language.or(spoken).unwrap_or(&market.language);
-        if !rules.markets.iter().any(|market| market.language == language) {
+        if !is_spoken(language) {
             return Err(Failure::refused("unknown_language", "this shop does not speak that language"));
         }
         Ok((market.id.clone(), language.to_owned()))

@@ -2,6 +2,7 @@
 
 mod edge_bundle;
 mod edge_cart;
+mod edge_cli;
 mod edge_http;
 mod openapi;
 mod support;
