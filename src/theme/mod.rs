@@ -6,6 +6,7 @@
 
 pub mod bundle;
 pub mod engine;
+pub mod files;
 pub mod filters;
 pub mod texts;
 pub mod view;

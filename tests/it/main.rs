@@ -6,3 +6,4 @@ mod edge_cli;
 mod edge_http;
 mod openapi;
 mod support;
+mod theme;

@@ -1,0 +1,194 @@
+//! The built-in theme, printed from the very values that the build and the edge give it.
+
+use std::sync::Arc;
+
+use vitrine::commerce::catalog::{Image, ProductOption, PropertyRule, QuantityRule};
+use vitrine::commerce::ids::Sku;
+use vitrine::commerce::money::{Currency, Money};
+use vitrine::commerce::tax::TaxMode;
+use vitrine::theme::engine::{Asset, Assets, Engine, Values};
+use vitrine::theme::files::FILES;
+use vitrine::theme::view::{Availability, CardView, Country, HeadView, Link, NavigationNode, ProductView, SiteView, VariantView};
+
+fn euro(minor: i64) -> Money {
+    Money::new(minor, Currency::from_code("EUR").expect("a currency"))
+}
+
+fn link(title: &str, url: &str) -> Link {
+    Link { title: title.to_owned(), url: url.to_owned() }
+}
+
+fn image(name: &str) -> Image {
+    Image { url: format!("/i/{name}.svg"), alt: format!("A {name}"), width: Some(800), height: Some(1000) }
+}
+
+fn site() -> SiteView {
+    SiteView {
+        name: "Lumen & Loam".to_owned(),
+        tagline: "Quiet things".to_owned(),
+        base_url: "https://shop.example".to_owned(),
+        email: "hello@shop.example".to_owned(),
+        market: "eu".to_owned(),
+        prefix: String::new(),
+        language: "en".to_owned(),
+        currency: "EUR".to_owned(),
+        tax_mode: TaxMode::Inclusive,
+        countries: vec![Country { code: "DE".to_owned(), name: "Germany".to_owned() }],
+        navigation: vec![NavigationNode { title: "Light".to_owned(), url: "/categories/light".to_owned(), children: Vec::new() }],
+        footer: vec![link("Shipping", "/shipping")],
+        theme: serde_json::json!({}),
+    }
+}
+
+fn variant(sku: &str, title: &str, minor: i64, availability: Availability) -> VariantView {
+    VariantView {
+        sku: Sku(sku.to_owned()),
+        title: title.to_owned(),
+        option_values: vec![title.to_owned()],
+        price: Some(euro(minor)),
+        compare_at: None,
+        sale_until: None,
+        availability,
+        image: None,
+    }
+}
+
+/// A lamp in three sizes: one sold out, one reduced.
+fn lamp() -> ProductView {
+    let mut reduced = variant("L-M", "Medium", 4_900, Availability::InStock);
+    reduced.compare_at = Some(euro(6_400));
+    reduced.sale_until = Some("2027-01-31".to_owned());
+    ProductView {
+        head: HeadView {
+            title: "Lamp · Lumen & Loam".to_owned(),
+            description: "Says \"hello\"".to_owned(),
+            canonical: Some("https://shop.example/products/lamp".to_owned()),
+            og_type: "product",
+            image: None,
+            json_ld: vec!["{\"@type\":\"Product\"}".to_owned()],
+            alternates: Vec::new(),
+            index: true,
+        },
+        breadcrumbs: vec![link("Home", "/"), link("Lamp", "/products/lamp")],
+        slug: "lamp".to_owned(),
+        url: "/products/lamp".to_owned(),
+        title: "Lamp <b>".to_owned(),
+        brand: None,
+        description_html: "<p>It is lit.</p>".to_owned(),
+        images: vec![image("lamp"), image("shade")],
+        options: vec![ProductOption { name: "Size".to_owned(), values: vec!["Small".to_owned(), "Medium".to_owned()] }],
+        variants: vec![
+            variant("L-S", "Small", 3_900, Availability::SoldOut),
+            reduced,
+            variant("L-L", "Large", 12_900, Availability::Backorder),
+        ],
+        price: Some(euro(3_900)),
+        price_varies: true,
+        availability: Availability::InStock,
+        quantity: QuantityRule { min: 2, max: 10, step: 2 },
+        properties: vec![PropertyRule { key: "name".to_owned(), label: "Name".to_owned(), required: true, max_bytes: 40 }],
+        attributes: vec![("Material".to_owned(), "Brass".to_owned())],
+        tags: Vec::new(),
+        related: vec![CardView {
+            url: "/products/vase".to_owned(),
+            title: "Vase".to_owned(),
+            brand: None,
+            image: Some(image("vase")),
+            price: Some(euro(4_600)),
+            price_varies: false,
+            compare_at: None,
+            availability: Availability::SoldOut,
+            variant_count: 1,
+        }],
+        tax_name: "VAT".to_owned(),
+    }
+}
+
+fn printed(product: &ProductView) -> String {
+    let asset = |path: &str| (path.to_owned(), Asset { url: format!("/a/{path}"), integrity: "sha384-x".to_owned() });
+    let assets: Assets = FILES.iter().map(|(path, _)| asset(path)).collect();
+    let engine = Engine::new(&[], Arc::new(assets)).expect("the built-in theme is whole");
+    let values = Values::new().with("site", &site()).with("page", product);
+    engine.render("product.html", values.context()).unwrap_or_else(|error| panic!("{error:?}"))
+}
+
+fn holds(page: &str, wanted: &str) {
+    assert!(page.contains(wanted), "not on the page: {wanted}\n{page}");
+}
+
+#[test]
+fn the_form_of_a_product_works_without_script() {
+    let page = printed(&lamp());
+    holds(&page, "<form class=\"order\" method=\"post\" action=\"/cart/lines\"");
+    holds(&page, "name=\"market\" value=\"eu\"");
+    holds(&page, "name=\"property.name\" maxlength=\"40\" required");
+    holds(&page, "value=\"2\" min=\"2\" max=\"10\" step=\"2\"");
+    holds(&page, "name=\"sku\" value=\"L-S\" required disabled");
+    holds(&page, "name=\"sku\" value=\"L-M\" required checked");
+    assert!(!page.contains("name=\"seen_price_minor\""), "prices differ: only script knows which one was seen");
+}
+
+#[test]
+fn one_price_for_all_is_sent_back_by_the_form() {
+    let mut product = lamp();
+    product.variants.truncate(1);
+    product.variants[0].availability = Availability::LowStock;
+    product.price_varies = false;
+    let page = printed(&product);
+    holds(&page, "<input type=\"hidden\" name=\"seen_price_minor\" value=\"3900\">");
+    holds(&page, "<input type=\"hidden\" name=\"sku\" value=\"L-S\"");
+    holds(&page, "Only a few left.");
+}
+
+#[test]
+fn a_reduced_price_says_what_it_was_and_until_when() {
+    let page = printed(&lamp());
+    holds(&page, "<span class=\"unseen\">Now </span><ins>€49.00</ins> <span class=\"unseen\">instead of </span><s>€64.00</s>");
+    holds(&page, "Reduced until <span>31 January 2027</span>");
+    holds(&page, "incl. VAT, plus <a href=\"/shipping\">shipping</a>");
+}
+
+#[test]
+fn a_thing_that_is_sold_out_has_no_button() {
+    let mut product = lamp();
+    for variant in &mut product.variants {
+        variant.availability = Availability::SoldOut;
+    }
+    let page = printed(&product);
+    holds(&page, "Sold out. We make more when we can");
+    assert!(!page.contains("Add to cart"), "nothing to add");
+}
+
+#[test]
+fn a_thing_without_a_price_is_not_for_sale_here() {
+    let mut product = lamp();
+    product.price = None;
+    for variant in &mut product.variants {
+        variant.price = None;
+        variant.availability = Availability::NotForSale;
+    }
+    holds(&printed(&product), "Not sold in this country.");
+}
+
+#[test]
+fn text_is_escaped_and_only_the_body_is_markup() {
+    let page = printed(&lamp());
+    holds(&page, "<h1>Lamp &lt;b&gt;</h1>");
+    holds(&page, "content=\"Says &quot;hello&quot;\"");
+    holds(&page, "<p>It is lit.</p>");
+    holds(&page, "<script type=\"application/ld+json\">{\"@type\":\"Product\"}</script>");
+}
+
+#[test]
+fn the_first_picture_is_fetched_first_and_the_rest_when_seen() {
+    let page = printed(&lamp());
+    holds(&page, "src=\"/i/lamp.svg\" alt=\"A lamp\" width=\"800\" height=\"1000\" fetchpriority=\"high\"");
+    holds(&page, "src=\"/i/shade.svg\" alt=\"A shade\" width=\"800\" height=\"1000\" loading=\"lazy\"");
+    assert_eq!(page.matches("fetchpriority").count(), 1, "one picture is the largest");
+    assert_eq!(page.matches("<h1").count(), 1, "one heading of the page");
+}
+
+#[test]
+fn the_script_is_whole_and_checked_by_the_browser() {
+    holds(&printed(&lamp()), "<script type=\"module\" src=\"/a/theme.js\" integrity=\"sha384-x\"></script>");
+}
