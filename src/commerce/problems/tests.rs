@@ -1,7 +1,8 @@
 //! Problems: the fixture has none; each test bends one thing.
 
 use super::*;
-use crate::commerce::catalog::{Category, ProductOption, PropertyRule, QuantityRule, SaleWindow};
+use crate::commerce::cart::{MAX_PROPERTIES, MAX_QUANTITY};
+use crate::commerce::catalog::{Catalog, Category, Price, Product, ProductOption, PropertyRule, QuantityRule, SaleWindow};
 use crate::commerce::fixture::*;
 use crate::commerce::ids::Timestamp;
 
