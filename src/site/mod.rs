@@ -1,2 +1,83 @@
-//! Site: content → public/.
+//! Site: content → public/ and shop.bundle.
+//!
+//! Owns    the way of a page: `load` → `plan` → `render` → `write`; each phase is a value handed to the next.
+//! Always  same input, same bytes, whatever the machine, thread count, folder order or clock; memory grows with the catalogue, not with
+//!         the output: a printed page is written and dropped.
+
+pub mod assets;
+pub mod load;
+pub mod manifest;
+pub mod media;
+pub mod plan;
+pub mod render;
 pub mod serve;
+pub mod write;
+
+mod build;
+
+pub use self::build::{BuildError, Built, Order, Phase, build};
+
+use self::assets::AssetSet;
+use crate::commerce::catalog::Image;
+
+/// How pages become files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UrlStyle {
+    /// `products/SLUG.html`: half the cost, and what most hosts serve without its ending.
+    #[default]
+    Flat,
+    /// `products/SLUG/index.html`, for hosts that need it.
+    Folder,
+}
+
+/// [build] of site.toml.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildSettings {
+    /// Products on a category's page. Default 24.
+    pub page_size: usize,
+    /// How pages become files. Default flat.
+    pub url_style: UrlStyle,
+    /// Products in the Atom feed. Default 50.
+    pub feed_size: usize,
+    /// Reduced products on the home page. Default 8.
+    pub reduced_on_home: usize,
+}
+
+impl Default for BuildSettings {
+    fn default() -> Self {
+        Self { page_size: 24, url_style: UrlStyle::Flat, feed_size: 50, reduced_on_home: 8 }
+    }
+}
+
+/// What the shop says of itself ([shop] of site.toml).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shop {
+    /// Key of bundles and tokens.
+    pub id: String,
+    /// What people read.
+    pub name: String,
+    /// One line.
+    pub tagline: String,
+    /// Origin without a trailing slash.
+    pub base_url: String,
+    /// Address of people who answer.
+    pub email: String,
+    /// Before every order number.
+    pub order_prefix: String,
+    /// Postal address, one line each.
+    pub address: Vec<String>,
+}
+
+/// The picture at its final address, with its size where it lies in static/.
+pub fn final_image(assets: &AssetSet, image: &Image) -> Image {
+    match assets.find(image.url.trim_start_matches('/')) {
+        Some(file) => Image {
+            url: file.url(),
+            alt: image.alt.clone(),
+            width: file.size.map(|size| size.0),
+            height: file.size.map(|size| size.1),
+        },
+        None => image.clone(),
+    }
+}

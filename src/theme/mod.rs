@@ -5,6 +5,7 @@
 //! Knows   `commerce` only, and no file system save the files embedded at compile time.
 
 pub mod bundle;
+pub mod countries;
 pub mod engine;
 pub mod files;
 pub mod filters;

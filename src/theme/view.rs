@@ -208,6 +208,8 @@ pub struct VariantView {
     pub availability: Availability,
     /// Its own picture.
     pub image: Option<Image>,
+    /// GTIN / EAN / UPC digits.
+    pub gtin: Option<String>,
 }
 
 /// `page` in category.html.
@@ -244,6 +246,8 @@ pub struct CategoryView {
 pub struct HomeView {
     /// The head.
     pub head: HeadView,
+    /// Path from the root.
+    pub url: String,
     /// content/pages/index.md's body as safe HTML, or empty.
     pub body_html: String,
     /// content/pages/index.md's front matter `extra` table, for the hero's texts and pictures.
@@ -274,6 +278,8 @@ pub struct CategoryCard {
 pub struct ContentView {
     /// The head.
     pub head: HeadView,
+    /// Path from the root.
+    pub url: String,
     /// Home first.
     pub breadcrumbs: Vec<Link>,
     /// Plain text.

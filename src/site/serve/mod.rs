@@ -17,6 +17,8 @@ use tokio::sync::watch as channel;
 
 pub use self::watch::{WatchError, Watcher};
 
+use super::media;
+
 /// Paths that belong to the development server itself.
 pub const OWN_PATHS: &str = "/__vitrine/";
 
@@ -81,7 +83,7 @@ impl Pages {
         for candidate in candidates(&relative) {
             let file = self.public.join(&candidate);
             if let Ok(bytes) = tokio::fs::read(&file).await {
-                return self.reply(StatusCode::OK, content_type(&candidate), bytes);
+                return self.reply(StatusCode::OK, media::content_type(&candidate.to_string_lossy()), bytes);
             }
         }
         self.missing().await
@@ -131,28 +133,6 @@ fn candidates(relative: &Path) -> Vec<PathBuf> {
     let mut page = relative.as_os_str().to_owned();
     page.push(".html");
     vec![relative.to_path_buf(), page.into(), relative.join("index.html")]
-}
-
-fn content_type(path: &Path) -> &'static str {
-    match path.extension().and_then(|ending| ending.to_str()).unwrap_or("") {
-        "html" => "text/html; charset=utf-8",
-        "css" => "text/css; charset=utf-8",
-        "js" | "mjs" => "text/javascript; charset=utf-8",
-        "json" => "application/json",
-        "webmanifest" => "application/manifest+json",
-        "svg" => "image/svg+xml",
-        "png" => "image/png",
-        "jpg" | "jpeg" => "image/jpeg",
-        "webp" => "image/webp",
-        "avif" => "image/avif",
-        "gif" => "image/gif",
-        "ico" => "image/x-icon",
-        "woff2" => "font/woff2",
-        "xml" => "application/xml",
-        "txt" => "text/plain; charset=utf-8",
-        "pdf" => "application/pdf",
-        _ => "application/octet-stream",
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,264 @@
+//! Build: the phases of a build in their order, timed.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rayon::prelude::*;
+use serde::Serialize;
+use tera::Value;
+
+use super::assets::{AssetError, AssetSet};
+use super::load::Loaded;
+use super::plan::{Addresses, Page, Plan, plan, prefix};
+use super::render::{Printer, feeds};
+use super::write::{Changes, Output, Put, WriteError, replace_file};
+use super::{BuildSettings, Shop, final_image};
+use crate::commerce::catalog::{Catalog, Product};
+use crate::commerce::ids::{CategoryPath, Sku, Timestamp};
+use crate::commerce::rules::Rules;
+use crate::theme::bundle::{Bundle, SigningKey};
+use crate::theme::countries;
+use crate::theme::engine::{Engine, TemplateError};
+use crate::theme::view::{Link, NavigationNode, SiteView};
+
+/// Everything a build is made from.
+#[derive(Debug)]
+pub struct Order<'a> {
+    /// The shop's folder.
+    pub root: &'a Path,
+    /// Where pages go.
+    pub out: &'a Path,
+    /// Where the bundle goes.
+    pub bundle: &'a Path,
+    /// The shop's own facts.
+    pub shop: &'a Shop,
+    /// Markets, tax, shipping and, from content, promotions.
+    pub rules: &'a Rules,
+    /// [build] of site.toml.
+    pub settings: &'a BuildSettings,
+    /// [theme] of site.toml.
+    pub theme: &'a serde_json::Value,
+    /// The site's own templates: (name, source), sorted.
+    pub templates: &'a [(String, String)],
+    /// Catalogue and texts.
+    pub loaded: &'a Loaded,
+    /// Units in stock by a snapshot.
+    pub stock: &'a BTreeMap<Sku, u32>,
+    /// Decides which products and sales hold.
+    pub at: Timestamp,
+    /// Whether drafts are shown.
+    pub drafts: bool,
+    /// Signs the bundle.
+    pub key: &'a SigningKey,
+}
+
+/// What a build has done.
+#[derive(Clone, Debug, Serialize)]
+pub struct Built {
+    /// Pages printed.
+    pub pages: usize,
+    /// What changed in the output folder.
+    pub changes: Changes,
+    /// Bytes of the bundle.
+    pub bundle_bytes: usize,
+    /// Whether the bundle's bytes changed.
+    pub bundle_written: bool,
+    /// Seconds of each phase, in order.
+    pub phases: Vec<Phase>,
+}
+
+/// A phase and how long it took.
+#[derive(Clone, Debug, Serialize)]
+pub struct Phase {
+    /// Its name.
+    pub name: &'static str,
+    /// Wall time.
+    pub seconds: f64,
+}
+
+/// Why a build could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// Files of static/ that cannot be taken.
+    #[error("files of static/ cannot be taken")]
+    Assets(Vec<AssetError>),
+    /// A template that cannot be understood, or pages that could not be printed with it, each with the page's address where there is one.
+    #[error("templates cannot be printed")]
+    Templates(Vec<(Option<String>, TemplateError)>),
+    /// The output cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+/// Makes `public/` and the bundle. `progress` is told (pages done, pages in all) now and then, from any thread.
+pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Result<Built, BuildError> {
+    let mut clock = Stopwatch::new();
+    let (assets, errors) = AssetSet::collect(&order.root.join("static"));
+    if !errors.is_empty() {
+        return Err(BuildError::Assets(errors));
+    }
+    let for_templates = Arc::new(assets.for_templates());
+    let engine = Engine::new(order.templates, for_templates).map_err(|error| BuildError::Templates(vec![(None, error)]))?;
+    clock.lap("assets");
+
+    let plan = plan(order.loaded, order.rules, order.settings, order.at, order.drafts);
+    let sites: Vec<SiteView> = (0..order.rules.markets.len()).map(|market| site_view(order, &plan, market)).collect();
+    let site_values: Vec<Value> = sites.iter().map(Value::from_serializable).collect();
+    clock.lap("plan");
+
+    let output = Output::open(order.out)?;
+    let printer = Printer {
+        shop: order.shop,
+        rules: order.rules,
+        loaded: order.loaded,
+        plan: &plan,
+        settings: order.settings,
+        assets: &assets,
+        engine: &engine,
+        sites: &sites,
+        site_values: &site_values,
+        stock: order.stock,
+        at: order.at,
+    };
+    let mut puts = print_pages(&printer, &output, progress)?;
+    clock.lap("pages");
+
+    for (path, bytes) in feeds::all(&printer) {
+        puts.push(output.put(&path, &bytes)?);
+    }
+    let files: Result<Vec<Put>, WriteError> = assets.files.par_iter().map(|file| output.put(&file.path, &file.bytes)).collect();
+    puts.extend(files?);
+    clock.lap("files");
+
+    // The edge is ready for a product before its page can be seen.
+    let bundle = bundle(order, &sites, &assets).seal(order.key);
+    let bundle_written = replace_file(order.bundle, &bundle)?;
+    let changes = output.finish(puts)?;
+    clock.lap("write");
+    Ok(Built { pages: plan.pages.len(), changes, bundle_bytes: bundle.len(), bundle_written, phases: clock.phases })
+}
+
+fn print_pages(printer: &Printer<'_>, output: &Output, progress: &(dyn Fn(usize, usize) + Sync)) -> Result<Vec<Put>, BuildError> {
+    let total = printer.plan.pages.len();
+    let done = std::sync::atomic::AtomicUsize::new(0);
+    let results: Vec<Result<Put, BuildError>> = printer
+        .plan
+        .pages
+        .par_iter()
+        .map(|page: &Page| {
+            let html = printer.print(page).map_err(|error| BuildError::Templates(vec![(Some(page.url.clone()), error)]))?;
+            let put = output.put(&page.path, html.as_bytes())?;
+            let count = done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
+            if count.is_multiple_of(64) || count == total {
+                progress(count, total);
+            }
+            Ok(put)
+        })
+        .collect();
+    let mut puts = Vec::with_capacity(total);
+    let mut faults: Vec<(Option<String>, TemplateError)> = Vec::new();
+    for result in results {
+        match result {
+            Ok(put) => puts.push(put),
+            Err(BuildError::Templates(found)) => faults.extend(found),
+            Err(other) => return Err(other),
+        }
+    }
+    // One fault in a template breaks every page that uses it: told once, with the first page.
+    faults.dedup_by(|one, other| one.1 == other.1);
+    if faults.is_empty() { Ok(puts) } else { Err(BuildError::Templates(faults)) }
+}
+
+/// `site` of a market.
+fn site_view(order: &Order<'_>, plan: &Plan, market: usize) -> SiteView {
+    let rules = &order.rules.markets[market];
+    let prefix = prefix(order.rules, market);
+    let addresses = Addresses { prefix: &prefix };
+    let mut footer: Vec<_> = order.loaded.pages.iter().filter(|page| page.footer && page.slug.as_str() != "index").collect();
+    footer.sort_by_key(|page| (page.order, page.title.clone()));
+    let footer = footer.into_iter().map(|page| Link { title: page.title.clone(), url: addresses.content(page.slug.as_str()) });
+    SiteView {
+        name: order.shop.name.clone(),
+        tagline: order.shop.tagline.clone(),
+        base_url: order.shop.base_url.clone(),
+        email: order.shop.email.clone(),
+        market: rules.id.to_string(),
+        prefix: prefix.clone(),
+        language: rules.language.clone(),
+        currency: rules.currency.code().to_owned(),
+        tax_mode: rules.tax_mode,
+        countries: rules.countries.iter().map(|code| countries::country(code)).collect(),
+        navigation: navigation(&order.loaded.catalog, plan, addresses, None),
+        footer: footer.collect(),
+        theme: order.theme.clone(),
+    }
+}
+
+// Shelves with nothing on them are not shown; their pages stand, since somebody may have linked them.
+fn navigation(catalog: &Catalog, plan: &Plan, addresses: Addresses<'_>, parent: Option<&CategoryPath>) -> Vec<NavigationNode> {
+    let mut below: Vec<_> = catalog
+        .categories()
+        .iter()
+        .enumerate()
+        .filter(|(index, category)| category.path.parent().as_ref() == parent && !plan.shelves[*index].is_empty())
+        .map(|(_, category)| category)
+        .collect();
+    below.sort_by_key(|category| (category.order, category.title.clone()));
+    let node = |category: &crate::commerce::catalog::Category| NavigationNode {
+        title: category.title.clone(),
+        url: addresses.category(&category.path, 1),
+        children: navigation(catalog, plan, addresses, Some(&category.path)),
+    };
+    below.into_iter().map(node).collect()
+}
+
+// Drafts, archived and expired products travel too: whether one is sold at an instant is the edge's question then.
+fn bundle(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet) -> Bundle {
+    let products: Vec<Product> = order
+        .loaded
+        .catalog
+        .products()
+        .iter()
+        .map(|product| {
+            let mut product = product.clone();
+            product.image = product.image.as_ref().map(|image| final_image(assets, image));
+            for variant in &mut product.variants {
+                variant.image = variant.image.as_ref().map(|image| final_image(assets, image));
+            }
+            product
+        })
+        .collect();
+    let catalog = Catalog::new(products, order.loaded.catalog.categories().to_vec());
+    let asset = |(name, asset): (String, crate::theme::engine::Asset)| (name, asset.url, asset.integrity);
+    let is_legal = |slug: &str| matches!(slug, "terms" | "privacy" | "returns" | "withdrawal" | "imprint" | "shipping");
+    let legal = order.loaded.pages.iter().filter(|page| is_legal(page.slug.as_str()));
+    Bundle {
+        shop_id: order.shop.id.clone(),
+        sites_json: sites.iter().map(|site| serde_json::to_string(site).expect("views are plain data")).collect(),
+        rules: order.rules.clone(),
+        catalog: catalog.expect("the names were checked when the catalogue was loaded"),
+        templates: order.templates.to_vec(),
+        assets: assets.for_templates().into_iter().map(asset).collect(),
+        origins: vec![order.shop.base_url.clone()],
+        legal_links: legal.map(|page| (page.title.clone(), format!("/{}", page.slug))).collect(),
+    }
+}
+
+struct Stopwatch {
+    last: Instant,
+    phases: Vec<Phase>,
+}
+
+impl Stopwatch {
+    fn new() -> Self {
+        Self { last: Instant::now(), phases: Vec::new() }
+    }
+
+    fn lap(&mut self, name: &'static str) {
+        let now = Instant::now();
+        self.phases.push(Phase { name, seconds: (now - self.last).as_secs_f64() });
+        self.last = now;
+    }
+}

@@ -1,0 +1,110 @@
+//! Markdown: a merchant's own text → HTML. Raw HTML in it is the merchant's and passes; foreign texts never come this way unsanitised.
+
+use std::collections::BTreeMap;
+
+use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
+
+/// HTML of a text. Headings get ids to be linked to; a `#` heading becomes `##`, since the page has its own first heading.
+pub(super) fn to_html(markdown: &str) -> String {
+    let mut options = Options::empty();
+    options.insert(
+        Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_FOOTNOTES | Options::ENABLE_SMART_PUNCTUATION,
+    );
+    let mut events: Vec<Event<'_>> = Parser::new_ext(markdown, options).collect();
+    name_headings(&mut events);
+    let mut page = String::with_capacity(markdown.len() * 3 / 2);
+    html::push_html(&mut page, events.into_iter());
+    page
+}
+
+fn name_headings(events: &mut [Event<'_>]) {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for index in 0..events.len() {
+        if !matches!(events[index], Event::Start(Tag::Heading { .. })) {
+            continue;
+        }
+        let mut text = String::new();
+        let mut end = index;
+        while !matches!(events[end], Event::End(TagEnd::Heading(_))) {
+            if let Event::Text(part) | Event::Code(part) = &events[end] {
+                text.push_str(part);
+            }
+            end += 1;
+        }
+        let base = slug::slugify(&text);
+        let times = seen.entry(base.clone()).and_modify(|times| *times += 1).or_insert(1);
+        let name = if *times > 1 { format!("{base}-{times}") } else { base };
+        if let Event::Start(Tag::Heading { level, id, .. }) = &mut events[index] {
+            *level = below_first(*level);
+            if id.is_none() && !name.is_empty() {
+                *id = Some(CowStr::from(name));
+            }
+        }
+        if let Event::End(TagEnd::Heading(level)) = &mut events[end] {
+            *level = below_first(*level);
+        }
+    }
+}
+
+fn below_first(level: HeadingLevel) -> HeadingLevel {
+    if level == HeadingLevel::H1 { HeadingLevel::H2 } else { level }
+}
+
+/// The first words of HTML as plain text, at most `limit` characters, cut at a word: for descriptions.
+pub(super) fn summary(html: &str, limit: usize) -> String {
+    let mut text = String::new();
+    let mut inside_tag = false;
+    for sign in html.chars() {
+        match sign {
+            '<' => inside_tag = true,
+            '>' if inside_tag => {
+                inside_tag = false;
+                text.push(' ');
+            }
+            _ if inside_tag => {}
+            other => text.push(other),
+        }
+    }
+    let decoded = decode_entities(&text);
+    let words: Vec<&str> = decoded.split_whitespace().collect();
+    let joined = words.join(" ").replace(" .", ".").replace(" ,", ",");
+    if joined.chars().count() <= limit {
+        return joined;
+    }
+    let cut: String = joined.chars().take(limit.saturating_sub(1)).collect();
+    let end = cut.rfind(' ').unwrap_or(cut.len());
+    format!("{}…", cut[..end].trim_end_matches([',', ';', ':', '.', ' ']))
+}
+
+// Only what our own printer and sanitiser write.
+fn decode_entities(text: &str) -> String {
+    text.replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&quot;", "\"")
+        .replace("&#39;", "'")
+        .replace("&nbsp;", " ")
+        .replace("&amp;", "&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headings_are_named_once_each_and_start_below_the_pages_own() {
+        let html = to_html("# Größe\n\ntext\n\n## Größe\n");
+        assert_eq!(html, "<h2 id=\"grosse\">Größe</h2>\n<p>text</p>\n<h2 id=\"grosse-2\">Größe</h2>\n");
+    }
+
+    #[test]
+    fn tables_and_quotes_are_printed() {
+        let html = to_html("| a | b |\n|---|---|\n| 1 | 2 |\n\nIt's \"fine\"");
+        assert!(html.contains("<table>") && html.contains("It’s “fine”"), "{html}");
+    }
+
+    #[test]
+    fn a_summary_is_plain_and_ends_at_a_word() {
+        assert_eq!(summary("<p>Salt &amp; <b>pepper</b></p>", 40), "Salt & pepper");
+        assert_eq!(summary("<p>one two three four</p>", 12), "one two…");
+    }
+}

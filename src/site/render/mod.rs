@@ -1,0 +1,129 @@
+//! Render: page → bytes.
+//!
+//! Owns    the views of every page kind, Markdown, structured data, feeds and sitemaps.
+//! Always  a page knows nothing global: no build time, no build id. Prices come from `Price::at`, as the cart's do.
+
+pub mod feeds;
+mod markdown;
+mod structured;
+mod views;
+
+use std::collections::BTreeMap;
+
+use tera::Value;
+
+use self::structured::absolute;
+use super::assets::AssetSet;
+use super::load::{Body, Loaded};
+use super::plan::{Addresses, Page, PageKind, Plan, prefix};
+use super::{BuildSettings, Shop};
+use crate::commerce::catalog::Image;
+use crate::commerce::ids::{Sku, Timestamp};
+use crate::commerce::rules::Rules;
+use crate::theme::engine::{Engine, TemplateError, Values};
+use crate::theme::view::{HeadView, SiteView};
+
+/// What all pages are printed from. Shared by all threads.
+#[derive(Debug)]
+pub struct Printer<'a> {
+    /// The shop's own facts.
+    pub shop: &'a Shop,
+    /// Markets and taxes.
+    pub rules: &'a Rules,
+    /// Catalogue and texts.
+    pub loaded: &'a Loaded,
+    /// Which pages there are.
+    pub plan: &'a Plan,
+    /// Page sizes and the like.
+    pub settings: &'a BuildSettings,
+    /// Files and picture sizes.
+    pub assets: &'a AssetSet,
+    /// Templates.
+    pub engine: &'a Engine,
+    /// `site` of each market.
+    pub sites: &'a [SiteView],
+    /// The same, ready for templates.
+    pub site_values: &'a [Value],
+    /// Units in stock by a snapshot; a SKU it does not name has its opening stock.
+    pub stock: &'a BTreeMap<Sku, u32>,
+    /// Decides which sale prices hold; never printed.
+    pub at: Timestamp,
+}
+
+impl Printer<'_> {
+    /// Prints a page.
+    ///
+    /// Errors: a template uses a value that is not there.
+    pub fn print(&self, page: &Page) -> Result<String, TemplateError> {
+        let values = Values::new().with_value("site", self.site_values[page.market].clone());
+        let (template, values) = match &page.kind {
+            PageKind::Home => ("home.html", values.with("page", &self.home(page))),
+            PageKind::Product(index) => ("product.html", values.with("page", &self.product(page, *index))),
+            PageKind::Category { index, number, count } => {
+                ("category.html", values.with("page", &self.category(page, *index, *number, *count)))
+            }
+            PageKind::Content(index) => ("page.html", values.with("page", &self.content(page, *index))),
+            PageKind::NotFound => ("404.html", values.with("page", &self.not_found())),
+            PageKind::Redirect { to } => return Ok(redirect_page(&absolute(&self.shop.base_url, to))),
+        };
+        self.engine.render(template, values.context())
+    }
+
+    fn addresses(&self, market: usize) -> String {
+        prefix(self.rules, market)
+    }
+
+    fn head(&self, page: &Page, title: &str, description: String, image: Option<&Image>) -> HeadView {
+        let title = if title == self.shop.name { title.to_owned() } else { format!("{title} – {}", self.shop.name) };
+        HeadView {
+            title,
+            description,
+            canonical: Some(absolute(&self.shop.base_url, &page.url)),
+            og_type: "website",
+            image: image.map(|image| absolute(&self.shop.base_url, &image.url)),
+            json_ld: Vec::new(),
+            alternates: self.alternates(page),
+            index: true,
+        }
+    }
+
+    // Every market's version names itself and all others.
+    fn alternates(&self, page: &Page) -> Vec<(String, String)> {
+        if self.rules.markets.len() < 2 {
+            return Vec::new();
+        }
+        let own = self.addresses(page.market);
+        let rest = page.url.strip_prefix(own.as_str()).unwrap_or(&page.url);
+        let address = |market: usize| {
+            let prefix = self.addresses(market);
+            let path = if rest == "/" && !prefix.is_empty() { prefix } else { format!("{prefix}{rest}") };
+            absolute(&self.shop.base_url, if path.is_empty() { "/" } else { &path })
+        };
+        let mut alternates: Vec<(String, String)> =
+            self.rules.markets.iter().enumerate().map(|(market, rules)| (rules.language.clone(), address(market))).collect();
+        alternates.push(("x-default".to_owned(), address(0)));
+        alternates
+    }
+
+    fn body(&self, body: &Body) -> String {
+        match body {
+            Body::Markdown(text) => markdown::to_html(text),
+            Body::Html(html) => html.clone(),
+        }
+    }
+
+    fn with_addresses<T>(&self, market: usize, give: impl FnOnce(Addresses<'_>) -> T) -> T {
+        let prefix = self.addresses(market);
+        give(Addresses { prefix: &prefix })
+    }
+}
+
+// For hosts that know no 301: browsers and crawlers follow this, people can click.
+fn redirect_page(to: &str) -> String {
+    let to = to.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
+    format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Moved</title><link rel=\"canonical\" href=\"{to}\">\
+         <meta name=\"robots\" content=\"noindex\"><meta http-equiv=\"refresh\" content=\"0; url={to}\"></head>\
+         <body><p>This page has moved: <a href=\"{to}\">{to}</a></p></body></html>\n"
+    )
+}

@@ -1,0 +1,340 @@
+//! Views: the values of each page kind, from the loaded shop.
+
+use super::{Printer, markdown, structured};
+use crate::commerce::catalog::{Image, Product, StockPolicy, Variant};
+use crate::commerce::ids::CategoryPath;
+use crate::commerce::money::Money;
+use crate::site::plan::{Addresses, Page};
+use crate::theme::view::{
+    Availability, CardView, CategoryCard, CategoryView, ContentView, HeadView, HomeView, LOW_STOCK, Link, ProductView,
+    VariantView,
+};
+
+/// Characters of a description: what result pages show.
+const DESCRIPTION_LENGTH: usize = 160;
+/// Products named as going with another.
+const RELATED: usize = 8;
+/// Products on the home page.
+const FEATURED: usize = 8;
+
+impl Printer<'_> {
+    pub(super) fn product(&self, page: &Page, index: usize) -> ProductView {
+        let product = &self.loaded.catalog.products()[index];
+        let details = &self.loaded.products[index];
+        let description_html = self.body(&details.body);
+        let description =
+            details.seo_description.clone().unwrap_or_else(|| markdown::summary(&description_html, DESCRIPTION_LENGTH));
+        let variants: Vec<VariantView> = product.variants.iter().map(|variant| self.variant(page.market, variant)).collect();
+        let prices: Vec<Money> = variants.iter().filter_map(|variant| variant.price).collect();
+        let images = self.images(&details.images);
+        let mut head = self.head(page, details.seo_title.as_deref().unwrap_or(&product.title), description, images.first());
+        head.og_type = "product";
+        let mut view = ProductView {
+            head,
+            breadcrumbs: self.product_breadcrumbs(page, product),
+            slug: product.slug.to_string(),
+            url: page.url.clone(),
+            title: product.title.clone(),
+            brand: product.brand.clone(),
+            description_html,
+            images,
+            options: product.options.clone(),
+            price: prices.iter().min().copied(),
+            price_varies: prices.iter().min() != prices.iter().max(),
+            availability: best(variants.iter().map(|variant| variant.availability)),
+            variants,
+            quantity: product.quantity,
+            properties: product.properties.clone(),
+            attributes: details.attributes.clone(),
+            tags: details.tags.clone(),
+            related: self.related(page.market, index),
+            tax_name: self.tax_name(page.market),
+        };
+        let plain = markdown::summary(&view.description_html, 5000);
+        let base_url = &self.shop.base_url;
+        view.head.json_ld = [structured::product(&view, base_url, &plain), structured::breadcrumbs(&view.breadcrumbs, base_url)]
+            .into_iter()
+            .flatten()
+            .collect();
+        view
+    }
+
+    pub(super) fn category(&self, page: &Page, index: usize, number: usize, count: usize) -> CategoryView {
+        let category = &self.loaded.catalog.categories()[index];
+        let details = &self.loaded.categories[index];
+        let shelf = &self.plan.shelves[index];
+        let size = self.settings.page_size;
+        let cards: Vec<CardView> =
+            shelf.iter().skip((number - 1) * size).take(size).map(|product| self.card(page.market, *product)).collect();
+        let description_html = if number == 1 { markdown::to_html(&details.body_markdown) } else { String::new() };
+        let mut description = details
+            .seo_description
+            .clone()
+            .unwrap_or_else(|| markdown::summary(&markdown::to_html(&details.body_markdown), DESCRIPTION_LENGTH));
+        if description.is_empty() {
+            description = format!("{} at {}: {} products.", category.title, self.shop.name, shelf.len());
+        }
+        let part = if number > 1 { format!(" – page {number}") } else { String::new() };
+        let title = format!("{}{part}", details.seo_title.as_deref().unwrap_or(&category.title));
+        let image = cards.first().and_then(|card| card.image.clone());
+        let head = self.head(page, &title, format!("{description}{part}"), image.as_ref());
+        self.with_addresses(page.market, |addresses| {
+            let breadcrumbs = self.category_breadcrumbs(addresses, &category.path);
+            let mut view = CategoryView {
+                head,
+                title: category.title.clone(),
+                url: addresses.category(&category.path, 1),
+                description_html,
+                children: self.children(addresses, Some(&category.path)),
+                total: shelf.len(),
+                number,
+                count,
+                previous_url: (number > 1).then(|| addresses.category(&category.path, number - 1)),
+                next_url: (number < count).then(|| addresses.category(&category.path, number + 1)),
+                cards,
+                breadcrumbs,
+            };
+            let base_url = &self.shop.base_url;
+            view.head.json_ld =
+                [structured::item_list(&view.cards, base_url), structured::breadcrumbs(&view.breadcrumbs, base_url)]
+                    .into_iter()
+                    .flatten()
+                    .collect();
+            view
+        })
+    }
+
+    pub(super) fn home(&self, page: &Page) -> HomeView {
+        let index = self.loaded.pages.iter().find(|source| source.slug.as_str() == "index");
+        let description = index.and_then(|source| source.seo_description.clone()).unwrap_or_else(|| self.shop.tagline.clone());
+        let shown = || (0..self.plan.shown.len()).filter(|index| self.plan.shown[*index]);
+        let is_featured = |index: &usize| self.loaded.products[*index].tags.iter().any(|tag| tag == "featured");
+        let mut featured: Vec<usize> = shown().filter(is_featured).take(FEATURED).collect();
+        if featured.is_empty() {
+            featured = shown().take(FEATURED).collect();
+        }
+        let cards =
+            |indices: Vec<usize>| -> Vec<CardView> { indices.into_iter().map(|index| self.card(page.market, index)).collect() };
+        let featured = cards(featured);
+        let reduced: Vec<CardView> = shown()
+            .map(|index| self.card(page.market, index))
+            .filter(|card| card.compare_at.is_some())
+            .take(self.settings.reduced_on_home)
+            .collect();
+        let image = featured.first().and_then(|card| card.image.clone());
+        let title = index.map_or(self.shop.name.as_str(), |source| source.seo_title.as_deref().unwrap_or(&self.shop.name));
+        HomeView {
+            head: self.head(page, title, description, image.as_ref()),
+            url: page.url.clone(),
+            body_html: index.map_or_else(String::new, |source| markdown::to_html(&source.body_markdown)),
+            extra: index.map_or_else(|| serde_json::json!({}), |source| source.extra.clone()),
+            featured,
+            reduced,
+            categories: self.category_cards(page.market),
+        }
+    }
+
+    pub(super) fn content(&self, page: &Page, index: usize) -> ContentView {
+        let source = &self.loaded.pages[index];
+        let body_html = markdown::to_html(&source.body_markdown);
+        let description = source.seo_description.clone().unwrap_or_else(|| markdown::summary(&body_html, DESCRIPTION_LENGTH));
+        let breadcrumbs = self.with_addresses(page.market, |addresses| {
+            vec![self.home_link(addresses), Link { title: source.title.clone(), url: page.url.clone() }]
+        });
+        let mut head = self.head(page, source.seo_title.as_deref().unwrap_or(&source.title), description, None);
+        head.json_ld = structured::breadcrumbs(&breadcrumbs, &self.shop.base_url).into_iter().collect();
+        ContentView {
+            head,
+            url: page.url.clone(),
+            breadcrumbs,
+            title: source.title.clone(),
+            body_html,
+            extra: source.extra.clone(),
+        }
+    }
+
+    pub(super) fn not_found(&self) -> ContentView {
+        let title = "Nothing here".to_owned();
+        let head = HeadView {
+            title: format!("{title} – {}", self.shop.name),
+            description: String::new(),
+            canonical: None,
+            og_type: "website",
+            image: None,
+            json_ld: Vec::new(),
+            alternates: Vec::new(),
+            index: false,
+        };
+        let extra = serde_json::json!({});
+        ContentView { head, url: "/404".to_owned(), breadcrumbs: Vec::new(), title, body_html: String::new(), extra }
+    }
+
+    /// A product on a grid.
+    pub(super) fn card(&self, market: usize, index: usize) -> CardView {
+        let product = &self.loaded.catalog.products()[index];
+        let variants: Vec<VariantView> = product.variants.iter().map(|variant| self.variant(market, variant)).collect();
+        let cheapest = variants.iter().filter(|variant| variant.price.is_some()).min_by_key(|variant| variant.price);
+        let price = cheapest.and_then(|variant| variant.price);
+        CardView {
+            url: self.with_addresses(market, |addresses| addresses.product(product.slug.as_str())),
+            title: product.title.clone(),
+            brand: product.brand.clone(),
+            image: product.image.as_ref().map(|image| self.image(image)),
+            price,
+            price_varies: variants.iter().any(|variant| variant.price.is_some() && variant.price != price),
+            compare_at: cheapest.and_then(|variant| variant.compare_at),
+            availability: best(variants.iter().map(|variant| variant.availability)),
+            variant_count: variants.len(),
+        }
+    }
+
+    fn variant(&self, market: usize, variant: &Variant) -> VariantView {
+        let currency = self.rules.markets[market].currency;
+        let current = variant.current_price(currency, self.at);
+        VariantView {
+            sku: variant.sku.clone(),
+            title: variant.title(),
+            option_values: variant.option_values.clone(),
+            price: current.map(|price| price.unit),
+            compare_at: current.and_then(|price| price.compare_at),
+            sale_until: current.and_then(|price| price.until).map(last_day),
+            availability: if current.is_some() { self.availability(variant) } else { Availability::NotForSale },
+            image: variant.image.as_ref().map(|image| self.image(image)),
+            gtin: variant.gtin.clone(),
+        }
+    }
+
+    fn availability(&self, variant: &Variant) -> Availability {
+        let units = self.stock.get(&variant.sku).copied().unwrap_or(variant.opening_stock);
+        match (variant.stock_policy, units) {
+            (StockPolicy::Untracked, _) => Availability::InStock,
+            (StockPolicy::Backorder, 0) => Availability::Backorder,
+            (StockPolicy::Deny, 0) => Availability::SoldOut,
+            (_, few) if few <= LOW_STOCK => Availability::LowStock,
+            _ => Availability::InStock,
+        }
+    }
+
+    // Named ones first, then neighbours on the same shelf, in the shelf's order from the product on.
+    fn related(&self, market: usize, index: usize) -> Vec<CardView> {
+        let catalog = &self.loaded.catalog;
+        let named = self.loaded.products[index]
+            .related
+            .iter()
+            .filter_map(|slug| catalog.products().binary_search_by(|product| product.slug.cmp(slug)).ok());
+        let mut chosen: Vec<usize> = named.filter(|other| self.plan.shown[*other] && *other != index).collect();
+        let shelf = catalog.products()[index].categories.first().and_then(|path| {
+            let found = catalog.categories().binary_search_by(|category| category.path.cmp(path));
+            found.ok().map(|category| &self.plan.shelves[category])
+        });
+        if let Some(shelf) = shelf {
+            let place = shelf.iter().position(|other| *other == index).unwrap_or(0);
+            let neighbours = shelf.iter().cycle().skip(place + 1).take(shelf.len().saturating_sub(1));
+            for other in neighbours {
+                if chosen.len() >= RELATED {
+                    break;
+                }
+                if !chosen.contains(other) && *other != index {
+                    chosen.push(*other);
+                }
+            }
+        }
+        chosen.truncate(RELATED);
+        chosen.into_iter().map(|other| self.card(market, other)).collect()
+    }
+
+    fn images(&self, images: &[Image]) -> Vec<Image> {
+        images.iter().map(|image| self.image(image)).collect()
+    }
+
+    /// A picture with its final address and its size.
+    pub(super) fn image(&self, image: &Image) -> Image {
+        crate::site::final_image(self.assets, image)
+    }
+
+    fn product_breadcrumbs(&self, page: &Page, product: &Product) -> Vec<Link> {
+        self.with_addresses(page.market, |addresses| {
+            let mut links = match product.categories.first() {
+                Some(path) => self.category_breadcrumbs(addresses, path),
+                None => vec![self.home_link(addresses)],
+            };
+            links.push(Link { title: product.title.clone(), url: page.url.clone() });
+            links
+        })
+    }
+
+    fn category_breadcrumbs(&self, addresses: Addresses<'_>, path: &CategoryPath) -> Vec<Link> {
+        let mut links = Vec::new();
+        let mut above = Some(path.clone());
+        while let Some(path) = above {
+            let title = self.category_title(&path);
+            links.push(Link { title, url: addresses.category(&path, 1) });
+            above = path.parent();
+        }
+        links.push(self.home_link(addresses));
+        links.reverse();
+        links
+    }
+
+    fn home_link(&self, addresses: Addresses<'_>) -> Link {
+        Link { title: "Home".to_owned(), url: addresses.home() }
+    }
+
+    fn category_title(&self, path: &CategoryPath) -> String {
+        let categories = self.loaded.catalog.categories();
+        let found = categories.binary_search_by(|category| category.path.cmp(path));
+        found.map_or_else(|_| path.to_string(), |index| categories[index].title.clone())
+    }
+
+    fn children(&self, addresses: Addresses<'_>, parent: Option<&CategoryPath>) -> Vec<Link> {
+        let mut below: Vec<_> =
+            self.loaded.catalog.categories().iter().filter(|category| category.path.parent().as_ref() == parent).collect();
+        below.sort_by_key(|category| (category.order, category.title.clone()));
+        below
+            .into_iter()
+            .map(|category| Link { title: category.title.clone(), url: addresses.category(&category.path, 1) })
+            .collect()
+    }
+
+    fn category_cards(&self, market: usize) -> Vec<CategoryCard> {
+        let categories = self.loaded.catalog.categories();
+        let mut top: Vec<usize> = (0..categories.len()).filter(|index| categories[*index].path.parent().is_none()).collect();
+        top.sort_by_key(|index| (categories[*index].order, &categories[*index].title));
+        let card = |index: usize| {
+            let shelf = &self.plan.shelves[index];
+            let own = self.loaded.categories[index].image.as_ref();
+            let products = self.loaded.catalog.products();
+            let image = own.or_else(|| shelf.iter().find_map(|product| products[*product].image.as_ref()));
+            CategoryCard {
+                title: categories[index].title.clone(),
+                url: self.with_addresses(market, |addresses| addresses.category(&categories[index].path, 1)),
+                image: image.map(|image| self.image(image)),
+                total: shelf.len(),
+            }
+        };
+        top.into_iter().map(card).collect()
+    }
+
+    fn tax_name(&self, market: usize) -> String {
+        let country = self.rules.markets[market].countries.first();
+        let rates = self.rules.tax.rates.iter().find(|rates| Some(&rates.country) == country);
+        rates.map_or_else(|| "tax".to_owned(), |rates| rates.name.clone())
+    }
+}
+
+// A sale ends at an instant; the last day on which it still holds is the one before, unless it ends within a day.
+fn last_day(until: crate::commerce::ids::Timestamp) -> String {
+    let last = jiff::Timestamp::from_second(until.0 - 1).unwrap_or(jiff::Timestamp::MAX);
+    last.to_zoned(jiff::tz::TimeZone::UTC).date().to_string()
+}
+
+fn best(all: impl Iterator<Item = Availability>) -> Availability {
+    let rank = |availability: &Availability| match availability {
+        Availability::InStock => 0,
+        Availability::LowStock => 1,
+        Availability::Backorder => 2,
+        Availability::SoldOut => 3,
+        Availability::NotForSale => 4,
+    };
+    all.min_by_key(rank).unwrap_or(Availability::NotForSale)
+}

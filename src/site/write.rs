@@ -1,0 +1,314 @@
+//! Write: bytes → the output folder, so that a killed build leaves a whole one.
+//!
+//! Owns    staging beside the folder, the journal of renames that the next build finishes, removal of what is no longer made.
+//! Always  a file whose bytes are the same is not touched; a folder that was not written by a build is not emptied; files are removed
+//!         by manifest, never by guess.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::manifest::{Entry, FILE, Manifest};
+
+/// The output folder cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The world failed.
+    #[error("{path} cannot be written: {source}")]
+    Io {
+        /// File or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Somebody else's files.
+    #[error("{folder} holds files that no build has written; give another folder with --out, or empty this one yourself")]
+    Foreign {
+        /// The folder.
+        folder: PathBuf,
+    },
+}
+
+/// A folder being written. Files may be put from many threads.
+#[derive(Debug)]
+pub struct Output {
+    folder: PathBuf,
+    stage: PathBuf,
+    journal: PathBuf,
+    old: Manifest,
+}
+
+/// What a file's putting came to.
+#[derive(Clone, Debug)]
+pub struct Put {
+    path: String,
+    entry: Entry,
+    changed: bool,
+}
+
+/// What a build has changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Changes {
+    /// Files in the folder now, the manifest not counted.
+    pub files: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Files written.
+    pub written: usize,
+    /// Files removed.
+    pub removed: usize,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Journal {
+    rename: Vec<String>,
+    remove: Vec<String>,
+}
+
+impl Output {
+    /// Prepares a folder: finishes what a killed build left, reads its manifest, makes an empty stage beside it.
+    pub fn open(folder: &Path) -> Result<Self, WriteError> {
+        let beside = |ending: &str| {
+            let name = folder.file_name().unwrap_or_else(|| "public".as_ref()).to_string_lossy().into_owned();
+            folder.with_file_name(format!(".{name}.{ending}"))
+        };
+        let mut output =
+            Self { folder: folder.to_owned(), stage: beside("stage"), journal: beside("journal"), old: Manifest::default() };
+        if let Ok(bytes) = fs::read(&output.journal) {
+            if let Ok(journal) = serde_json::from_slice(&bytes) {
+                output.follow(&journal)?;
+            }
+            remove_file(&output.journal)?;
+        }
+        remove_folder(&output.stage)?;
+        match Manifest::read(folder) {
+            Some(manifest) => output.old = manifest,
+            None if is_empty(folder) || folder.join(FILE).is_file() => {}
+            None => return Err(WriteError::Foreign { folder: folder.to_owned() }),
+        }
+        create_folder(&output.stage)?;
+        Ok(output)
+    }
+
+    /// Puts a file; one that already has these bytes is left alone.
+    pub fn put(&self, path: &str, bytes: &[u8]) -> Result<Put, WriteError> {
+        let entry = Entry::of(path, bytes);
+        let is_there =
+            || fs::metadata(self.folder.join(path)).is_ok_and(|metadata| metadata.is_file() && metadata.len() == entry.size);
+        let changed = self.old.files.get(path) != Some(&entry) || !is_there();
+        if changed {
+            write_file(&self.stage.join(path), bytes)?;
+        }
+        Ok(Put { path: path.to_owned(), entry, changed })
+    }
+
+    /// Makes the folder what was put, and nothing else.
+    pub fn finish(self, puts: Vec<Put>) -> Result<Changes, WriteError> {
+        let mut changes = Changes { files: puts.len(), ..Changes::default() };
+        let mut rename = BTreeSet::new();
+        let mut files = BTreeMap::new();
+        for put in puts {
+            changes.bytes += put.entry.size;
+            if put.changed {
+                rename.insert(put.path.clone());
+            }
+            files.insert(put.path, put.entry);
+        }
+        let remove: Vec<String> = self.old.files.keys().filter(|path| !files.contains_key(*path)).cloned().collect();
+        changes.written = rename.len();
+        changes.removed = remove.len();
+        let manifest = Manifest { files, ..Manifest::default() };
+        if rename.is_empty() && remove.is_empty() && manifest == self.old && self.folder.join(FILE).is_file() {
+            remove_folder(&self.stage)?;
+            return Ok(changes);
+        }
+        write_file(&self.stage.join(FILE), &manifest.to_bytes())?;
+        if is_empty(&self.folder) {
+            // A first build: the whole folder appears at once.
+            let _ = fs::remove_dir(&self.folder);
+            rename_path(&self.stage, &self.folder)?;
+            return Ok(changes);
+        }
+        let mut rename: Vec<String> = rename.into_iter().collect();
+        // Last: until then the old manifest describes what a half-done pass started from.
+        rename.push(FILE.to_owned());
+        let journal = Journal { rename, remove };
+        let bytes = serde_json::to_vec(&journal).expect("paths are texts");
+        let draft = self.journal.with_extension("draft");
+        write_file(&draft, &bytes)?;
+        rename_path(&draft, &self.journal)?;
+        self.follow(&journal)?;
+        remove_file(&self.journal)?;
+        remove_folder(&self.stage)?;
+        Ok(changes)
+    }
+
+    // May be done again from the start at any time: what is already renamed or removed is passed over.
+    fn follow(&self, journal: &Journal) -> Result<(), WriteError> {
+        let folders: BTreeSet<PathBuf> =
+            journal.rename.iter().filter_map(|path| self.folder.join(path).parent().map(Path::to_owned)).collect();
+        folders.iter().try_for_each(|folder| create_folder(folder))?;
+        let (manifest, pages) = journal.rename.split_last().map_or((None, &[][..]), |(last, rest)| (Some(last), rest));
+        pages.par_iter().try_for_each(|path| self.move_in(path))?;
+        for path in &journal.remove {
+            remove_file(&self.folder.join(path))?;
+            self.remove_empty_folders(path);
+        }
+        manifest.map_or(Ok(()), |path| self.move_in(path))
+    }
+
+    fn move_in(&self, path: &str) -> Result<(), WriteError> {
+        let staged = self.stage.join(path);
+        if staged.is_file() { rename_path(&staged, &self.folder.join(path)) } else { Ok(()) }
+    }
+
+    fn remove_empty_folders(&self, path: &str) {
+        let mut above = Path::new(path).parent();
+        while let Some(folder) = above.filter(|folder| !folder.as_os_str().is_empty()) {
+            // Fails while something is in it, which is what is wanted.
+            if fs::remove_dir(self.folder.join(folder)).is_err() {
+                break;
+            }
+            above = folder.parent();
+        }
+    }
+}
+
+/// Replaces one file so that a reader sees the old bytes or the new ones; equal bytes are left alone. Says whether it was written.
+pub fn replace_file(path: &Path, bytes: &[u8]) -> Result<bool, WriteError> {
+    if fs::read(path).is_ok_and(|old| old == bytes) {
+        return Ok(false);
+    }
+    let draft = path.with_extension("draft");
+    write_file(&draft, bytes)?;
+    rename_path(&draft, path)?;
+    Ok(true)
+}
+
+fn is_empty(folder: &Path) -> bool {
+    fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none())
+}
+
+fn write_file(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    match fs::write(path, bytes) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            path.parent().map_or(Ok(()), create_folder)?;
+            fs::write(path, bytes).map_err(fail(path))
+        }
+        other => other.map_err(fail(path)),
+    }
+}
+
+fn create_folder(path: &Path) -> Result<(), WriteError> {
+    fs::create_dir_all(path).map_err(fail(path))
+}
+
+fn rename_path(from: &Path, to: &Path) -> Result<(), WriteError> {
+    fs::rename(from, to).map_err(fail(to))
+}
+
+fn remove_file(path: &Path) -> Result<(), WriteError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(fail(path)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn remove_folder(path: &Path) -> Result<(), WriteError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(fail(path)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn fail(path: &Path) -> impl FnOnce(io::Error) -> WriteError {
+    let path = path.to_owned();
+    move |source| WriteError::Io { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn build(folder: &Path, files: &[(&str, &str)]) -> Changes {
+        let output = Output::open(folder).expect("writable");
+        let puts = files.iter().map(|(path, text)| output.put(path, text.as_bytes()).expect("writable")).collect();
+        output.finish(puts).expect("writable")
+    }
+
+    fn listing(folder: &Path) -> Vec<String> {
+        let walk = walkdir::WalkDir::new(folder).sort_by_file_name();
+        let file = |entry: walkdir::DirEntry| entry.path().strip_prefix(folder).expect("inside").to_string_lossy().into_owned();
+        walk.into_iter().map(|entry| entry.expect("readable")).filter(|entry| entry.file_type().is_file()).map(file).collect()
+    }
+
+    #[test]
+    fn only_changed_files_are_written_and_stale_ones_go_with_their_folders() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let folder = root.path().join("public");
+        assert_eq!(build(&folder, &[("a.html", "1"), ("deep/b.html", "2")]).written, 2);
+        let again = build(&folder, &[("a.html", "1"), ("deep/b.html", "2")]);
+        assert_eq!((again.written, again.removed), (0, 0));
+        let changed = build(&folder, &[("a.html", "3")]);
+        assert_eq!((changed.written, changed.removed), (1, 1));
+        assert_eq!(listing(&folder), ["a.html", "manifest.json"]);
+        assert!(!folder.join("deep").exists());
+        assert_eq!(listing(root.path()).len(), 2, "nothing is left beside the folder");
+    }
+
+    #[test]
+    fn a_file_spoilt_by_hand_is_written_again() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let folder = root.path().join("public");
+        build(&folder, &[("a.html", "1")]);
+        fs::write(folder.join("a.html"), "longer").expect("written");
+        assert_eq!(build(&folder, &[("a.html", "1")]).written, 1);
+    }
+
+    #[test]
+    fn a_pass_that_was_killed_is_finished_by_the_next_build() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let folder = root.path().join("public");
+        build(&folder, &[("a.html", "1"), ("b.html", "1"), ("gone.html", "1")]);
+        // As a build leaves it that dies after the first of its renames.
+        let output = Output::open(&folder).expect("writable");
+        let puts = vec![output.put("a.html", b"2").expect("staged"), output.put("b.html", b"2").expect("staged")];
+        let manifest =
+            Manifest { files: puts.iter().map(|put| (put.path.clone(), put.entry.clone())).collect(), ..Manifest::default() };
+        write_file(&output.stage.join(FILE), &manifest.to_bytes()).expect("staged");
+        let rename = vec!["a.html".to_owned(), "b.html".to_owned(), FILE.to_owned()];
+        let journal = Journal { rename, remove: vec!["gone.html".to_owned()] };
+        write_file(&output.journal, &serde_json::to_vec(&journal).expect("texts")).expect("written");
+        output.move_in("a.html").expect("moved");
+        drop(output);
+
+        Output::open(&folder).expect("finishes the pass");
+        assert_eq!(fs::read_to_string(folder.join("b.html")).expect("there"), "2");
+        assert_eq!(listing(&folder), ["a.html", "b.html", "manifest.json"]);
+        assert_eq!(Manifest::read(&folder), Some(manifest));
+    }
+
+    #[test]
+    fn a_build_killed_before_its_journal_changes_nothing() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let folder = root.path().join("public");
+        build(&folder, &[("a.html", "1")]);
+        let output = Output::open(&folder).expect("writable");
+        output.put("a.html", b"2").expect("staged");
+        drop(output);
+        assert_eq!(fs::read_to_string(folder.join("a.html")).expect("there"), "1");
+        assert_eq!(build(&folder, &[("a.html", "1")]).written, 0);
+    }
+
+    #[test]
+    fn somebody_elses_folder_is_left_alone() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        fs::write(root.path().join("thesis.txt"), "x").expect("written");
+        assert!(matches!(Output::open(root.path()), Err(WriteError::Foreign { .. })));
+        assert_eq!(listing(root.path()), ["thesis.txt"]);
+    }
+}
