@@ -5,15 +5,21 @@
 //! Always  integers in minor units; sorted, stable order; a total is the sum of its parts.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::float_arithmetic)]
 
+pub mod address;
 pub mod cart;
 pub mod catalog;
+pub mod checkout;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod ids;
+pub mod inventory;
 pub mod money;
+pub mod order;
+pub mod payment;
 pub mod pricing;
 pub mod problems;
 pub mod promotion;
+pub mod quote;
 pub mod rules;
 pub mod shipping;
 pub mod tax;
