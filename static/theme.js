@@ -24,7 +24,7 @@ if (form) {
   const choices = [...form.querySelectorAll("[name=sku]")];
   const chosen = () => choices.find((choice) => choice.checked || choice.type === "hidden");
   const texts = {
-    in_stock: "In stock, leaves within two working days.",
+    in_stock: "In stock, ready to leave.",
     low_stock: "Only a few left.",
     backorder: "On back-order: you can order it now, and it leaves as soon as it is here.",
     sold_out: "Sold out.",

@@ -155,7 +155,7 @@ fn a_thing_that_is_sold_out_has_no_button() {
         variant.availability = Availability::SoldOut;
     }
     let page = printed(&product);
-    holds(&page, "Sold out. We make more when we can");
+    holds(&page, "Sold out for now.");
     assert!(!page.contains("Add to cart"), "nothing to add");
 }
 
