@@ -48,6 +48,7 @@ fn variant(sku: &str, title: &str, minor: i64, availability: Availability) -> Va
         price: Some(euro(minor)),
         compare_at: None,
         sale_until: None,
+        gtin: None,
         availability,
         image: None,
     }
