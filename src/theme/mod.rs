@@ -7,7 +7,6 @@
 pub mod bundle;
 pub mod countries;
 pub mod engine;
-pub mod files;
 pub mod filters;
 pub mod texts;
 pub mod view;
