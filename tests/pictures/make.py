@@ -736,7 +736,7 @@ def hero(p):
     sky = p.gradient([(0, "#31566a", 1), (0.5, "#c98f6c", 1), (0.8, "#f6c677", 1)], "y")
     p.back.append(f'<path d="{box(330, -40, 640, 700, 6)}" fill="{sky}"/><circle cx="842" cy="452" r="58" fill="#fff0c4"/>')
     p.back.append('<path d="M330 560q150-90 330-30t310-40v170H330z" fill="#5b6650"/><path d="M330 600q200-70 370 0t270-26v90H330z" fill="#3d4a3a"/>')
-    for x, y, r in ((430, 570, 34), (470, 582, 26), (880, 560, 38)):
+    for x, y, r in ((430, 570, 34), (470, 582, 26)):
         p.back.append(f'<path d="M{x} {y}v50" stroke="#2a3328" stroke-width="7"/><circle cx="{x}" cy="{y}" r="{r}" fill="#334233"/>')
     p.back.append('<path d="M330-40h640v700H330zM650-40v700M330 330h640" fill="none" stroke="#e9dcc6" stroke-width="22"/><path d="M300 650h700v44H300z" fill="#f3e8d5"/>')
     p.back.append('<path d="M0 0h300q-50 330-30 690H0zM1200 0h-200q60 330 20 690h180z" fill="#d9c3a0" fill-opacity=".3"/>')
