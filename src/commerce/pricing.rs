@@ -73,6 +73,16 @@ pub struct PricedCart {
     pub totals: Totals,
 }
 
+impl PricedCart {
+    /// Whether its totals may be frozen as a quote: something is sold, in quantities that are allowed, tax is known, and a rate takes
+    /// what needs a parcel. Stock is not judged here, nor whether lines were left out: the shopper is told of those.
+    pub fn is_payable(&self) -> bool {
+        let is_sent = self.shipping.is_some() || !self.needs_shipping;
+        let tax_is_known = self.tax_country.is_some() && !self.destination_unserved;
+        !self.lines.is_empty() && self.wrong_quantity.is_empty() && tax_is_known && is_sent
+    }
+}
+
 /// A line with its price.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PricedLine {

@@ -377,3 +377,21 @@ fn shipping_of_goods_that_cost_nothing_is_taxed_evenly() {
     shop.products[1].tax_class = "reduced".into();
     check(&shop, &sent_to(cart(&[(0, 1), (1, 1)], &[]), "DE"), (0, 0, 400, 0, 38 + 14, 452));
 }
+
+#[test]
+fn a_cart_is_payable_once_nothing_about_it_is_open() {
+    let mut shop = Shop::of(&[1000]).sends_by(flat("parcel", 490));
+    let payable = |shop: &Shop, cart: &Cart| shop.price(cart).expect("it prices").is_payable();
+    let there = |country: &str| sent_to(cart(&[(0, 1)], &[]), country);
+    assert!(payable(&shop, &there("DE")));
+    assert!(!payable(&shop, &cart(&[], &[])), "nothing in it");
+    assert!(!payable(&shop, &cart(&[(0, 1)], &[])), "no rate without a place");
+    assert!(!payable(&shop, &there("US")), "not in the market");
+    shop.products[0].quantity = QuantityRule { min: 2, max: 2, step: 1 };
+    assert!(!payable(&shop, &there("DE")), "too few");
+    shop.products[0].quantity = QuantityRule::default();
+    shop.products[0].variants[0].requires_shipping = false;
+    assert!(payable(&shop, &cart(&[(0, 1)], &[])), "a download, tax inside");
+    assert!(!payable(&shop, &there("US")), "not in the market");
+    assert!(!payable(&exclusive(shop), &cart(&[(0, 1)], &[])), "a download, tax unknown");
+}
