@@ -1,3 +1,5 @@
+//! Checkout: every step between states, and what must not happen on the way.
+
 use super::*;
 use crate::commerce::fixture::{NOW, Shop, cart, euro, flat, sent_to};
 use crate::commerce::money::Money;
