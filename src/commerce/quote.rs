@@ -178,6 +178,10 @@ pub fn quote_problems(
     if !is_told && (priced.destination_unserved || priced.needs_shipping && priced.shipping.is_none()) {
         problems.push(FieldProblem::new("/address/country", "unserved", "We cannot send this parcel there."));
     }
+    // What no line above names, such as tax that is not known: totals that are not whole are never frozen.
+    if problems.is_empty() && !priced.is_payable() {
+        problems.push(FieldProblem::new("/cart", "invalid", "These prices cannot be confirmed; please look at them again."));
+    }
     problems
 }
 
