@@ -1,5 +1,7 @@
 //! The built-in theme, printed from the very values that the build and the edge give it.
 
+mod edge;
+
 use std::sync::Arc;
 
 use vitrine::commerce::catalog::{Image, ProductOption, PropertyRule, QuantityRule};
@@ -104,12 +106,15 @@ fn lamp() -> ProductView {
     }
 }
 
-fn printed(product: &ProductView) -> String {
+fn engine() -> Engine {
     let asset = |path: &str| (path.to_owned(), Asset { url: format!("/a/{path}"), integrity: "sha384-x".to_owned() });
     let assets: Assets = ["favicon.svg", "theme.js"].into_iter().map(asset).collect();
-    let engine = Engine::new(&[], Arc::new(assets)).expect("the built-in theme is whole");
+    Engine::new(&[], Arc::new(assets)).expect("the built-in theme is whole")
+}
+
+fn printed(product: &ProductView) -> String {
     let values = Values::new().with("site", &site()).with("page", product);
-    engine.render("product.html", values.context()).unwrap_or_else(|error| panic!("{error:?}"))
+    engine().render("product.html", values.context()).unwrap_or_else(|error| panic!("{error:?}"))
 }
 
 fn holds(page: &str, wanted: &str) {
