@@ -23,6 +23,10 @@ use vitrine::edge::server;
 #[allow(dead_code, unreachable_pub, reason = "the shop of the tests, of which a benchmark needs a part")]
 mod edge;
 
+// As in the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const CONNECTIONS: usize = 64;
 /// Each server is measured that often, in turn with the other.
 const ROUNDS: usize = 3;

@@ -51,19 +51,23 @@ pub fn page_with(live: &Live, template: &str, market: &MarketId, values: Values,
     let names = [template, &shadowed].into_iter().filter(|name| live.engine.has(name));
     for name in names {
         match live.engine.render(name, values.context()) {
-            Ok(text) => return with_policy(Reply::html(status, text)),
+            Ok(text) => return Reply::html(status, text),
             Err(error) => tracing::error!(template = error.template, line = error.line, error = error.message, "a page failed"),
         }
     }
     let (_, site) = live.market(market);
     let name = escaped(&site.name);
     let text = format!("<!doctype html><title>{name}</title><h1>{name}</h1><p>This page cannot be shown right now.</p>");
-    with_policy(Reply::html(status, text))
+    Reply::html(status, text)
 }
 
-/// Content Security Policy of a page: our own files, pictures over https, and the style blocks it holds, by their hashes. Forms may
+/// Gives a page that has none its Content Security Policy: our own files, pictures over https, and the style blocks it holds, by their hashes. Forms may
 /// lead to a gateway over https; no script that stands in the page itself is run.
-fn with_policy(mut reply: Reply) -> Reply {
+pub fn add_policy(reply: &mut Reply) {
+    let is_page = reply.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    if !is_page || reply.headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        return;
+    }
     let page = std::str::from_utf8(&reply.body).unwrap_or("");
     let mut policy = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' https: data:; font-src 'self'; \
         manifest-src 'self'; form-action 'self' https:; base-uri 'none'; frame-ancestors 'none'; style-src 'self'"
@@ -73,7 +77,6 @@ fn with_policy(mut reply: Reply) -> Reply {
     }
     let value = HeaderValue::from_str(&policy).expect("the policy is ASCII");
     reply.headers.insert(header::CONTENT_SECURITY_POLICY, value);
-    reply
 }
 
 fn escaped(text: &str) -> String {

@@ -65,6 +65,7 @@ where
         }
         if wants_page { pages::problem(&live, &failure, &request_id) } else { failure.into_json(&request_id) }
     });
+    pages::add_policy(&mut reply);
     headers::complete(&mut reply.headers, cache, live.secure, &request_id);
     let seconds = started.elapsed().as_secs_f64();
     app.metrics.record(index, reply.status.as_u16(), seconds);

@@ -335,7 +335,7 @@ fn a_page_runs_no_script_of_its_own_and_only_the_styles_it_holds() {
 
 #[test]
 fn a_template_of_the_shop_that_fails_falls_back_to_the_built_in_one() {
-    let mut bundle = bundle(crate::support::edge::BASE_URL, 1990);
+    let mut bundle = bundle(BASE_URL, 1990);
     bundle.templates = vec![("edge/cart.html".to_owned(), "{{ cart.nothing.at_all }}".to_owned())];
     let got = Caller::new(&app_of(&bundle, Settings::default())).page("/cart").expect(200);
     assert!(got.body.contains("Nothing in here yet"), "{got:?}");

@@ -2,11 +2,13 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use vitrine::edge::app::Settings;
+use vitrine::edge::http::{Call, Mount, MountHandler, Reply};
 use vitrine::edge::server::MAX_HEAD_BYTES;
 
 use crate::support::client;
@@ -58,6 +60,25 @@ fn every_answer_is_closed_to_sniffing_framing_and_keeping() {
         assert!(got.header("content-security-policy").contains("frame-ancestors 'none'"), "{path}");
         assert_eq!(got.header("x-request-id").len(), 16);
     }
+}
+
+#[test]
+fn a_mounted_page_has_the_policy_of_pages_and_a_panic_in_it_ends_that_request_alone() {
+    let mut app = app(Settings::default());
+    let handler: MountHandler = Box::new(|call: Call| {
+        Box::pin(async move {
+            assert!(call.uri.path() != "/sandbox/panic", "told to panic");
+            Reply::html(http::StatusCode::OK, "<style>p{}</style><form method=post></form>".to_owned())
+        })
+    });
+    Arc::get_mut(&mut app).expect("not shared yet").mounts.push(Mount { prefix: "/sandbox/", handler });
+    let mut caller = Caller::new(&app);
+    let got = caller.page("/sandbox/pay").expect(200);
+    assert!(got.header("content-security-policy").contains("form-action 'self'"), "{got:?}");
+    caller.page("/sandbox/panic").expect(500);
+    caller.page("/sandbox/pay").expect(200);
+    let mut hostile = Caller::new(&app).with("sec-fetch-site", "cross-site");
+    hostile.form("/sandbox/pay", "number=1").expect(403);
 }
 
 #[test]
