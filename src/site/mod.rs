@@ -5,6 +5,7 @@
 //!         the output: a printed page is written and dropped.
 
 pub mod assets;
+pub mod check;
 pub mod load;
 pub mod manifest;
 pub mod media;

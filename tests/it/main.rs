@@ -1,5 +1,6 @@
 //! Integration tests: one binary, so that the house is linked once. A module per capability.
 
+mod build;
 mod edge_bundle;
 mod edge_cart;
 mod edge_cli;
