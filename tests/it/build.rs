@@ -187,12 +187,28 @@ fn machines_read_on_a_products_page_what_people_read() {
     let page = tiny.read("products/lamp.html");
     let documents: Vec<String> =
         json_ld(&page).iter().map(|document| serde_json::to_string_pretty(document).expect("JSON")).collect();
-    // The picture's address holds the hash of these tests' own bytes.
     insta::with_settings!({ snapshot_path => "../snapshots" }, {
         insta::assert_snapshot!("lamp_json_ld", documents.join("\n"));
     });
     assert!(page.contains("width=\"40\" height=\"50\""), "the picture's place is kept before it is there");
-    assert!(page.contains("hreflang=\"en\""), "the page of the other market is named");
+}
+
+#[test]
+fn markets_of_one_language_are_told_apart_by_country_on_every_version_of_a_page() {
+    let tiny = Tiny::new();
+    tiny.build();
+    let named = |path: &str| {
+        let page = tiny.read(path);
+        let links = page.split("hreflang=\"").skip(1).map(|rest| {
+            let (tag, rest) = rest.split_once("\" href=\"").expect("a tag has an address");
+            (tag.to_owned(), rest.split('"').next().expect("it ends").to_owned())
+        });
+        links.collect::<Vec<_>>()
+    };
+    let (root, us) = ("http://127.0.0.1:8080/products/lamp", "http://127.0.0.1:8080/us/products/lamp");
+    let expected = [("en-DE", root), ("en-AT", root), ("en-US", us), ("x-default", root)];
+    assert_eq!(named("products/lamp.html"), expected.map(|(tag, url)| (tag.to_owned(), url.to_owned())));
+    assert_eq!(named("us/products/lamp.html"), named("products/lamp.html"));
 }
 
 #[test]

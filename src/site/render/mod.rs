@@ -99,8 +99,10 @@ impl Printer<'_> {
             let path = if rest == "/" && !prefix.is_empty() { prefix } else { format!("{prefix}{rest}") };
             absolute(&self.shop.base_url, if path.is_empty() { "/" } else { &path })
         };
-        let mut alternates: Vec<(String, String)> =
-            self.rules.markets.iter().enumerate().map(|(market, rules)| (rules.language.clone(), address(market))).collect();
+        let mut alternates = Vec::new();
+        for market in 0..self.rules.markets.len() {
+            alternates.extend(language_tags(self.rules, market).into_iter().map(|tag| (tag, address(market))));
+        }
         alternates.push(("x-default".to_owned(), address(0)));
         alternates
     }
@@ -116,6 +118,16 @@ impl Printer<'_> {
         let prefix = self.addresses(market);
         give(Addresses { prefix: &prefix })
     }
+}
+
+// One tag twice is one that crawlers ignore: markets that share a language are told apart by each of their countries.
+fn language_tags(rules: &Rules, market: usize) -> Vec<String> {
+    let market = &rules.markets[market];
+    if rules.markets.iter().filter(|other| other.language == market.language).count() < 2 {
+        return vec![market.language.clone()];
+    }
+    let language = market.language.split('-').next().unwrap_or("");
+    market.countries.iter().map(|country| format!("{language}-{country}")).collect()
 }
 
 // For hosts that know no 301: browsers and crawlers follow this, people can click.
