@@ -55,5 +55,6 @@ pub mod commerce;
 pub mod edge;
 pub mod gateway;
 pub mod site;
+pub mod store;
 pub mod telemetry;
 pub mod theme;

@@ -1,0 +1,507 @@
+//! Store: what must survive a crash.
+//!
+//! Owns    the engines and the business steps they offer, each one transaction: checkouts, orders, attempts, the ledger, stock, outbox.
+//! Knows   nothing of gateways and decides nothing: `commerce::checkout::decide` rules, a step commits. Instants, ids and hashes are
+//!         given.
+//! Always  invariants are constraints of the schema; nobody is answered before the commit; repeating a committed step changes nothing.
+//! Source  CHECKOUT.md section 5; T1 to T4 are its names.
+
+use std::path::Path;
+
+use crate::commerce::address::{Address, Contact};
+use crate::commerce::checkout::Checkout;
+use crate::commerce::ids::{AttemptId, CartId, CheckoutId, CouponCode, MarketId, OrderId, ShippingRateId, Sku, Timestamp};
+use crate::commerce::inventory::{StockLevel, StockNeed};
+use crate::commerce::order::{Order, OrderState};
+use crate::commerce::payment::Attempt;
+use crate::commerce::quote::Quote;
+use sqlite::writer::Lane;
+use sqlite::{Sqlite, checkouts, keys, orders, outbox, payments, stock};
+
+mod sqlite;
+#[cfg(test)]
+mod tests;
+
+/// Hours that answers to idempotency keys are kept (CHECKOUT.md 5.2).
+pub const KEY_SECONDS: i64 = 72 * 3600;
+
+/// The engines there are.
+#[derive(Clone, Debug)]
+pub enum Store {
+    /// One file next to the edge.
+    Sqlite(Sqlite),
+}
+
+/// Why a step was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A well-founded no; nothing was written.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The queue is full or the file is locked too long. Safe to try again.
+    #[error("the store is busy")]
+    Busy,
+    /// The file was written by a later Vitrine.
+    #[error("the store has schema {found}, this program knows up to {known}; use the newer program")]
+    NewerSchema {
+        /// Version in the file.
+        found: i64,
+        /// Newest version known here.
+        known: i64,
+    },
+    /// A stored value is not what was written.
+    #[error("the store holds something it should not: {0}")]
+    Corrupt(String),
+    /// A step panicked; it was undone.
+    #[error("a step of the store failed by our own fault")]
+    Panicked,
+    /// The engine failed: disk full, file gone. What was asked for may be tried again once it is well.
+    #[error("the store failed: {0}")]
+    Engine(String),
+}
+
+impl StoreError {
+    /// Whether the same step may simply be tried again.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Busy | Self::Engine(_))
+    }
+}
+
+/// A well-founded no of the store.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There are too few of these.
+    #[error("sold out: {}", skus.iter().map(Sku::as_str).collect::<Vec<_>>().join(", "))]
+    SoldOut {
+        /// Every SKU that is short, sorted.
+        skus: Vec<Sku>,
+    },
+    /// The code's uses are all taken.
+    #[error("the code {code} is used up")]
+    CouponUsedUp {
+        /// The code.
+        code: CouponCode,
+    },
+    /// The cart became an order already.
+    #[error("this cart is already ordered")]
+    CartSpent {
+        /// The order.
+        order: OrderId,
+    },
+    /// Another try for this cart is under way.
+    #[error("a payment is already under way")]
+    AttemptLive,
+    /// Someone else works on this checkout now; what was found out is stale.
+    #[error("another worker took over")]
+    LeaseLost,
+    /// The order or attempt is not in a state for that.
+    #[error("this cannot be done any more")]
+    WrongState,
+    /// There is no such thing.
+    #[error("not found")]
+    NotFound,
+    /// Fewer units than are promised to shoppers.
+    #[error("{reserved} of {sku} are promised to open payments; there cannot be fewer")]
+    StockPromised {
+        /// Which.
+        sku: Sku,
+        /// How many are promised.
+        reserved: i64,
+    },
+}
+
+/// A checkout to open.
+#[derive(Clone, Debug)]
+pub struct OpenCheckout {
+    /// A fresh name.
+    pub id: CheckoutId,
+    /// The cart.
+    pub cart_id: CartId,
+    /// Its revision.
+    pub cart_revision: u32,
+    /// Its token.
+    pub cart_token: String,
+    /// Where it is bought.
+    pub market: MarketId,
+    /// BCP 47.
+    pub language: String,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// Details to keep; a cart's new revision comes with its token.
+#[derive(Clone, Debug)]
+pub struct SaveDetails {
+    /// Whose.
+    pub checkout: CheckoutId,
+    /// The cart's revision now.
+    pub cart_revision: u32,
+    /// The cart's token now.
+    pub cart_token: String,
+    /// Who to write to.
+    pub contact: Contact,
+    /// Where to.
+    pub address: Address,
+    /// The chosen rate.
+    pub shipping_rate: Option<ShippingRateId>,
+}
+
+/// T1: what a payment begins with.
+#[derive(Clone, Debug)]
+pub struct BeginPayment {
+    /// Name of the order shell, where a new one is needed.
+    pub order: OrderId,
+    /// The attempt as ruled: state `intent_pending`, its number one above the checkout's last.
+    pub attempt: Attempt,
+    /// Units to hold, one need per SKU, sorted.
+    pub needs: Vec<StockNeed>,
+    /// Codes that give something, each with its limit.
+    pub coupons: Vec<CouponNeed>,
+    /// Now.
+    pub now: Timestamp,
+    /// Until when units are held without a live attempt.
+    pub hold_until: Timestamp,
+}
+
+/// A use of a code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CouponNeed {
+    /// Which.
+    pub code: CouponCode,
+    /// Uses there are; `None`: without limit.
+    pub limit: Option<u32>,
+}
+
+/// T2: what the gateway answered to the opening call.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The gateway's name for it.
+    pub reference: String,
+    /// The gateway's page.
+    pub redirect_url: Option<String>,
+}
+
+/// The right to act on a checkout: good until it is over or taken by another. Every step that follows a foreign call shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Which checkout.
+    pub checkout: CheckoutId,
+    /// Rises with each taking.
+    pub fence: i64,
+}
+
+/// Work that a commit has promised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxRow {
+    /// Its place.
+    pub id: i64,
+    /// What is to be done.
+    pub kind: OutboxKind,
+    /// The attempt or the order it is about.
+    pub subject: String,
+    /// The checkout it belongs to.
+    pub checkout: CheckoutId,
+    /// For people: why there is an alarm.
+    pub detail: String,
+    /// How often it was tried before.
+    pub tries: u32,
+    /// Since when it waits.
+    pub created_at: Timestamp,
+}
+
+/// Kinds of promised work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutboxKind {
+    /// Take the held money; subject: attempt.
+    Capture,
+    /// Call a payment off; subject: attempt.
+    CancelPayment,
+    /// Write to the shopper; subject: order.
+    Confirmation,
+    /// Tell the merchant; subject: attempt.
+    Alarm,
+}
+
+impl OutboxKind {
+    /// Its name in the store.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Capture => "capture",
+            Self::CancelPayment => "cancel_payment",
+            Self::Confirmation => "confirmation",
+            Self::Alarm => "alarm",
+        }
+    }
+}
+
+/// Which orders are listed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OrderFilter {
+    /// In this state only.
+    pub state: Option<OrderState>,
+    /// At most that many; 0: 100.
+    pub limit: u32,
+}
+
+/// What became of an idempotency key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyUse {
+    /// It is new: do the work and finish it.
+    Fresh,
+    /// The same request is under way.
+    InFlight,
+    /// It was used for another request.
+    OtherRequest,
+    /// It was done: answer this.
+    Done {
+        /// HTTP status.
+        status: u16,
+        /// The body.
+        response: Vec<u8>,
+    },
+}
+
+/// What is left to sell, and what is not any more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Availability {
+    /// Every SKU that was ever counted, sorted.
+    pub levels: Vec<StockLevel>,
+    /// Uses per code, sorted.
+    pub coupon_uses: Vec<(CouponCode, u32)>,
+}
+
+/// One step on one engine.
+macro_rules! step {
+    ($store:expr, $lane:ident, $work:expr) => {
+        match $store {
+            Store::Sqlite(engine) => engine.write(Lane::$lane, $work).await,
+        }
+    };
+}
+
+/// One look on one engine.
+macro_rules! look {
+    ($store:expr, $work:expr) => {
+        match $store {
+            Store::Sqlite(engine) => engine.read($work).await,
+        }
+    };
+}
+
+impl Store {
+    /// Opens the file, making or migrating it as needed.
+    pub fn open_sqlite(path: &Path) -> Result<Self, StoreError> {
+        Sqlite::open(path).map(Self::Sqlite)
+    }
+
+    /// Whether a step could be committed now.
+    pub async fn is_well(&self) -> Result<(), StoreError> {
+        step!(self, Urgent, |_| Ok(()))
+    }
+
+    /// Opens a checkout.
+    pub async fn open_checkout(&self, open: OpenCheckout) -> Result<(), StoreError> {
+        step!(self, Fresh, move |tx| checkouts::open(tx, &open))
+    }
+
+    /// A checkout with its newest quote, attempt and order.
+    pub async fn checkout(&self, id: &CheckoutId) -> Result<Option<Checkout>, StoreError> {
+        let id = id.clone();
+        look!(self, move |tx| checkouts::load(tx, &id))
+    }
+
+    /// Keeps details. Refuses while a payment is under way.
+    pub async fn save_details(&self, details: SaveDetails) -> Result<(), StoreError> {
+        step!(self, Fresh, move |tx| checkouts::save_details(tx, &details))
+    }
+
+    /// Keeps a quote and makes it the checkout's newest. Refuses while a payment is under way.
+    pub async fn freeze_quote(&self, quote: Quote) -> Result<(), StoreError> {
+        step!(self, Fresh, move |tx| checkouts::freeze_quote(tx, &quote))
+    }
+
+    /// Gives a checkout up. Refuses while a payment is under way or once it became an order.
+    pub async fn cancel_checkout(&self, id: &CheckoutId) -> Result<(), StoreError> {
+        let id = id.clone();
+        step!(self, Fresh, move |tx| checkouts::cancel(tx, &id))
+    }
+
+    /// T1, one transaction: units and coupon uses are held, the order shell and the attempt are written. Nothing was sent yet.
+    pub async fn begin_payment(&self, begin: BeginPayment) -> Result<Attempt, StoreError> {
+        step!(self, Fresh, move |tx| payments::begin(tx, &begin))
+    }
+
+    /// Takes the right to act on a checkout; `None`: someone else has it.
+    pub async fn take_lease(
+        &self,
+        checkout: &CheckoutId,
+        owner: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Lease>, StoreError> {
+        let (checkout, owner) = (checkout.clone(), owner.to_owned());
+        step!(self, Urgent, move |tx| checkouts::take_lease(tx, &checkout, &owner, now, until))
+    }
+
+    /// Gives the right back, so that nobody waits for its end. A lost lease is no error.
+    pub async fn release_lease(&self, lease: &Lease) -> Result<(), StoreError> {
+        let lease = lease.clone();
+        step!(self, Urgent, move |tx| checkouts::release_lease(tx, &lease))
+    }
+
+    /// T2: the gateway's name for the payment and its page.
+    pub async fn record_opened(
+        &self,
+        lease: &Lease,
+        attempt: &AttemptId,
+        opened: Opened,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (lease, attempt) = (lease.clone(), attempt.clone());
+        step!(self, Urgent, move |tx| payments::record_opened(tx, &lease, &attempt, &opened, now))
+    }
+
+    /// T3: the order gets its number, held units are sold, the capture is promised. Gives the order's number.
+    pub async fn place(&self, lease: &Lease, attempt: &AttemptId, reference: &str, now: Timestamp) -> Result<String, StoreError> {
+        let (lease, attempt, reference) = (lease.clone(), attempt.clone(), reference.to_owned());
+        step!(self, Urgent, move |tx| payments::place(tx, &lease, &attempt, &reference, now))
+    }
+
+    /// T4: the money is in the ledger, the order paid, the confirmation promised. Places the order first where it is not yet.
+    pub async fn mark_paid(
+        &self,
+        lease: &Lease,
+        attempt: &AttemptId,
+        reference: &str,
+        card: Option<String>,
+        now: Timestamp,
+    ) -> Result<String, StoreError> {
+        let (lease, attempt, reference) = (lease.clone(), attempt.clone(), reference.to_owned());
+        step!(self, Urgent, move |tx| payments::mark_paid(tx, &lease, &attempt, &reference, card.as_deref(), now))
+    }
+
+    /// The attempt ended with a no. Units stay held until their time is over.
+    pub async fn decline(&self, lease: &Lease, attempt: &AttemptId, reason: &str, now: Timestamp) -> Result<(), StoreError> {
+        let (lease, attempt, reason) = (lease.clone(), attempt.clone(), reason.to_owned());
+        step!(self, Urgent, move |tx| payments::decline(tx, &lease, &attempt, &reason, now))
+    }
+
+    /// The attempt was called off: its order shell is canceled and its units are free.
+    pub async fn cancel_attempt(&self, lease: &Lease, attempt: &AttemptId, now: Timestamp) -> Result<(), StoreError> {
+        let (lease, attempt) = (lease.clone(), attempt.clone());
+        step!(self, Urgent, move |tx| payments::cancel_attempt(tx, &lease, &attempt, now))
+    }
+
+    /// Puts the attempt before a person; units stay held.
+    pub async fn review(&self, lease: &Lease, attempt: &AttemptId, reason: &str, now: Timestamp) -> Result<(), StoreError> {
+        let (lease, attempt, reason) = (lease.clone(), attempt.clone(), reason.to_owned());
+        step!(self, Urgent, move |tx| payments::review(tx, &lease, &attempt, &reason, now))
+    }
+
+    /// Promises that the payment is called off.
+    pub async fn promise_cancel(&self, attempt: &AttemptId, now: Timestamp) -> Result<(), StoreError> {
+        let attempt = attempt.clone();
+        step!(self, Urgent, move |tx| payments::promise_cancel(tx, &attempt, now))
+    }
+
+    /// Cancels order shells whose time is over and that no live attempt keeps, at most 100. Gives how many.
+    pub async fn release_expired(&self, now: Timestamp) -> Result<usize, StoreError> {
+        step!(self, Urgent, move |tx| payments::release_expired(tx, now))
+    }
+
+    /// Live attempts that did not change since `older_than`, the oldest first, at most 100: for the sweeper.
+    pub async fn open_attempts(&self, older_than: Timestamp) -> Result<Vec<Attempt>, StoreError> {
+        look!(self, move |tx| payments::open_attempts(tx, older_than))
+    }
+
+    /// An attempt by the gateway's name for it.
+    pub async fn attempt_by_reference(&self, gateway: &str, reference: &str) -> Result<Option<Attempt>, StoreError> {
+        let (gateway, reference) = (gateway.to_owned(), reference.to_owned());
+        look!(self, move |tx| payments::attempt_by_reference(tx, &gateway, &reference))
+    }
+
+    /// Takes due work for a while, the oldest first. Claims expire: a dead worker's rows are due again.
+    pub async fn claim_outbox(
+        &self,
+        owner: &str,
+        limit: u32,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<OutboxRow>, StoreError> {
+        let owner = owner.to_owned();
+        step!(self, Urgent, move |tx| outbox::claim(tx, &owner, limit, now, until))
+    }
+
+    /// Crosses work off.
+    pub async fn finish_outbox(&self, id: i64, now: Timestamp) -> Result<(), StoreError> {
+        step!(self, Urgent, move |tx| outbox::finish(tx, id, now))
+    }
+
+    /// Puts work back, to be due later and later: 1 s doubled up to 15 min.
+    pub async fn retry_outbox(&self, id: i64, error: &str, now: Timestamp) -> Result<(), StoreError> {
+        let error = error.to_owned();
+        step!(self, Urgent, move |tx| outbox::retry(tx, id, &error, now))
+    }
+
+    /// Rows not done yet.
+    pub async fn outbox_depth(&self) -> Result<u64, StoreError> {
+        look!(self, outbox::depth)
+    }
+
+    /// An order.
+    pub async fn order(&self, id: &OrderId) -> Result<Option<Order>, StoreError> {
+        let id = id.clone();
+        look!(self, move |tx| orders::by(tx, "id", id.as_str()))
+    }
+
+    /// An order by the number that people read aloud.
+    pub async fn order_by_number(&self, number: &str) -> Result<Option<Order>, StoreError> {
+        let number = number.to_owned();
+        look!(self, move |tx| orders::by(tx, "number", &number))
+    }
+
+    /// The order that a cart became, or is about to become.
+    pub async fn order_by_cart(&self, cart: CartId) -> Result<Option<Order>, StoreError> {
+        look!(self, move |tx| orders::by_cart(tx, cart))
+    }
+
+    /// Orders, the newest first.
+    pub async fn orders(&self, filter: OrderFilter) -> Result<Vec<Order>, StoreError> {
+        look!(self, move |tx| orders::list(tx, filter))
+    }
+
+    /// What is counted: levels of stock and uses of codes.
+    pub async fn stock_snapshot(&self) -> Result<Availability, StoreError> {
+        look!(self, stock::snapshot)
+    }
+
+    /// Sets what there is, as counted in the house.
+    pub async fn set_stock(&self, sku: &Sku, on_hand: u32, reason: &str, now: Timestamp) -> Result<StockLevel, StoreError> {
+        let (sku, reason) = (sku.clone(), reason.to_owned());
+        step!(self, Fresh, move |tx| stock::set(tx, &sku, on_hand, &reason, now))
+    }
+
+    /// Adds or takes units. `opening_stock` counts where the SKU has no row yet.
+    pub async fn adjust_stock(&self, sku: &Sku, change: i64, reason: &str, now: Timestamp) -> Result<StockLevel, StoreError> {
+        let (sku, reason) = (sku.clone(), reason.to_owned());
+        step!(self, Fresh, move |tx| stock::adjust(tx, &sku, change, &reason, now))
+    }
+
+    /// Begins a request under a key, or tells what became of it.
+    pub async fn begin_key(&self, scope: &str, key: &str, request_hash: &str, now: Timestamp) -> Result<KeyUse, StoreError> {
+        let (scope, key, request_hash) = (scope.to_owned(), key.to_owned(), request_hash.to_owned());
+        step!(self, Fresh, move |tx| keys::begin(tx, &scope, &key, &request_hash, now))
+    }
+
+    /// Keeps the answer of a request, to be given again.
+    pub async fn finish_key(&self, scope: &str, key: &str, status: u16, response: Vec<u8>) -> Result<(), StoreError> {
+        let (scope, key) = (scope.to_owned(), key.to_owned());
+        step!(self, Urgent, move |tx| keys::finish(tx, &scope, &key, status, &response))
+    }
+
+    /// Forgets a key whose request was not done, so that it may be tried again.
+    pub async fn forget_key(&self, scope: &str, key: &str) -> Result<(), StoreError> {
+        let (scope, key) = (scope.to_owned(), key.to_owned());
+        step!(self, Urgent, move |tx| keys::forget(tx, &scope, &key))
+    }
+}

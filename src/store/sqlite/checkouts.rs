@@ -1,0 +1,152 @@
+//! Checkouts: their rows, quotes and leases.
+
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+
+use super::{orders, payments};
+use crate::commerce::checkout::Checkout;
+use crate::commerce::ids::{CartId, CheckoutId, Timestamp};
+use crate::commerce::quote::Quote;
+use crate::store::{Lease, OpenCheckout, Refusal, SaveDetails, StoreError};
+
+pub(in crate::store) fn open(tx: &Connection, open: &OpenCheckout) -> Result<(), StoreError> {
+    let mut insert = tx.prepare_cached(
+        "INSERT INTO checkouts (id, cart_id, cart_revision, cart_token, market, language, contact, address, created_at)
+         VALUES (:id, :cart, :revision, :token, :market, :language, :contact, :address, :now) ON CONFLICT (id) DO NOTHING",
+    )?;
+    insert.execute(named_params! {
+        ":id": open.id.as_str(),
+        ":cart": open.cart_id.to_string(),
+        ":revision": open.cart_revision,
+        ":token": open.cart_token,
+        ":market": open.market.as_str(),
+        ":language": open.language,
+        ":contact": "{\"email\":\"\",\"phone\":\"\"}",
+        ":address": serde_json::to_string(&crate::commerce::address::Address::default())?,
+        ":now": open.now.0,
+    })?;
+    Ok(())
+}
+
+pub(in crate::store) fn load(tx: &Connection, id: &CheckoutId) -> Result<Option<Checkout>, StoreError> {
+    let mut select = tx.prepare_cached("SELECT * FROM checkouts WHERE id = ?1")?;
+    let found = select.query_row([id.as_str()], |row| Ok(read(row))).optional()?;
+    let Some(read) = found else { return Ok(None) };
+    let (mut checkout, quote) = read?;
+    checkout.quote = quote.map(|quote| load_quote(tx, &quote)).transpose()?;
+    checkout.attempt = payments::newest(tx, id)?;
+    checkout.order = orders::newest(tx, id)?;
+    Ok(Some(checkout))
+}
+
+fn read(row: &Row<'_>) -> Result<(Checkout, Option<String>), StoreError> {
+    let checkout = Checkout {
+        id: CheckoutId(row.get("id")?),
+        cart_id: cart_id(&row.get::<_, String>("cart_id")?)?,
+        cart_revision: row.get("cart_revision")?,
+        cart_token: row.get("cart_token")?,
+        market: row.get::<_, String>("market")?.as_str().into(),
+        language: row.get("language")?,
+        contact: serde_json::from_str(&row.get::<_, String>("contact")?)?,
+        address: serde_json::from_str(&row.get::<_, String>("address")?)?,
+        shipping_rate: row.get::<_, Option<String>>("shipping_rate")?.map(|rate| rate.as_str().into()),
+        quote: None,
+        attempt: None,
+        order: None,
+        canceled: row.get("canceled")?,
+        created_at: Timestamp(row.get("created_at")?),
+    };
+    Ok((checkout, row.get("quote")?))
+}
+
+pub(super) fn cart_id(text: &str) -> Result<CartId, StoreError> {
+    text.parse().map_err(|_| StoreError::Corrupt(format!("`{text}` is not a cart id")))
+}
+
+pub(super) fn load_quote(tx: &Connection, id: &str) -> Result<Quote, StoreError> {
+    let mut select = tx.prepare_cached("SELECT document FROM quotes WHERE id = ?1")?;
+    let document: String = select.query_row([id], |row| row.get(0))?;
+    Ok(serde_json::from_str(&document)?)
+}
+
+pub(in crate::store) fn save_details(tx: &Connection, details: &SaveDetails) -> Result<(), StoreError> {
+    refuse_while_paying(tx, &details.checkout)?;
+    let mut update = tx.prepare_cached(
+        "UPDATE checkouts SET cart_revision = ?2, cart_token = ?3, contact = ?4, address = ?5, shipping_rate = ?6 WHERE id = ?1",
+    )?;
+    update.execute(params![
+        details.checkout.as_str(),
+        details.cart_revision,
+        details.cart_token,
+        serde_json::to_string(&details.contact)?,
+        serde_json::to_string(&details.address)?,
+        details.shipping_rate.as_ref().map(|rate| rate.as_str()),
+    ])?;
+    Ok(())
+}
+
+pub(in crate::store) fn freeze_quote(tx: &Connection, quote: &Quote) -> Result<(), StoreError> {
+    refuse_while_paying(tx, &quote.checkout)?;
+    tx.prepare_cached("INSERT INTO quotes (id, checkout, hash, expires_at, document) VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(
+        params![quote.id.as_str(), quote.checkout.as_str(), quote.hash, quote.expires_at.0, serde_json::to_string(quote)?,],
+    )?;
+    tx.prepare_cached("UPDATE checkouts SET quote = ?2 WHERE id = ?1")?
+        .execute(params![quote.checkout.as_str(), quote.id.as_str()])?;
+    Ok(())
+}
+
+pub(in crate::store) fn cancel(tx: &Connection, id: &CheckoutId) -> Result<(), StoreError> {
+    refuse_while_paying(tx, id)?;
+    tx.prepare_cached("UPDATE checkouts SET canceled = 1 WHERE id = ?1")?.execute([id.as_str()])?;
+    if let Some(order) = orders::newest(tx, id)? {
+        payments::let_go(tx, order.id.as_str())?;
+    }
+    Ok(())
+}
+
+/// What is agreed may not change while it is being paid, nor once it is an order.
+fn refuse_while_paying(tx: &Connection, id: &CheckoutId) -> Result<(), StoreError> {
+    let mut select = tx.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM attempts WHERE checkout = ?1 AND state NOT IN ('paid', 'declined', 'canceled')),
+                (SELECT id FROM orders WHERE checkout = ?1 AND state = 'placed')
+         FROM checkouts WHERE id = ?1",
+    )?;
+    let found =
+        select.query_row([id.as_str()], |row| Ok((row.get::<_, bool>(0)?, row.get::<_, Option<String>>(1)?))).optional()?;
+    match found {
+        None => Err(Refusal::NotFound.into()),
+        Some((_, Some(order))) => Err(Refusal::CartSpent { order: order.as_str().into() }.into()),
+        Some((true, None)) => Err(Refusal::AttemptLive.into()),
+        Some((false, None)) => Ok(()),
+    }
+}
+
+pub(in crate::store) fn take_lease(
+    tx: &Connection,
+    checkout: &CheckoutId,
+    owner: &str,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<Option<Lease>, StoreError> {
+    let mut update = tx.prepare_cached(
+        "UPDATE checkouts SET lease_owner = ?2, lease_fence = lease_fence + 1, lease_until = ?4
+         WHERE id = ?1 AND (lease_owner IS NULL OR lease_until <= ?3) RETURNING lease_fence",
+    )?;
+    let fence = update.query_row(params![checkout.as_str(), owner, now.0, until.0], |row| row.get(0)).optional()?;
+    Ok(fence.map(|fence| Lease { checkout: checkout.clone(), fence }))
+}
+
+pub(in crate::store) fn release_lease(tx: &Connection, lease: &Lease) -> Result<(), StoreError> {
+    tx.prepare_cached("UPDATE checkouts SET lease_owner = NULL, lease_until = 0 WHERE id = ?1 AND lease_fence = ?2")?
+        .execute(params![lease.checkout.as_str(), lease.fence])?;
+    Ok(())
+}
+
+/// I15: what a worker found out counts only while nobody took over.
+pub(super) fn check_lease(tx: &Connection, lease: &Lease) -> Result<(), StoreError> {
+    let mut select =
+        tx.prepare_cached("SELECT 1 FROM checkouts WHERE id = ?1 AND lease_fence = ?2 AND lease_owner IS NOT NULL")?;
+    match select.exists(params![lease.checkout.as_str(), lease.fence])? {
+        true => Ok(()),
+        false => Err(Refusal::LeaseLost.into()),
+    }
+}

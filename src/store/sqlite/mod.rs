@@ -1,0 +1,189 @@
+//! Sqlite: the embedded engine.
+//!
+//! Owns    the file's settings, its migrations, the writer's thread, the readers' connections and the checkpoints.
+//! Always  `synchronous=FULL` and WAL; one writer; a reader never waits for it.
+//! Limits  `READERS` idle connections are kept; the write-ahead log is folded in every `CHECKPOINT_EVERY`.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use super::StoreError;
+use writer::{Lane, Writer};
+
+pub(super) mod checkouts;
+pub(super) mod keys;
+pub(super) mod orders;
+pub(super) mod outbox;
+pub(super) mod payments;
+pub(super) mod stock;
+pub(super) mod writer;
+
+/// The schema, oldest first; a file that was published is never changed.
+const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_start.sql")];
+/// Idle connections that are kept; more are opened when many read at once.
+const READERS: usize = 8;
+/// How long a lock of another process is waited for.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The log stays small, and no shopper's commit pays for folding it in.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+
+/// An open file. Clones share it; the last one waits for what is queued and closes it.
+#[derive(Clone, Debug)]
+pub struct Sqlite {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    path: PathBuf,
+    writer: Writer,
+    readers: Mutex<Vec<Connection>>,
+    checkpoints: Option<(Sender<()>, JoinHandle<()>)>,
+}
+
+impl Sqlite {
+    /// Opens the file, making or migrating it as needed.
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|error| StoreError::Engine(error.to_string()))?;
+        }
+        let mut connection = connect(path)?;
+        migrate(&mut connection, MIGRATIONS)?;
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        let shared = Shared {
+            path: path.to_owned(),
+            writer: Writer::start(connection),
+            readers: Mutex::new(Vec::new()),
+            checkpoints: Some(start_checkpoints(connect(path)?)),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Does a step in the writer's next transaction.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        step: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.shared.writer.submit(lane, step).await
+    }
+
+    /// Looks at one consistent state, beside the writer.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        let looked = tokio::task::spawn_blocking(move || {
+            let idle = shared.readers.lock().expect("no reader panics while it holds the list").pop();
+            let mut connection = idle.map_or_else(|| connect(&shared.path), Ok)?;
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
+            let seen = look(&transaction);
+            drop(transaction);
+            let mut readers = shared.readers.lock().expect("no reader panics while it holds the list");
+            if readers.len() < READERS {
+                readers.push(connection);
+            }
+            seen
+        });
+        looked.await.map_err(|_| StoreError::Panicked)?
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some((stop, thread)) = self.checkpoints.take() {
+            drop(stop);
+            // A panic of that thread was told when it happened, and nothing of it is needed here.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.set_prepared_statement_cache_capacity(128);
+    Ok(connection)
+}
+
+/// Brings the schema up to date, each migration in a transaction with its version.
+fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<(), StoreError> {
+    let known = migrations.len() as i64;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL) STRICT")?;
+    let found: i64 = transaction.query_row("SELECT coalesce(max(version), 0) FROM schema_version", [], |row| row.get(0))?;
+    if found > known {
+        return Err(StoreError::NewerSchema { found, known });
+    }
+    for (index, migration) in migrations.iter().enumerate().skip(found as usize) {
+        transaction.execute_batch(migration)?;
+        transaction.execute("INSERT INTO schema_version (version) VALUES (?1)", [index as i64 + 1])?;
+    }
+    Ok(transaction.commit()?)
+}
+
+fn start_checkpoints(connection: Connection) -> (Sender<()>, JoinHandle<()>) {
+    let (stop, stopped) = channel();
+    let work = move || {
+        while stopped.recv_timeout(CHECKPOINT_EVERY) == Err(RecvTimeoutError::Timeout) {
+            // A checkpoint that a reader holds up is tried again in a second.
+            let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        }
+    };
+    let thread = std::thread::Builder::new().name("checkpoints".to_owned()).spawn(work);
+    (stop, thread.expect("a thread can be started while the process starts"))
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            _ => Self::Engine(error.to_string()),
+        }
+    }
+}
+
+impl From<serde_json::Error> for StoreError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Corrupt(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_schema_is_left_alone() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("shop.db");
+        let mut connection = connect(&path).expect("the file is made");
+        migrate(&mut connection, &["CREATE TABLE a (x)", "CREATE TABLE b (x)"]).expect("a later program's schema");
+        drop(connection);
+        match Sqlite::open(&path) {
+            Err(StoreError::NewerSchema { found: 2, known: 1 }) => {}
+            other => panic!("a newer schema was taken: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn migrations_go_on_from_where_the_file_is() {
+        let mut connection = Connection::open_in_memory().expect("memory");
+        migrate(&mut connection, &["CREATE TABLE a (x)"]).expect("the first");
+        assert!(migrate(&mut connection, &["CREATE TABLE a (x)", "CREATE TABLE b (x"]).is_err());
+        migrate(&mut connection, &["CREATE TABLE a (x)", "CREATE TABLE b (x)"]).expect("the second, after its slip");
+        migrate(&mut connection, &["CREATE TABLE a (x)", "CREATE TABLE b (x)"]).expect("nothing to do");
+        let version: i64 = connection.query_row("SELECT max(version) FROM schema_version", [], |row| row.get(0)).expect("a row");
+        assert_eq!(version, 2);
+    }
+}

@@ -1,0 +1,51 @@
+//! Orders: how they are read. They are written by `payments`.
+
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+
+use super::checkouts::load_quote;
+use crate::commerce::ids::{CartId, CheckoutId, OrderId, Timestamp};
+use crate::commerce::order::{Order, OrderState};
+use crate::store::{OrderFilter, StoreError};
+
+/// Enough for a screen, and for a person.
+const LIST_MAX: u32 = 10_000;
+const LIST_USUAL: u32 = 100;
+
+/// The order whose `column` (`id` or `number`) is `value`.
+pub(in crate::store) fn by(tx: &Connection, column: &'static str, value: &str) -> Result<Option<Order>, StoreError> {
+    one(tx, &format!("SELECT * FROM orders WHERE {column} = ?1"), [value])
+}
+
+pub(in crate::store) fn by_cart(tx: &Connection, cart: CartId) -> Result<Option<Order>, StoreError> {
+    one(tx, "SELECT * FROM orders WHERE cart_id = ?1 AND state <> 'canceled'", [cart.to_string()])
+}
+
+pub(super) fn newest(tx: &Connection, checkout: &CheckoutId) -> Result<Option<Order>, StoreError> {
+    one(tx, "SELECT * FROM orders WHERE checkout = ?1 ORDER BY rowid DESC LIMIT 1", [checkout.as_str()])
+}
+
+pub(in crate::store) fn list(tx: &Connection, filter: OrderFilter) -> Result<Vec<Order>, StoreError> {
+    let limit = if filter.limit == 0 { LIST_USUAL } else { filter.limit.min(LIST_MAX) };
+    let mut select = tx.prepare_cached("SELECT * FROM orders WHERE ?1 IS NULL OR state = ?1 ORDER BY rowid DESC LIMIT ?2")?;
+    let rows = select.query_map(params![filter.state.map(OrderState::name), limit], |row| Ok(read(tx, row)))?;
+    rows.map(|row| row?).collect()
+}
+
+fn one(tx: &Connection, query: &str, value: impl Params) -> Result<Option<Order>, StoreError> {
+    tx.prepare_cached(query)?.query_row(value, |row| Ok(read(tx, row))).optional()?.transpose()
+}
+
+fn read(tx: &Connection, row: &Row<'_>) -> Result<Order, StoreError> {
+    let state: String = row.get("state")?;
+    let instant = |column: &str| row.get::<_, Option<i64>>(column).map(|at| at.map(Timestamp));
+    Ok(Order {
+        id: OrderId(row.get("id")?),
+        checkout: CheckoutId(row.get("checkout")?),
+        number: row.get("number")?,
+        state: OrderState::from_name(&state).ok_or_else(|| StoreError::Corrupt(format!("order state `{state}`")))?,
+        quote: load_quote(tx, &row.get::<_, String>("quote")?)?,
+        created_at: Timestamp(row.get("created_at")?),
+        placed_at: instant("placed_at")?,
+        paid_at: instant("paid_at")?,
+    })
+}

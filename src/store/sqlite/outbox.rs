@@ -1,0 +1,89 @@
+//! Outbox: work that commits have promised, claimed for a while and crossed off.
+
+use rusqlite::{Connection, Row, params};
+
+use crate::commerce::ids::{CheckoutId, Timestamp};
+use crate::store::{OutboxKind, OutboxRow, StoreError};
+
+/// The longest wait between two tries.
+const RETRY_MAX_SECONDS: i64 = 900;
+
+/// Promises work, once per kind and subject. Work that was done before is due again.
+pub(super) fn promise(
+    tx: &Connection,
+    kind: OutboxKind,
+    subject: &str,
+    checkout: &CheckoutId,
+    detail: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let is_repeatable = matches!(kind, OutboxKind::CancelPayment | OutboxKind::Alarm);
+    tx.prepare_cached(
+        "INSERT INTO outbox (kind, subject, checkout, detail, created_at, next_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5)
+         ON CONFLICT (kind, subject) DO UPDATE SET done_at = NULL, next_at = ?5, tries = 0, claimed_until = 0, detail = ?4
+         WHERE ?6 AND done_at IS NOT NULL",
+    )?
+    .execute(params![kind.name(), subject, checkout.as_str(), detail, now.0, is_repeatable])?;
+    Ok(())
+}
+
+pub(in crate::store) fn claim(
+    tx: &Connection,
+    owner: &str,
+    limit: u32,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<Vec<OutboxRow>, StoreError> {
+    let mut update = tx.prepare_cached(
+        "UPDATE outbox SET claimed_by = ?1, claimed_until = ?4, tries = tries + 1
+         WHERE id IN (SELECT id FROM outbox WHERE done_at IS NULL AND next_at <= ?3 AND claimed_until <= ?3 ORDER BY next_at, id LIMIT ?2)
+         RETURNING id, kind, subject, checkout, detail, tries - 1, created_at",
+    )?;
+    let rows = update.query_map(params![owner, limit, now.0, until.0], |row| Ok(read(row)))?;
+    let mut rows = rows.map(|row| row?).collect::<Result<Vec<_>, StoreError>>()?;
+    rows.sort_by_key(|row| row.id);
+    Ok(rows)
+}
+
+pub(in crate::store) fn finish(tx: &Connection, id: i64, now: Timestamp) -> Result<(), StoreError> {
+    tx.prepare_cached("UPDATE outbox SET done_at = ?2 WHERE id = ?1 AND done_at IS NULL")?.execute(params![id, now.0])?;
+    Ok(())
+}
+
+/// Crosses off by what it is about.
+pub(super) fn finish_subject(tx: &Connection, kind: OutboxKind, subject: &str, now: Timestamp) -> Result<(), StoreError> {
+    tx.prepare_cached("UPDATE outbox SET done_at = ?3 WHERE kind = ?1 AND subject = ?2 AND done_at IS NULL")?
+        .execute(params![kind.name(), subject, now.0])?;
+    Ok(())
+}
+
+pub(in crate::store) fn retry(tx: &Connection, id: i64, error: &str, now: Timestamp) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "UPDATE outbox SET claimed_until = 0, last_error = ?2, next_at = ?3 + min(?4, 1 << min(max(tries - 1, 0), 20))
+         WHERE id = ?1 AND done_at IS NULL",
+    )?
+    .execute(params![id, error, now.0, RETRY_MAX_SECONDS])?;
+    Ok(())
+}
+
+pub(in crate::store) fn depth(tx: &Connection) -> Result<u64, StoreError> {
+    let rows: i64 = tx.prepare_cached("SELECT count(*) FROM outbox WHERE done_at IS NULL")?.query_row([], |row| row.get(0))?;
+    Ok(rows.unsigned_abs())
+}
+
+fn read(row: &Row<'_>) -> Result<OutboxRow, StoreError> {
+    let kind: String = row.get(1)?;
+    let kinds = [OutboxKind::Capture, OutboxKind::CancelPayment, OutboxKind::Confirmation, OutboxKind::Alarm];
+    Ok(OutboxRow {
+        id: row.get(0)?,
+        kind: kinds
+            .into_iter()
+            .find(|known| known.name() == kind)
+            .ok_or_else(|| StoreError::Corrupt(format!("outbox kind `{kind}`")))?,
+        subject: row.get(2)?,
+        checkout: CheckoutId(row.get(3)?),
+        detail: row.get(4)?,
+        tries: row.get(5)?,
+        created_at: Timestamp(row.get(6)?),
+    })
+}

@@ -1,0 +1,380 @@
+//! Payments: the transactions T1 to T4 and those that end an attempt otherwise.
+//!
+//! Always  a step after a foreign call shows its lease; repeating a step that was committed changes nothing and is no error.
+
+use rusqlite::{Connection, OptionalExtension, Params, Row, named_params, params};
+
+use super::checkouts::check_lease;
+use super::{outbox, stock};
+use crate::commerce::ids::{AttemptId, CheckoutId, Timestamp};
+use crate::commerce::money::{Currency, Money};
+use crate::commerce::order::order_number;
+use crate::commerce::payment::{Attempt, AttemptState};
+use crate::store::{BeginPayment, Lease, Opened, OutboxKind, Refusal, StoreError};
+
+/// Rows a sweep takes at once, so that it never holds the writer for long.
+const SWEEP_MAX: u32 = 100;
+
+/// T1. An order shell of the same quote is taken on with its units; one of another quote makes room.
+pub(in crate::store) fn begin(tx: &Connection, begin: &BeginPayment) -> Result<Attempt, StoreError> {
+    let attempt = &begin.attempt;
+    let mut select = tx.prepare_cached("SELECT cart_id FROM checkouts WHERE id = ?1 AND canceled = 0 AND quote = ?2")?;
+    let found =
+        select.query_row([attempt.checkout.as_str(), attempt.quote.as_str()], |row| row.get::<_, String>(0)).optional()?;
+    let cart = found.ok_or(Refusal::WrongState)?;
+    let order = match shell_of(tx, &cart)? {
+        Some(shell) if shell.is_placed => return Err(Refusal::CartSpent { order: shell.id.as_str().into() }.into()),
+        Some(shell) if shell.has_live_attempt => return Err(Refusal::AttemptLive.into()),
+        Some(shell) if shell.quote == attempt.quote.as_str() => extend(tx, shell.id, begin.hold_until)?,
+        Some(shell) => {
+            let_go(tx, &shell.id)?;
+            write_shell(tx, begin, &cart)?
+        }
+        None => write_shell(tx, begin, &cart)?,
+    };
+    insert(tx, attempt, &order)?;
+    Ok(attempt.clone())
+}
+
+struct Shell {
+    id: String,
+    quote: String,
+    is_placed: bool,
+    has_live_attempt: bool,
+}
+
+fn shell_of(tx: &Connection, cart: &str) -> Result<Option<Shell>, StoreError> {
+    let mut select = tx.prepare_cached(
+        "SELECT id, quote, state = 'placed',
+                EXISTS (SELECT 1 FROM attempts WHERE order_id = orders.id AND attempts.state NOT IN ('paid', 'declined', 'canceled'))
+         FROM orders WHERE cart_id = ?1 AND state <> 'canceled'",
+    )?;
+    let read =
+        |row: &Row<'_>| Ok(Shell { id: row.get(0)?, quote: row.get(1)?, is_placed: row.get(2)?, has_live_attempt: row.get(3)? });
+    Ok(select.query_row([cart], read).optional()?)
+}
+
+fn extend(tx: &Connection, order: String, until: Timestamp) -> Result<String, StoreError> {
+    tx.prepare_cached("UPDATE orders SET hold_until = max(hold_until, ?2) WHERE id = ?1")?.execute(params![order, until.0])?;
+    Ok(order)
+}
+
+fn write_shell(tx: &Connection, begin: &BeginPayment, cart: &str) -> Result<String, StoreError> {
+    let order = begin.order.as_str();
+    tx.prepare_cached(
+        "INSERT INTO orders (id, checkout, cart_id, quote, state, created_at, hold_until)
+         VALUES (?1, ?2, ?3, ?4, 'pending_payment', ?5, ?6)",
+    )?
+    .execute(params![
+        order,
+        begin.attempt.checkout.as_str(),
+        cart,
+        begin.attempt.quote.as_str(),
+        begin.now.0,
+        begin.hold_until.0
+    ])?;
+    stock::reserve(tx, order, &begin.needs, begin.now)?;
+    stock::use_coupons(tx, order, &begin.coupons)?;
+    Ok(order.to_owned())
+}
+
+fn insert(tx: &Connection, attempt: &Attempt, order: &str) -> Result<(), StoreError> {
+    let mut insert = tx.prepare_cached(
+        "INSERT INTO attempts (id, checkout, order_id, number, quote, quote_hash, amount_minor, currency, gateway, key, body, state,
+                               created_at, changed_at, deadline_at)
+         VALUES (:id, :checkout, :order, :number, :quote, :hash, :minor, :currency, :gateway, :key, :body, 'intent_pending',
+                 :created, :created, :deadline)",
+    )?;
+    insert.execute(named_params! {
+        ":id": attempt.id.as_str(),
+        ":checkout": attempt.checkout.as_str(),
+        ":order": order,
+        ":number": attempt.number,
+        ":quote": attempt.quote.as_str(),
+        ":hash": attempt.quote_hash,
+        ":minor": attempt.amount.minor,
+        ":currency": attempt.amount.currency.code(),
+        ":gateway": attempt.gateway,
+        ":key": attempt.key,
+        ":body": attempt.body,
+        ":created": attempt.created_at.0,
+        ":deadline": attempt.deadline_at.0,
+    })?;
+    Ok(())
+}
+
+/// What a later step has to know of an attempt.
+struct Known {
+    order: String,
+    order_state: String,
+    number: Option<String>,
+    cart: String,
+    checkout: CheckoutId,
+    state: AttemptState,
+    amount_minor: i64,
+    currency: String,
+}
+
+fn attempt_row(tx: &Connection, attempt: &AttemptId) -> Result<Known, StoreError> {
+    let mut select = tx.prepare_cached(
+        "SELECT orders.id, orders.state, orders.number, orders.cart_id, attempts.checkout, attempts.state, amount_minor, currency
+         FROM attempts JOIN orders ON orders.id = order_id WHERE attempts.id = ?1",
+    )?;
+    let read = |row: &Row<'_>| {
+        Ok((
+            row.get::<_, String>(5)?,
+            Known {
+                order: row.get(0)?,
+                order_state: row.get(1)?,
+                number: row.get(2)?,
+                cart: row.get(3)?,
+                checkout: CheckoutId(row.get(4)?),
+                state: AttemptState::Review,
+                amount_minor: row.get(6)?,
+                currency: row.get(7)?,
+            },
+        ))
+    };
+    let (name, row) = select.query_row([attempt.as_str()], read).optional()?.ok_or(Refusal::NotFound)?;
+    Ok(Known { state: state_of(&name)?, ..row })
+}
+
+/// The attempt's row, once the lease is known to be good and to be for its checkout.
+fn leased(tx: &Connection, lease: &Lease, attempt: &AttemptId) -> Result<Known, StoreError> {
+    check_lease(tx, lease)?;
+    let row = attempt_row(tx, attempt)?;
+    if row.checkout == lease.checkout { Ok(row) } else { Err(Refusal::WrongState.into()) }
+}
+
+/// T2.
+pub(in crate::store) fn record_opened(
+    tx: &Connection,
+    lease: &Lease,
+    attempt: &AttemptId,
+    opened: &Opened,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let row = leased(tx, lease, attempt)?;
+    match row.state {
+        AttemptState::IntentPending => {}
+        AttemptState::AwaitingShopper => return Ok(()),
+        _ => return Err(Refusal::WrongState.into()),
+    }
+    tx.prepare_cached(
+        "UPDATE attempts SET state = 'awaiting_shopper', reference = ?2, redirect_url = ?3, changed_at = ?4 WHERE id = ?1",
+    )?
+    .execute(params![attempt.as_str(), opened.reference, opened.redirect_url, now.0])?;
+    tx.prepare_cached(
+        "UPDATE orders SET hold_until = max(hold_until, (SELECT deadline_at FROM attempts WHERE id = ?2)) WHERE id = ?1",
+    )?
+    .execute(params![row.order, attempt.as_str()])?;
+    Ok(())
+}
+
+/// T3. Gives the order's number.
+pub(in crate::store) fn place(
+    tx: &Connection,
+    lease: &Lease,
+    attempt: &AttemptId,
+    reference: &str,
+    now: Timestamp,
+) -> Result<String, StoreError> {
+    let row = leased(tx, lease, attempt)?;
+    if let (AttemptState::Capturing | AttemptState::Paid, Some(number)) = (row.state, &row.number) {
+        return Ok(number.clone());
+    }
+    let number = place_order(tx, &row, attempt, reference, now)?;
+    set_state(tx, attempt, AttemptState::Capturing, None, now)?;
+    write_ledger(tx, attempt, &row, "authorized", now)?;
+    outbox::promise(tx, OutboxKind::Capture, attempt.as_str(), &row.checkout, "", now)?;
+    Ok(number)
+}
+
+fn place_order(tx: &Connection, row: &Known, attempt: &AttemptId, reference: &str, now: Timestamp) -> Result<String, StoreError> {
+    if row.order_state != "pending_payment" {
+        return Err(Refusal::WrongState.into());
+    }
+    let sequence: i64 =
+        tx.prepare_cached("SELECT coalesce(max(sequence), 0) + 1 FROM orders")?.query_row([], |row| row.get(0))?;
+    let number = order_number(sequence);
+    tx.prepare_cached("UPDATE orders SET state = 'placed', sequence = ?2, number = ?3, placed_at = ?4 WHERE id = ?1")?
+        .execute(params![row.order, sequence, number, now.0])?;
+    tx.prepare_cached("UPDATE attempts SET reference = ?2 WHERE id = ?1")?.execute(params![attempt.as_str(), reference])?;
+    stock::sell(tx, &row.order, now)?;
+    Ok(number)
+}
+
+/// T4. Gives the order's number.
+pub(in crate::store) fn mark_paid(
+    tx: &Connection,
+    lease: &Lease,
+    attempt: &AttemptId,
+    reference: &str,
+    card: Option<&str>,
+    now: Timestamp,
+) -> Result<String, StoreError> {
+    let row = leased(tx, lease, attempt)?;
+    let number = match (row.state, &row.number) {
+        (AttemptState::Paid, Some(number)) => return Ok(number.clone()),
+        (AttemptState::Capturing, Some(number)) => number.clone(),
+        _ => place_order(tx, &row, attempt, reference, now)?,
+    };
+    write_ledger(tx, attempt, &row, "captured", now)?;
+    set_state(tx, attempt, AttemptState::Paid, None, now)?;
+    tx.prepare_cached("UPDATE attempts SET card = ?2 WHERE id = ?1")?.execute(params![attempt.as_str(), card])?;
+    tx.prepare_cached("UPDATE orders SET paid_at = ?2 WHERE id = ?1")?.execute(params![row.order, now.0])?;
+    outbox::finish_subject(tx, OutboxKind::Capture, attempt.as_str(), now)?;
+    outbox::promise(tx, OutboxKind::Confirmation, &row.order, &row.checkout, "", now)?;
+    Ok(number)
+}
+
+pub(in crate::store) fn decline(
+    tx: &Connection,
+    lease: &Lease,
+    attempt: &AttemptId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let row = leased(tx, lease, attempt)?;
+    match row.state {
+        AttemptState::Declined => Ok(()),
+        _ if row.order_state == "placed" || !row.state.is_live() => Err(Refusal::WrongState.into()),
+        _ => set_state(tx, attempt, AttemptState::Declined, Some(reason), now),
+    }
+}
+
+pub(in crate::store) fn cancel_attempt(
+    tx: &Connection,
+    lease: &Lease,
+    attempt: &AttemptId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let row = leased(tx, lease, attempt)?;
+    match row.state {
+        AttemptState::Canceled => return Ok(()),
+        _ if row.order_state == "placed" || !row.state.is_live() => return Err(Refusal::WrongState.into()),
+        _ => set_state(tx, attempt, AttemptState::Canceled, None, now)?,
+    }
+    outbox::finish_subject(tx, OutboxKind::CancelPayment, attempt.as_str(), now)?;
+    let_go(tx, &row.order)
+}
+
+/// A paid attempt is never put in doubt again.
+pub(in crate::store) fn review(
+    tx: &Connection,
+    lease: &Lease,
+    attempt: &AttemptId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let row = leased(tx, lease, attempt)?;
+    if row.state == AttemptState::Paid {
+        return Err(Refusal::WrongState.into());
+    }
+    set_state(tx, attempt, AttemptState::Review, Some(reason), now)?;
+    outbox::finish_subject(tx, OutboxKind::Capture, attempt.as_str(), now)?;
+    outbox::promise(tx, OutboxKind::Alarm, attempt.as_str(), &row.checkout, reason, now)
+}
+
+pub(in crate::store) fn promise_cancel(tx: &Connection, attempt: &AttemptId, now: Timestamp) -> Result<(), StoreError> {
+    let row = attempt_row(tx, attempt)?;
+    if row.order_state == "placed" && row.state != AttemptState::Review {
+        return Err(Refusal::WrongState.into());
+    }
+    outbox::promise(tx, OutboxKind::CancelPayment, attempt.as_str(), &row.checkout, "", now)
+}
+
+/// Cancels an order shell and frees what it held. An order that is placed stays.
+pub(super) fn let_go(tx: &Connection, order: &str) -> Result<(), StoreError> {
+    let mut update = tx.prepare_cached("UPDATE orders SET state = 'canceled' WHERE id = ?1 AND state = 'pending_payment'")?;
+    match update.execute([order])? {
+        0 => Ok(()),
+        _ => stock::release(tx, order),
+    }
+}
+
+pub(in crate::store) fn release_expired(tx: &Connection, now: Timestamp) -> Result<usize, StoreError> {
+    let mut select = tx.prepare_cached(
+        "SELECT id FROM orders WHERE state = 'pending_payment' AND hold_until <= ?1 AND NOT EXISTS
+             (SELECT 1 FROM attempts WHERE order_id = orders.id AND attempts.state NOT IN ('paid', 'declined', 'canceled'))
+         ORDER BY hold_until LIMIT ?2",
+    )?;
+    let expired: Vec<String> = select.query_map(params![now.0, SWEEP_MAX], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    expired.iter().try_for_each(|order| let_go(tx, order))?;
+    Ok(expired.len())
+}
+
+pub(in crate::store) fn open_attempts(tx: &Connection, older_than: Timestamp) -> Result<Vec<Attempt>, StoreError> {
+    let mut select = tx.prepare_cached(
+        "SELECT * FROM attempts WHERE state NOT IN ('paid', 'declined', 'canceled') AND changed_at <= ?1 ORDER BY changed_at LIMIT ?2",
+    )?;
+    let rows = select.query_map(params![older_than.0, SWEEP_MAX], |row| Ok(read(row)))?;
+    rows.map(|row| row?).collect()
+}
+
+pub(in crate::store) fn attempt_by_reference(
+    tx: &Connection,
+    gateway: &str,
+    reference: &str,
+) -> Result<Option<Attempt>, StoreError> {
+    one(tx, "SELECT * FROM attempts WHERE gateway = ?1 AND reference = ?2", [gateway, reference])
+}
+
+pub(super) fn newest(tx: &Connection, checkout: &CheckoutId) -> Result<Option<Attempt>, StoreError> {
+    one(tx, "SELECT * FROM attempts WHERE checkout = ?1 ORDER BY number DESC LIMIT 1", [checkout.as_str()])
+}
+
+fn one(tx: &Connection, query: &str, values: impl Params) -> Result<Option<Attempt>, StoreError> {
+    tx.prepare_cached(query)?.query_row(values, |row| Ok(read(row))).optional()?.transpose()
+}
+
+fn read(row: &Row<'_>) -> Result<Attempt, StoreError> {
+    let currency: String = row.get("currency")?;
+    let currency = Currency::from_code(&currency).ok_or_else(|| StoreError::Corrupt(format!("currency `{currency}`")))?;
+    let instant = |column: &str| row.get(column).map(Timestamp);
+    Ok(Attempt {
+        id: AttemptId(row.get("id")?),
+        checkout: CheckoutId(row.get("checkout")?),
+        number: row.get("number")?,
+        quote: row.get::<_, String>("quote")?.as_str().into(),
+        quote_hash: row.get("quote_hash")?,
+        amount: Money::new(row.get("amount_minor")?, currency),
+        gateway: row.get("gateway")?,
+        key: row.get("key")?,
+        body: row.get("body")?,
+        state: state_of(&row.get::<_, String>("state")?)?,
+        reference: row.get("reference")?,
+        redirect_url: row.get("redirect_url")?,
+        reason: row.get("reason")?,
+        card: row.get("card")?,
+        created_at: instant("created_at")?,
+        changed_at: instant("changed_at")?,
+        deadline_at: instant("deadline_at")?,
+    })
+}
+
+fn state_of(name: &str) -> Result<AttemptState, StoreError> {
+    AttemptState::from_name(name).ok_or_else(|| StoreError::Corrupt(format!("attempt state `{name}`")))
+}
+
+fn set_state(
+    tx: &Connection,
+    attempt: &AttemptId,
+    state: AttemptState,
+    reason: Option<&str>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    tx.prepare_cached("UPDATE attempts SET state = ?2, reason = ?3, changed_at = ?4 WHERE id = ?1")?.execute(params![
+        attempt.as_str(),
+        state.name(),
+        reason,
+        now.0
+    ])?;
+    Ok(())
+}
+
+fn write_ledger(tx: &Connection, attempt: &AttemptId, row: &Known, kind: &'static str, now: Timestamp) -> Result<(), StoreError> {
+    tx.prepare_cached("INSERT INTO ledger (attempt, cart_id, kind, amount_minor, currency, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .execute(params![attempt.as_str(), row.cart, kind, row.amount_minor, row.currency, now.0])?;
+    Ok(())
+}

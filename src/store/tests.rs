@@ -1,0 +1,361 @@
+use super::*;
+use crate::commerce::address::{Address, Contact};
+use crate::commerce::catalog::StockPolicy;
+use crate::commerce::checkout::CheckoutState;
+use crate::commerce::fixture::{NOW, Shop, cart, flat, sent_to};
+use crate::commerce::payment::AttemptState;
+use crate::commerce::quote::QuoteParts;
+
+const LATER: Timestamp = Timestamp(NOW.0 + 60);
+const HOLD: Timestamp = Timestamp(NOW.0 + 900);
+
+fn new_store() -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = Store::open_sqlite(&folder.path().join("shop.db")).expect("a new store");
+    (folder, store)
+}
+
+fn run<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime").block_on(work)
+}
+
+/// The shopper's number names cart, checkout, quote and order.
+fn opening(number: u8) -> OpenCheckout {
+    OpenCheckout {
+        id: format!("c{number}").as_str().into(),
+        cart_id: CartId([number; 16]),
+        cart_revision: 1,
+        cart_token: "token".into(),
+        market: "eu".into(),
+        language: "en".into(),
+        now: NOW,
+    }
+}
+
+fn quote(number: u8, name: &str, units: u32) -> Quote {
+    let priced =
+        Shop::of(&[1999]).sends_by(flat("post", 490)).price(&sent_to(cart(&[(0, units)], &[]), "DE")).expect("it is priced");
+    Quote::freeze(QuoteParts {
+        id: name.into(),
+        checkout: opening(number).id,
+        cart_id: CartId([number; 16]),
+        cart_revision: 1,
+        market: "eu".into(),
+        language: "en".into(),
+        contact: Contact { email: "ada@example.com".into(), phone: String::new() },
+        address: Address::default(),
+        priced,
+        created_at: NOW,
+        expires_at: HOLD,
+    })
+}
+
+fn payment(quote: &Quote, number: u32, stock: u32) -> BeginPayment {
+    let checkout = quote.checkout.clone();
+    let name = format!("{checkout}:{number}");
+    let quantity = quote.priced.lines[0].quantity;
+    BeginPayment {
+        order: format!("o:{name}").as_str().into(),
+        attempt: Attempt {
+            id: name.as_str().into(),
+            checkout,
+            number,
+            quote: quote.id.clone(),
+            quote_hash: quote.hash.clone(),
+            amount: quote.total(),
+            gateway: "sandbox".into(),
+            key: format!("shop:{name}:create"),
+            body: b"bytes".to_vec(),
+            state: AttemptState::IntentPending,
+            reference: None,
+            redirect_url: None,
+            reason: None,
+            card: None,
+            created_at: NOW,
+            changed_at: NOW,
+            deadline_at: NOW.plus_seconds(1800),
+        },
+        needs: vec![StockNeed { sku: "P0".into(), quantity, opening_stock: stock, policy: StockPolicy::Deny }],
+        coupons: Vec::new(),
+        now: NOW,
+        hold_until: HOLD,
+    }
+}
+
+async fn quoted(store: &Store, number: u8, units: u32) -> Quote {
+    store.open_checkout(opening(number)).await.expect("a checkout");
+    let quote = quote(number, &format!("q{number}"), units);
+    store.freeze_quote(quote.clone()).await.expect("a quote");
+    quote
+}
+
+async fn lease(store: &Store, checkout: &CheckoutId) -> Lease {
+    store.take_lease(checkout, "edge", NOW, HOLD).await.expect("the store is well").expect("nobody else has it")
+}
+
+async fn pay(store: &Store, quote: &Quote, stock: u32) -> (Lease, AttemptId) {
+    let attempt = store.begin_payment(payment(quote, 1, stock)).await.expect("a payment").id;
+    let lease = lease(store, &quote.checkout).await;
+    let opened = Opened { reference: format!("r:{attempt}"), redirect_url: Some("/pay".into()) };
+    store.record_opened(&lease, &attempt, opened, NOW).await.expect("it is opened");
+    (lease, attempt)
+}
+
+async fn levels(store: &Store) -> Vec<(i64, i64, i64)> {
+    let levels = store.stock_snapshot().await.expect("levels").levels;
+    levels.iter().map(|level| (level.on_hand, level.reserved, level.sold)).collect()
+}
+
+#[track_caller]
+fn refused<T: std::fmt::Debug>(result: Result<T, StoreError>) -> Refusal {
+    match result {
+        Err(StoreError::Refused(refusal)) => refusal,
+        other => panic!("this should have been refused: {other:?}"),
+    }
+}
+
+#[test]
+fn the_last_unit_is_sold_once_to_thirty_two_buyers() {
+    let (_folder, store) = new_store();
+    run(async {
+        let buyers = (0..32).map(|number| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let quote = quoted(&store, number, 1).await;
+                store.begin_payment(payment(&quote, 1, 1)).await
+            })
+        });
+        let buyers: Vec<_> = buyers.collect();
+        let mut winners = 0;
+        for buyer in buyers {
+            match buyer.await.expect("no buyer panics") {
+                Ok(_) => winners += 1,
+                Err(error) => assert_eq!(refused::<()>(Err(error)), Refusal::SoldOut { skus: vec!["P0".into()] }),
+            }
+        }
+        assert_eq!(winners, 1);
+        assert_eq!(levels(&store).await, [(1, 1, 0)]);
+        assert_eq!(store.orders(OrderFilter::default()).await.expect("orders").len(), 1, "who was refused left no order");
+    });
+}
+
+#[test]
+fn an_order_goes_from_shell_to_paid_and_keeps_its_sums() {
+    let (folder, store) = new_store();
+    run(async {
+        let quote = quoted(&store, 1, 2).await;
+        let (lease, attempt) = pay(&store, &quote, 5).await;
+        assert_eq!(levels(&store).await, [(5, 2, 0)]);
+        let checkout = store.checkout(&quote.checkout).await.expect("a look").expect("it is there");
+        assert_eq!(checkout.state(NOW), CheckoutState::CompleteInProgress);
+        assert_eq!((checkout.quote.as_ref(), checkout.order.expect("a shell").number), (Some(&quote), None));
+
+        let number = store.place(&lease, &attempt, "r1", LATER).await.expect("it is placed");
+        assert_eq!(store.place(&lease, &attempt, "r1", LATER).await.expect("twice is once"), number);
+        assert_eq!(levels(&store).await, [(3, 0, 2)]);
+        let promised = store.claim_outbox("edge", 10, LATER, HOLD).await.expect("work");
+        assert_eq!(promised.iter().map(|row| row.kind).collect::<Vec<_>>(), [OutboxKind::Capture], "no mail before the money");
+
+        for _ in 0..2 {
+            let paid = store.mark_paid(&lease, &attempt, "r1", Some("visa 4242".into()), LATER).await;
+            assert_eq!(paid.expect("it is paid"), number);
+        }
+        let promised = store.claim_outbox("edge", 10, LATER, HOLD).await.expect("work");
+        assert_eq!(promised.iter().map(|row| row.kind).collect::<Vec<_>>(), [OutboxKind::Confirmation]);
+        assert_eq!(refused(store.decline(&lease, &attempt, "late", LATER).await), Refusal::WrongState);
+        assert_eq!(refused(store.cancel_attempt(&lease, &attempt, LATER).await), Refusal::WrongState);
+        assert_eq!(refused(store.review(&lease, &attempt, "late", LATER).await), Refusal::WrongState);
+    });
+    drop(store);
+    let store = Store::open_sqlite(&folder.path().join("shop.db")).expect("the same store");
+    run(async {
+        let order = store.order_by_cart(CartId([1; 16])).await.expect("a look").expect("it is there");
+        assert_eq!((order.number.as_deref(), order.state, order.paid_at), (Some("100001"), OrderState::Placed, Some(LATER)));
+        assert_eq!(levels(&store).await, [(3, 0, 2)]);
+        let again = store.begin_payment(payment(&quote(1, "q1", 2), 2, 5)).await;
+        assert_eq!(refused(again), Refusal::CartSpent { order: order.id });
+    });
+}
+
+#[test]
+fn paying_twice_at_once_is_one_attempt() {
+    let (_folder, store) = new_store();
+    run(async {
+        let quote = quoted(&store, 1, 1).await;
+        let tries = (1..=8).map(|number| {
+            let (store, begin) = (store.clone(), payment(&quote, number, 5));
+            tokio::spawn(async move { store.begin_payment(begin).await })
+        });
+        let tries: Vec<_> = tries.collect();
+        let mut won = 0;
+        for one in tries {
+            match one.await.expect("no shopper panics") {
+                Ok(_) => won += 1,
+                Err(error) => assert_eq!(refused::<()>(Err(error)), Refusal::AttemptLive),
+            }
+        }
+        assert_eq!((won, levels(&store).await), (1, vec![(5, 1, 0)]));
+    });
+}
+
+#[test]
+fn a_declined_card_keeps_its_units_until_their_time_is_over() {
+    let (_folder, store) = new_store();
+    run(async {
+        let quote = quoted(&store, 1, 1).await;
+        let (held, attempt) = pay(&store, &quote, 1).await;
+        assert_eq!(store.release_expired(Timestamp(i64::MAX)).await.expect("a sweep"), 0, "a live attempt keeps its units");
+        store.decline(&held, &attempt, "card_declined", LATER).await.expect("it is declined");
+        assert_eq!(levels(&store).await, [(1, 1, 0)]);
+        store.begin_payment(payment(&quote, 2, 1)).await.expect("the same units serve the next try");
+        assert_eq!(levels(&store).await, [(1, 1, 0)]);
+        store.cancel_attempt(&held, &payment(&quote, 2, 1).attempt.id, LATER).await.expect("it is called off");
+        assert_eq!(levels(&store).await, [(1, 0, 0)]);
+        let order = store.checkout(&quote.checkout).await.expect("a look").and_then(|checkout| checkout.order).expect("a shell");
+        assert_eq!(order.state, OrderState::Canceled);
+        store.begin_payment(payment(&quote, 3, 1)).await.expect("the next payment writes a shell of its own");
+        store.decline(&held, &payment(&quote, 3, 1).attempt.id, "card_declined", LATER).await.expect("it is declined");
+        assert_eq!(store.release_expired(HOLD).await.expect("a sweep"), 1);
+        assert_eq!(levels(&store).await, [(1, 0, 0)]);
+    });
+}
+
+#[test]
+fn who_lost_the_lease_changes_nothing() {
+    let (_folder, store) = new_store();
+    run(async {
+        let quote = quoted(&store, 1, 1).await;
+        let (stale, attempt) = pay(&store, &quote, 1).await;
+        assert_eq!(store.take_lease(&quote.checkout, "other", LATER, HOLD).await.expect("a try"), None);
+        let taken =
+            store.take_lease(&quote.checkout, "other", HOLD, HOLD.plus_seconds(9)).await.expect("a try").expect("it ran out");
+        assert_eq!(refused(store.place(&stale, &attempt, "r1", HOLD).await), Refusal::LeaseLost);
+        store.release_lease(&stale).await.expect("giving back what is lost is no error");
+        store.place(&taken, &attempt, "r1", HOLD).await.expect("the holder acts");
+    });
+}
+
+#[test]
+fn a_code_is_used_no_more_often_than_its_limit() {
+    let (_folder, store) = new_store();
+    run(async {
+        let coupons = vec![CouponNeed { code: "SPRING".into(), limit: Some(1) }];
+        let first = quoted(&store, 1, 1).await;
+        let second = quoted(&store, 2, 1).await;
+        store.begin_payment(BeginPayment { coupons: coupons.clone(), ..payment(&first, 1, 5) }).await.expect("the first use");
+        let refusal = refused(store.begin_payment(BeginPayment { coupons, ..payment(&second, 1, 5) }).await);
+        assert_eq!(refusal, Refusal::CouponUsedUp { code: "SPRING".into() });
+        assert_eq!(levels(&store).await, [(5, 1, 0)], "the refused one holds nothing");
+    });
+}
+
+#[test]
+fn back_orders_go_below_nothing_and_downloads_are_not_counted() {
+    let (_folder, store) = new_store();
+    run(async {
+        let first = quoted(&store, 1, 3).await;
+        let mut begin = payment(&first, 1, 1);
+        begin.needs[0].policy = StockPolicy::Backorder;
+        store.begin_payment(begin).await.expect("a back order");
+        assert_eq!(levels(&store).await, [(1, 3, 0)]);
+        let second = quoted(&store, 2, 1).await;
+        assert_eq!(refused(store.begin_payment(payment(&second, 1, 1)).await), Refusal::SoldOut { skus: vec!["P0".into()] });
+        let mut begin = payment(&second, 1, 1);
+        begin.needs[0].policy = StockPolicy::Untracked;
+        store.begin_payment(begin).await.expect("a download");
+        assert_eq!(levels(&store).await, [(1, 3, 0)]);
+    });
+}
+
+#[test]
+fn a_refused_or_panicking_step_undoes_only_itself() {
+    let (_folder, store) = new_store();
+    let Store::Sqlite(engine) = &store;
+    run(async {
+        let sku = Sku::from("A");
+        let good = store.set_stock(&sku, 1, "", NOW);
+        let write =
+            |tx: &rusqlite::Connection| tx.execute("INSERT INTO stock (sku, on_hand) VALUES ('B', 1)", []).expect("it is new");
+        let bad = engine.write(Lane::Fresh, move |tx| -> Result<(), StoreError> {
+            write(tx);
+            panic!("on purpose");
+        });
+        let no = engine.write(Lane::Fresh, move |tx| -> Result<(), StoreError> {
+            write(tx);
+            Err(Refusal::NotFound.into())
+        });
+        let (good, bad, no) = tokio::join!(good, bad, no);
+        good.expect("the others do not matter to it");
+        assert!(matches!(bad, Err(StoreError::Panicked)));
+        assert_eq!(refused(no), Refusal::NotFound);
+        let left = store.stock_snapshot().await.expect("levels").levels;
+        assert_eq!(left.iter().map(|level| level.sku.as_str()).collect::<Vec<_>>(), ["A"]);
+    });
+}
+
+#[test]
+fn another_process_reads_and_sets_stock_beside_the_edge() {
+    let (folder, store) = new_store();
+    let other = Store::open_sqlite(&folder.path().join("shop.db")).expect("a second opening");
+    run(async {
+        let quote = quoted(&store, 1, 2).await;
+        pay(&store, &quote, 5).await;
+        assert_eq!(levels(&other).await, [(5, 2, 0)]);
+        let refusal = refused(other.set_stock(&"P0".into(), 1, "counted", NOW).await);
+        assert_eq!(refusal, Refusal::StockPromised { sku: "P0".into(), reserved: 2 });
+        other.set_stock(&"P0".into(), 9, "counted", NOW).await.expect("it is set");
+        other.adjust_stock(&"P0".into(), -1, "broken", NOW).await.expect("it is adjusted");
+        assert_eq!(levels(&store).await, [(8, 2, 0)]);
+    });
+}
+
+#[test]
+fn a_key_answers_the_same_request_only() {
+    let (_folder, store) = new_store();
+    run(async {
+        let begin = async |hash, now| store.begin_key("pay", "k1", hash, now).await.expect("the store is well");
+        assert_eq!(begin("h1", NOW).await, KeyUse::Fresh);
+        assert_eq!(begin("h1", NOW).await, KeyUse::InFlight);
+        assert_eq!(begin("h2", NOW).await, KeyUse::OtherRequest);
+        store.finish_key("pay", "k1", 200, b"{}".to_vec()).await.expect("it is kept");
+        let almost = NOW.plus_seconds(KEY_SECONDS - 1);
+        assert_eq!(begin("h1", almost).await, KeyUse::Done { status: 200, response: b"{}".to_vec() });
+        assert_eq!(begin("h2", NOW.plus_seconds(KEY_SECONDS)).await, KeyUse::Fresh);
+    });
+}
+
+#[test]
+fn promised_work_is_due_again_when_its_worker_dies_or_fails() {
+    let (_folder, store) = new_store();
+    run(async {
+        let quote = quoted(&store, 1, 1).await;
+        let (lease, attempt) = pay(&store, &quote, 1).await;
+        store.place(&lease, &attempt, "r1", NOW).await.expect("it is placed");
+        let claim =
+            async |now: Timestamp| store.claim_outbox("edge", 10, now, now.plus_seconds(30)).await.expect("the store is well");
+        let row = claim(NOW).await.remove(0);
+        assert_eq!((row.tries, claim(NOW).await.len()), (0, 0));
+        let again = claim(NOW.plus_seconds(30)).await.remove(0);
+        assert_eq!((again.id, again.tries), (row.id, 1));
+        store.retry_outbox(row.id, "refused", LATER).await.expect("it is put back");
+        assert_eq!(claim(LATER.plus_seconds(1)).await.len(), 0);
+        assert_eq!(claim(LATER.plus_seconds(2)).await.len(), 1);
+        store.finish_outbox(row.id, LATER).await.expect("it is done");
+        assert_eq!(store.outbox_depth().await.expect("a look"), 0);
+    });
+}
+
+#[test]
+fn what_is_being_paid_cannot_be_changed() {
+    let (_folder, store) = new_store();
+    run(async {
+        let first = quoted(&store, 1, 1).await;
+        pay(&store, &first, 5).await;
+        assert_eq!(refused(store.freeze_quote(quote(1, "q9", 2)).await), Refusal::AttemptLive);
+        assert_eq!(refused(store.cancel_checkout(&first.checkout).await), Refusal::AttemptLive);
+        let attempts = store.open_attempts(NOW).await.expect("a look");
+        assert_eq!(attempts.len(), 1);
+        let found = store.attempt_by_reference("sandbox", attempts[0].reference.as_deref().expect("it is opened")).await;
+        assert_eq!(found.expect("a look").as_ref(), attempts.first());
+    });
+}
