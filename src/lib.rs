@@ -52,6 +52,7 @@
 
 pub mod cli;
 pub mod commerce;
+pub mod config;
 pub mod edge;
 pub mod gateway;
 pub mod site;

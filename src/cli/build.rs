@@ -1,10 +1,182 @@
-//! `vitrine build`.
+//! `vitrine build`: content → public/ and shop.bundle.
 
-use super::CommandError;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::source::{self, Source};
+use super::{CommandError, keys};
+use crate::commerce::ids::Timestamp;
+use crate::site::problem::{Problem, Problems};
+use crate::site::{self, BuildError, Built, Order, Phase};
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    /// The shop's folder
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(super) source: PathBuf,
+    /// Where pages go [default: public/ in the shop's folder]
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Where the bundle goes [default: shop.bundle in the shop's folder]
+    #[arg(long, value_name = "FILE")]
+    pub(super) bundle: Option<PathBuf>,
+    /// Origin of the shop instead of the one in site.toml
+    #[arg(long, value_name = "URL")]
+    pub(super) base_url: Option<String>,
+    /// Show drafts too
+    #[arg(long)]
+    pub(super) drafts: bool,
+    /// The instant that decides which products and sales hold [default: SOURCE_DATE_EPOCH, else now]
+    #[arg(long, value_name = "TIME")]
+    pub(super) as_of: Option<String>,
+    /// Units in stock, as `vitrine stock export` writes them [default: the opening stock]
+    #[arg(long, value_name = "FILE")]
+    pub(super) stock: Option<PathBuf>,
+    /// Threads [default: one per core]
+    #[arg(long, value_name = "N")]
+    pub(super) threads: Option<usize>,
+    /// Write a report for machines to stdout
+    #[arg(long, value_name = "FORMAT")]
+    pub(super) report: Option<Report>,
+}
 
-pub(super) fn run(_args: Args) -> Result<(), CommandError> {
-    Err(CommandError::World("not there yet".to_owned()))
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(super) enum Report {
+    Json,
+}
+
+/// How a build ended, for people and machines.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct Outcome {
+    pub(super) problems: Problems,
+    /// `None` where nothing was built.
+    pub(super) built: Option<Built>,
+    products: usize,
+    derived_skus: usize,
+    used_opening_stock: bool,
+    seconds: f64,
+}
+
+pub(super) fn run(args: Args) -> Result<(), CommandError> {
+    if let Some(threads) = args.threads {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build_global();
+        pool.map_err(|error| CommandError::World(error.to_string()))?;
+    }
+    let outcome = build(&args)?;
+    eprint!("{}", outcome.problems.render(source::colors()));
+    if let Some(built) = &outcome.built {
+        eprint!("{}", outcome.summary(built));
+    }
+    if args.report.is_some() {
+        println!("{}", serde_json::to_string_pretty(&outcome).expect("a report is plain data"));
+    }
+    if outcome.problems.has_errors() { Err(CommandError::Content) } else { Ok(()) }
+}
+
+/// Reads and builds a shop. Problems of the content are in the outcome; a failing world is an error.
+pub(super) fn build(args: &Args) -> Result<Outcome, CommandError> {
+    let started = Instant::now();
+    let at = source::as_of(args.as_of.as_deref())?;
+    let stock = source::stock(args.stock.as_deref())?;
+    let mut problems = Problems::new();
+    let read = Source::read(&args.source, args.base_url.as_deref(), &mut problems);
+    let load = Phase { name: "load", seconds: started.elapsed().as_secs_f64() };
+    let mut outcome =
+        Outcome { problems, built: None, products: 0, derived_skus: 0, used_opening_stock: args.stock.is_none(), seconds: 0.0 };
+    let Some(source) = read else { return Ok(outcome) };
+    outcome.products = source.loaded.products.len();
+    outcome.derived_skus = source.loaded.derived_skus.len();
+    match print(&source, args, &stock, at) {
+        Ok(mut built) => {
+            built.phases.insert(0, load);
+            outcome.built = Some(built);
+        }
+        Err(BuildError::Write(error)) => return Err(CommandError::World(error.to_string())),
+        Err(BuildError::Assets(errors)) => {
+            for error in errors {
+                outcome.problems.push(Problem::about(&format!("static/{}", error.path), error.reason));
+            }
+        }
+        Err(BuildError::Templates(faults)) => {
+            for (page, error) in faults {
+                outcome.problems.push(source.template_problem(&error, page.as_deref()));
+            }
+        }
+    }
+    outcome.seconds = started.elapsed().as_secs_f64();
+    Ok(outcome)
+}
+
+fn print(
+    source: &Source,
+    args: &Args,
+    stock: &std::collections::BTreeMap<crate::commerce::ids::Sku, u32>,
+    at: Timestamp,
+) -> Result<Built, BuildError> {
+    let beside = |given: &Option<PathBuf>, name: &str| given.clone().unwrap_or_else(|| source.root.join(name));
+    let (out, bundle) = (beside(&args.out, "public"), beside(&args.bundle, "shop.bundle"));
+    let key = keys::signing_key(&source::state(&source.root)).map_err(|error| key_failure(&source.root, &error))?;
+    let order = Order {
+        root: &source.root,
+        out: &out,
+        bundle: &bundle,
+        shop: &source.config.shop,
+        rules: &source.config.rules,
+        settings: &source.config.build,
+        theme: &source.config.theme,
+        templates: &source.templates,
+        loaded: &source.loaded,
+        stock,
+        at,
+        drafts: args.drafts,
+        key: &key,
+    };
+    let bar = ProgressBar::new(0);
+    if std::io::stderr().is_terminal() {
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} pages").expect("the template is right");
+        bar.set_style(style);
+    } else {
+        bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
+    }
+    let built = site::build(&order, &|done, total| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    built
+}
+
+fn key_failure(root: &Path, error: &CommandError) -> BuildError {
+    let source = std::io::Error::other(error.to_string());
+    BuildError::Write(site::write::WriteError::Io { path: source::state(root), source })
+}
+
+impl Outcome {
+    fn summary(&self, built: &Built) -> String {
+        let changes = &built.changes;
+        let phases: Vec<String> = built.phases.iter().map(|phase| format!("{} {:.2}", phase.name, phase.seconds)).collect();
+        let mut lines = vec![
+            format!("{} pages of {} products in {:.2} s ({} s)", built.pages, self.products, self.seconds, phases.join(", ")),
+            format!("{} files, {}: {} written, {} removed", changes.files, size(changes.bytes), changes.written, changes.removed),
+            format!("bundle {}{}", size(built.bundle_bytes as u64), if built.bundle_written { "" } else { ", unchanged" }),
+        ];
+        if self.derived_skus > 0 {
+            lines.push(format!("{} SKUs were derived from address and options; `--report json` counts them", self.derived_skus));
+        }
+        if self.used_opening_stock {
+            lines.push("availability is the opening stock; --stock FILE takes a snapshot".to_owned());
+        }
+        lines.iter().map(|line| format!("  {line}\n")).collect()
+    }
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{} kB", bytes.div_ceil(1_000)),
+        _ => format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000),
+    }
 }

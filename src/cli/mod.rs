@@ -18,6 +18,7 @@ mod log;
 mod openapi;
 mod orders;
 mod serve;
+mod source;
 mod stock;
 
 /// A shop whose catalogue is static and whose cart is not.

@@ -10,6 +10,7 @@ pub mod load;
 pub mod manifest;
 pub mod media;
 pub mod plan;
+pub mod problem;
 pub mod render;
 pub mod serve;
 pub mod write;

@@ -3,9 +3,26 @@
 //! Owns    `Loaded` and the reading of content/ and of bulk sources.
 //! Always  all problems of a run, sorted by file and line; one broken product does not hide the next.
 
-use crate::commerce::catalog::{Catalog, Image};
-use crate::commerce::ids::{Sku, Slug, Timestamp};
+mod categories;
+mod front_matter;
+pub mod html;
+mod pages;
+mod products;
+mod promotions;
+pub mod shopify;
+pub mod written;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use walkdir::WalkDir;
+
+use super::problem::{Problem, Problems, SourceFile, nearest};
+use crate::commerce::catalog::{Catalog, Category, Image, Product};
+use crate::commerce::ids::{CategoryPath, Sku, Slug, TaxClass, Timestamp};
 use crate::commerce::promotion::Promotion;
+use crate::commerce::rules::Rules;
 
 /// What the shop sells and says.
 #[derive(Clone, Debug, Default)]
@@ -103,4 +120,269 @@ pub struct PageSource {
     pub seo_title: Option<String>,
     /// Instead of its first words.
     pub seo_description: Option<String>,
+}
+
+/// Addresses the shop itself needs.
+pub const RESERVED: [&str; 9] = ["api", "cart", "checkout", "orders", "search", "products", "categories", "a", "404"];
+/// Largest text file: a catalogue of 100,000 rows has about 100 MiB.
+const MAX_TEXT_BYTES: u64 = 512 * 1024 * 1024;
+
+/// A file that holds many products.
+#[derive(Clone, Debug)]
+pub struct BulkSource {
+    /// How it is written.
+    pub format: BulkFormat,
+    /// As named in site.toml.
+    pub name: String,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Tax class of its products; default: the first class.
+    pub tax_class: Option<TaxClass>,
+}
+
+/// Ways to write many products into a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BulkFormat {
+    /// Shopify's product CSV.
+    Shopify,
+}
+
+/// One product with what only its page shows, before slugs are known to be unique.
+#[derive(Clone, Debug)]
+pub struct LoadedProduct {
+    /// What is sold.
+    pub product: Product,
+    /// What is shown.
+    pub details: ProductDetails,
+    /// Whether SKUs were derived.
+    pub derived_skus: Vec<Sku>,
+}
+
+/// One category with what only its page shows.
+#[derive(Clone, Debug)]
+pub struct LoadedCategory {
+    /// The shelf.
+    pub category: Category,
+    /// What is shown.
+    pub details: CategoryDetails,
+}
+
+/// Reads content/ and bulk sources of the shop in `root`.
+pub fn load(root: &Path, rules: &Rules, sources: &[BulkSource], problems: &mut Problems) -> Loaded {
+    let mut products = products::read(root, rules, problems);
+    let mut categories = categories::read(root, problems);
+    for source in sources {
+        let BulkFormat::Shopify = source.format;
+        let class = source.tax_class.clone().or_else(|| rules.tax.classes.first().cloned());
+        let found = shopify::read(&source.path, &source.name, rules.root_market().currency, class, problems);
+        let known: BTreeSet<CategoryPath> = categories.iter().map(|loaded| loaded.category.path.clone()).collect();
+        categories.extend(found.categories.into_iter().filter(|loaded| !known.contains(&loaded.category.path)));
+        products.extend(found.products);
+    }
+    let promotions = promotions::read(root, rules, problems);
+    let pages = pages::read(root, rules, problems);
+    join(root, rules, products, categories, pages, promotions, problems)
+}
+
+/// Text of a file's bytes: a byte order mark is dropped; a byte that is not UTF-8 is a problem with its line.
+pub fn text(name: &str, mut bytes: Vec<u8>, problems: &mut Problems) -> Option<String> {
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        bytes.drain(..3);
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Some(text),
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            let bytes = error.as_bytes();
+            let line_start = bytes[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |index| index + 1);
+            let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+            let column = String::from_utf8_lossy(&bytes[line_start..at]).chars().count() + 1;
+            let message = format!("the byte 0x{:02X} is not UTF-8", bytes[at]);
+            let problem = Problem::about(name, message).on_line(line, column, &String::from_utf8_lossy(&bytes[line_start..at]));
+            problems.push(problem.hint("save the file as UTF-8"));
+            None
+        }
+    }
+}
+
+/// Files below a folder of the shop with that ending, sorted, as texts. A folder that does not exist has none.
+fn files(root: &Path, folder: &str, ending: &str, problems: &mut Problems) -> Vec<SourceFile> {
+    let start = root.join(folder);
+    if !start.exists() {
+        return Vec::new();
+    }
+    let mut paths = Vec::new();
+    for entry in WalkDir::new(&start).follow_links(true).sort_by_file_name() {
+        match entry {
+            Ok(entry) if entry.file_type().is_file() && entry.path().extension().is_some_and(|found| found == ending) => {
+                paths.push(entry.into_path());
+            }
+            Ok(_) => {}
+            Err(error) => problems.push(Problem::about(folder, error.to_string())),
+        }
+    }
+    let read = |path: PathBuf| {
+        let mut found = Problems::new();
+        let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+        let text = bytes(&path, &name, &mut found).and_then(|bytes| text(&name, bytes, &mut found));
+        (text.map(|text| SourceFile::new(&name, &text)), found)
+    };
+    let mut texts = Vec::new();
+    for (file, found) in paths.into_par_iter().map(read).collect::<Vec<_>>() {
+        texts.extend(file);
+        problems.extend(found);
+    }
+    texts
+}
+
+fn bytes(path: &Path, name: &str, problems: &mut Problems) -> Option<Vec<u8>> {
+    let length = std::fs::metadata(path).map(|metadata| metadata.len());
+    match length.and_then(|length| {
+        if length > MAX_TEXT_BYTES { Err(std::io::ErrorKind::FileTooLarge.into()) } else { std::fs::read(path) }
+    }) {
+        Ok(bytes) => Some(bytes),
+        Err(error) => {
+            problems.push(Problem::about(name, format!("this file cannot be read: {error}")));
+            None
+        }
+    }
+}
+
+// Puts everything in order, gives each problem between two files both places, and checks what only the whole can tell.
+fn join(
+    root: &Path,
+    rules: &Rules,
+    mut products: Vec<LoadedProduct>,
+    mut categories: Vec<LoadedCategory>,
+    pages: Vec<PageSource>,
+    promotions: Vec<Promotion>,
+    problems: &mut Problems,
+) -> Loaded {
+    products.sort_by(|one, other| (&one.product.slug, place(&one.details)).cmp(&(&other.product.slug, place(&other.details))));
+    categories.sort_by(|one, other| one.category.path.cmp(&other.category.path));
+    check_slugs(&mut products, problems);
+    check_skus(&mut products, problems);
+    check_references(root, &products, &categories, problems);
+    let mut loaded = Loaded { pages, promotions, ..Loaded::default() };
+    let mut sold = Vec::new();
+    for found in products {
+        sold.push(found.product);
+        loaded.products.push(found.details);
+        loaded.derived_skus.extend(found.derived_skus);
+    }
+    let mut shelves = Vec::new();
+    for found in categories {
+        shelves.push(found.category);
+        loaded.categories.push(found.details);
+    }
+    match Catalog::new(sold, shelves) {
+        Ok(catalog) => loaded.catalog = catalog,
+        Err(errors) => errors.iter().for_each(|error| problems.push(Problem::about("", error.to_string()))),
+    }
+    check_as_a_whole(&loaded, rules, problems);
+    problems.sort();
+    loaded
+}
+
+fn place(details: &ProductDetails) -> (&str, usize) {
+    (&details.source.file, details.source.line)
+}
+
+fn check_slugs(products: &mut Vec<LoadedProduct>, problems: &mut Problems) {
+    for pair in products.windows(2).filter(|pair| pair[0].product.slug == pair[1].product.slug) {
+        let (first, second) = (&pair[0].details.source, &pair[1].details.source);
+        let message = format!("the address `{}` is already that of {}:{}", pair[1].product.slug, first.file, first.line);
+        problems.push(Problem::about(&second.file, message).on_line(second.line, 0, "").hint("rename one of the two"));
+    }
+    products.dedup_by(|second, first| second.product.slug == first.product.slug);
+}
+
+fn check_skus(products: &mut [LoadedProduct], problems: &mut Problems) {
+    let mut seen: BTreeMap<Sku, Source> = BTreeMap::new();
+    for found in products {
+        let source = &found.details.source;
+        found.product.variants.retain(|variant| match seen.get(&variant.sku) {
+            Some(first) => {
+                let message = format!("the SKU `{}` is already used at {}:{}", variant.sku, first.file, first.line);
+                let problem = Problem::about(&source.file, message).on_line(source.line, 0, variant.sku.as_str());
+                problems.push(problem.hint("give every variant of the shop its own SKU"));
+                false
+            }
+            None => {
+                seen.insert(variant.sku.clone(), source.clone());
+                true
+            }
+        });
+    }
+}
+
+fn check_references(root: &Path, products: &[LoadedProduct], categories: &[LoadedCategory], problems: &mut Problems) {
+    let paths: Vec<&str> = categories.iter().map(|found| found.category.path.as_str()).collect();
+    let slugs: BTreeSet<&str> = products.iter().map(|found| found.product.slug.as_str()).collect();
+    let mut pictures: BTreeSet<&str> = BTreeSet::new();
+    for found in categories {
+        let source = &found.details.source;
+        if let Some(parent) = found.category.path.parent().filter(|parent| !paths.contains(&parent.as_str())) {
+            let message = format!("`{}` lies in `{parent}`, which is no category", found.category.path);
+            let hint = format!("write content/categories/{parent}/_index.md");
+            problems.push(Problem::about(&source.file, message).on_line(source.line, 0, "").hint(hint));
+        }
+    }
+    for found in products {
+        let source = &found.details.source;
+        let about = |message: String, text: &str| Problem::about(&source.file, message).on_line(source.line, 0, text);
+        for path in found.product.categories.iter().filter(|path| !paths.contains(&path.as_str())) {
+            let hint = match nearest(path.as_str(), paths.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("write content/categories/{path}/_index.md, or take it out"),
+            };
+            problems.push(about(format!("there is no category `{path}`"), path.as_str()).hint(hint));
+        }
+        // A product that could not be read is not missing.
+        let all_were_read = !problems.has_errors();
+        for slug in found.details.related.iter().filter(|slug| all_were_read && !slugs.contains(slug.as_str())) {
+            let mut problem = about(format!("there is no product `{slug}` to go with this one"), slug.as_str()).warning();
+            if let Some(near) = nearest(slug.as_str(), slugs.iter().copied()) {
+                problem = problem.hint(format!("did you mean `{near}`?"));
+            }
+            problems.push(problem);
+        }
+        let own = found.product.variants.iter().filter_map(|variant| variant.image.as_ref());
+        for image in found.details.images.iter().chain(own).filter(|image| !is_remote(&image.url)) {
+            let missing =
+                pictures.contains(image.url.as_str()) || !root.join("static").join(image.url.trim_start_matches('/')).is_file();
+            if missing {
+                pictures.insert(&image.url);
+                let hint = "put the picture into static/, or write its path as it lies there";
+                problems.push(
+                    about(format!("there is no picture static/{}", image.url.trim_start_matches('/')), &image.url).hint(hint),
+                );
+            }
+        }
+    }
+}
+
+/// Whether a picture lies elsewhere.
+pub fn is_remote(url: &str) -> bool {
+    url.starts_with("https://") || url.starts_with("http://")
+}
+
+fn check_as_a_whole(loaded: &Loaded, rules: &Rules, problems: &mut Problems) {
+    let rules = Rules { promotions: loaded.promotions.clone(), ..rules.clone() };
+    // Told already, with their places.
+    let told: BTreeSet<String> = problems.all().iter().map(|problem| problem.message.clone()).collect();
+    for found in rules.problems() {
+        let problem = Problem::about("site.toml", found.to_string());
+        if !told.contains(&problem.message) {
+            problems.push(if found.is_warning() { problem.warning() } else { problem });
+        }
+    }
+    if problems.has_errors() {
+        return;
+    }
+    for found in loaded.catalog.problems(&rules) {
+        let problem = Problem::about("content", found.to_string());
+        problems.push(if found.is_warning() { problem.warning() } else { problem });
+    }
 }

@@ -1,0 +1,129 @@
+//! Source: the shop's folder as commands read it: settings, content and templates, with every problem told.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use super::CommandError;
+use crate::commerce::ids::{Sku, Timestamp};
+use crate::config::{self, Config};
+use crate::site::load::{self, Loaded};
+use crate::site::problem::{Problem, Problems, SourceFile};
+use crate::theme::engine::TemplateError;
+
+/// A shop that was read without an error.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) root: PathBuf,
+    pub(super) config: Config,
+    pub(super) loaded: Loaded,
+    /// The site's own templates: (name, source), sorted.
+    pub(super) templates: Vec<(String, String)>,
+}
+
+/// Folder for keys, database and mails.
+pub(super) fn state(root: &Path) -> PathBuf {
+    root.join(".vitrine")
+}
+
+impl Source {
+    /// Reads a shop. `base_url` takes the place of the one in site.toml. `None` where there are errors; the problems say which.
+    pub(super) fn read(root: &Path, base_url: Option<&str>, problems: &mut Problems) -> Option<Self> {
+        let mut config = config::read(root, problems)?;
+        if let Some(base_url) = base_url {
+            match config::check_origin(base_url) {
+                Ok(()) => config.shop.base_url = base_url.to_owned(),
+                Err(reason) => {
+                    problems.push(Problem::about("--base-url", reason).hint("write an origin such as https://shop.example"))
+                }
+            }
+        }
+        let loaded = load::load(root, &config.rules, &config.sources, problems);
+        config.rules.promotions = loaded.promotions.clone();
+        let templates = templates(root, problems);
+        problems.sort();
+        (!problems.has_errors()).then(|| Self { root: root.to_owned(), config, loaded, templates })
+    }
+
+    /// A template's fault as a problem at its place; `page` is the address of a page that met it.
+    pub(super) fn template_problem(&self, error: &TemplateError, page: Option<&str>) -> Problem {
+        let own = self.templates.iter().find(|(name, _)| *name == error.template);
+        let problem = match own {
+            Some((name, source)) if error.line > 0 => {
+                Problem::at(&SourceFile::new(&format!("templates/{name}"), source), error.range.clone(), &error.message)
+            }
+            _ if error.template.is_empty() => Problem::about("templates", &error.message),
+            _ => {
+                let name = format!("{} (built in)", error.template);
+                Problem::about(&name, &error.message).on_line(error.line, error.column, "")
+            }
+        };
+        match page {
+            Some(page) => problem.hint(format!("met while printing {page}")),
+            None => problem,
+        }
+    }
+}
+
+// Built-in names end so; other files in templates/ are none.
+fn templates(root: &Path, problems: &mut Problems) -> Vec<(String, String)> {
+    let folder = root.join("templates");
+    let mut found = Vec::new();
+    for entry in walkdir::WalkDir::new(&folder).sort_by_file_name().into_iter().filter_map(Result::ok) {
+        let ending = entry.path().extension().and_then(|ending| ending.to_str()).unwrap_or("");
+        if !entry.file_type().is_file() || !matches!(ending, "html" | "txt" | "xml" | "css") {
+            continue;
+        }
+        let relative = entry.path().strip_prefix(&folder).unwrap_or(entry.path());
+        let name = relative.to_string_lossy().replace('\\', "/");
+        let shown = format!("templates/{name}");
+        match std::fs::read(entry.path()) {
+            Ok(bytes) => found.extend(load::text(&shown, bytes, problems).map(|text| (name, text))),
+            Err(error) => problems.push(Problem::about(&shown, format!("this file cannot be read: {error}"))),
+        }
+    }
+    // The sample shop's templates are the built-in ones: equal files are no shadows.
+    let built_in: BTreeMap<&str, &str> = crate::theme::engine::built_in().into_iter().collect();
+    found.retain(|(name, source)| built_in.get(name.as_str()) != Some(&source.as_str()));
+    found
+}
+
+/// Prints problems for people and gives the failure they mean, if any.
+pub(super) fn tell(problems: &Problems) -> Result<(), CommandError> {
+    eprint!("{}", problems.render(colors()));
+    if problems.has_errors() { Err(CommandError::Content) } else { Ok(()) }
+}
+
+/// Whether stderr shows colours.
+pub(super) fn colors() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+/// The instant a build is made for: given, else SOURCE_DATE_EPOCH, else now.
+pub(super) fn as_of(given: Option<&str>) -> Result<Timestamp, CommandError> {
+    let usage = |text: &str| CommandError::Usage(format!("`{text}` is not a time; write 2026-12-24 or 2026-12-24T18:00:00Z"));
+    if let Some(text) = given {
+        let instant = text.parse::<jiff::Timestamp>().ok();
+        let day = text.parse::<jiff::civil::Date>().ok().and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC).ok());
+        return instant.or(day.map(|day| day.timestamp())).map(|at| Timestamp(at.as_second())).ok_or_else(|| usage(text));
+    }
+    match std::env::var("SOURCE_DATE_EPOCH") {
+        Ok(text) => text
+            .parse()
+            .map(Timestamp)
+            .map_err(|_| CommandError::Usage(format!("SOURCE_DATE_EPOCH: `{text}` is no number of seconds"))),
+        Err(_) => Ok(Timestamp(jiff::Timestamp::now().as_second())),
+    }
+}
+
+/// A stock snapshot: a JSON object of SKU → units.
+pub(super) fn stock(path: Option<&Path>) -> Result<BTreeMap<Sku, u32>, CommandError> {
+    let Some(path) = path else { return Ok(BTreeMap::new()) };
+    let bytes = std::fs::read(path).map_err(|error| CommandError::World(format!("{}: {error}", path.display())))?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        CommandError::Usage(format!(
+            "{}: {error}; a snapshot is {{\"SKU\": units, …}}, as `vitrine stock export` writes it",
+            path.display()
+        ))
+    })
+}

@@ -1,0 +1,497 @@
+//! Config: site.toml → one typed section per room.
+//!
+//! Owns    the file's keys, their defaults and what is said when one is wrong. No room reads the file itself; `cli` hands each its section.
+//! Always  all problems of the file, each at its place.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::commerce::ids::{MarketId, ShippingRateId, TaxClass};
+use crate::commerce::money::{Currency, Rounding};
+use crate::commerce::rules::{Market, RoundingScope, Rules};
+use crate::commerce::shipping::{RatePrice, ShippingRate, ShippingZone};
+use crate::commerce::tax::{TaxMode, TaxRates, TaxTable};
+use crate::site::load::written::{Amount, Place, parse};
+use crate::site::problem::{Problem, Problems, SourceFile};
+use crate::site::{BuildSettings, Shop, UrlStyle, load};
+use crate::theme::countries;
+
+/// The settings file's name.
+pub const FILE: &str = "site.toml";
+
+/// A whole site.toml.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What the shop says of itself.
+    pub shop: Shop,
+    /// Markets, tax and shipping; promotions come from content.
+    pub rules: Rules,
+    /// How it is paid.
+    pub payment: Payment,
+    /// Who writes mails.
+    pub mail: Mail,
+    /// How pages become files.
+    pub build: BuildSettings,
+    /// Bulk files.
+    pub sources: Vec<load::BulkSource>,
+    /// Free values for templates.
+    pub theme: serde_json::Value,
+}
+
+/// [payment].
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Payment {
+    /// Which gateway. Default and so far the only one: `sandbox`.
+    pub gateway: GatewayName,
+    /// Whether play money may be taken on a host that others can reach. Default false.
+    pub allow_sandbox_on_public_host: bool,
+}
+
+/// The gateways site.toml may name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GatewayName {
+    /// Play money.
+    #[default]
+    Sandbox,
+}
+
+/// [mail].
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mail {
+    /// `Name <address>`. Default: the shop's name and address.
+    pub from: Option<String>,
+    /// Where answers go. Default: the sender.
+    pub reply_to: Option<String>,
+}
+
+/// Reads site.toml of a shop's folder. `None` where too little of it can be understood to go on; the problems say why.
+pub fn read(root: &Path, problems: &mut Problems) -> Option<Config> {
+    let text = match std::fs::read(root.join(FILE)) {
+        Ok(bytes) => load::text(FILE, bytes, problems)?,
+        Err(error) => {
+            let hint = "run this in a shop's folder, name one with --source, or start one with `vitrine init`";
+            problems.push(Problem::about(FILE, format!("there is no shop here: {error}")).hint(hint));
+            return None;
+        }
+    };
+    let file = SourceFile::new(FILE, &text);
+    let written: Written = match parse(&file, &text, 0) {
+        Ok(written) => written,
+        Err(problem) => {
+            problems.push(problem);
+            return None;
+        }
+    };
+    written.checked(Place { file: &file, offset: 0 }, root, problems)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    shop: WrittenShop,
+    markets: Spanned<Vec<WrittenMarket>>,
+    tax: WrittenTax,
+    #[serde(default)]
+    shipping: Vec<WrittenZone>,
+    #[serde(default)]
+    payment: Payment,
+    #[serde(default)]
+    mail: Mail,
+    #[serde(default)]
+    build: WrittenBuild,
+    #[serde(default)]
+    sources: Vec<WrittenSource>,
+    #[serde(default)]
+    checkout: WrittenCheckout,
+    #[serde(default = "empty_table")]
+    theme: serde_json::Value,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenShop {
+    id: Option<Spanned<String>>,
+    name: String,
+    #[serde(default)]
+    tagline: String,
+    base_url: Spanned<String>,
+    #[serde(default)]
+    email: String,
+    #[serde(default)]
+    order_prefix: String,
+    #[serde(default)]
+    address: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenMarket {
+    id: String,
+    name: Option<String>,
+    #[serde(default)]
+    prefix: Option<Spanned<String>>,
+    countries: Vec<Spanned<String>>,
+    currency: Spanned<String>,
+    #[serde(default = "english")]
+    language: String,
+    #[serde(default)]
+    tax_mode: TaxMode,
+    #[serde(default)]
+    rounding: Rounding,
+    #[serde(default)]
+    rounding_scope: RoundingScope,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenTax {
+    classes: Vec<String>,
+    shipping_class: Option<String>,
+    rates: Vec<Spanned<toml::Table>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenZone {
+    id: Spanned<String>,
+    name: Option<String>,
+    market: Option<Spanned<String>>,
+    countries: Vec<Spanned<String>>,
+    rates: Vec<WrittenRate>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenRate {
+    id: Spanned<String>,
+    name: String,
+    delivery: Option<String>,
+    price: Option<Spanned<Amount>>,
+    weight: Option<Vec<WrittenWeightTier>>,
+    value: Option<Vec<WrittenValueTier>>,
+    free_over: Option<Spanned<Amount>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenWeightTier {
+    up_to_g: u32,
+    price: Spanned<Amount>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenValueTier {
+    up_to: Spanned<Amount>,
+    price: Spanned<Amount>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WrittenBuild {
+    page_size: Option<Spanned<usize>>,
+    url_style: UrlStyle,
+    feed_size: Option<usize>,
+    reduced_on_home: Option<usize>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WrittenCheckout {
+    quote_minutes: Option<Spanned<i64>>,
+    reservation_minutes: Option<Spanned<i64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenSource {
+    format: load::BulkFormat,
+    path: Spanned<String>,
+    tax_class: Option<Spanned<String>>,
+}
+
+fn empty_table() -> serde_json::Value {
+    serde_json::json!({})
+}
+
+fn english() -> String {
+    "en".to_owned()
+}
+
+/// Largest page of a category: more is slow on a phone.
+const MAX_PAGE_SIZE: usize = 200;
+/// A quote or reservation of a day and more is a stock lock, not a checkout.
+const MAX_HOLD_MINUTES: i64 = 24 * 60;
+
+impl Written {
+    fn checked(self, place: Place<'_>, root: &Path, problems: &mut Problems) -> Option<Config> {
+        let shop = self.shop.checked(place, problems);
+        if self.markets.get_ref().is_empty() {
+            problems.push(place.problem(&self.markets, "the shop has no market").hint("add one under [[markets]]"));
+        }
+        let markets: Vec<Option<Market>> =
+            self.markets.into_inner().into_iter().map(|market| market.checked(place, problems)).collect();
+        let markets: Option<Vec<Market>> = markets.into_iter().collect();
+        let tax = self.tax.checked(place, problems);
+        let markets = markets.filter(|markets| !markets.is_empty())?;
+        let zones = self.shipping.into_iter().map(|zone| zone.checked(&markets, place, problems)).collect();
+        let seconds = |minutes: Option<Spanned<i64>>, default: i64, problems: &mut Problems| match minutes {
+            Some(minutes) if !(1..=MAX_HOLD_MINUTES).contains(minutes.get_ref()) => {
+                problems.push(place.problem(&minutes, format!("write a number of minutes from 1 to {MAX_HOLD_MINUTES}")));
+                default * 60
+            }
+            minutes => minutes.map_or(default, Spanned::into_inner) * 60,
+        };
+        let quote_seconds = seconds(self.checkout.quote_minutes, 15, problems);
+        let reservation_seconds = seconds(self.checkout.reservation_minutes, 30, problems);
+        let rules = Rules { markets, tax, shipping: zones, promotions: Vec::new(), quote_seconds, reservation_seconds };
+        let sources = self.sources.into_iter().map(|source| source.checked(&rules, place, root, problems)).collect();
+        Some(Config {
+            shop: shop?,
+            payment: self.payment,
+            mail: self.mail,
+            build: self.build.checked(place, problems),
+            sources,
+            theme: self.theme,
+            rules,
+        })
+    }
+}
+
+impl WrittenShop {
+    fn checked(self, place: Place<'_>, problems: &mut Problems) -> Option<Shop> {
+        let id = match &self.id {
+            Some(id) if !is_word(id.get_ref()) => {
+                problems.push(place.problem(id, "an id is made of a–z, 0–9 and hyphens"));
+                None
+            }
+            Some(id) => Some(id.get_ref().clone()),
+            None => Some(slug::slugify(&self.name)),
+        };
+        let base_url = self.base_url.get_ref();
+        if let Err(reason) = check_origin(base_url) {
+            problems.push(place.problem(&self.base_url, reason).hint("write an origin such as \"https://shop.example\""));
+            return None;
+        }
+        Some(Shop {
+            id: id?,
+            name: self.name,
+            tagline: self.tagline,
+            base_url: base_url.clone(),
+            email: self.email,
+            order_prefix: self.order_prefix,
+            address: self.address,
+        })
+    }
+}
+
+/// Whether a base URL is an origin: scheme, host, perhaps a port, and nothing after it.
+///
+/// Errors: what is wrong, for people.
+pub fn check_origin(base_url: &str) -> Result<(), String> {
+    let uri: http::Uri = base_url.parse().map_err(|_| format!("`{base_url}` is not an address"))?;
+    match uri.scheme_str() {
+        Some("http" | "https") => {}
+        _ => return Err(format!("`{base_url}` does not begin with http:// or https://")),
+    }
+    if uri.host().is_none_or(str::is_empty) {
+        return Err(format!("`{base_url}` names no host"));
+    }
+    if base_url.ends_with('/') || uri.path() != "/" || uri.query().is_some() {
+        return Err(format!("`{base_url}` goes on after the host; pages have their own paths"));
+    }
+    Ok(())
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+fn checked_countries(countries: Vec<Spanned<String>>, place: Place<'_>, problems: &mut Problems) -> Vec<String> {
+    for country in countries.iter().filter(|country| countries::name(country.get_ref()).is_none()) {
+        let message = format!("`{}` is not a country of ISO 3166-1", country.get_ref());
+        problems.push(place.problem(country, message).hint("write two capital letters, such as \"DE\""));
+    }
+    countries.into_iter().map(Spanned::into_inner).collect()
+}
+
+impl WrittenMarket {
+    fn checked(self, place: Place<'_>, problems: &mut Problems) -> Option<Market> {
+        let currency = place.currency(&self.currency, problems);
+        if let Some(prefix) = self.prefix.as_ref().filter(|prefix| !prefix.get_ref().is_empty() && !is_word(prefix.get_ref())) {
+            problems.push(place.problem(prefix, "a prefix is made of a–z, 0–9 and hyphens, without slashes"));
+        }
+        if let Some(prefix) = self.prefix.as_ref().filter(|prefix| load::RESERVED.contains(&prefix.get_ref().as_str())) {
+            problems.push(place.problem(prefix, format!("`{}` is an address of the shop itself", prefix.get_ref())));
+        }
+        Some(Market {
+            name: self.name.unwrap_or_else(|| self.id.clone()),
+            id: MarketId(self.id),
+            prefix: self.prefix.map(Spanned::into_inner).unwrap_or_default(),
+            countries: checked_countries(self.countries, place, problems),
+            currency: currency?,
+            language: self.language,
+            tax_mode: self.tax_mode,
+            rounding: self.rounding,
+            rounding_scope: self.rounding_scope,
+        })
+    }
+}
+
+impl WrittenTax {
+    fn checked(self, place: Place<'_>, problems: &mut Problems) -> TaxTable {
+        let mut classes = self.classes.clone();
+        classes.sort();
+        let mut rates = Vec::new();
+        for row in &self.rates {
+            let text = |key: &str| row.get_ref().get(key).and_then(toml::Value::as_str);
+            let Some(country) = text("country") else {
+                problems.push(place.problem(row, "this row names no country").hint("write country = \"DE\""));
+                continue;
+            };
+            if countries::name(country).is_none() {
+                problems.push(place.problem(row, format!("`{country}` is not a country of ISO 3166-1")));
+            }
+            let known = |key: &str| matches!(key, "country" | "region" | "name") || classes.iter().any(|class| class == key);
+            for key in row.get_ref().keys().filter(|key| !known(key)) {
+                let message = format!("`{key}` is neither a key of a row nor a tax class");
+                problems.push(place.problem(row, message).hint(format!("classes: {}", self.classes.join(", "))));
+            }
+            let mut percent = Vec::new();
+            for class in &classes {
+                match text(class).map(str::parse) {
+                    Some(Ok(share)) => percent.push((TaxClass(class.clone()), share)),
+                    Some(Err(error)) => problems.push(place.problem(row, format!("{class}: {error}"))),
+                    None => {
+                        let message = format!("this row has no rate for the tax class `{class}`");
+                        let hint = format!("write {class} = \"19\", in quotes; where no tax is due, {class} = \"0\"");
+                        problems.push(place.problem(row, message).hint(hint));
+                    }
+                }
+            }
+            rates.push(TaxRates {
+                country: country.to_owned(),
+                region: text("region").map(str::to_owned),
+                name: text("name").unwrap_or("Tax").to_owned(),
+                percent,
+            });
+        }
+        TaxTable {
+            classes: self.classes.into_iter().map(TaxClass).collect(),
+            shipping_class: self.shipping_class.map(TaxClass),
+            rates,
+        }
+    }
+}
+
+impl WrittenZone {
+    fn checked(self, markets: &[Market], place: Place<'_>, problems: &mut Problems) -> ShippingZone {
+        let named = self.market.as_ref().map(Spanned::get_ref);
+        let market = match named {
+            None => &markets[0],
+            Some(name) => markets.iter().find(|market| market.id.as_str() == name).unwrap_or_else(|| {
+                let ids: Vec<&str> = markets.iter().map(|market| market.id.as_str()).collect();
+                let market = self.market.as_ref().expect("it is named");
+                problems.push(place.problem(market, "there is no such market").hint(format!("markets: {}", ids.join(", "))));
+                &markets[0]
+            }),
+        };
+        let rates = self.rates.into_iter().filter_map(|rate| rate.checked(market.currency, place, problems)).collect();
+        ShippingZone {
+            name: self.name.unwrap_or_else(|| self.id.get_ref().clone()),
+            id: self.id.into_inner(),
+            market: market.id.clone(),
+            countries: checked_countries(self.countries, place, problems),
+            rates,
+        }
+    }
+}
+
+impl WrittenRate {
+    fn checked(self, currency: Currency, place: Place<'_>, problems: &mut Problems) -> Option<ShippingRate> {
+        let before = problems.errors();
+        let price = match (&self.price, &self.weight, &self.value) {
+            (Some(price), None, None) => place.minor(price, currency, problems).map(|minor| RatePrice::Flat { minor }),
+            (None, Some(tiers), None) if !tiers.is_empty() => {
+                let tier = |tier: &WrittenWeightTier| Some((tier.up_to_g, place.minor(&tier.price, currency, problems)?));
+                let tiers: Vec<(u32, i64)> = tiers.iter().filter_map(tier).collect();
+                check_rising(tiers.iter().map(|tier| i64::from(tier.0)), &self.id, place, problems);
+                Some(RatePrice::Weight { tiers })
+            }
+            (None, None, Some(tiers)) if !tiers.is_empty() => {
+                let mut read = Vec::new();
+                for tier in tiers {
+                    let limit = place.minor(&tier.up_to, currency, problems);
+                    let price = place.minor(&tier.price, currency, problems);
+                    read.extend(limit.zip(price));
+                }
+                check_rising(read.iter().map(|tier| tier.0), &self.id, place, problems);
+                Some(RatePrice::Value { tiers: read })
+            }
+            _ => {
+                let hint = "write price = \"4.90\", or weight = [{ up_to_g = 1000, price = \"4.90\" }], or value = [{ up_to = \"50\", price = \"4.90\" }]";
+                problems.push(place.problem(&self.id, "a rate has one of price, weight and value").hint(hint));
+                None
+            }
+        };
+        let free_over_minor = self.free_over.as_ref().and_then(|amount| place.minor(amount, currency, problems));
+        if problems.errors() > before {
+            return None;
+        }
+        Some(ShippingRate {
+            id: ShippingRateId(self.id.into_inner()),
+            name: self.name,
+            delivery: self.delivery,
+            price: price?,
+            free_over_minor,
+        })
+    }
+}
+
+fn check_rising(limits: impl Iterator<Item = i64>, id: &Spanned<String>, place: Place<'_>, problems: &mut Problems) {
+    let limits: Vec<i64> = limits.collect();
+    if limits.windows(2).any(|pair| pair[0] >= pair[1]) {
+        problems.push(place.problem(id, "the tiers of this rate do not rise").hint("write the lowest limit first"));
+    }
+}
+
+impl WrittenBuild {
+    fn checked(self, place: Place<'_>, problems: &mut Problems) -> BuildSettings {
+        let default = BuildSettings::default();
+        let page_size = match self.page_size {
+            Some(size) if !(1..=MAX_PAGE_SIZE).contains(size.get_ref()) => {
+                problems.push(place.problem(&size, format!("a page holds 1 to {MAX_PAGE_SIZE} products")));
+                default.page_size
+            }
+            size => size.map_or(default.page_size, Spanned::into_inner),
+        };
+        BuildSettings {
+            page_size,
+            url_style: self.url_style,
+            feed_size: self.feed_size.unwrap_or(default.feed_size),
+            reduced_on_home: self.reduced_on_home.unwrap_or(default.reduced_on_home),
+        }
+    }
+}
+
+impl WrittenSource {
+    fn checked(self, rules: &Rules, place: Place<'_>, root: &Path, problems: &mut Problems) -> load::BulkSource {
+        let path: PathBuf = root.join(self.path.get_ref());
+        if !path.is_file() {
+            let message = format!("there is no file `{}`", self.path.get_ref());
+            problems.push(place.problem(&self.path, message).hint("paths are relative to the shop's folder"));
+        }
+        let class = self.tax_class.as_ref().map(|class| TaxClass(class.get_ref().clone()));
+        if let (Some(written), Some(class)) = (&self.tax_class, &class)
+            && !rules.tax.classes.contains(class)
+        {
+            problems.push(place.problem(written, format!("there is no tax class `{class}`")));
+        }
+        load::BulkSource { format: self.format, name: self.path.into_inner(), path, tax_class: class }
+    }
+}

@@ -1,0 +1,57 @@
+//! Categories: content/categories/**/_index.md; folders are the hierarchy.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::{CategoryDetails, LoadedCategory, Source, files, front_matter};
+use crate::commerce::catalog::{Category, Image};
+use crate::commerce::ids::CategoryPath;
+use crate::site::problem::{Problem, Problems, SourceFile};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    title: String,
+    #[serde(default)]
+    order: i64,
+    image: Option<super::products::WrittenImage>,
+    #[serde(default)]
+    seo: super::products::WrittenSeo,
+}
+
+const FOLDER: &str = "content/categories";
+
+pub(super) fn read(root: &Path, problems: &mut Problems) -> Vec<LoadedCategory> {
+    files(root, FOLDER, "md", problems).iter().filter_map(|file| category(file, problems)).collect()
+}
+
+fn category(file: &SourceFile, problems: &mut Problems) -> Option<LoadedCategory> {
+    let inside = file.path.strip_prefix(FOLDER)?.trim_start_matches('/');
+    let Some(path) = inside.strip_suffix("/_index.md") else {
+        let problem = Problem::about(&file.path, "a category is a folder with a file `_index.md`");
+        problems.push(problem.hint("move this file to a folder of that name, as `_index.md`"));
+        return None;
+    };
+    for slug in path.split('/') {
+        let is_slug = !slug.is_empty() && slug == slug::slugify(slug);
+        if !is_slug || slug.bytes().all(|byte| byte.is_ascii_digit()) {
+            let message = format!("`{slug}` cannot be an address");
+            let hint = "name the folder with a–z, 0–9 and hyphens; a number alone is the address of a second page";
+            problems.push(Problem::about(&file.path, message).hint(hint));
+            return None;
+        }
+    }
+    let (written, body, _): (Written, _, _) = front_matter::read(file, problems)?;
+    let source = Source { file: file.path.to_string(), line: 1 };
+    Some(LoadedCategory {
+        category: Category { path: CategoryPath(path.to_owned()), title: written.title, order: written.order },
+        details: CategoryDetails {
+            source,
+            body_markdown: body.to_owned(),
+            image: written.image.map(Image::from),
+            seo_title: written.seo.title,
+            seo_description: written.seo.description,
+        },
+    })
+}

@@ -1,0 +1,139 @@
+//! Html: texts from outside → markup that is safe on our pages.
+
+use std::collections::HashSet;
+
+/// HTML from another shop: balanced, and nothing in it but text, structure, links and pictures. Inline styles, scripts, frames and
+/// forms go; a heading of the first level becomes one of the second, since the page has its own.
+pub fn sanitized(html: &str) -> String {
+    let mut builder = ammonia::Builder::default();
+    builder
+        .rm_tags(["h1"])
+        .add_tags(["section"])
+        .link_rel(Some("nofollow noopener"))
+        .url_schemes(HashSet::from(["https", "http", "mailto", "tel"]));
+    let lowered = html.replace("<h1", "<h2").replace("</h1", "</h2").replace("<H1", "<h2").replace("</H1", "</h2");
+    builder.clean(&lowered).to_string().trim().to_owned()
+}
+
+/// A plain text as paragraphs.
+pub fn paragraphs(text: &str) -> String {
+    let normal = text.replace("\r\n", "\n").replace('\u{a0}', " ");
+    let paragraph = |part: &str| format!("<p>{}</p>", ammonia::clean_text(part.trim()).replace('\n', "<br>"));
+    normal.split("\n\n").filter(|part| !part.trim().is_empty()).map(paragraph).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a text was written as HTML: it holds a tag that a text editor writes. `#include <setjmp.h>` is none.
+pub fn is_html(text: &str) -> bool {
+    const TAGS: [&str; 18] =
+        ["p", "div", "span", "br", "ul", "ol", "li", "b", "i", "em", "strong", "h1", "h2", "h3", "h4", "h6", "table", "a"];
+    let lower = text.to_ascii_lowercase();
+    lower.match_indices('<').any(|(start, _)| {
+        let rest = lower[start + 1..].trim_start_matches('/');
+        let name: &str = rest.split(|sign: char| !sign.is_ascii_alphanumeric()).next().unwrap_or("");
+        let after = rest[name.len()..].chars().next();
+        TAGS.contains(&name) && matches!(after, Some('>' | '/' | ' ' | '\n' | '\t'))
+    })
+}
+
+/// A name in which entities stand for signs (`Men&#39;s`, `&trade;`): decoded exactly once, without tags.
+pub fn decoded_name(text: &str) -> String {
+    let trimmed = text.replace('\u{a0}', " ").replace('\u{200b}', "");
+    let trimmed = trimmed.trim();
+    if !trimmed.contains('&') {
+        return trimmed.to_owned();
+    }
+    let mut decoded = String::new();
+    let mut rest = trimmed;
+    while let Some(start) = rest.find('&') {
+        decoded.push_str(&rest[..start]);
+        let tail = &rest[start..];
+        match tail.find(';').filter(|end| *end <= 10).and_then(|end| entity(&tail[1..end]).map(|sign| (sign, end))) {
+            Some((sign, end)) => {
+                decoded.push_str(&sign);
+                rest = &tail[end + 1..];
+            }
+            None => {
+                decoded.push('&');
+                rest = &tail[1..];
+            }
+        }
+    }
+    decoded + rest
+}
+
+// The entities that shop exports hold in names.
+fn entity(name: &str) -> Option<String> {
+    if let Some(number) = name.strip_prefix('#') {
+        let code = match number.strip_prefix(['x', 'X']) {
+            Some(hex) => u32::from_str_radix(hex, 16).ok()?,
+            None => number.parse().ok()?,
+        };
+        return char::from_u32(code).filter(|sign| !sign.is_control()).map(String::from);
+    }
+    let sign = match name {
+        "amp" => "&",
+        "lt" => "<",
+        "gt" => ">",
+        "quot" => "\"",
+        "apos" => "'",
+        "nbsp" => " ",
+        "trade" => "™",
+        "reg" => "®",
+        "copy" => "©",
+        "deg" => "°",
+        "eacute" => "é",
+        "egrave" => "è",
+        "ouml" => "ö",
+        "uuml" => "ü",
+        "auml" => "ä",
+        "szlig" => "ß",
+        "ndash" => "–",
+        "mdash" => "—",
+        "rsquo" => "’",
+        "lsquo" => "‘",
+        "rdquo" => "”",
+        "ldquo" => "“",
+        "hellip" => "…",
+        "frac12" => "½",
+        "times" => "×",
+        _ => return None,
+    };
+    Some(sign.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_styles_and_handlers_go_and_tags_are_closed() {
+        let dirty = "<h1>Lamp</h1><p style='color:red' onclick='x()'>Nice<script>alert(1)</script><ul><li>one<li>two<a href='javascript:x'>y</a>";
+        let clean = sanitized(dirty);
+        for bad in ["script", "style", "onclick", "javascript", "<h1"] {
+            assert!(!clean.contains(bad), "{bad} in {clean}");
+        }
+        assert!(clean.contains("<h2>Lamp</h2>") && clean.contains("<li>one</li>") && clean.ends_with("</ul>"), "{clean}");
+    }
+
+    #[test]
+    fn text_is_told_from_html() {
+        for html in ["<p>x</p>", "a<br>b", "<SPAN class=x>", "x</div>"] {
+            assert!(is_html(html), "{html}");
+        }
+        for text in ["#include <setjmp.h>", "a < b", "1 <2> 3", "plain", "<brand>"] {
+            assert!(!is_html(text), "{text}");
+        }
+        assert_eq!(paragraphs("a <b>\nc\u{a0}\n\n d "), "<p>a &lt;b&gt;<br>c</p>\n<p>d</p>".replace("&#10;", "<br>"));
+    }
+
+    #[test]
+    fn names_are_decoded_exactly_once() {
+        for (written, expected) in [
+            ("Men&#39;s &amp;amp; Co", "Men's &amp; Co"),
+            ("Lamp&trade; &unknown; & more", "Lamp™ &unknown; & more"),
+            ("  x\u{a0}y\u{200b} ", "x yZ".trim_end_matches('Z')),
+        ] {
+            assert_eq!(decoded_name(written), expected);
+        }
+    }
+}

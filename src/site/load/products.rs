@@ -1,0 +1,527 @@
+//! Products: content/products/**/*.md; the file's name is the address, folders are free.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rayon::prelude::*;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::written::{Amount, Place};
+use super::{Body, LoadedProduct, ProductDetails, Source, files, front_matter};
+use crate::commerce::cart::{MAX_PROPERTY_BYTES, MAX_QUANTITY};
+use crate::commerce::catalog::{
+    Image, Price, Product, ProductOption, ProductStatus, PropertyRule, QuantityRule, SaleWindow, StockPolicy, Variant,
+};
+use crate::commerce::ids::{CategoryPath, Sku, Slug, TaxClass};
+use crate::commerce::money::Currency;
+use crate::commerce::rules::Rules;
+use crate::site::problem::{Problem, Problems, SourceFile, nearest};
+
+/// Variants of one product: more are several products.
+const MAX_VARIANTS: usize = 1000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    title: Spanned<String>,
+    brand: Option<String>,
+    #[serde(default)]
+    categories: Vec<String>,
+    #[serde(default)]
+    tags: Vec<String>,
+    #[serde(default)]
+    images: Vec<WrittenImage>,
+    #[serde(default)]
+    options: Vec<String>,
+    #[serde(default)]
+    variants: Vec<Spanned<WrittenVariant>>,
+    price: Option<Spanned<Amount>>,
+    compare_at: Option<Spanned<Amount>>,
+    #[serde(default)]
+    prices: BTreeMap<String, Spanned<Amount>>,
+    #[serde(default)]
+    sales: Vec<WrittenSale>,
+    weight_g: Option<u32>,
+    stock_policy: Option<StockPolicy>,
+    requires_shipping: Option<bool>,
+    sku: Option<Spanned<String>>,
+    gtin: Option<String>,
+    stock: Option<u32>,
+    tax_class: Option<Spanned<String>>,
+    quantity: Option<Spanned<WrittenQuantity>>,
+    #[serde(default)]
+    properties: Vec<Spanned<WrittenProperty>>,
+    #[serde(default)]
+    status: ProductStatus,
+    publish_at: Option<Spanned<String>>,
+    expires_at: Option<Spanned<String>>,
+    updated_at: Option<Spanned<String>>,
+    #[serde(default)]
+    related: Vec<String>,
+    #[serde(default)]
+    redirects: Vec<Spanned<String>>,
+    #[serde(default)]
+    attributes: toml::Table,
+    #[serde(default)]
+    seo: WrittenSeo,
+    /// `html` for a body that another shop wrote and an import sanitised. Default: markdown.
+    #[serde(default)]
+    body: BodyFormat,
+}
+
+// What a product says for all its variants, and each variant may say for itself. (Not flattened: flattening loses places.)
+#[derive(Clone, Default)]
+struct Shared {
+    price: Option<Spanned<Amount>>,
+    compare_at: Option<Spanned<Amount>>,
+    prices: BTreeMap<String, Spanned<Amount>>,
+    sales: Vec<WrittenSale>,
+    weight_g: Option<u32>,
+    stock_policy: Option<StockPolicy>,
+    requires_shipping: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenVariant {
+    #[serde(default)]
+    options: Vec<String>,
+    sku: Option<Spanned<String>>,
+    gtin: Option<String>,
+    stock: Option<u32>,
+    image: Option<String>,
+    price: Option<Spanned<Amount>>,
+    compare_at: Option<Spanned<Amount>>,
+    #[serde(default)]
+    prices: BTreeMap<String, Spanned<Amount>>,
+    #[serde(default)]
+    sales: Vec<WrittenSale>,
+    weight_g: Option<u32>,
+    stock_policy: Option<StockPolicy>,
+    requires_shipping: Option<bool>,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenSale {
+    price: Spanned<Amount>,
+    from: Option<Spanned<String>>,
+    until: Option<Spanned<String>>,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenImage {
+    src: String,
+    #[serde(default)]
+    alt: String,
+}
+
+impl From<WrittenImage> for Image {
+    fn from(written: WrittenImage) -> Self {
+        Self { url: written.src, alt: written.alt, width: None, height: None }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct WrittenSeo {
+    pub(super) title: Option<String>,
+    pub(super) description: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WrittenQuantity {
+    min: u32,
+    max: u32,
+    step: u32,
+}
+
+impl Default for WrittenQuantity {
+    fn default() -> Self {
+        Self { min: 1, max: MAX_QUANTITY, step: 1 }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenProperty {
+    key: String,
+    label: String,
+    #[serde(default)]
+    required: bool,
+    #[serde(default = "whole_property")]
+    max_bytes: u32,
+}
+
+fn whole_property() -> u32 {
+    MAX_PROPERTY_BYTES as u32
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum BodyFormat {
+    #[default]
+    Markdown,
+    Html,
+}
+
+const FOLDER: &str = "content/products";
+
+pub(super) fn read(root: &Path, rules: &Rules, problems: &mut Problems) -> Vec<LoadedProduct> {
+    let files = files(root, FOLDER, "md", problems);
+    let read: Vec<(Option<LoadedProduct>, Problems)> = files
+        .par_iter()
+        .map(|file| {
+            let mut found = Problems::new();
+            (Reader { file, rules }.product(&mut found), found)
+        })
+        .collect();
+    let mut products = Vec::new();
+    for (product, found) in read {
+        products.extend(product);
+        problems.extend(found);
+    }
+    products
+}
+
+struct Reader<'a> {
+    file: &'a SourceFile,
+    rules: &'a Rules,
+}
+
+impl Reader<'_> {
+    fn product(&self, problems: &mut Problems) -> Option<LoadedProduct> {
+        let slug = Path::new(&*self.file.path).file_stem()?.to_string_lossy().into_owned();
+        if slug.is_empty() || slug != slug::slugify(&slug) {
+            let problem = Problem::about(&self.file.path, format!("`{slug}` cannot be an address"));
+            problems
+                .push(problem.hint(format!("name the file with a–z, 0–9 and hyphens, such as `{}.md`", slug::slugify(&slug))));
+            return None;
+        }
+        let (written, body, place): (Written, _, _) = front_matter::read(self.file, problems)?;
+        let before = problems.errors();
+        if written.title.get_ref().trim().is_empty() {
+            problems.push(place.problem(&written.title, "a product needs a title"));
+        }
+        let quantity = self.quantity(&written, place, problems);
+        let properties = self.properties(&written, place, problems);
+        let tax_class = self.tax_class(&written, place, problems);
+        let instant = |text: &Option<Spanned<String>>, problems: &mut Problems| {
+            text.as_ref().and_then(|text| place.instant(text, problems))
+        };
+        let publish_at = instant(&written.publish_at, problems);
+        let expires_at = instant(&written.expires_at, problems);
+        let updated_at = instant(&written.updated_at, problems);
+        let redirects = redirects(&written.redirects, place, problems);
+        let (variants, options, derived_skus) = self.variants(&written, &slug, place, problems);
+        let images: Vec<Image> = written.images.into_iter().map(Image::from).collect();
+        if problems.errors() > before {
+            return None;
+        }
+        let line = self.file.place(place.offset + written.title.span().start).0;
+        let attributes = written.attributes.into_iter().map(|(name, value)| (name, plain(&value))).collect();
+        let product = Product {
+            slug: Slug(slug),
+            title: written.title.into_inner().trim().to_owned(),
+            brand: written.brand,
+            categories: written.categories.into_iter().map(CategoryPath).collect(),
+            image: images.first().cloned(),
+            options,
+            variants,
+            tax_class: tax_class?,
+            quantity: quantity?,
+            properties,
+            status: written.status,
+            publish_at,
+            expires_at,
+        };
+        let body = match written.body {
+            BodyFormat::Markdown => Body::Markdown(body.to_owned()),
+            BodyFormat::Html => Body::Html(super::html::sanitized(body)),
+        };
+        let details = ProductDetails {
+            source: Source { file: self.file.path.to_string(), line },
+            body,
+            images,
+            tags: written.tags,
+            attributes,
+            related: written.related.into_iter().map(Slug).collect(),
+            redirects,
+            seo_title: written.seo.title,
+            seo_description: written.seo.description,
+            updated_at,
+        };
+        Some(LoadedProduct { product, details, derived_skus })
+    }
+
+    fn quantity(&self, written: &Written, place: Place<'_>, problems: &mut Problems) -> Option<QuantityRule> {
+        let Some(rule) = &written.quantity else { return Some(QuantityRule::default()) };
+        let WrittenQuantity { min, max, step } = *rule.get_ref();
+        if min < 1 || step < 1 || max < min || max > MAX_QUANTITY {
+            let problem = place.problem(rule, "nobody could buy that many");
+            problems.push(problem.hint(format!("write 1 ≤ min ≤ max ≤ {MAX_QUANTITY} and a step of 1 or more")));
+            return None;
+        }
+        Some(QuantityRule { min, max, step })
+    }
+
+    fn properties(&self, written: &Written, place: Place<'_>, problems: &mut Problems) -> Vec<PropertyRule> {
+        let mut rules = Vec::new();
+        for property in &written.properties {
+            let WrittenProperty { key, label, required, max_bytes } = property.get_ref();
+            let is_word =
+                !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+            if !is_word {
+                problems
+                    .push(place.problem(property, format!("`{key}` cannot be a field's name")).hint("write a–z, 0–9 and `_`"));
+            }
+            if !(1..=whole_property()).contains(max_bytes) {
+                problems.push(place.problem(property, format!("a text holds 1 to {MAX_PROPERTY_BYTES} bytes")));
+            }
+            rules.push(PropertyRule { key: key.clone(), label: label.clone(), required: *required, max_bytes: *max_bytes });
+        }
+        rules
+    }
+
+    fn tax_class(&self, written: &Written, place: Place<'_>, problems: &mut Problems) -> Option<TaxClass> {
+        let classes = &self.rules.tax.classes;
+        let Some(class) = &written.tax_class else { return classes.first().cloned() };
+        let found = classes.iter().find(|known| known.as_str() == class.get_ref());
+        if found.is_none() {
+            let known: Vec<&str> = classes.iter().map(TaxClass::as_str).collect();
+            let hint = match nearest(class.get_ref(), known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("classes in site.toml: {}", known.join(", ")),
+            };
+            problems.push(place.problem(class, format!("there is no tax class `{}`", class.get_ref())).hint(hint));
+        }
+        found.cloned()
+    }
+
+    fn variants(
+        &self,
+        written: &Written,
+        slug: &str,
+        place: Place<'_>,
+        problems: &mut Problems,
+    ) -> (Vec<Variant>, Vec<ProductOption>, Vec<Sku>) {
+        let mut derived = Vec::new();
+        let shared = written.shared();
+        let mut sku = |given: &Option<Spanned<String>>, values: &[String]| match given {
+            Some(sku) if !sku.get_ref().trim().is_empty() => Sku(sku.get_ref().trim().to_owned()),
+            _ => {
+                let sku = derived_sku(slug, values);
+                derived.push(sku.clone());
+                sku
+            }
+        };
+        if written.variants.is_empty() {
+            if !written.options.is_empty() {
+                problems.push(
+                    place
+                        .problem(&written.title, "this product has options and no variants")
+                        .hint("write a [[variants]] for each"),
+                );
+            }
+            let variant = Variant {
+                sku: sku(&written.sku, &[]),
+                option_values: Vec::new(),
+                prices: self.prices(&shared, place, problems),
+                weight_g: shared.weight_g.unwrap_or(0),
+                requires_shipping: shared.requires_shipping.unwrap_or(true),
+                opening_stock: written.stock.unwrap_or(0),
+                stock_policy: policy(shared.stock_policy, written.stock),
+                image: None,
+                gtin: written.gtin.clone(),
+            };
+            return (vec![variant], Vec::new(), derived);
+        }
+        if written.variants.len() > MAX_VARIANTS {
+            problems.push(place.problem(&written.title, format!("a product holds at most {MAX_VARIANTS} variants")));
+            return (Vec::new(), Vec::new(), derived);
+        }
+        let mut seen: BTreeMap<Vec<String>, usize> = BTreeMap::new();
+        let mut variants = Vec::new();
+        for spanned in &written.variants {
+            let own = spanned.get_ref();
+            if own.options.len() != written.options.len() {
+                let message = format!("this variant has {} values for {} options", own.options.len(), written.options.len());
+                let hint = format!("write one value for each of: {}", written.options.join(", "));
+                problems.push(place.problem(spanned, message).hint(hint));
+                continue;
+            }
+            let (line, _) = self.file.place(place.offset + spanned.span().start);
+            if let Some(first) = seen.insert(own.options.clone(), line) {
+                problems.push(place.problem(spanned, format!("the variant of line {first} has the same values")));
+                continue;
+            }
+            let shared = own.over(&shared);
+            let image = own.image.as_ref().map(|src| {
+                let alt = written.images.iter().find(|image| image.src == *src).map_or(String::new(), |image| image.alt.clone());
+                Image { url: src.clone(), alt, width: None, height: None }
+            });
+            let stock = own.stock.or(written.stock);
+            variants.push(Variant {
+                sku: sku(&own.sku, &own.options),
+                option_values: own.options.clone(),
+                prices: self.prices(&shared, place, problems),
+                weight_g: shared.weight_g.unwrap_or(0),
+                requires_shipping: shared.requires_shipping.unwrap_or(true),
+                opening_stock: stock.unwrap_or(0),
+                stock_policy: policy(shared.stock_policy, stock),
+                image,
+                gtin: own.gtin.clone(),
+            });
+        }
+        (variants.clone(), options(&written.options, &variants), derived)
+    }
+
+    fn prices(&self, written: &Shared, place: Place<'_>, problems: &mut Problems) -> Vec<Price> {
+        let root = self.rules.root_market().currency;
+        let mut prices = Vec::new();
+        if let Some(price) = &written.price {
+            prices.extend(self.price(price, written, root, place, problems));
+        }
+        for (code, amount) in &written.prices {
+            match Currency::from_code(code) {
+                Some(currency) => {
+                    let minor = place.minor(amount, currency, problems);
+                    prices.extend(minor.map(|unit_minor| Price {
+                        currency,
+                        unit_minor,
+                        compare_at_minor: None,
+                        sales: Vec::new(),
+                    }));
+                }
+                None => problems.push(place.problem(amount, format!("`{code}` is not a currency of ISO 4217"))),
+            }
+        }
+        prices.sort_by_key(|price| price.currency);
+        prices
+    }
+
+    fn price(
+        &self,
+        price: &Spanned<Amount>,
+        written: &Shared,
+        currency: Currency,
+        place: Place<'_>,
+        problems: &mut Problems,
+    ) -> Option<Price> {
+        let unit_minor = place.minor(price, currency, problems)?;
+        let compare_at_minor = written.compare_at.as_ref().and_then(|struck| {
+            let minor = place.minor(struck, currency, problems)?;
+            if minor <= unit_minor {
+                let problem = place.problem(struck, "the struck-out price is not above the price");
+                problems.push(problem.hint("write the higher price, or take `compare_at` out"));
+            }
+            Some(minor)
+        });
+        let mut sales = Vec::new();
+        for sale in &written.sales {
+            let Some(price_minor) = place.minor(&sale.price, currency, problems) else { continue };
+            if price_minor >= unit_minor {
+                let problem = place.problem(&sale.price, "the sale's price is not below the price");
+                problems.push(problem.hint("write the lower price, or take the sale out"));
+            }
+            let from = sale.from.as_ref().and_then(|text| place.instant(text, problems));
+            let until = sale.until.as_ref().and_then(|text| place.instant(text, problems));
+            sales.push(SaleWindow { price_minor, from, until });
+        }
+        sales.sort_by_key(|sale| (sale.from, sale.until));
+        Some(Price { currency, unit_minor, compare_at_minor, sales })
+    }
+}
+
+impl Written {
+    fn shared(&self) -> Shared {
+        Shared {
+            price: self.price.clone(),
+            compare_at: self.compare_at.clone(),
+            prices: self.prices.clone(),
+            sales: self.sales.clone(),
+            weight_g: self.weight_g,
+            stock_policy: self.stock_policy,
+            requires_shipping: self.requires_shipping,
+        }
+    }
+}
+
+impl WrittenVariant {
+    fn over(&self, shared: &Shared) -> Shared {
+        let own_price = self.price.is_some();
+        Shared {
+            price: self.price.clone().or_else(|| shared.price.clone()),
+            // A price of its own is not struck by another's.
+            compare_at: self.compare_at.clone().or_else(|| shared.compare_at.clone().filter(|_| !own_price)),
+            prices: if self.prices.is_empty() { shared.prices.clone() } else { self.prices.clone() },
+            sales: if self.sales.is_empty() && !own_price { shared.sales.clone() } else { self.sales.clone() },
+            weight_g: self.weight_g.or(shared.weight_g),
+            stock_policy: self.stock_policy.or(shared.stock_policy),
+            requires_shipping: self.requires_shipping.or(shared.requires_shipping),
+        }
+    }
+}
+
+// Nothing said about stock at all: it is not counted.
+fn policy(written: Option<StockPolicy>, stock: Option<u32>) -> StockPolicy {
+    written.unwrap_or(if stock.is_some() { StockPolicy::Deny } else { StockPolicy::Untracked })
+}
+
+/// The SKU of a variant that was given none: its product's address and its values. Stable as long as these are.
+pub(super) fn derived_sku(slug: &str, values: &[String]) -> Sku {
+    let mut text = slug.to_owned();
+    for value in values {
+        let word = slug::slugify(value);
+        text.push('-');
+        // A value of signs alone still has to tell two variants apart.
+        text.push_str(if word.is_empty() { value } else { &word });
+    }
+    Sku(text)
+}
+
+/// The options of a product with their values in the order in which variants name them.
+pub(super) fn options(names: &[String], variants: &[Variant]) -> Vec<ProductOption> {
+    let option = |(index, name): (usize, &String)| {
+        let mut values: Vec<String> = Vec::new();
+        for value in variants.iter().map(|variant| &variant.option_values[index]) {
+            if !values.contains(value) {
+                values.push(value.clone());
+            }
+        }
+        ProductOption { name: name.clone(), values }
+    };
+    names.iter().enumerate().map(option).collect()
+}
+
+fn redirects(written: &[Spanned<String>], place: Place<'_>, problems: &mut Problems) -> Vec<String> {
+    let mut kept = Vec::new();
+    for address in written {
+        let text = address.get_ref();
+        let is_plain = text.starts_with('/')
+            && text.len() > 1
+            && !text.contains("..")
+            && !text.contains(['?', '#', ' ', '\\'])
+            && !text.ends_with('/');
+        if is_plain {
+            kept.push(text.clone());
+        } else {
+            let problem = place.problem(address, format!("`{text}` is not an old address"));
+            problems.push(problem.hint("write a path such as \"/collections/lamps\", without query and closing slash"));
+        }
+    }
+    kept
+}
+
+fn plain(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => text.clone(),
+        toml::Value::Boolean(true) => "yes".to_owned(),
+        toml::Value::Boolean(false) => "no".to_owned(),
+        toml::Value::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}

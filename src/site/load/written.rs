@@ -1,0 +1,112 @@
+//! Written: TOML text → typed values, with serde's complaints turned into problems at their place.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+
+use crate::commerce::ids::Timestamp;
+use crate::commerce::money::{Currency, Money, Percent};
+use crate::site::problem::{Problem, Problems, SourceFile, nearest};
+
+/// Reads TOML that stands in `file` from byte `offset` on (front matter; 0 for a whole file).
+pub fn parse<T: DeserializeOwned>(file: &SourceFile, toml: &str, offset: usize) -> Result<T, Problem> {
+    toml::from_str(toml).map_err(|error| {
+        let span = error.span().unwrap_or(0..0);
+        let message = error.message().trim().to_owned();
+        let mut hint = None;
+        if let Some((_, known)) = message.split_once("expected one of ").or(message.split_once("expected ")) {
+            let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+            let typed = toml.get(span.clone()).unwrap_or("").trim();
+            if message.starts_with("unknown field") {
+                hint = nearest(typed, known.iter().copied()).map(|word| format!("did you mean `{word}`?"));
+                hint = hint.or_else(|| Some(format!("known keys here: {}", known.join(", "))));
+            }
+        }
+        let message = match message.split_once(", expected one of ") {
+            Some((first, _)) if message.starts_with("unknown field") => first.replace("unknown field", "unknown key"),
+            _ => message,
+        };
+        let problem = Problem::at(file, span.start + offset..span.end + offset, message);
+        match hint {
+            Some(hint) => problem.hint(hint),
+            None => problem,
+        }
+    })
+}
+
+/// An amount as people write it: text, or a whole number. A fraction without quotes would be a float, which holds no exact cents.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Amount {
+    /// `"12.90"`
+    Text(String),
+    /// `30`
+    Whole(i64),
+    /// `12.90`, refused with a hint.
+    Float(f64),
+}
+
+/// Where values were written: a file and the byte its TOML begins at.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The file.
+    pub file: &'a SourceFile,
+    /// Where its TOML begins.
+    pub offset: usize,
+}
+
+impl Place<'_> {
+    /// An error at a value.
+    pub fn problem<T>(&self, value: &Spanned<T>, message: impl Into<String>) -> Problem {
+        let span = value.span();
+        Problem::at(self.file, span.start + self.offset..span.end + self.offset, message)
+    }
+
+    /// Minor units of an amount; a problem and `None` where it is none.
+    pub fn minor(&self, amount: &Spanned<Amount>, currency: Currency, problems: &mut Problems) -> Option<i64> {
+        let parsed = match amount.get_ref() {
+            Amount::Text(text) => Money::parse(text, currency),
+            Amount::Whole(whole) => Money::parse(&whole.to_string(), currency),
+            Amount::Float(_) => {
+                let message = "an amount with decimals is written in quotes, so that it stays exact";
+                let written =
+                    self.file.text.get(amount.span().start + self.offset..amount.span().end + self.offset).unwrap_or("");
+                problems.push(self.problem(amount, message).hint(format!("write \"{written}\"")));
+                return None;
+            }
+        };
+        match parsed {
+            Ok(money) => Some(money.minor),
+            Err(error) => {
+                problems.push(self.problem(amount, error.to_string()));
+                None
+            }
+        }
+    }
+
+    /// A percentage; a problem and `None` where it is none.
+    pub fn percent(&self, text: &Spanned<String>, problems: &mut Problems) -> Option<Percent> {
+        text.get_ref().parse().map_err(|error| problems.push(self.problem(text, format!("{error}")))).ok()
+    }
+
+    /// A currency by its code.
+    pub fn currency(&self, text: &Spanned<String>, problems: &mut Problems) -> Option<Currency> {
+        text.get_ref().parse().map_err(|error| problems.push(self.problem(text, format!("{error}")))).ok()
+    }
+
+    /// An instant: RFC 3339 text or a day, which begins at midnight UTC.
+    pub fn instant(&self, text: &Spanned<String>, problems: &mut Problems) -> Option<Timestamp> {
+        let written = text.get_ref().trim();
+        let instant = written.parse::<jiff::Timestamp>().ok();
+        let day =
+            || written.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
+        match instant.or_else(day) {
+            Some(instant) => Some(Timestamp(instant.as_second())),
+            None => {
+                let problem = self.problem(text, format!("`{written}` is not a time"));
+                problems.push(problem.hint("write an instant such as \"2026-12-24T18:00:00Z\" or a day such as \"2026-12-24\""));
+                None
+            }
+        }
+    }
+}
