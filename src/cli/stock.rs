@@ -1,10 +1,160 @@
-//! `vitrine stock`.
+//! `vitrine stock`: what there is, counted and corrected beside a running edge.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use super::CommandError;
+use crate::commerce::ids::{Sku, Timestamp};
+use crate::commerce::inventory::StockLevel;
+use crate::store::{Refusal, Store, StoreError};
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    #[command(subcommand)]
+    action: Action,
+    /// The edge's file
+    #[arg(long, global = true, default_value = ".vitrine/shop.db")]
+    store: PathBuf,
+    /// Print JSON for programs
+    #[arg(long, global = true)]
+    json: bool,
+}
 
-pub(super) fn run(_args: Args) -> Result<(), CommandError> {
-    Err(CommandError::World("not there yet".to_owned()))
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// What is there, promised and sold; SKUs that were never ordered or counted have the catalogue's opening stock
+    Show {
+        /// Of these only
+        skus: Vec<String>,
+    },
+    /// Set what was counted
+    Set {
+        /// Which
+        sku: String,
+        /// How many there are, those promised to open payments among them
+        on_hand: u32,
+        /// Why, for the record
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Add or take units
+    Adjust {
+        /// Which
+        sku: String,
+        /// Such as 5 or -2
+        #[arg(allow_negative_numbers = true)]
+        change: i64,
+        /// Why, for the record
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Print every level as CSV: sku, on_hand, reserved, sold
+    Export,
+    /// Set levels from a CSV with the columns sku and on_hand
+    Import {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+/// A row of an imported file; other columns are passed over, so that an export can be edited and taken back.
+#[derive(Debug, serde::Deserialize)]
+struct CountedRow {
+    sku: String,
+    on_hand: u32,
+}
+
+pub(super) fn run(args: Args) -> Result<(), CommandError> {
+    let now = Timestamp(jiff::Timestamp::now().as_second());
+    let levels = match args.action {
+        Action::Show { skus } => {
+            let levels = snapshot(&open_existing(&args.store)?)?;
+            levels.into_iter().filter(|level| skus.is_empty() || skus.iter().any(|sku| sku == level.sku.as_str())).collect()
+        }
+        Action::Set { sku, on_hand, reason } => {
+            let store = open(&args.store)?;
+            vec![wait_for(store.set_stock(&Sku(sku), on_hand, &reason, now))?.map_err(failed)?]
+        }
+        Action::Adjust { sku, change, reason } => {
+            let store = open_existing(&args.store)?;
+            let adjusted = wait_for(store.adjust_stock(&Sku(sku.clone()), change, &reason, now))?;
+            vec![adjusted.map_err(|error| match error {
+                StoreError::Refused(Refusal::NotFound) => {
+                    CommandError::Usage(format!("`{sku}` was never counted; begin with `vitrine stock set {sku} NUMBER`"))
+                }
+                other => failed(other),
+            })?]
+        }
+        Action::Export => return export(&snapshot(&open_existing(&args.store)?)?),
+        Action::Import { file } => import(&open(&args.store)?, &file, now)?,
+    };
+    if args.json {
+        let text = serde_json::to_string_pretty(&levels).map_err(|error| CommandError::World(error.to_string()))?;
+        println!("{text}");
+        return Ok(());
+    }
+    println!("{:<24} {:>9} {:>9} {:>9} {:>9}", "sku", "on hand", "promised", "available", "sold");
+    for level in &levels {
+        let StockLevel { sku, on_hand, reserved, sold } = level;
+        println!("{:<24} {on_hand:>9} {reserved:>9} {:>9} {sold:>9}", sku.as_str(), level.available());
+    }
+    Ok(())
+}
+
+fn snapshot(store: &Store) -> Result<Vec<StockLevel>, CommandError> {
+    Ok(wait_for(store.stock_snapshot())?.map_err(failed)?.levels)
+}
+
+fn export(levels: &[StockLevel]) -> Result<(), CommandError> {
+    let mut table = csv::Writer::from_writer(Vec::new());
+    let world = |error: csv::Error| CommandError::World(error.to_string());
+    table.write_record(["sku", "on_hand", "reserved", "sold"]).map_err(world)?;
+    for level in levels {
+        let numbers = [level.on_hand, level.reserved, level.sold].map(|number| number.to_string());
+        table.write_record([level.sku.as_str(), &numbers[0], &numbers[1], &numbers[2]]).map_err(world)?;
+    }
+    let bytes = table.into_inner().map_err(|error| CommandError::World(error.to_string()))?;
+    std::io::stdout().write_all(&bytes).map_err(|error| CommandError::World(error.to_string()))
+}
+
+/// Reads the whole file before the first level is set, so that a slip in its last line changes nothing.
+fn import(store: &Store, file: &Path, now: Timestamp) -> Result<Vec<StockLevel>, CommandError> {
+    let told = |error: csv::Error| CommandError::World(format!("{}: {error}", file.display()));
+    let mut table = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(file).map_err(told)?;
+    let rows = table.deserialize().collect::<Result<Vec<CountedRow>, _>>().map_err(told)?;
+    let mut levels = Vec::with_capacity(rows.len());
+    for row in rows {
+        levels.push(wait_for(store.set_stock(&Sku(row.sku), row.on_hand, "import", now))?.map_err(failed)?);
+    }
+    Ok(levels)
+}
+
+fn open(path: &Path) -> Result<Store, CommandError> {
+    Store::open_sqlite(path).map_err(failed)
+}
+
+/// The store of an edge that ran before. Reading makes no file.
+pub(super) fn open_existing(path: &Path) -> Result<Store, CommandError> {
+    if !path.exists() {
+        return Err(CommandError::World(format!("there is no store at {}; the edge makes it", path.display())));
+    }
+    open(path)
+}
+
+/// Waits for a step of the store.
+pub(super) fn wait_for<T>(work: impl Future<Output = T>) -> Result<T, CommandError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    Ok(runtime.map_err(|error| CommandError::World(error.to_string()))?.block_on(work))
+}
+
+pub(super) fn failed(error: StoreError) -> CommandError {
+    match error {
+        StoreError::Refused(refusal) => CommandError::Usage(refusal.to_string()),
+        other => CommandError::World(other.to_string()),
+    }
+}
+
+/// RFC 3339 in UTC.
+pub(super) fn instant(at: Timestamp) -> String {
+    jiff::Timestamp::from_second(at.0).map_or_else(|_| at.0.to_string(), |at| at.to_string())
 }

@@ -481,7 +481,7 @@ impl Store {
         step!(self, Fresh, move |tx| stock::set(tx, &sku, on_hand, &reason, now))
     }
 
-    /// Adds or takes units. `opening_stock` counts where the SKU has no row yet.
+    /// Adds or takes units of a SKU that was counted before.
     pub async fn adjust_stock(&self, sku: &Sku, change: i64, reason: &str, now: Timestamp) -> Result<StockLevel, StoreError> {
         let (sku, reason) = (sku.clone(), reason.to_owned());
         step!(self, Fresh, move |tx| stock::adjust(tx, &sku, change, &reason, now))
