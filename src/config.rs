@@ -13,9 +13,11 @@ use crate::commerce::money::{Currency, Rounding};
 use crate::commerce::rules::{Market, RoundingScope, Rules};
 use crate::commerce::shipping::{RatePrice, ShippingRate, ShippingZone};
 use crate::commerce::tax::{TaxMode, TaxRates, TaxTable};
+use crate::edge::perform::mail::check_mailbox;
 use crate::site::load::written::{Amount, Place, parse};
 use crate::site::problem::{Problem, Problems, SourceFile};
 use crate::site::{BuildSettings, Shop, UrlStyle, load};
+use crate::theme::bundle::{MailTerms, PaymentTerms};
 use crate::theme::countries;
 
 /// The settings file's name.
@@ -29,9 +31,9 @@ pub struct Config {
     /// Markets, tax and shipping; promotions come from content.
     pub rules: Rules,
     /// How it is paid.
-    pub payment: Payment,
+    pub payment: PaymentTerms,
     /// Who writes mails.
-    pub mail: Mail,
+    pub mail: MailTerms,
     /// How pages become files.
     pub build: BuildSettings,
     /// Bulk files.
@@ -41,32 +43,48 @@ pub struct Config {
 }
 
 /// [payment].
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Payment {
-    /// Which gateway. Default and so far the only one: `sandbox`.
-    pub gateway: GatewayName,
-    /// Whether play money may be taken on a host that others can reach. Default false.
-    pub allow_sandbox_on_public_host: bool,
+struct WrittenPayment {
+    gateway: GatewayName,
+    allow_sandbox_on_public_host: bool,
 }
 
 /// The gateways site.toml may name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum GatewayName {
-    /// Play money.
+enum GatewayName {
     #[default]
     Sandbox,
 }
 
+impl WrittenPayment {
+    fn terms(&self) -> PaymentTerms {
+        let GatewayName::Sandbox = self.gateway;
+        PaymentTerms { gateway: "sandbox".to_owned(), allow_sandbox_on_public_host: self.allow_sandbox_on_public_host }
+    }
+}
+
 /// [mail].
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Mail {
-    /// `Name <address>`. Default: the shop's name and address.
-    pub from: Option<String>,
-    /// Where answers go. Default: the sender.
-    pub reply_to: Option<String>,
+struct WrittenMail {
+    from: Option<Spanned<String>>,
+    reply_to: Option<Spanned<String>>,
+}
+
+impl WrittenMail {
+    fn checked(self, place: Place<'_>, problems: &mut Problems) -> MailTerms {
+        for written in [&self.from, &self.reply_to].into_iter().flatten() {
+            if let Err(error) = check_mailbox(written.get_ref()) {
+                problems.push(place.problem(written, error.to_string()).hint("write `Name <orders@shop.example>`"));
+            }
+        }
+        MailTerms {
+            from: self.from.map(Spanned::into_inner).unwrap_or_default(),
+            reply_to: self.reply_to.map(Spanned::into_inner),
+        }
+    }
 }
 
 /// Reads site.toml of a shop's folder. `None` where too little of it can be understood to go on; the problems say why.
@@ -99,9 +117,9 @@ struct Written {
     #[serde(default)]
     shipping: Vec<WrittenZone>,
     #[serde(default)]
-    payment: Payment,
+    payment: WrittenPayment,
     #[serde(default)]
-    mail: Mail,
+    mail: WrittenMail,
     #[serde(default)]
     build: WrittenBuild,
     #[serde(default)]
@@ -253,8 +271,8 @@ impl Written {
         let sources = self.sources.into_iter().map(|source| source.checked(&rules, place, root, problems)).collect();
         Some(Config {
             shop: shop?,
-            payment: self.payment,
-            mail: self.mail,
+            payment: self.payment.terms(),
+            mail: self.mail.checked(place, problems),
             build: self.build.checked(place, problems),
             sources,
             theme: self.theme,

@@ -132,6 +132,8 @@ fn print(
         stock,
         at,
         drafts: args.drafts,
+        payment: &source.config.payment,
+        mail: &source.config.mail,
         key: &key,
     };
     let bar = ProgressBar::new(0);
@@ -155,7 +157,13 @@ fn key_failure(root: &Path, error: &CommandError) -> BuildError {
 }
 
 impl Outcome {
-    fn summary(&self, built: &Built) -> String {
+    /// How long it took.
+    pub(super) fn seconds(&self) -> f64 {
+        self.seconds
+    }
+
+    /// For people.
+    pub(super) fn summary(&self, built: &Built) -> String {
         let changes = &built.changes;
         let phases: Vec<String> = built.phases.iter().map(|phase| format!("{} {:.2}", phase.name, phase.seconds)).collect();
         let mut lines = vec![

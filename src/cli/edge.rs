@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::till::{self, Places};
 use super::{CommandError, keys};
 use crate::edge::app::{App, Clock, Settings};
 use crate::edge::bundle_file::BundleFile;
@@ -25,9 +26,12 @@ pub(super) struct Args {
     /// Address for operators: /healthz, /readyz, /metrics
     #[arg(long, env = "VITRINE_OPERATOR", default_value = "127.0.0.1:9081")]
     operator: SocketAddr,
-    /// Folder of development keys and of the count of bundles
+    /// Folder of development keys, of the count of bundles, of the sandbox's ledger and of mails in development
     #[arg(long, env = "VITRINE_STATE", default_value = ".vitrine")]
     state: PathBuf,
+    /// The file of checkouts, orders and stock [default: shop.db in the state folder]
+    #[arg(long, env = "VITRINE_STORE", value_name = "FILE")]
+    store: Option<PathBuf>,
     /// Refuse bundles of any other shop
     #[arg(long, env = "VITRINE_SHOP")]
     shop: Option<String>,
@@ -67,7 +71,10 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
         shop: args.shop.clone(),
     };
     let live = file.load().map_err(|error| CommandError::World(error.to_string()))?;
-    let app = Arc::new(App::new(live, edge_keys.tokens, args.settings(), Clock::system()));
+    let mut app = App::new(live, edge_keys.tokens, args.settings(), Clock::system());
+    let store = args.store.clone().unwrap_or_else(|| args.state.join("shop.db"));
+    till::open(&mut app, &Places { store, state: args.state.clone() })?;
+    let app = Arc::new(app);
     let runtime = tokio::runtime::Runtime::new().map_err(|error| CommandError::World(format!("no threads: {error}")))?;
     runtime.block_on(run_until_told(app, file, &args))
 }
@@ -75,6 +82,7 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
 async fn run_until_told(app: Arc<App>, file: BundleFile, args: &Args) -> Result<(), CommandError> {
     let shoppers = bind(args.listen, "--listen or VITRINE_LISTEN").await?;
     let operators = bind(args.operator, "--operator or VITRINE_OPERATOR").await?;
+    till::start(&app).await?;
     tell_start(&app, &shoppers, &operators);
     let (stop, stopped) = tokio::sync::watch::channel(false);
     tokio::spawn(file.watch(app.clone()));
@@ -96,7 +104,7 @@ fn tell_start(app: &App, shoppers: &TcpListener, operators: &TcpListener) {
     eprintln!("  bundle {:.12}, sequence {}; for operators: http://{}/readyz", live.hash, live.sequence, address(operators));
 }
 
-async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, CommandError> {
+pub(super) async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, CommandError> {
     TcpListener::bind(address).await.map_err(|error| {
         CommandError::World(match error.kind() {
             std::io::ErrorKind::AddrInUse => {
@@ -111,7 +119,7 @@ async fn told(mut stopped: tokio::sync::watch::Receiver<bool>) {
     let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
 }
 
-async fn asked_to_stop() -> Result<(), CommandError> {
+pub(super) async fn asked_to_stop() -> Result<(), CommandError> {
     let failed = |error| CommandError::World(format!("signals cannot be heard: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;

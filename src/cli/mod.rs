@@ -20,6 +20,7 @@ mod orders;
 mod serve;
 mod source;
 mod stock;
+mod till;
 
 /// A shop whose catalogue is static and whose cart is not.
 #[derive(Debug, Parser)]

@@ -1,10 +1,199 @@
-//! `vitrine serve`.
+//! `vitrine serve`: a whole shop on one port of this machine, built anew whenever something changes.
 
-use super::CommandError;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+
+use super::build::{self, Outcome};
+use super::edge::{asked_to_stop, bind};
+use super::till::{self, Places};
+use super::{CommandError, keys, source};
+use crate::edge::app::{App, Clock, Settings};
+use crate::edge::bundle_file::BundleFile;
+use crate::edge::server;
+use crate::site::problem::Problems;
+use crate::site::serve::{Pages, Watcher};
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    /// The shop's folder
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    source: PathBuf,
+    /// Port on this machine; 0 takes a free one
+    #[arg(long, short, value_name = "PORT", default_value_t = 8080)]
+    port: u16,
+    /// Show drafts too
+    #[arg(long)]
+    drafts: bool,
+}
 
-pub(super) fn run(_args: Args) -> Result<(), CommandError> {
-    Err(CommandError::World("not there yet".to_owned()))
+/// Paths that the edge answers, each with all below it.
+const EDGE_PATHS: [&str; 4] = ["/api", "/cart", "/checkout", "/orders"];
+
+/// The shop that is being worked on.
+struct Workshop {
+    build: build::Args,
+    state: PathBuf,
+    file: BundleFile,
+    pages: Pages,
+    /// The edge; there is none until a first build was good.
+    app: OnceLock<Arc<App>>,
+}
+
+pub(super) fn run(args: Args) -> Result<(), CommandError> {
+    super::log::start_quietly();
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| CommandError::World(format!("no threads: {error}")))?;
+    runtime.block_on(serve(args))
+}
+
+async fn serve(args: Args) -> Result<(), CommandError> {
+    let listener = bind(SocketAddr::from(([127, 0, 0, 1], args.port)), "--port").await?;
+    let address = listener.local_addr().map_err(|error| CommandError::World(error.to_string()))?;
+    let url = format!("http://{address}");
+    let workshop = Arc::new(Workshop::new(&args, &url)?);
+    let works = tokio::spawn(workshop.clone().work(url));
+    let answering = workshop.clone();
+    let answer = move |request| {
+        let workshop = answering.clone();
+        async move { workshop.respond(request).await }
+    };
+    let stopped = async {
+        if let Err(error) = asked_to_stop().await {
+            eprintln!("error: {error}");
+        }
+    };
+    // Pages hold a request open to hear of news: nobody waits for those.
+    let settings = Settings { drain_timeout: std::time::Duration::ZERO, ..Settings::default() };
+    tokio::select! {
+        () = server::serve(listener, settings, answer, stopped) => Ok(()),
+        ended = works => ended.map_err(|error| CommandError::World(error.to_string()))?,
+    }
+}
+
+impl Workshop {
+    fn new(args: &Args, url: &str) -> Result<Self, CommandError> {
+        let state = source::state(&args.source);
+        // Pages that name this machine as their origin are kept apart from those that are published.
+        let preview = state.join("preview");
+        let edge_keys = keys::edge_keys(&state)?;
+        let bundle = preview.join("shop.bundle");
+        Ok(Self {
+            build: build::Args {
+                source: args.source.clone(),
+                out: Some(preview.join("public")),
+                bundle: Some(bundle.clone()),
+                base_url: Some(url.to_owned()),
+                drafts: args.drafts,
+                as_of: None,
+                stock: None,
+                threads: None,
+                report: None,
+            },
+            file: BundleFile {
+                path: bundle,
+                state: state.clone(),
+                keys: edge_keys.bundle,
+                development_keys: edge_keys.development,
+                shop: None,
+            },
+            pages: Pages::new(preview.join("public")),
+            state,
+            app: OnceLock::new(),
+        })
+    }
+
+    /// Builds, and again with each change; returns only when the world fails.
+    async fn work(self: Arc<Self>, url: String) -> Result<(), CommandError> {
+        let mut was_wrong = false;
+        for round in 0_u64.. {
+            // Watching begins before reading, so that no change falls between.
+            let mut watcher = Watcher::start(&self.watched()).map_err(|error| CommandError::World(error.to_string()))?;
+            let workshop = self.clone();
+            let built = tokio::task::spawn_blocking(move || build::build(&workshop.build)).await;
+            let outcome = built.map_err(|error| CommandError::World(format!("the build broke off: {error}")))?;
+            let (text, is_news) = match outcome {
+                Ok(outcome) => self.take(&outcome, round == 0).await?,
+                // A full disk may have room again at the next change.
+                Err(error) => (Some(format!("error: {error}\n")), true),
+            };
+            eprint!("{}", text.as_deref().unwrap_or(""));
+            if round == 0 {
+                let shop = if text.is_some() { "waits for its problems to be solved" } else { "is open" };
+                eprintln!("  the shop {shop}: {url}");
+            }
+            if is_news || was_wrong {
+                self.pages.tell(text.clone());
+            }
+            was_wrong = text.is_some();
+            watcher.changed().await;
+        }
+        Ok(())
+    }
+
+    /// Takes a build's outcome into service. Gives what is wrong with it, as the terminal shows it, and whether pages changed.
+    async fn take(&self, outcome: &Outcome, is_first: bool) -> Result<(Option<String>, bool), CommandError> {
+        let Some(built) = &outcome.built else { return Ok((Some(outcome.problems.render(false)), true)) };
+        eprint!("{}", outcome.problems.render(source::colors()));
+        let changes = &built.changes;
+        let is_news = changes.written > 0 || changes.removed > 0 || built.bundle_written;
+        if is_first {
+            eprint!("{}", outcome.summary(built));
+        } else if is_news {
+            eprintln!("  {} written, {} removed in {:.2} s", changes.written, changes.removed, outcome.seconds());
+        }
+        match self.app.get() {
+            Some(app) => {
+                if let Err(error) = self.file.refresh(app) {
+                    return Ok((Some(format!("error: {error}\n")), true));
+                }
+            }
+            None => match self.open().await {
+                Ok(app) => drop(self.app.set(app)),
+                Err(CommandError::World(text)) if !is_first => return Ok((Some(format!("error: {text}\n")), true)),
+                Err(error) => return Err(error),
+            },
+        }
+        Ok((None, is_news))
+    }
+
+    async fn open(&self) -> Result<Arc<App>, CommandError> {
+        let live = self.file.load().map_err(|error| CommandError::World(error.to_string()))?;
+        let mut app = App::new(live, keys::edge_keys(&self.state)?.tokens, Settings::default(), Clock::system());
+        till::open(&mut app, &Places { store: self.state.join("shop.db"), state: self.state.clone() })?;
+        let app = Arc::new(app);
+        till::start(&app).await?;
+        Ok(app)
+    }
+
+    /// What a build reads: settings, content, templates, static files and bulk files.
+    fn watched(&self) -> Vec<PathBuf> {
+        // Events carry whole paths.
+        let root = std::path::absolute(&self.build.source).unwrap_or_else(|_| self.build.source.clone());
+        let root = root.canonicalize().unwrap_or(root);
+        let mut watched: Vec<PathBuf> = ["content", "templates", "static"].map(|name| root.join(name)).into();
+        watched.push(root.join(crate::config::FILE));
+        if let Some(config) = crate::config::read(&root, &mut Problems::new()) {
+            watched.extend(config.sources.into_iter().map(|source| plain(&root, &source.path)));
+        }
+        watched
+    }
+
+    async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let path = request.uri().path();
+        let is_below = |prefix: &&str| path.strip_prefix(*prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        match self.app.get().filter(|_| EDGE_PATHS.iter().any(|prefix| is_below(&prefix))) {
+            Some(app) => server::respond(app, request).await,
+            None => self.pages.respond(request.method(), path, request.uri().query()).await,
+        }
+    }
+}
+
+/// A path as events name it: `../exports/a.csv` without its detour.
+fn plain(root: &Path, path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| root.join(path))
 }

@@ -267,7 +267,7 @@ pub fn decide(checkout: &Checkout, command: &Command, facts: &Facts) -> Result<D
     match command {
         Command::Pay { .. } => unreachable!("ruled on above"),
         Command::GatewayOpened(report) | Command::GatewayReported(report) => reported(checkout, attempt, report, facts),
-        Command::GatewayRejected { reason } => Ok(rejected(attempt, reason)),
+        Command::GatewayRejected { reason } => Ok(rejected(attempt, reason, facts)),
         Command::GatewayUnknown => Ok(Decision::stay().then(attempt.state.is_live().then_some(Effect::LookUp))),
         Command::Deadline => Ok(deadline(checkout, attempt, facts)),
     }
@@ -386,11 +386,12 @@ fn canceled(checkout: &Checkout, attempt: &Attempt) -> Decision {
     }
 }
 
-fn rejected(attempt: &Attempt, reason: &str) -> Decision {
+fn rejected(attempt: &Attempt, reason: &str, facts: &Facts) -> Decision {
     match attempt.state {
         AttemptState::IntentPending => Decision::to(Step::Decline, AttemptState::Declined, &[]).because(reason),
-        // A refused cancel may mean that it was paid meanwhile: only its state tells.
-        AttemptState::AwaitingShopper | AttemptState::Authorized => Decision::stay().then(Some(Effect::LookUp)),
+        // The gateway does not know what it told us of. It may be late by its own copies; after the deadline a person has to look.
+        AttemptState::AwaitingShopper | AttemptState::Authorized if attempt.deadline_at <= facts.now => Decision::review(reason),
+        AttemptState::AwaitingShopper | AttemptState::Authorized => Decision::stay(),
         AttemptState::Capturing => Decision::review(reason),
         AttemptState::Paid | AttemptState::Declined | AttemptState::Canceled | AttemptState::Review => Decision::stay(),
     }

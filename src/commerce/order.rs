@@ -57,7 +57,8 @@ pub struct Order {
     pub paid_at: Option<Timestamp>,
 }
 
-/// What people read aloud: six digits at least, counted from 100001, so that the first order does not look like one.
-pub fn order_number(sequence: i64) -> String {
-    format!("{}", 100_000 + sequence)
+/// What people read aloud: the shop's prefix and six digits at least, counted from 100001, so that the first order does not look like
+/// one.
+pub fn order_number(prefix: &str, sequence: i64) -> String {
+    format!("{prefix}{}", 100_000 + sequence)
 }

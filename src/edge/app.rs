@@ -13,6 +13,7 @@ use arc_swap::ArcSwap;
 use super::http::Mount;
 use super::key_ring::KeyRing;
 use super::live::Live;
+use super::perform::Till;
 use super::router::Router;
 use crate::commerce::ids::{CartId, CouponCode, SkuHash, Timestamp};
 use crate::telemetry::requests::RequestMetrics;
@@ -32,6 +33,8 @@ pub struct App {
     pub stock: ArcSwap<StockSnapshot>,
     /// The instant, to be asked once per request.
     pub clock: Clock,
+    /// Where money is taken; without it carts are served and checkouts are not.
+    pub till: Option<Arc<Till>>,
     /// Paths that another room answers (the sandbox's pages), by prefix.
     pub mounts: Vec<Mount>,
     /// Every route.
@@ -112,6 +115,7 @@ impl App {
             settings,
             stock: ArcSwap::from_pointee(StockSnapshot::default()),
             clock,
+            till: None,
             mounts: Vec::new(),
             metrics: RequestMetrics::new(router.names()),
             router,

@@ -10,7 +10,7 @@ use super::reply::{
     TotalReply,
 };
 use crate::commerce::cart::Cart;
-use crate::commerce::catalog::{Product, StockPolicy, Variant};
+use crate::commerce::catalog::{Product, QuantityRule, StockPolicy, Variant};
 use crate::commerce::ids::{MarketId, ShippingRateId, Timestamp};
 use crate::commerce::money::Money;
 use crate::commerce::pricing::{CouponOutcome, PricedCart, PricedLine, PricingFacts, PricingRejection, price_cart};
@@ -73,7 +73,7 @@ pub fn empty(live: &Live, market: &MarketId) -> CartReply {
 /// The answer about a cart, from its prices.
 pub fn build(cart: &Cart, priced: &PricedCart, facts: &ReplyFacts<'_>) -> CartReply {
     let (market, site) = facts.live.market(&cart.market);
-    let lines: Vec<LineReply> = priced.lines.iter().filter_map(|line| line_reply(line, facts, site)).collect();
+    let lines: Vec<LineReply> = priced.lines.iter().map(|line| line_reply(line, facts, site)).collect();
     let mut messages: Vec<Message> = Vec::new();
     for (index, line) in priced.lines.iter().enumerate() {
         messages.extend(line_messages(index, line, priced, facts));
@@ -134,9 +134,11 @@ pub fn sort(messages: &mut [Message]) {
     });
 }
 
-fn line_reply(line: &PricedLine, facts: &ReplyFacts<'_>, site: &SiteView) -> Option<LineReply> {
-    let (product, variant) = facts.live.bundle.catalog.variant_by_sku(&line.sku)?;
-    Some(LineReply {
+/// A line. What left the catalogue since it was priced is told from its frozen facts, without a picture.
+pub fn line_reply(line: &PricedLine, facts: &ReplyFacts<'_>, site: &SiteView) -> LineReply {
+    let found = facts.live.bundle.catalog.variant_by_sku(&line.sku);
+    let product = found.map(|(product, _)| product);
+    LineReply {
         id: line.id.0.clone(),
         sku: line.sku.0.clone(),
         product: line.product.0.clone(),
@@ -144,24 +146,24 @@ fn line_reply(line: &PricedLine, facts: &ReplyFacts<'_>, site: &SiteView) -> Opt
         title: line.title.clone(),
         variant_title: line.variant_title.clone(),
         properties: line.properties.iter().map(|property| property_reply(product, property)).collect(),
-        image: variant.image.as_ref().or(product.image.as_ref()).cloned(),
+        image: found.and_then(|(product, variant)| variant.image.as_ref().or(product.image.as_ref())).cloned(),
         quantity: line.quantity,
-        quantity_rule: product.quantity,
+        quantity_rule: product.map_or_else(QuantityRule::default, |product| product.quantity),
         unit_price: line.unit_price,
         compare_at: line.compare_at,
         subtotal: line.subtotal,
         discount: line.discount,
         total: line.total,
-        availability: availability(variant, facts.stock),
-    })
+        availability: found.map_or(Availability::NotForSale, |(_, variant)| availability(variant, facts.stock)),
+    }
 }
 
 fn availability(variant: &Variant, stock: Option<&StockSnapshot>) -> Availability {
     stock.map_or(Availability::InStock, |stock| Availability::of(variant.stock_policy, stock.available(variant)))
 }
 
-fn property_reply(product: &Product, (key, value): &(String, String)) -> PropertyReply {
-    let rule = product.properties.iter().find(|rule| rule.key == *key);
+fn property_reply(product: Option<&Product>, (key, value): &(String, String)) -> PropertyReply {
+    let rule = product.and_then(|product| product.properties.iter().find(|rule| rule.key == *key));
     let label = rule.map_or_else(|| key.clone(), |rule| rule.label.clone());
     PropertyReply { key: key.clone(), label, value: value.clone() }
 }
@@ -230,7 +232,8 @@ fn shipping_options(priced: &PricedCart) -> Vec<ShippingOptionReply> {
     priced.shipping_options.iter().map(one).collect()
 }
 
-fn totals(priced: &PricedCart) -> Vec<TotalReply> {
+/// Typed parts that add up to the part of kind `total`.
+pub fn totals(priced: &PricedCart) -> Vec<TotalReply> {
     let sums = &priced.totals;
     let less = |amount: Money| Money::new(-amount.minor, amount.currency);
     let mut parts = vec![total("subtotal", "Subtotal", sums.subtotal)];

@@ -190,6 +190,7 @@ fn code_of(rejection: &CartRejection) -> &'static str {
     }
 }
 
-fn unpriced(rejection: &PricingRejection) -> Failure {
+/// A cart that cannot be priced as a failure.
+pub fn unpriced(rejection: &PricingRejection) -> Failure {
     Failure::Unavailable { code: "pricing", detail: rejection.to_string(), retry_after_s: 60 }
 }

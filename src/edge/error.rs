@@ -6,7 +6,7 @@
 use http::{HeaderValue, StatusCode, header};
 
 use super::http::Reply;
-use super::reply::{Message, Problem};
+use super::reply::{ChangedTotal, Message, Problem};
 
 /// Why a request has no answer of its own.
 #[derive(Clone, Debug)]
@@ -43,8 +43,15 @@ pub enum Failure {
         code: &'static str,
         /// For people.
         detail: String,
-        /// Old and new values.
+        /// What it is about.
         messages: Vec<Message>,
+        /// The total on the shopper's screen and the one that holds now, where they differ.
+        total: Option<ChangedTotal>,
+    },
+    /// 409: the same request is still under way.
+    InFlight {
+        /// For people.
+        detail: String,
     },
     /// 413.
     BodyTooLarge {
@@ -109,7 +116,7 @@ impl Failure {
             Self::NotFound { .. } => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::SlowRequest => StatusCode::REQUEST_TIMEOUT,
-            Self::Conflict { .. } => StatusCode::CONFLICT,
+            Self::Conflict { .. } | Self::InFlight { .. } => StatusCode::CONFLICT,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::AddressTooLong => StatusCode::URI_TOO_LONG,
             Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -131,6 +138,7 @@ impl Failure {
             Self::NotFound { .. } => "not_found",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::SlowRequest => "slow_request",
+            Self::InFlight { .. } => "in_flight",
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::AddressTooLong => "address_too_long",
             Self::MediaType { .. } => "unsupported_media_type",
@@ -147,7 +155,8 @@ impl Failure {
             | Self::NotFound { detail }
             | Self::Conflict { detail, .. }
             | Self::Refused { detail, .. }
-            | Self::Unavailable { detail, .. } => detail.clone(),
+            | Self::Unavailable { detail, .. }
+            | Self::InFlight { detail } => detail.clone(),
             Self::MethodNotAllowed { allow } => format!("this address takes {allow}"),
             Self::SlowRequest => "the request took too long to arrive; please try again".to_owned(),
             Self::BodyTooLarge { limit_bytes } => format!("at most {limit_bytes} bytes are read here"),
@@ -165,6 +174,10 @@ impl Failure {
             Self::Conflict { messages, .. } | Self::Refused { messages, .. } => messages.clone(),
             _ => Vec::new(),
         };
+        let total = match self {
+            Self::Conflict { total, .. } => *total,
+            _ => None,
+        };
         Problem {
             kind: "about:blank".to_owned(),
             title: status.canonical_reason().unwrap_or("Error").to_owned(),
@@ -172,6 +185,7 @@ impl Failure {
             code: self.code().to_owned(),
             detail: self.detail(),
             messages,
+            total,
             request_id: request_id.to_owned(),
         }
     }
@@ -188,6 +202,9 @@ impl Failure {
             Self::MethodNotAllowed { allow } => {
                 let value = HeaderValue::from_str(allow).expect("method names are ASCII");
                 reply.headers.insert(header::ALLOW, value);
+            }
+            Self::InFlight { .. } => {
+                reply.headers.insert(header::RETRY_AFTER, HeaderValue::from(1));
             }
             Self::TooMany { retry_after_s } | Self::Unavailable { retry_after_s, .. } => {
                 reply.headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_s));

@@ -4,6 +4,8 @@
 //! Limits  a tag is cut to `TAG_BYTES`: 128 bits are beyond guessing (RFC 2104, section 5, allows half the hash), and a cookie is small.
 //! Always  a tag made for one purpose is worth nothing for another.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -56,6 +58,21 @@ impl KeyRing {
         full[..TAG_BYTES].try_into().expect("SHA-256 is longer than a tag")
     }
 
+    /// What proves in an address that we gave `text` out for that purpose.
+    pub fn token(&self, purpose: Purpose, text: &str) -> String {
+        let mut bytes = vec![self.newest()];
+        bytes.extend_from_slice(&self.sign(purpose, text.as_bytes()));
+        BASE64.encode(bytes)
+    }
+
+    /// Whether a token proves `text`.
+    pub fn accepts(&self, purpose: Purpose, text: &str, token: &str) -> bool {
+        match BASE64.decode(token).as_deref() {
+            Ok([id, tag @ ..]) => self.verify(*id, purpose, text.as_bytes(), tag),
+            _ => false,
+        }
+    }
+
     /// Whether the key `id` made that tag; compared in constant time. An unknown id verifies nothing.
     pub fn verify(&self, id: u8, purpose: Purpose, bytes: &[u8], tag: &[u8]) -> bool {
         let Some((_, key)) = self.keys.iter().find(|(held, _)| *held == id) else { return false };
@@ -96,6 +113,18 @@ mod tests {
         assert!(!ring.verify(1, Purpose::Order, b"text", &tag));
         assert!(!ring.verify(1, Purpose::Cart, b"text", &tag[..15]));
         assert!(!ring.verify(1, Purpose::Cart, b"text", &[]));
+    }
+
+    #[test]
+    fn a_token_proves_one_text_for_one_purpose() {
+        let ring = KeyRing::new(&[(1, [1; 32])]).expect("a ring");
+        let token = ring.token(Purpose::Order, "o1");
+        assert!(ring.accepts(Purpose::Order, "o1", &token));
+        assert!(!ring.accepts(Purpose::Order, "o2", &token));
+        assert!(!ring.accepts(Purpose::Checkout, "o1", &token));
+        for bad in ["", "?", &token[1..], &format!("{token}A")] {
+            assert!(!ring.accepts(Purpose::Order, "o1", bad), "{bad}");
+        }
     }
 
     #[test]

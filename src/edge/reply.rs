@@ -1,8 +1,8 @@
 //! Reply: the edge's answers, as JSON and as what its pages are printed from.
 //!
 //! One resource model, two representations: the JSON answer to `GET /api/v1/cart` and the value `cart` in edge/cart.html are the same
-//! object. Templates: edge/cart.html {site, cart}, edge/checkout.html {site, checkout, key}, edge/order.html {site, order},
-//! edge/problem.html {site, problem}. Mails: mail/order.txt and mail/order.html {site, order}.
+//! object. Templates: edge/cart.html {site, cart}, edge/checkout.html {site, checkout, key}, edge/checking.html {site},
+//! edge/order.html {site, order}, edge/problem.html {site, problem}. Mails: mail/order.txt and mail/order.html {site, order}.
 
 use serde::{Deserialize, Serialize};
 
@@ -319,6 +319,15 @@ pub struct OrderReply {
     pub links: Vec<RelLink>,
 }
 
+/// A total that is not the one last shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangedTotal {
+    /// As last shown.
+    pub seen: Money,
+    /// Now.
+    pub now: Money,
+}
+
 /// RFC 9457, `application/problem+json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Problem {
@@ -336,6 +345,9 @@ pub struct Problem {
     /// Field errors and conflicts: old and new values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<Message>,
+    /// The total on the shopper's screen and the one that holds now, where they differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<ChangedTotal>,
     /// The request's id, to be told to the shop.
     pub request_id: String,
 }

@@ -6,7 +6,7 @@
 use http::Method;
 
 use super::http::Handler;
-use super::routes::{availability, cart, cart_pages};
+use super::routes::{availability, cart, cart_pages, checkout, checkout_pages, orders};
 
 /// How an answer may be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +73,11 @@ impl Route {
         Self { method: Method::POST, pattern, body_limit, cache: Cache::PrivateNoCache, guard: Guard::SameSite, handler }
     }
 
+    const fn returning(method: Method, pattern: &'static str, handler: Handler) -> Self {
+        let (body_limit, guard) = (FORM_LIMIT, Guard::SignedByCaller);
+        Self { method, pattern, body_limit, cache: Cache::PrivateNoStore, guard, handler }
+    }
+
     const fn kept(mut self, cache: Cache) -> Self {
         self.cache = cache;
         self
@@ -92,12 +97,29 @@ pub const ROUTES: &[Route] = &[
     Route::send(Method::PUT, "/api/v1/cart/destination", |app, call| Box::pin(cart::set_destination(app, call))),
     Route::get("/api/v1/cart/shipping-options", |app, call| Box::pin(cart::shipping_options(app, call))),
 
+    Route::send(Method::POST, "/api/v1/checkouts", |app, call| Box::pin(checkout::open(app, call))),
+    Route::get("/api/v1/checkouts/{checkout}", |app, call| Box::pin(checkout::show(app, call))),
+    Route::send(Method::PATCH, "/api/v1/checkouts/{checkout}", |app, call| Box::pin(checkout::change(app, call))),
+    Route::send(Method::POST, "/api/v1/checkouts/{checkout}/payment", |app, call| Box::pin(checkout::pay(app, call))),
+    Route::send(Method::DELETE, "/api/v1/checkouts/{checkout}/payment", |app, call| Box::pin(checkout::call_off(app, call))),
+    Route::get("/api/v1/orders/{order}", |app, call| Box::pin(orders::show(app, call))),
+
     Route::page("/cart", |app, call| Box::pin(cart_pages::show(app, call))),
     Route::form("/cart/lines", |app, call| Box::pin(cart_pages::add_line(app, call))),
     Route::form("/cart/lines/{line}", |app, call| Box::pin(cart_pages::change_line(app, call))),
     Route::form("/cart/coupons", |app, call| Box::pin(cart_pages::add_coupon(app, call))),
     Route::form("/cart/coupons/{code}/remove", |app, call| Box::pin(cart_pages::remove_coupon(app, call))),
     Route::form("/cart/destination", |app, call| Box::pin(cart_pages::set_destination(app, call))),
+    Route::page("/checkout", |app, call| Box::pin(checkout_pages::begin(app, call))),
+    Route::form("/checkout", |app, call| Box::pin(checkout_pages::open(app, call))),
+    Route::page("/checkout/{checkout}", |app, call| Box::pin(checkout_pages::show(app, call))).kept(Cache::PrivateNoStore),
+    Route::form("/checkout/{checkout}", |app, call| Box::pin(checkout_pages::change(app, call))).kept(Cache::PrivateNoStore),
+    Route::form("/checkout/{checkout}/payment", |app, call| Box::pin(checkout_pages::pay(app, call))).kept(Cache::PrivateNoStore),
+    Route::form("/checkout/{checkout}/payment/cancel", |app, call| Box::pin(checkout_pages::call_off(app, call))).kept(Cache::PrivateNoStore),
+    Route::returning(Method::GET, "/checkout/{checkout}/return", |app, call| Box::pin(checkout_pages::come_back(app, call))),
+    Route::returning(Method::POST, "/checkout/{checkout}/return", |app, call| Box::pin(checkout_pages::come_back(app, call))),
+    Route::page("/orders/{order}", |app, call| Box::pin(orders::page(app, call))).kept(Cache::PrivateNoStore),
+    Route::page("/orders/{order}/mail", |app, call| Box::pin(orders::confirmation(app, call))).kept(Cache::PrivateNoStore),
 ];
 
 /// Finds routes by path.

@@ -18,7 +18,7 @@ use super::{BuildSettings, Shop, final_image};
 use crate::commerce::catalog::{Catalog, Product};
 use crate::commerce::ids::{CategoryPath, Sku, Timestamp};
 use crate::commerce::rules::Rules;
-use crate::theme::bundle::{Bundle, SigningKey};
+use crate::theme::bundle::{Bundle, MailTerms, PaymentTerms, SigningKey};
 use crate::theme::countries;
 use crate::theme::engine::{Engine, TemplateError};
 use crate::theme::view::{Link, NavigationNode, SiteView};
@@ -50,6 +50,10 @@ pub struct Order<'a> {
     pub at: Timestamp,
     /// Whether drafts are shown.
     pub drafts: bool,
+    /// How it is paid.
+    pub payment: &'a PaymentTerms,
+    /// Who writes mails.
+    pub mail: &'a MailTerms,
     /// Signs the bundle.
     pub key: &'a SigningKey,
 }
@@ -243,6 +247,9 @@ fn bundle(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet) -> Bundle {
         assets: assets.for_templates().into_iter().map(asset).collect(),
         origins: vec![order.shop.base_url.clone()],
         legal_links: legal.map(|page| (page.title.clone(), format!("/{}", page.slug))).collect(),
+        order_prefix: order.shop.order_prefix.clone(),
+        payment: order.payment.clone(),
+        mail: order.mail.clone(),
     }
 }
 

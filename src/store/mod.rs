@@ -181,6 +181,17 @@ pub struct Opened {
     pub redirect_url: Option<String>,
 }
 
+/// By what an order is placed and paid.
+#[derive(Clone, Debug)]
+pub struct Settlement {
+    /// The gateway's name for the payment.
+    pub reference: String,
+    /// Brand and last four digits, once known.
+    pub card: Option<String>,
+    /// Before the order's number, where it gets one now.
+    pub order_prefix: String,
+}
+
 /// The right to act on a checkout: good until it is over or taken by another. Every step that follows a foreign call shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
@@ -349,6 +360,12 @@ impl Store {
         step!(self, Urgent, move |tx| checkouts::release_lease(tx, &lease))
     }
 
+    /// Lets every lease go: for the one edge of a file at its start, when whoever held them is dead. A zombie's writes are fenced off
+    /// as soon as a lease is taken anew.
+    pub async fn release_all_leases(&self) -> Result<(), StoreError> {
+        step!(self, Urgent, checkouts::release_all_leases)
+    }
+
     /// T2: the gateway's name for the payment and its page.
     pub async fn record_opened(
         &self,
@@ -362,9 +379,15 @@ impl Store {
     }
 
     /// T3: the order gets its number, held units are sold, the capture is promised. Gives the order's number.
-    pub async fn place(&self, lease: &Lease, attempt: &AttemptId, reference: &str, now: Timestamp) -> Result<String, StoreError> {
-        let (lease, attempt, reference) = (lease.clone(), attempt.clone(), reference.to_owned());
-        step!(self, Urgent, move |tx| payments::place(tx, &lease, &attempt, &reference, now))
+    pub async fn place(
+        &self,
+        lease: &Lease,
+        attempt: &AttemptId,
+        settlement: Settlement,
+        now: Timestamp,
+    ) -> Result<String, StoreError> {
+        let (lease, attempt) = (lease.clone(), attempt.clone());
+        step!(self, Urgent, move |tx| payments::place(tx, &lease, &attempt, &settlement, now))
     }
 
     /// T4: the money is in the ledger, the order paid, the confirmation promised. Places the order first where it is not yet.
@@ -372,12 +395,11 @@ impl Store {
         &self,
         lease: &Lease,
         attempt: &AttemptId,
-        reference: &str,
-        card: Option<String>,
+        settlement: Settlement,
         now: Timestamp,
     ) -> Result<String, StoreError> {
-        let (lease, attempt, reference) = (lease.clone(), attempt.clone(), reference.to_owned());
-        step!(self, Urgent, move |tx| payments::mark_paid(tx, &lease, &attempt, &reference, card.as_deref(), now))
+        let (lease, attempt) = (lease.clone(), attempt.clone());
+        step!(self, Urgent, move |tx| payments::mark_paid(tx, &lease, &attempt, &settlement, now))
     }
 
     /// The attempt ended with a no. Units stay held until their time is over.

@@ -14,7 +14,7 @@ use crate::commerce::catalog::Catalog;
 use crate::commerce::rules::Rules;
 
 /// Format this binary writes and reads; another one is refused.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 const MAGIC: &[u8; 8] = b"vitrine\0";
 const SIGNED_BYTES: usize = 8 + 4 + 8 + 8 + 32;
@@ -41,6 +41,30 @@ pub struct Bundle {
     pub origins: Vec<String>,
     /// Addresses of the pages that the law wants near the pay button: (title, path).
     pub legal_links: Vec<(String, String)>,
+    /// Before every order number.
+    pub order_prefix: String,
+    /// How it is paid.
+    pub payment: PaymentTerms,
+    /// Who writes mails.
+    pub mail: MailTerms,
+}
+
+/// Which gateway takes the money. Its secrets never travel: an edge has them from its environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentTerms {
+    /// Its name, such as `sandbox`.
+    pub gateway: String,
+    /// Whether play money may be taken on a host that others can reach.
+    pub allow_sandbox_on_public_host: bool,
+}
+
+/// Who writes to shoppers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailTerms {
+    /// `Name <address>`.
+    pub from: String,
+    /// Where answers go; `None`: the sender.
+    pub reply_to: Option<String>,
 }
 
 impl Bundle {

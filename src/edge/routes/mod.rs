@@ -3,3 +3,6 @@
 pub mod availability;
 pub mod cart;
 pub mod cart_pages;
+pub mod checkout;
+pub mod checkout_pages;
+pub mod orders;

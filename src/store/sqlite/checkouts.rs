@@ -141,6 +141,11 @@ pub(in crate::store) fn release_lease(tx: &Connection, lease: &Lease) -> Result<
     Ok(())
 }
 
+pub(in crate::store) fn release_all_leases(tx: &Connection) -> Result<(), StoreError> {
+    tx.execute("UPDATE checkouts SET lease_owner = NULL, lease_until = 0 WHERE lease_owner IS NOT NULL", [])?;
+    Ok(())
+}
+
 /// I15: what a worker found out counts only while nobody took over.
 pub(super) fn check_lease(tx: &Connection, lease: &Lease) -> Result<(), StoreError> {
     let mut select =

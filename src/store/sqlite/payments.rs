@@ -10,7 +10,7 @@ use crate::commerce::ids::{AttemptId, CheckoutId, Timestamp};
 use crate::commerce::money::{Currency, Money};
 use crate::commerce::order::order_number;
 use crate::commerce::payment::{Attempt, AttemptState};
-use crate::store::{BeginPayment, Lease, Opened, OutboxKind, Refusal, StoreError};
+use crate::store::{BeginPayment, Lease, Opened, OutboxKind, Refusal, Settlement, StoreError};
 
 /// Rows a sweep takes at once, so that it never holds the writer for long.
 const SWEEP_MAX: u32 = 100;
@@ -176,30 +176,36 @@ pub(in crate::store) fn place(
     tx: &Connection,
     lease: &Lease,
     attempt: &AttemptId,
-    reference: &str,
+    settlement: &Settlement,
     now: Timestamp,
 ) -> Result<String, StoreError> {
     let row = leased(tx, lease, attempt)?;
     if let (AttemptState::Capturing | AttemptState::Paid, Some(number)) = (row.state, &row.number) {
         return Ok(number.clone());
     }
-    let number = place_order(tx, &row, attempt, reference, now)?;
+    let number = place_order(tx, &row, attempt, settlement, now)?;
     set_state(tx, attempt, AttemptState::Capturing, None, now)?;
     write_ledger(tx, attempt, &row, "authorized", now)?;
     outbox::promise(tx, OutboxKind::Capture, attempt.as_str(), &row.checkout, "", now)?;
     Ok(number)
 }
 
-fn place_order(tx: &Connection, row: &Known, attempt: &AttemptId, reference: &str, now: Timestamp) -> Result<String, StoreError> {
+fn place_order(
+    tx: &Connection,
+    row: &Known,
+    attempt: &AttemptId,
+    settlement: &Settlement,
+    now: Timestamp,
+) -> Result<String, StoreError> {
     if row.order_state != "pending_payment" {
         return Err(Refusal::WrongState.into());
     }
     let sequence: i64 =
         tx.prepare_cached("SELECT coalesce(max(sequence), 0) + 1 FROM orders")?.query_row([], |row| row.get(0))?;
-    let number = order_number(sequence);
+    let number = order_number(&settlement.order_prefix, sequence);
     tx.prepare_cached("UPDATE orders SET state = 'placed', sequence = ?2, number = ?3, placed_at = ?4 WHERE id = ?1")?
         .execute(params![row.order, sequence, number, now.0])?;
-    tx.prepare_cached("UPDATE attempts SET reference = ?2 WHERE id = ?1")?.execute(params![attempt.as_str(), reference])?;
+    tx.prepare_cached("UPDATE attempts SET reference = ?2 WHERE id = ?1")?.execute(params![attempt.as_str(), settlement.reference])?;
     stock::sell(tx, &row.order, now)?;
     Ok(number)
 }
@@ -209,19 +215,18 @@ pub(in crate::store) fn mark_paid(
     tx: &Connection,
     lease: &Lease,
     attempt: &AttemptId,
-    reference: &str,
-    card: Option<&str>,
+    settlement: &Settlement,
     now: Timestamp,
 ) -> Result<String, StoreError> {
     let row = leased(tx, lease, attempt)?;
     let number = match (row.state, &row.number) {
         (AttemptState::Paid, Some(number)) => return Ok(number.clone()),
         (AttemptState::Capturing, Some(number)) => number.clone(),
-        _ => place_order(tx, &row, attempt, reference, now)?,
+        _ => place_order(tx, &row, attempt, settlement, now)?,
     };
     write_ledger(tx, attempt, &row, "captured", now)?;
     set_state(tx, attempt, AttemptState::Paid, None, now)?;
-    tx.prepare_cached("UPDATE attempts SET card = ?2 WHERE id = ?1")?.execute(params![attempt.as_str(), card])?;
+    tx.prepare_cached("UPDATE attempts SET card = ?2 WHERE id = ?1")?.execute(params![attempt.as_str(), settlement.card])?;
     tx.prepare_cached("UPDATE orders SET paid_at = ?2 WHERE id = ?1")?.execute(params![row.order, now.0])?;
     outbox::finish_subject(tx, OutboxKind::Capture, attempt.as_str(), now)?;
     outbox::promise(tx, OutboxKind::Confirmation, &row.order, &row.checkout, "", now)?;

@@ -1,0 +1,187 @@
+//! Checkout reply: a checkout or an order → the answer.
+//!
+//! Owns    what is said about a payment: its state in words that are never taken back ("not charged" only where that is certain).
+//! Knows   no HTTP and no store.
+//! Source  CHECKOUT.md 5.7, what the shopper sees.
+
+use super::cart_reply::{self, ReplyFacts, message};
+use super::key_ring::{KeyRing, Purpose};
+use super::live::Live;
+use super::reply::{
+    AddressReply, CheckoutReply, ContactReply, LineReply, Message, OrderLink, OrderReply, PaymentMethodReply, PaymentReply,
+    QuoteReply, RelLink,
+};
+use crate::commerce::address::{Address, FieldProblem};
+use crate::commerce::cart::Cart;
+use crate::commerce::checkout::{Checkout, CheckoutState};
+use crate::commerce::ids::Timestamp;
+use crate::commerce::order::{Order, OrderState};
+use crate::commerce::payment::{Attempt, AttemptState};
+use crate::commerce::pricing::PricedCart;
+
+/// What is said where nobody knows yet how a payment went.
+pub const CHECKING: &str = "We are checking your payment. Please do not pay again. This page looks again by itself, and we write to you.";
+
+/// What a checkout is described by.
+#[derive(Clone, Copy, Debug)]
+pub struct CheckoutFacts<'a> {
+    /// For prices and stock.
+    pub reply: ReplyFacts<'a>,
+    /// Signs links.
+    pub keys: &'a KeyRing,
+    /// How it can be paid.
+    pub methods: &'a [PaymentMethodReply],
+}
+
+/// The answer about a checkout whose cart is priced.
+pub fn checkout_reply(
+    checkout: &Checkout,
+    cart: &Cart,
+    priced: &PricedCart,
+    problems: &[FieldProblem],
+    facts: &CheckoutFacts<'_>,
+) -> CheckoutReply {
+    let now = facts.reply.at;
+    let state = checkout.state(now);
+    let (_, site) = facts.reply.live.market(&checkout.market);
+    let cart = cart_reply::build(cart, priced, &facts.reply);
+    let mut messages: Vec<Message> = problems.iter().map(field_message).collect();
+    messages.extend(cart.messages.iter().filter(|message| message.severity != "info").cloned().map(|message| Message {
+        path: message.path.map(|path| format!("/cart{path}")),
+        ..message
+    }));
+    cart_reply::sort(&mut messages);
+    let payment = payment_reply(checkout, facts.methods);
+    let order = checkout.order.as_ref().and_then(|order| order_link(facts.keys, order));
+    let own = format!("{}/checkout/{}", site.base_url, checkout.id);
+    let is_shown = matches!(state, CheckoutState::ReadyForComplete | CheckoutState::CompleteInProgress | CheckoutState::Completed);
+    let quote = checkout.quote.as_ref().filter(|_| is_shown);
+    CheckoutReply {
+        id: checkout.id.0.clone(),
+        state: state.name().to_owned(),
+        cart,
+        contact: ContactReply { email: checkout.contact.email.clone(), phone: checkout.contact.phone.clone() },
+        address: address_reply(&checkout.address),
+        quote: quote.map(|quote| QuoteReply {
+            hash: quote.hash.clone(),
+            total: quote.total(),
+            expires_at: rfc3339(quote.expires_at),
+            cart_revision: quote.cart_revision,
+        }),
+        continue_url: match (&order, &payment.redirect_url) {
+            (Some(order), _) => format!("{}{}", site.base_url, order.url),
+            (None, Some(url)) => url.clone(),
+            (None, None) => own,
+        },
+        payment,
+        messages,
+        order,
+        links: links(checkout, facts.reply.live),
+    }
+}
+
+/// The answer about an order. `shows_mail`: whether its confirmation can be read here.
+pub fn order_reply(live: &Live, keys: &KeyRing, order: &Order, shows_mail: bool) -> OrderReply {
+    let quote = &order.quote;
+    let token = keys.token(Purpose::Order, order.id.as_str());
+    let mut links = vec![link("self", &format!("/orders/{}?token={token}", order.id))];
+    if shows_mail {
+        links.push(link("mail", &format!("/orders/{}/mail?token={token}", order.id)));
+    }
+    let (payment_state, messages) = match (order.state, order.paid_at) {
+        (OrderState::Placed, Some(_)) => ("paid", Vec::new()),
+        (OrderState::Placed, None) => {
+            let text = "your order is confirmed; the payment is being completed";
+            ("authorized", vec![message("info", "payment_completing", None, text)])
+        }
+        _ => ("pending", Vec::new()),
+    };
+    let facts = ReplyFacts { live, stock: None, at: order.created_at, shipping_choice: None };
+    let (_, site) = live.market(&quote.market);
+    let lines: Vec<LineReply> = quote.priced.lines.iter().map(|line| cart_reply::line_reply(line, &facts, site)).collect();
+    let shipping_name = quote.priced.shipping.as_ref().map(|option| match &option.delivery {
+        Some(delivery) => format!("{}, {delivery}", option.name),
+        None => option.name.clone(),
+    });
+    OrderReply {
+        id: order.id.0.clone(),
+        number: order.number.clone().unwrap_or_default(),
+        state: order.state.name().to_owned(),
+        placed_at: rfc3339(order.placed_at.unwrap_or(order.created_at)),
+        payment_state: payment_state.to_owned(),
+        email: quote.contact.email.clone(),
+        language: quote.language.clone(),
+        lines,
+        totals: cart_reply::totals(&quote.priced),
+        address: address_reply(&quote.address),
+        shipping_name,
+        messages,
+        links,
+    }
+}
+
+/// A placed order's number and signed address.
+pub fn order_link(keys: &KeyRing, order: &Order) -> Option<OrderLink> {
+    let number = order.number.clone()?;
+    Some(OrderLink { number, url: order_url(keys, order) })
+}
+
+/// An order's page, with the token that proves who may see it.
+pub fn order_url(keys: &KeyRing, order: &Order) -> String {
+    format!("/orders/{}?token={}", order.id, keys.token(Purpose::Order, order.id.as_str()))
+}
+
+/// A field's problem as a message.
+pub fn field_message(problem: &FieldProblem) -> Message {
+    message("error", &problem.code, Some(&problem.path), problem.text.clone())
+}
+
+fn payment_reply(checkout: &Checkout, methods: &[PaymentMethodReply]) -> PaymentReply {
+    let (state, detail) = match &checkout.attempt {
+        None => ("none", None),
+        Some(attempt) => payment_words(attempt),
+    };
+    let redirect_url = checkout.attempt.as_ref().filter(|_| state == "redirect").and_then(|attempt| attempt.redirect_url.clone());
+    PaymentReply { methods: methods.to_vec(), state: state.to_owned(), detail: detail.map(str::to_owned), redirect_url }
+}
+
+fn payment_words(attempt: &Attempt) -> (&'static str, Option<&'static str>) {
+    match attempt.state {
+        AttemptState::AwaitingShopper => ("redirect", None),
+        AttemptState::IntentPending | AttemptState::Authorized | AttemptState::Capturing => ("checking", Some(CHECKING)),
+        AttemptState::Review => ("review", Some(CHECKING)),
+        AttemptState::Paid => ("paid", None),
+        AttemptState::Canceled => ("none", Some("You came back without paying. You have not been charged.")),
+        AttemptState::Declined => ("declined", Some(declined_words(attempt.reason.as_deref().unwrap_or("")))),
+    }
+}
+
+fn declined_words(code: &str) -> &'static str {
+    match code {
+        "insufficient_funds" => "There is not enough money on this card. You have not been charged. Please try another card.",
+        "expired_card" => "This card has run out. You have not been charged. Please try another card.",
+        "authentication_failed" => "The bank could not make sure that it is you. You have not been charged. Please try again.",
+        _ => "The bank declined the card. You have not been charged. Please try another card.",
+    }
+}
+
+fn links(checkout: &Checkout, live: &Live) -> Vec<RelLink> {
+    let mut links = vec![link("self", &format!("/api/v1/checkouts/{}", checkout.id))];
+    for (_, path) in &live.bundle.legal_links {
+        links.push(link(path.rsplit('/').next().unwrap_or(path), path));
+    }
+    links
+}
+
+fn link(rel: &str, href: &str) -> RelLink {
+    RelLink { rel: rel.to_owned(), href: href.to_owned() }
+}
+
+fn address_reply(address: &Address) -> AddressReply {
+    let Address { name, line1, line2, city, region, postal_code, country } = address.clone();
+    AddressReply { name, line1, line2, city, region, postal_code, country }
+}
+
+fn rfc3339(at: Timestamp) -> String {
+    jiff::Timestamp::from_second(at.0).map_or_else(|_| "1970-01-01T00:00:00Z".to_owned(), |at| at.to_string())
+}

@@ -1,0 +1,446 @@
+//! Checkouts: load → decide → commit → answer, the same for programs and for pages.
+//!
+//! Always  a checkout is shown to whoever holds its cart or its signed token, and to nobody else. Prices are frozen by a quote; while
+//!         it holds they do not change. After it a lower total is passed on, a higher one is asked about.
+//! Source  CHECKOUT.md 5.1 (policy P1), DESIGN.md section 5.
+
+use std::sync::Arc;
+
+use super::app::App;
+use super::cart_reply::{self, ReplyFacts, message};
+use super::cart_token;
+use super::carts::Desk;
+use super::checkout_reply::{self, CHECKING, CheckoutFacts, checkout_reply, field_message};
+use super::error::Failure;
+use super::http::{Call, Reply};
+use super::idempotency::unwell;
+use super::input::Form;
+use super::key_ring::Purpose;
+use super::perform::{self, Till};
+use super::reply::{ChangedTotal, CheckoutReply, Message, OrderReply};
+use crate::commerce::address::{Address, Contact, FieldProblem};
+use crate::commerce::cart::Cart;
+use crate::commerce::checkout::{Checkout, CheckoutState, Command, Facts, Rejection, decide};
+use crate::commerce::ids::{CheckoutId, OrderId, ShippingRateId, Sku};
+use crate::commerce::order::{Order, OrderState};
+use crate::commerce::pricing::PricedCart;
+use crate::commerce::quote::{Quote, QuoteParts, quote_problems};
+use crate::store::{OpenCheckout, Refusal, SaveDetails, StoreError};
+
+/// Longest text of one field that is looked at; what is longer than its own limit is told, what is longer than this is refused.
+const MAX_FIELD_BYTES: usize = 1_000;
+
+/// One request's view of the shop, its cart and the till.
+#[derive(Debug)]
+pub struct Counter {
+    /// The cart's side.
+    pub desk: Desk,
+    /// Store, gateway and mail.
+    pub till: Arc<Till>,
+}
+
+/// What a shopper has told; `None`: as before.
+#[derive(Clone, Debug, Default)]
+pub struct Details {
+    /// Who to write to.
+    pub contact: Option<Contact>,
+    /// Where to.
+    pub address: Option<Address>,
+    /// The chosen rate.
+    pub shipping: Option<ShippingRateId>,
+}
+
+/// What opening a checkout led to.
+#[derive(Debug)]
+pub enum Opening {
+    /// A fresh one.
+    New(Box<Checkout>),
+    /// The cart is an order already.
+    Spent(Box<Order>),
+}
+
+/// A checkout with what it is shown by.
+#[derive(Debug)]
+pub struct Shown {
+    /// As stored.
+    pub checkout: Checkout,
+    cart: Cart,
+    priced: PricedCart,
+    problems: Vec<FieldProblem>,
+}
+
+impl Counter {
+    /// Reads the session of a request.
+    ///
+    /// Errors: an edge without a till.
+    pub fn of(app: Arc<App>, call: &Call) -> Result<Self, Failure> {
+        let till = app.till.clone().ok_or_else(|| Failure::Unavailable {
+            code: "checkout_closed",
+            detail: "this shop takes no orders right now; your cart is kept".to_owned(),
+            retry_after_s: 60,
+        })?;
+        Ok(Self { desk: Desk::of(app, call), till })
+    }
+
+    /// Opens a checkout for the cart that came along. Nothing is held yet.
+    pub async fn open(&self) -> Result<Opening, Failure> {
+        let Some(cart) = self.desk.session.cart.as_ref().filter(|cart| !cart.lines.is_empty()) else {
+            return Err(Failure::refused("empty_cart", "there is nothing in the cart; put something into it first"));
+        };
+        let spent = self.till.store.order_by_cart(cart.id).await.map_err(|error| self.unwell(&error))?;
+        if let Some(order) = spent.filter(|order| order.state == OrderState::Placed) {
+            return Ok(Opening::Spent(Box::new(order)));
+        }
+        let id = CheckoutId(perform::new_id());
+        let open = OpenCheckout {
+            id: id.clone(),
+            cart_id: cart.id,
+            cart_revision: cart.revision,
+            cart_token: self.token_of(cart)?,
+            market: self.desk.live.market(&cart.market).0.id.clone(),
+            language: cart.language.clone(),
+            now: self.desk.now,
+        };
+        self.till.store.open_checkout(open).await.map_err(|error| self.unwell(&error))?;
+        self.stored(&id).await.map(|checkout| Opening::New(Box::new(checkout)))
+    }
+
+    /// The checkout of a path, for whoever holds its cart or, in the query, its token.
+    ///
+    /// Errors: 404 for anyone else.
+    pub async fn find(&self, call: &Call) -> Result<Checkout, Failure> {
+        let id = CheckoutId::from(call.param("checkout"));
+        let query = Form::parse(call.uri.query().unwrap_or(""))?;
+        let is_proven = self.desk.app.keys.accepts(Purpose::Checkout, id.as_str(), query.get("token"));
+        if self.desk.session.cart.is_none() && !is_proven {
+            return Err(no_such_checkout());
+        }
+        let checkout = self.stored(&id).await?;
+        let is_held = self.desk.session.cart.as_ref().is_some_and(|cart| cart.id == checkout.cart_id);
+        if is_held || is_proven { Ok(checkout) } else { Err(no_such_checkout()) }
+    }
+
+    /// Whether the token in the query proves a checkout: on the way back from a gateway.
+    pub fn is_proven(&self, call: &Call) -> bool {
+        let query = Form::parse(call.uri.query().unwrap_or("")).unwrap_or_default();
+        self.desk.app.keys.accepts(Purpose::Checkout, call.param("checkout"), query.get("token"))
+    }
+
+    async fn stored(&self, id: &CheckoutId) -> Result<Checkout, Failure> {
+        let found = self.till.store.checkout(id).await.map_err(|error| self.unwell(&error))?;
+        found.ok_or_else(no_such_checkout)
+    }
+
+    /// Keeps what the shopper told, takes the lines anew from the cart that came along, and freezes a quote where all is known.
+    pub async fn save(&self, checkout: &Checkout, details: Details) -> Result<Shown, Failure> {
+        let contact = details.contact.map_or_else(|| checkout.contact.clone(), Contact::tidied);
+        let address = details.address.map_or_else(|| checkout.address.clone(), Address::tidied);
+        for text in texts(&contact, &address) {
+            if text.len() > MAX_FIELD_BYTES {
+                return Err(Failure::malformed("field_too_long", format!("a field has at most {MAX_FIELD_BYTES} bytes")));
+            }
+        }
+        let cart = self.cart_of(checkout)?;
+        let save = SaveDetails {
+            checkout: checkout.id.clone(),
+            cart_revision: cart.revision,
+            cart_token: self.token_of(&cart)?,
+            contact,
+            address,
+            shipping_rate: details.shipping.or_else(|| checkout.shipping_rate.clone()),
+        };
+        self.till.store.save_details(save).await.map_err(|error| self.refused(&error, checkout))?;
+        let checkout = self.stored(&checkout.id).await?;
+        self.quoted(checkout).await
+    }
+
+    /// Freezes a quote where all is known and nothing stands against it.
+    async fn quoted(&self, checkout: Checkout) -> Result<Shown, Failure> {
+        let mut shown = self.priced(checkout)?;
+        let (market, _) = self.desk.live.market(&shown.checkout.market);
+        let checkout = &shown.checkout;
+        let chosen = checkout.shipping_rate.as_ref();
+        shown.problems = quote_problems(&checkout.contact, &checkout.address, market, &shown.priced, chosen);
+        let facts = self.facts(checkout);
+        let stock = self.desk.app.stock.load();
+        let is_blocked = cart_reply::build(&shown.cart, &shown.priced, &ReplyFacts { stock: facts.then_some(&stock), ..self.reply_facts(checkout) })
+            .messages
+            .iter()
+            .any(|message| message.severity == "error");
+        if !shown.problems.is_empty() || is_blocked {
+            return Ok(shown);
+        }
+        let quote = Quote::freeze(QuoteParts {
+            id: perform::new_quote_id(),
+            checkout: checkout.id.clone(),
+            cart_id: checkout.cart_id,
+            cart_revision: checkout.cart_revision,
+            market: checkout.market.clone(),
+            language: checkout.language.clone(),
+            contact: checkout.contact.clone(),
+            address: checkout.address.clone(),
+            priced: shown.priced.clone(),
+            created_at: self.desk.now,
+            expires_at: self.desk.now.plus_seconds(self.desk.live.bundle.rules.quote_seconds),
+        });
+        self.till.store.freeze_quote(quote.clone()).await.map_err(|error| self.refused(&error, checkout))?;
+        shown.checkout.quote = Some(quote);
+        Ok(shown)
+    }
+
+    /// A checkout as it stands: by its quote while that holds, else priced now.
+    pub fn shown(&self, checkout: Checkout) -> Result<Shown, Failure> {
+        let holds = !matches!(checkout.state(self.desk.now), CheckoutState::Incomplete | CheckoutState::Canceled);
+        match checkout.quote.clone().filter(|_| holds) {
+            Some(quote) => {
+                let cart = self.cart_of(&checkout)?;
+                Ok(Shown { checkout, cart, priced: quote.priced, problems: Vec::new() })
+            }
+            None => {
+                let mut shown = self.priced(checkout)?;
+                let (market, _) = self.desk.live.market(&shown.checkout.market);
+                let checkout = &shown.checkout;
+                let chosen = checkout.shipping_rate.as_ref();
+                shown.problems = quote_problems(&checkout.contact, &checkout.address, market, &shown.priced, chosen);
+                Ok(shown)
+            }
+        }
+    }
+
+    /// The same for a page: the lines are those of the cart as it is now, and a quote that ran out is made anew, since its total is
+    /// shown before it is paid. What is still missing is not complained about before anything was told.
+    pub async fn looked_at(&self, checkout: Checkout) -> Result<Shown, Failure> {
+        let is_open = matches!(checkout.state(self.desk.now), CheckoutState::Incomplete | CheckoutState::ReadyForComplete);
+        let cart = self.cart_of(&checkout)?;
+        let is_stale = checkout.state(self.desk.now) == CheckoutState::Incomplete && checkout.quote.is_some();
+        if is_open && (is_stale || cart.revision != checkout.cart_revision) {
+            return self.save(&checkout, Details::default()).await;
+        }
+        let mut shown = self.shown(checkout)?;
+        if shown.checkout.contact == Contact::default() {
+            shown.problems.clear();
+        }
+        Ok(shown)
+    }
+
+    fn priced(&self, checkout: Checkout) -> Result<Shown, Failure> {
+        let cart = self.cart_of(&checkout)?;
+        let stock = self.desk.app.stock.load();
+        let facts = ReplyFacts { stock: Some(&stock), ..self.reply_facts(&checkout) };
+        let priced = cart_reply::price(&cart, &facts).map_err(|rejection| super::carts::unpriced(&rejection))?;
+        Ok(Shown { checkout, cart, priced, problems: Vec::new() })
+    }
+
+    /// The cart that came along where it is the checkout's, else the one that was kept with it; it goes where the address says.
+    fn cart_of(&self, checkout: &Checkout) -> Result<Cart, Failure> {
+        let carried = self.desk.session.cart.as_ref().filter(|cart| cart.id == checkout.cart_id);
+        let mut cart = match carried {
+            Some(cart) => cart.clone(),
+            None => cart_token::decode(&checkout.cart_token, &self.desk.app.keys, self.desk.now).map_err(|error| {
+                Failure::Conflict { code: "cart_lost", detail: error.to_string(), messages: Vec::new(), total: None }
+            })?,
+        };
+        if let Some(destination) = checkout.address.destination() {
+            cart.destination = Some(destination);
+        }
+        Ok(cart)
+    }
+
+    fn token_of(&self, cart: &Cart) -> Result<String, Failure> {
+        cart_token::encode(cart, &self.desk.app.keys).map_err(|rejection| super::carts::rejected(&rejection))
+    }
+
+    fn reply_facts<'a>(&'a self, checkout: &'a Checkout) -> ReplyFacts<'a> {
+        let shipping_choice = checkout.shipping_rate.as_ref();
+        ReplyFacts { live: &self.desk.live, stock: None, at: self.desk.now, shipping_choice }
+    }
+
+    /// Whether stock is judged: not where units are held for this very checkout.
+    fn facts(&self, checkout: &Checkout) -> bool {
+        checkout.order.as_ref().is_none_or(|order| order.state == OrderState::Canceled)
+    }
+
+    /// The answer about a checkout.
+    pub fn reply(&self, shown: &Shown) -> CheckoutReply {
+        let stock = self.desk.app.stock.load();
+        let judged = self.facts(&shown.checkout);
+        let methods = self.till.methods();
+        let facts = CheckoutFacts {
+            reply: ReplyFacts { stock: judged.then_some(&stock), ..self.reply_facts(&shown.checkout) },
+            keys: &self.desk.app.keys,
+            methods: &methods,
+        };
+        checkout_reply(&shown.checkout, &shown.cart, &shown.priced, &shown.problems, &facts)
+    }
+
+    /// Pays: holds units, writes order and attempt (T1), then opens the payment. A payment that is under way is shown instead.
+    ///
+    /// Errors: 409 where something else is true by now; with both totals where the price is higher than the one on the screen.
+    pub async fn pay(&self, checkout: Checkout, quote_hash: &str, method: &str) -> Result<Checkout, Failure> {
+        if !self.till.methods().iter().any(|known| known.id == method) {
+            return Err(Failure::refused("unknown_method", "this shop has no such way of paying"));
+        }
+        let cart_revision = self.cart_of(&checkout)?.revision;
+        let facts = Facts { now: self.desk.now, live: false };
+        let pay = Command::Pay { quote_hash: quote_hash.to_owned(), cart_revision };
+        let quote = match decide(&checkout, &pay, &facts) {
+            Ok(_) => checkout.quote.clone().ok_or(Failure::Bug)?,
+            Err(Rejection::AlreadyPlaced | Rejection::PaymentInProgress) => return self.moved(&checkout.id, false).await,
+            Err(rejection) => self.consented(&checkout, quote_hash, &rejection).await?,
+        };
+        let (live, keys, now) = (&self.desk.live, &self.desk.app.keys, self.desk.now);
+        match self.till.begin(live, keys, &checkout, &quote, now).await {
+            Ok(()) | Err(StoreError::Refused(Refusal::AttemptLive)) => {}
+            Err(StoreError::Refused(Refusal::CouponUsedUp { .. })) => {
+                self.till.refresh_stock(&self.desk.app).await.map_err(|error| self.unwell(&error))?;
+                let code = ("coupon_used_up", "a code in your cart was used up a moment ago; please look at the total again");
+                return Err(self.changed(&checkout, &quote, code).await?);
+            }
+            Err(error) => {
+                self.till.refresh_stock(&self.desk.app).await.map_err(|error| self.unwell(&error))?;
+                return Err(self.refused(&error, &checkout));
+            }
+        }
+        self.moved(&checkout.id, false).await
+    }
+
+    /// What to pay where the quote on the screen does not hold any more: a fresh one that costs no more is as good.
+    async fn consented(&self, checkout: &Checkout, quote_hash: &str, rejection: &Rejection) -> Result<Quote, Failure> {
+        let conflict = |code, detail: String| Failure::Conflict { code, detail, messages: Vec::new(), total: None };
+        match rejection {
+            Rejection::QuoteExpired | Rejection::QuoteChanged | Rejection::CartChanged => {}
+            Rejection::NotReady => return Err(conflict("not_ready", rejection.to_string())),
+            _ => return Err(conflict(rejection.code(), rejection.to_string())),
+        }
+        let Some(before) = checkout.quote.clone() else { return Err(conflict("not_ready", Rejection::NotReady.to_string())) };
+        if *rejection == Rejection::QuoteExpired && before.hash == quote_hash {
+            let shown = self.save(checkout, Details::default()).await?;
+            let fresh = shown.checkout.quote.filter(|fresh| fresh.id != before.id && fresh.total().minor <= before.total().minor);
+            if let Some(fresh) = fresh {
+                return Ok(fresh);
+            }
+        }
+        let code = if *rejection == Rejection::CartChanged { "cart_changed" } else { "quote_changed" };
+        Err(self.changed(checkout, &before, (code, &rejection.to_string())).await?)
+    }
+
+    /// A conflict with both totals, after the checkout was quoted anew.
+    async fn changed(&self, checkout: &Checkout, before: &Quote, told: (&'static str, &str)) -> Result<Failure, Failure> {
+        let shown = self.save(checkout, Details::default()).await?;
+        let now = shown.priced.totals.total;
+        let seen = before.total();
+        let mut messages: Vec<Message> = shown.problems.iter().map(field_message).collect();
+        if now != seen {
+            messages.push(message("warning", "total_changed", None, format!("the total was {seen} and is {now} now")));
+        }
+        Ok(Failure::Conflict { code: told.0, detail: told.1.to_owned(), messages, total: Some(ChangedTotal { seen, now }) })
+    }
+
+    /// Moves the payment on and gives the checkout as it then is.
+    pub async fn moved(&self, id: &CheckoutId, calls_off: bool) -> Result<Checkout, Failure> {
+        let moved = perform::patiently(&self.desk.app, &self.till, id, calls_off).await;
+        match moved {
+            Ok(Some(checkout)) => Ok(checkout),
+            Ok(None) => self.stored(id).await,
+            Err(error) => Err(self.unwell(&error)),
+        }
+    }
+
+    /// An order, for whoever holds its token.
+    pub async fn order(&self, call: &Call) -> Result<Order, Failure> {
+        let id = OrderId::from(call.param("order"));
+        let query = Form::parse(call.uri.query().unwrap_or(""))?;
+        let none = || Failure::not_found("there is no such order; open it by the link in its confirmation");
+        if !self.desk.app.keys.accepts(Purpose::Order, id.as_str(), query.get("token")) {
+            return Err(none());
+        }
+        let order = self.till.store.order(&id).await.map_err(|error| self.unwell(&error))?;
+        order.ok_or_else(none)
+    }
+
+    /// The answer about an order.
+    pub fn order_reply(&self, order: &Order) -> OrderReply {
+        checkout_reply::order_reply(&self.desk.live, &self.desk.app.keys, order, self.till.mailer.holds(order))
+    }
+
+    /// Takes the cart away with the answer, where it is the one that became this order.
+    pub fn forget_spent(&self, reply: &mut Reply, checkout: &Checkout) {
+        if self.desk.session.cart.as_ref().is_some_and(|cart| cart.id == checkout.cart_id) {
+            self.desk.session.forget(reply, &self.desk.live);
+        }
+    }
+
+    /// Marks the cart in the answer as being paid, or as not any more: then a store that fails is not told as "nothing was charged".
+    /// A shopper who came back without the cart gets it again.
+    pub fn mark(&self, reply: &mut Reply, checkout: &Checkout) {
+        let is_live = checkout.attempt.as_ref().is_some_and(|attempt| attempt.state.is_live());
+        let Some(mut cart) = self.carried_or_kept(checkout) else { return };
+        let is_kept = self.desk.session.cart.is_some();
+        if cart.payment_mark == is_live && is_kept {
+            return;
+        }
+        cart.payment_mark = is_live;
+        if let Err(rejection) = self.desk.session.keep(reply, &mut cart, &self.desk.app, &self.desk.live, self.desk.now) {
+            tracing::warn!(%rejection, "a cart could not be marked as being paid");
+        }
+    }
+
+    fn carried_or_kept(&self, checkout: &Checkout) -> Option<Cart> {
+        match &self.desk.session.cart {
+            Some(cart) if cart.id == checkout.cart_id => Some(cart.clone()),
+            Some(_) => None,
+            None => cart_token::decode(&checkout.cart_token, &self.desk.app.keys, self.desk.now).ok(),
+        }
+    }
+
+    /// A store's refusal in the shopper's words.
+    fn refused(&self, error: &StoreError, checkout: &Checkout) -> Failure {
+        let conflict = |code, detail: &str, messages| Failure::Conflict { code, detail: detail.to_owned(), messages, total: None };
+        match error {
+            StoreError::Refused(Refusal::SoldOut { skus }) => {
+                conflict("sold_out", "something in your cart was sold out a moment ago; nothing was charged", self.sold_out(skus, checkout))
+            }
+            StoreError::Refused(Refusal::CartSpent { .. }) => conflict("cart_spent", "this cart is already ordered", Vec::new()),
+            StoreError::Refused(Refusal::AttemptLive) => {
+                conflict("payment_in_progress", "a payment is under way; call it off to change something", Vec::new())
+            }
+            StoreError::Refused(Refusal::WrongState | Refusal::LeaseLost) => {
+                conflict("changed", "this was changed a moment ago; please look at it again", Vec::new())
+            }
+            StoreError::Refused(Refusal::NotFound) => no_such_checkout(),
+            error => self.unwell(error),
+        }
+    }
+
+    /// One message per line that is short, by the lines of the checkout's cart.
+    fn sold_out(&self, skus: &[Sku], checkout: &Checkout) -> Vec<Message> {
+        let lines = checkout.quote.as_ref().map_or(&[][..], |quote| &quote.priced.lines);
+        let short = lines.iter().enumerate().filter(|(_, line)| skus.contains(&line.sku));
+        let told = |(index, line): (usize, &crate::commerce::pricing::PricedLine)| {
+            let text = format!("{} is sold out; take it out to go on", line.title);
+            message("error", "sold_out", Some(&format!("/cart/lines/{index}")), text)
+        };
+        short.map(told).collect()
+    }
+
+    /// A failing store. Whoever may have paid is never told that nothing was charged.
+    fn unwell(&self, error: &StoreError) -> Failure {
+        let failure = unwell(error);
+        let is_paying = self.desk.session.cart.as_ref().is_some_and(|cart| cart.payment_mark);
+        match failure {
+            Failure::Unavailable { code, retry_after_s, .. } if is_paying => {
+                Failure::Unavailable { code, retry_after_s, detail: CHECKING.to_owned() }
+            }
+            failure => failure,
+        }
+    }
+}
+
+fn texts<'a>(contact: &'a Contact, address: &'a Address) -> [&'a str; 9] {
+    let Address { name, line1, line2, city, region, postal_code, country } = address;
+    [&contact.email, &contact.phone, name, line1, line2, city, region, postal_code, country]
+}
+
+fn no_such_checkout() -> Failure {
+    Failure::not_found("there is no such checkout; open your cart and go to checkout again")
+}

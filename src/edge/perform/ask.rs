@@ -1,0 +1,188 @@
+//! Ask: an attempt's next call to the gateway, and its answer as a command for the rules.
+//!
+//! Always  a call that changes something carries the attempt's own key and stored bytes; a key that the gateway may have forgotten is
+//!         looked up instead of used again; a refused call is looked up before it is believed.
+
+use std::time::Duration;
+
+use super::{NOTHING_TO_PAY, Till, Wish};
+use crate::commerce::checkout::Command;
+use crate::commerce::ids::Timestamp;
+use crate::commerce::payment::{Attempt, AttemptState, Operation, Report, ReportedState, idempotency_key};
+use crate::gateway::{Outcome, RemotePayment, RemoteState};
+
+/// Longest wait for one call. After it nobody knows, and the payment is looked up.
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// A key is used no later than this before the gateway forgets it.
+const KEY_MARGIN_SECONDS: i64 = 3600;
+
+/// What a gateway said.
+pub(super) struct Answer {
+    /// For the rules.
+    pub(super) command: Command,
+    /// Whether this attempt's money is real.
+    pub(super) live: bool,
+    /// The gateway's page, while it waits for the shopper.
+    pub(super) redirect_url: Option<String>,
+    /// Brand and last four digits.
+    pub(super) card: Option<String>,
+}
+
+impl Answer {
+    /// The gateway's name for the payment; empty where it told none.
+    pub(super) fn reference(&self) -> &str {
+        match &self.command {
+            Command::GatewayOpened(report) | Command::GatewayReported(report) => &report.reference,
+            _ => "",
+        }
+    }
+}
+
+/// A call's outcome before it is a command.
+enum Said {
+    Opened(RemotePayment),
+    Stands(RemotePayment),
+    No(String),
+    Unknown,
+}
+
+impl Till {
+    /// Makes the call that the attempt's state asks for; `None`: there is nothing to ask.
+    pub(super) async fn ask(&self, shop: &str, attempt: &Attempt, wish: Wish, now: Timestamp) -> Option<Answer> {
+        if attempt.gateway == NOTHING_TO_PAY {
+            return (attempt.state == AttemptState::IntentPending).then(|| nothing_to_pay(attempt));
+        }
+        let key = |operation| idempotency_key(shop, &attempt.checkout, operation, attempt.number);
+        let said = match (attempt.state, wish) {
+            (AttemptState::IntentPending, _) => self.open(attempt, now).await,
+            (AttemptState::Paid, _) => return None,
+            (AttemptState::Capturing, _) => self.capture(attempt, &key(Operation::Capture)).await,
+            (_, Wish::CallOff) => self.cancel(attempt, &key(Operation::Cancel)).await,
+            (AttemptState::AwaitingShopper | AttemptState::Authorized, Wish::GoOn) => self.look(attempt).await,
+            (AttemptState::Declined | AttemptState::Canceled | AttemptState::Review, Wish::GoOn) => return None,
+        };
+        Some(self.answer(said))
+    }
+
+    async fn open(&self, attempt: &Attempt, now: Timestamp) -> Said {
+        let oldest = self.gateway.capabilities().key_seconds - KEY_MARGIN_SECONDS;
+        if now.0 - attempt.created_at.0 > oldest {
+            return match timed(self.gateway.lookup(&attempt.key)).await {
+                Outcome::Done(Some(payment)) => Said::Opened(payment),
+                Outcome::Done(None) => Said::No("it was never opened".to_owned()),
+                Outcome::Rejected(_) | Outcome::Accepted | Outcome::Unknown(_) => Said::Unknown,
+            };
+        }
+        match timed(self.gateway.create(&attempt.key, &attempt.body)).await {
+            Outcome::Done(payment) => Said::Opened(payment),
+            Outcome::Rejected(reason) => Said::No(reason),
+            Outcome::Accepted | Outcome::Unknown(_) => Said::Unknown,
+        }
+    }
+
+    async fn look(&self, attempt: &Attempt) -> Said {
+        let found = match &attempt.reference {
+            Some(reference) => timed(self.gateway.fetch(reference)).await,
+            None => match timed(self.gateway.lookup(&attempt.key)).await {
+                Outcome::Done(Some(payment)) => Outcome::Done(payment),
+                Outcome::Done(None) => Outcome::Rejected("the gateway knows no such payment".to_owned()),
+                Outcome::Rejected(reason) => Outcome::Rejected(reason),
+                Outcome::Accepted => Outcome::Accepted,
+                Outcome::Unknown(reason) => Outcome::Unknown(reason),
+            },
+        };
+        match found {
+            Outcome::Done(payment) => Said::Stands(payment),
+            Outcome::Rejected(reason) => Said::No(reason),
+            Outcome::Accepted | Outcome::Unknown(_) => Said::Unknown,
+        }
+    }
+
+    // A capture that is refused may have been made already: where the payment stands decides.
+    async fn capture(&self, attempt: &Attempt, key: &str) -> Said {
+        let reference = attempt.reference.as_deref().unwrap_or("");
+        match timed(self.gateway.capture(key, reference)).await {
+            Outcome::Done(payment) => Said::Stands(payment),
+            Outcome::Rejected(reason) => match self.look(attempt).await {
+                Said::Stands(payment) if payment.state == RemoteState::Authorized => Said::No(reason),
+                said => said,
+            },
+            Outcome::Accepted | Outcome::Unknown(_) => Said::Unknown,
+        }
+    }
+
+    // A cancel that is refused may mean that it was paid a moment ago.
+    async fn cancel(&self, attempt: &Attempt, key: &str) -> Said {
+        let found = match &attempt.reference {
+            Some(reference) => reference.clone(),
+            None => match self.look(attempt).await {
+                Said::Stands(payment) => payment.reference,
+                said => return said,
+            },
+        };
+        match timed(self.gateway.cancel(key, &found)).await {
+            Outcome::Done(payment) => Said::Stands(payment),
+            Outcome::Rejected(_) => self.look(attempt).await,
+            Outcome::Accepted | Outcome::Unknown(_) => Said::Unknown,
+        }
+    }
+
+    fn answer(&self, said: Said) -> Answer {
+        let live = self.gateway.capabilities().live;
+        let plain = |command| Answer { command, live, redirect_url: None, card: None };
+        match said {
+            Said::Opened(payment) => Answer {
+                command: Command::GatewayOpened(report(&payment)),
+                live,
+                redirect_url: payment.redirect_url,
+                card: payment.card,
+            },
+            Said::Stands(payment) => Answer {
+                command: Command::GatewayReported(report(&payment)),
+                live,
+                redirect_url: payment.redirect_url,
+                card: payment.card,
+            },
+            Said::No(reason) => plain(Command::GatewayRejected { reason }),
+            Said::Unknown => plain(Command::GatewayUnknown),
+        }
+    }
+}
+
+/// The gateway's word in the rules' terms.
+fn report(payment: &RemotePayment) -> Report {
+    Report {
+        reference: payment.reference.clone(),
+        state: match payment.state {
+            RemoteState::Open => ReportedState::Open,
+            RemoteState::Declined => ReportedState::Declined,
+            RemoteState::Authorized => ReportedState::Authorized,
+            RemoteState::Captured => ReportedState::Captured,
+            RemoteState::Canceled => ReportedState::Canceled,
+        },
+        amount: payment.amount,
+        live: payment.live,
+        quote_hash: payment.metadata.get("quote_hash").cloned().unwrap_or_default(),
+        decline_code: payment.decline_code.clone(),
+    }
+}
+
+// An order over nothing is as good as paid once it is committed; no gateway takes a payment of 0.
+fn nothing_to_pay(attempt: &Attempt) -> Answer {
+    let report = Report {
+        reference: attempt.id.0.clone(),
+        state: ReportedState::Captured,
+        amount: attempt.amount,
+        live: false,
+        quote_hash: attempt.quote_hash.clone(),
+        decline_code: None,
+    };
+    Answer { command: Command::GatewayReported(report), live: false, redirect_url: None, card: None }
+}
+
+async fn timed<T>(call: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+    match tokio::time::timeout(CALL_TIMEOUT, call).await {
+        Ok(outcome) => outcome,
+        Err(_) => Outcome::Unknown("no answer in time".to_owned()),
+    }
+}

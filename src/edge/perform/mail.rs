@@ -1,0 +1,192 @@
+//! Mail: confirmations and alarms, by SMTP or, in development, into a folder.
+//!
+//! Always  the same order gives the same message, its `Message-ID` included: a mail that is sent twice after a crash is one in the
+//!         shopper's program. Addresses were checked when they were typed; headers are written by the mail library.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
+use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+
+use crate::commerce::ids::Timestamp;
+use crate::commerce::order::Order;
+use crate::edge::checkout_reply::order_reply;
+use crate::edge::key_ring::KeyRing;
+use crate::edge::live::Live;
+use crate::edge::reply::OrderReply;
+use crate::store::OutboxRow;
+use crate::theme::engine::Values;
+use crate::theme::view::SiteView;
+
+/// Longest wait for an SMTP server.
+const SMTP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Where mails go.
+#[derive(Clone, Debug)]
+pub enum Mailer {
+    /// One `.eml` file each, for development.
+    Folder(PathBuf),
+    /// A server.
+    Smtp(Box<AsyncSmtpTransport<Tokio1Executor>>),
+}
+
+/// Why a mail was not sent.
+#[derive(Debug, thiserror::Error)]
+pub enum MailError {
+    /// An address that is none.
+    #[error("`{address}` is not an address to write to: {reason}")]
+    Address {
+        /// As written.
+        address: String,
+        /// Why.
+        reason: String,
+    },
+    /// It could not be put together.
+    #[error("the mail cannot be written: {0}")]
+    Written(String),
+    /// The file could not be written.
+    #[error("{path}: {source}")]
+    File {
+        /// Which file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The server did not take it.
+    #[error("the mail server: {0}")]
+    Server(String),
+}
+
+/// A mail that is ready, with the name of its file.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    name: String,
+    message: Message,
+}
+
+impl Mailer {
+    /// By a server: `smtp://user:password@host:port`, `smtps://…`.
+    ///
+    /// Errors: an address that names no server. It holds a password, so it is not told.
+    pub fn smtp(url: &str) -> Result<Self, MailError> {
+        let server = AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(|error| MailError::Server(error.to_string()))?;
+        Ok(Self::Smtp(Box::new(server.timeout(Some(SMTP_TIMEOUT)).build())))
+    }
+
+    /// Sends a mail. Sending it again after an error is safe.
+    pub async fn send(&self, letter: &Letter) -> Result<(), MailError> {
+        match self {
+            Self::Folder(folder) => {
+                let path = folder.join(&letter.name);
+                let failed = |source| MailError::File { path: path.display().to_string(), source };
+                tokio::fs::create_dir_all(folder).await.map_err(failed)?;
+                let draft = folder.join(format!("{}.new", letter.name));
+                tokio::fs::write(&draft, letter.message.formatted()).await.map_err(failed)?;
+                tokio::fs::rename(&draft, &path).await.map_err(failed)
+            }
+            Self::Smtp(server) => {
+                let sent = server.send(letter.message.clone()).await;
+                sent.map(drop).map_err(|error| MailError::Server(error.to_string()))
+            }
+        }
+    }
+
+    /// Whether the confirmation of an order lies in the folder.
+    pub fn holds(&self, order: &Order) -> bool {
+        match self {
+            Self::Folder(folder) => folder.join(file_name(order)).is_file(),
+            Self::Smtp(_) => false,
+        }
+    }
+}
+
+/// Whether a text is `Name <address>` or an address.
+pub fn check_mailbox(text: &str) -> Result<(), MailError> {
+    mailbox(text).map(drop)
+}
+
+/// The confirmation's HTML part.
+pub fn confirmation_page(live: &Live, order: &OrderReply, market: &str) -> Result<String, MailError> {
+    print(live, "mail/order.html", order, market)
+}
+
+/// The confirmation of an order.
+pub(super) fn confirmation(live: &Live, keys: &KeyRing, order: &Order) -> Result<Letter, MailError> {
+    let reply = order_reply(live, keys, order, false);
+    let market = order.quote.market.as_str();
+    let (_, site) = live.market(&order.quote.market);
+    let text = print(live, "mail/order.txt", &reply, market)?;
+    let html = confirmation_page(live, &reply, market)?;
+    // A boundary of the library's own is random; this one is the order's name, which no text holds.
+    let parts = MultiPart::alternative().boundary(format!("order-{}", order.id));
+    let parts = parts.singlepart(SinglePart::plain(text)).singlepart(SinglePart::html(html));
+    let subject = format!("{}: order {}", site.name, reply.number);
+    let at = order.paid_at.or(order.placed_at).unwrap_or(order.created_at);
+    let builder = headed(live, site, &order.quote.contact.email, &subject, &format!("order-{}", order.id), at)?;
+    let message = builder.multipart(parts).map_err(|error| MailError::Written(error.to_string()))?;
+    Ok(Letter { name: file_name(order), message })
+}
+
+/// Tells the merchant that a payment has to be looked at.
+pub(super) fn alarm(live: &Live, row: &OutboxRow) -> Result<Letter, MailError> {
+    let site = &live.sites[0];
+    let text = format!(
+        "A payment of {} has to be looked at by a person.\n\nWhy: {}\nCheckout: {}\nAttempt: {}\n\nNothing more is charged or sent \
+         for it until then.\n",
+        site.name, row.detail, row.checkout, row.subject
+    );
+    let subject = format!("{}: a payment has to be looked at", site.name);
+    let builder = headed(live, site, &sender(live, site), &subject, &format!("alarm-{}", row.subject), row.created_at)?;
+    let message = builder.body(text).map_err(|error| MailError::Written(error.to_string()))?;
+    Ok(Letter { name: format!("alarm-{}.eml", row.subject), message })
+}
+
+fn headed(
+    live: &Live,
+    site: &SiteView,
+    to: &str,
+    subject: &str,
+    id: &str,
+    at: Timestamp,
+) -> Result<lettre::message::MessageBuilder, MailError> {
+    let seconds = u64::try_from(at.0).unwrap_or(0);
+    let builder = Message::builder()
+        .from(mailbox(&sender(live, site))?)
+        .to(mailbox(to)?)
+        .subject(subject)
+        .date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+        .message_id(Some(format!("<{id}@{}>", host(site))));
+    match &live.bundle.mail.reply_to {
+        Some(address) => Ok(builder.reply_to(mailbox(address)?)),
+        None => Ok(builder),
+    }
+}
+
+/// [mail] `from`, else the shop's address, else one that cannot be answered.
+fn sender(live: &Live, site: &SiteView) -> String {
+    match (live.bundle.mail.from.as_str(), site.email.as_str()) {
+        ("", "") => format!("no-reply@{}", host(site)),
+        ("", email) => email.to_owned(),
+        (from, _) => from.to_owned(),
+    }
+}
+
+fn host(site: &SiteView) -> String {
+    let uri = site.base_url.parse::<http::Uri>().ok();
+    uri.as_ref().and_then(|uri| uri.host()).unwrap_or("localhost").to_owned()
+}
+
+fn mailbox(text: &str) -> Result<Mailbox, MailError> {
+    let parsed: Result<Mailbox, _> = text.parse();
+    parsed.map_err(|error| MailError::Address { address: text.to_owned(), reason: error.to_string() })
+}
+
+fn print(live: &Live, template: &str, order: &OrderReply, market: &str) -> Result<String, MailError> {
+    let values = Values::new().with("order", order).with_value("site", live.site_value(&market.into()));
+    live.engine.render(template, values.context()).map_err(|error| MailError::Written(format!("{template}: {error}")))
+}
+
+fn file_name(order: &Order) -> String {
+    format!("order-{}.eml", order.id)
+}

@@ -1,0 +1,286 @@
+//! Perform: what was committed is done.
+//!
+//! Owns    the till: store, gateway and mail together, and the one way by which a payment moves on (`advance`).
+//! Always  ask → decide → commit, then again: the rules are `commerce::checkout::decide`, the commit is one step of the store, and no
+//!         gateway is asked while a transaction is open. Whoever acts on a checkout holds its lease.
+//! Source  CHECKOUT.md section 5: T1 to T4, keys, leases, recovery.
+
+mod ask;
+pub mod mail;
+mod outbox;
+pub mod rounds;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, Semaphore};
+
+use self::ask::Answer;
+use self::mail::Mailer;
+use super::app::App;
+use super::key_ring::{KeyRing, Purpose};
+use super::live::Live;
+use super::reply::PaymentMethodReply;
+use crate::commerce::checkout::{Checkout, Command, Decision, Effect, Facts, Step, decide};
+use crate::commerce::ids::{AttemptId, CheckoutId, OrderId, QuoteId, Timestamp};
+use crate::commerce::inventory::stock_needs;
+use crate::commerce::payment::{Attempt, AttemptState, Operation, idempotency_key};
+use crate::commerce::quote::Quote;
+use crate::gateway::{CreatePayment, Gateway};
+use crate::store::{BeginPayment, CouponNeed, Lease, Opened, Refusal, Settlement, Store, StoreError};
+
+/// Seconds a lease is good for: longer than all calls of one turn.
+const LEASE_SECONDS: i64 = 30;
+/// Steps of one turn: opened, placed, captured, and one to spare.
+const MAX_STEPS: usize = 4;
+/// How long a shopper waits for an answer before the checking page is shown; the work goes on.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Work of the outbox that is under way at once.
+const OUTBOX_PLACES: usize = 8;
+/// The gateway's name in an attempt that needs none, as there is nothing to pay.
+const NOTHING_TO_PAY: &str = "none";
+
+/// Store, gateway and mail.
+#[derive(Debug)]
+pub struct Till {
+    /// What survives a crash.
+    pub store: Store,
+    /// Who writes to shoppers.
+    pub mailer: Mailer,
+    gateway: Gateway,
+    owner: String,
+    due: Notify,
+    places: Arc<Semaphore>,
+}
+
+impl Till {
+    /// A till of this process.
+    pub fn new(store: Store, gateway: Gateway, mailer: Mailer) -> Self {
+        let owner = new_id();
+        Self { store, mailer, gateway, owner, due: Notify::new(), places: Arc::new(Semaphore::new(OUTBOX_PLACES)) }
+    }
+
+    /// How it can be paid.
+    pub fn methods(&self) -> Vec<PaymentMethodReply> {
+        let known = self.gateway.capabilities();
+        vec![PaymentMethodReply { id: known.name.to_owned(), name: known.label.to_owned() }]
+    }
+
+    /// T1: units and coupon uses are held, order shell and attempt are written. Nothing was sent yet; `advance` sends it.
+    pub async fn begin(&self, live: &Live, keys: &KeyRing, checkout: &Checkout, quote: &Quote, now: Timestamp) -> Result<(), StoreError> {
+        let deadline_at = now.plus_seconds(live.bundle.rules.reservation_seconds);
+        let begin = BeginPayment {
+            order: OrderId(new_id()),
+            attempt: self.attempt(live, keys, checkout, quote, now, deadline_at),
+            needs: stock_needs(&quote.priced.lines, &live.bundle.catalog),
+            coupons: coupon_needs(live, quote),
+            now,
+            hold_until: deadline_at,
+        };
+        self.store.begin_payment(begin).await.map(drop)
+    }
+
+    fn attempt(
+        &self,
+        live: &Live,
+        keys: &KeyRing,
+        checkout: &Checkout,
+        quote: &Quote,
+        now: Timestamp,
+        deadline_at: Timestamp,
+    ) -> Attempt {
+        let number = checkout.attempt.as_ref().map_or(1, |last| last.number + 1);
+        let shop = &live.bundle.shop_id;
+        let (_, site) = live.market(&quote.market);
+        let token = keys.token(Purpose::Checkout, checkout.id.as_str());
+        let metadata = [
+            ("shop", shop.clone()),
+            ("checkout", checkout.id.0.clone()),
+            ("attempt", number.to_string()),
+            ("quote_hash", quote.hash.clone()),
+        ];
+        let create = CreatePayment {
+            amount: quote.total(),
+            return_url: format!("{}/checkout/{}/return?token={token}", site.base_url, checkout.id),
+            description: site.name.clone(),
+            metadata: metadata.map(|(key, value)| (key.to_owned(), value)).into(),
+        };
+        let gateway = if quote.total().minor == 0 { NOTHING_TO_PAY } else { self.gateway.capabilities().name };
+        Attempt {
+            id: AttemptId(new_id()),
+            checkout: checkout.id.clone(),
+            number,
+            quote: quote.id.clone(),
+            quote_hash: quote.hash.clone(),
+            amount: quote.total(),
+            gateway: gateway.to_owned(),
+            key: idempotency_key(shop, &checkout.id, Operation::Create, number),
+            body: create.to_bytes(),
+            state: AttemptState::IntentPending,
+            reference: None,
+            redirect_url: None,
+            reason: None,
+            card: None,
+            created_at: now,
+            changed_at: now,
+            deadline_at,
+        }
+    }
+
+    /// Moves a checkout's payment on as far as it goes now, and gives the checkout as it then is.
+    ///
+    /// Whoever finds it being worked on gets its present state: losers never compensate.
+    pub async fn advance(&self, app: &App, id: &CheckoutId) -> Result<Option<Checkout>, StoreError> {
+        self.turn(app, id, Wish::GoOn).await
+    }
+
+    /// Calls the open payment off; one that was paid meanwhile stays paid.
+    pub async fn call_off(&self, app: &App, id: &CheckoutId) -> Result<Option<Checkout>, StoreError> {
+        self.turn(app, id, Wish::CallOff).await
+    }
+
+    async fn turn(&self, app: &App, id: &CheckoutId, wish: Wish) -> Result<Option<Checkout>, StoreError> {
+        let now = app.clock.now();
+        let lease = self.store.take_lease(id, &self.owner, now, now.plus_seconds(LEASE_SECONDS)).await?;
+        if let Some(lease) = lease {
+            let done = self.work(app, &lease, wish).await;
+            if let Err(error) = self.store.release_lease(&lease).await {
+                tracing::warn!(%error, checkout = %id, "a lease was not given back; it ends by itself");
+            }
+            match done {
+                // Another worker took over after our lease ran out: what it found counts.
+                Err(StoreError::Refused(Refusal::LeaseLost)) | Ok(()) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.store.checkout(id).await
+    }
+
+    async fn work(&self, app: &App, lease: &Lease, mut wish: Wish) -> Result<(), StoreError> {
+        for _ in 0..MAX_STEPS {
+            let Some(checkout) = self.store.checkout(&lease.checkout).await? else { return Ok(()) };
+            let Some(attempt) = &checkout.attempt else { return Ok(()) };
+            let now = app.clock.now();
+            let shop = app.live.load().bundle.shop_id.clone();
+            let Some(answer) = self.ask(&shop, attempt, wish, now).await else { return Ok(()) };
+            wish = Wish::GoOn;
+            let facts = Facts { now, live: answer.live };
+            let decision = match decide(&checkout, &answer.command, &facts) {
+                Ok(decision) => decision,
+                Err(rejection) => {
+                    tracing::error!(checkout = %checkout.id, %rejection, "a gateway's answer was not taken");
+                    return Ok(());
+                }
+            };
+            self.commit(app, lease, attempt, &answer, &decision).await?;
+            let goes_on = decision.effects.iter().any(|effect| matches!(effect, Effect::Capture | Effect::LookUp));
+            if !goes_on || answer.command == Command::GatewayUnknown {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    async fn commit(
+        &self,
+        app: &App,
+        lease: &Lease,
+        attempt: &Attempt,
+        answer: &Answer,
+        decision: &Decision,
+    ) -> Result<(), StoreError> {
+        let (store, id, now) = (&self.store, &attempt.id, app.clock.now());
+        let reason = decision.reason.as_deref().unwrap_or("");
+        let settlement = || Settlement {
+            reference: answer.reference().to_owned(),
+            card: answer.card.clone(),
+            order_prefix: app.live.load().bundle.order_prefix.clone(),
+        };
+        match decision.step {
+            Step::Stay | Step::BeginPayment | Step::Release => {}
+            Step::RecordOpened => {
+                let opened = Opened { reference: answer.reference().to_owned(), redirect_url: answer.redirect_url.clone() };
+                store.record_opened(lease, id, opened, now).await?;
+            }
+            Step::Place => drop(store.place(lease, id, settlement(), now).await?),
+            Step::MarkPaid => drop(store.mark_paid(lease, id, settlement(), now).await?),
+            Step::Decline => store.decline(lease, id, reason, now).await?,
+            Step::CancelAttempt => store.cancel_attempt(lease, id, now).await?,
+            Step::Review => {
+                tracing::error!(checkout = %attempt.checkout, attempt = attempt.number, reason, "a payment has to be looked at");
+                store.review(lease, id, reason, now).await?;
+            }
+        }
+        if decision.effects.contains(&Effect::CancelPayment) {
+            store.promise_cancel(id, now).await?;
+        }
+        if decision.step != Step::Stay || decision.effects.contains(&Effect::CancelPayment) {
+            self.due.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Looks at what is counted, so that pages and carts know.
+    pub async fn refresh_stock(&self, app: &App) -> Result<(), StoreError> {
+        let counted = self.store.stock_snapshot().await?;
+        let live = app.live.load();
+        let is_used_up = |promotion: &&crate::commerce::promotion::Promotion| {
+            let uses = counted.coupon_uses.iter().find(|(code, _)| promotion.code.names(code)).map_or(0, |(_, uses)| *uses);
+            promotion.usage_limit.is_some_and(|limit| uses >= limit)
+        };
+        let snapshot = super::app::StockSnapshot {
+            available: counted.levels.iter().map(|level| (level.sku.hash(), level.available())).collect(),
+            used_up: live.bundle.rules.promotions.iter().filter(is_used_up).map(|promotion| promotion.code.clone()).collect(),
+        };
+        app.stock.store(Arc::new(snapshot));
+        Ok(())
+    }
+}
+
+/// What a turn is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    GoOn,
+    CallOff,
+}
+
+/// Runs a turn to its end even when the shopper goes away, and waits for it no longer than a shopper would.
+///
+/// `Ok(None)`: it takes longer, or there is no such checkout; ask the store.
+pub async fn patiently(
+    app: &Arc<App>,
+    till: &Arc<Till>,
+    id: &CheckoutId,
+    calls_off: bool,
+) -> Result<Option<Checkout>, StoreError> {
+    let (app, till, id) = (app.clone(), till.clone(), id.clone());
+    let wish = if calls_off { Wish::CallOff } else { Wish::GoOn };
+    let turn = tokio::spawn(async move { till.turn(&app, &id, wish).await });
+    match tokio::time::timeout(PATIENCE, turn).await {
+        Ok(Ok(done)) => done,
+        Ok(Err(_)) => Err(StoreError::Panicked),
+        Err(_) => Ok(None),
+    }
+}
+
+/// A fresh UUID v7: its rows lie in the order they were made.
+pub fn new_id() -> String {
+    uuid::Uuid::now_v7().to_string()
+}
+
+/// A fresh quote's name.
+pub fn new_quote_id() -> QuoteId {
+    QuoteId(new_id())
+}
+
+fn coupon_needs(live: &Live, quote: &Quote) -> Vec<CouponNeed> {
+    let given = quote.priced.coupons.iter().filter(|coupon| coupon.result.is_ok());
+    let need = |coupon: &crate::commerce::pricing::CouponOutcome| {
+        let promotion = live.bundle.rules.promotions.iter().find(|promotion| promotion.code.names(&coupon.code));
+        match promotion {
+            Some(promotion) => CouponNeed { code: promotion.code.clone(), limit: promotion.usage_limit },
+            None => CouponNeed { code: coupon.code.clone(), limit: None },
+        }
+    };
+    given.map(need).collect()
+}

@@ -1,0 +1,112 @@
+//! Outbox: promised work is done, tried again later and later, and crossed off when it is done.
+
+use std::sync::Arc;
+
+use super::{Till, Wish, mail};
+use crate::commerce::ids::{AttemptId, CheckoutId};
+use crate::commerce::payment::{Attempt, AttemptState};
+use crate::edge::app::App;
+use crate::store::{OutboxKind, OutboxRow, StoreError};
+
+/// Rows taken at once.
+const CLAIM_ROWS: u32 = 16;
+/// Seconds after which a row whose worker died is due again; longer than one piece of work takes.
+const CLAIM_SECONDS: i64 = 120;
+
+/// How a piece of work ended.
+enum Done {
+    Yes,
+    Later(String),
+}
+
+/// Takes what is due and does it; gives how many rows were taken. Returns when they are all done or put back.
+pub(super) async fn deliver(app: &Arc<App>, till: &Arc<Till>) -> Result<usize, StoreError> {
+    let now = app.clock.now();
+    let rows = till.store.claim_outbox(&till.owner, CLAIM_ROWS, now, now.plus_seconds(CLAIM_SECONDS)).await?;
+    let count = rows.len();
+    let mut work = tokio::task::JoinSet::new();
+    for row in rows {
+        let place = till.places.clone().acquire_owned().await.expect("the semaphore is never closed");
+        let (app, till) = (app.clone(), till.clone());
+        work.spawn(async move {
+            one(&app, &till, row).await;
+            drop(place);
+        });
+    }
+    while let Some(ended) = work.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "a piece of promised work panicked; it is due again later");
+        }
+    }
+    Ok(count)
+}
+
+async fn one(app: &App, till: &Till, row: OutboxRow) {
+    let done = match row.kind {
+        OutboxKind::Capture => settle(app, till, &row, Wish::GoOn).await,
+        OutboxKind::CancelPayment => settle(app, till, &row, Wish::CallOff).await,
+        OutboxKind::Confirmation => confirm(app, till, &row).await,
+        OutboxKind::Alarm => alarm(app, till, &row).await,
+    };
+    let now = app.clock.now();
+    let crossed_off = match done {
+        Ok(Done::Yes) => till.store.finish_outbox(row.id, now).await,
+        Ok(Done::Later(reason)) => {
+            tracing::warn!(kind = row.kind.name(), subject = row.subject, tries = row.tries + 1, reason, "promised work is put off");
+            till.store.retry_outbox(row.id, &reason, now).await
+        }
+        Err(error) => till.store.retry_outbox(row.id, &error.to_string(), now).await,
+    };
+    if let Err(error) = crossed_off {
+        tracing::error!(%error, kind = row.kind.name(), subject = row.subject, "the outbox was not written; the work is done again");
+    }
+}
+
+/// Takes held money, or calls a payment off: done when the attempt stands where that leads.
+async fn settle(app: &App, till: &Till, row: &OutboxRow, wish: Wish) -> Result<Done, StoreError> {
+    let Some(attempt) = newest_attempt(till, &row.checkout, &row.subject).await? else { return Ok(Done::Yes) };
+    if is_settled(attempt.state, wish) {
+        return Ok(Done::Yes);
+    }
+    let checkout = till.turn(app, &row.checkout, wish).await?;
+    let state = checkout.and_then(|checkout| checkout.attempt).filter(|now| now.id == attempt.id).map(|now| now.state);
+    Ok(match state {
+        Some(state) if !is_settled(state, wish) => Done::Later(format!("the payment is {}", state.name())),
+        _ => Done::Yes,
+    })
+}
+
+async fn newest_attempt(till: &Till, checkout: &CheckoutId, subject: &str) -> Result<Option<Attempt>, StoreError> {
+    let found = till.store.checkout(checkout).await?.and_then(|checkout| checkout.attempt);
+    Ok(found.filter(|attempt| attempt.id == AttemptId::from(subject)))
+}
+
+fn is_settled(state: AttemptState, wish: Wish) -> bool {
+    match wish {
+        Wish::GoOn => matches!(state, AttemptState::Paid | AttemptState::Review),
+        // A payment that was paid meanwhile is not called off any more.
+        Wish::CallOff => matches!(
+            state,
+            AttemptState::Canceled | AttemptState::Declined | AttemptState::Paid | AttemptState::Capturing
+        ),
+    }
+}
+
+async fn confirm(app: &App, till: &Till, row: &OutboxRow) -> Result<Done, StoreError> {
+    let Some(order) = till.store.order(&row.subject.as_str().into()).await? else { return Ok(Done::Yes) };
+    let live = app.live.load_full();
+    let sent = match mail::confirmation(&live, &app.keys, &order) {
+        Ok(message) => till.mailer.send(&message).await,
+        Err(error) => Err(error),
+    };
+    Ok(sent.map_or_else(|error| Done::Later(error.to_string()), |()| Done::Yes))
+}
+
+async fn alarm(app: &App, till: &Till, row: &OutboxRow) -> Result<Done, StoreError> {
+    let live = app.live.load_full();
+    let sent = match mail::alarm(&live, row) {
+        Ok(message) => till.mailer.send(&message).await,
+        Err(error) => Err(error),
+    };
+    Ok(sent.map_or_else(|error| Done::Later(error.to_string()), |()| Done::Yes))
+}

@@ -1,0 +1,205 @@
+//! Checkout pages: the checkout for people, plain forms that work without script.
+//!
+//! Always  what is granted ends in 303, so that a reload sends nothing twice; what is refused shows the checkout with the reason; a
+//!         payment of which nobody knows yet shows the checking page, and never "failed".
+
+use std::sync::Arc;
+
+use http::StatusCode;
+
+use crate::commerce::address::{Address, Contact};
+use crate::commerce::checkout::{Checkout, CheckoutState};
+use crate::commerce::ids::ShippingRateId;
+use crate::edge::app::App;
+use crate::edge::cart_reply::{self, message};
+use crate::edge::checkout_reply::order_url;
+use crate::edge::checkouts::{Counter, Details, Opening, Shown};
+use crate::edge::error::Failure;
+use crate::edge::http::{Call, Reply};
+use crate::edge::idempotency::{self, Keyed};
+use crate::edge::input::Form;
+use crate::edge::reply::CheckoutReply;
+use crate::edge::{pages, perform};
+use crate::theme::engine::Values;
+
+/// `GET /checkout`: an address people type; the cart is where it begins.
+pub async fn begin(_: Arc<App>, _: Call) -> Result<Reply, Failure> {
+    Ok(Reply::see_other("/cart"))
+}
+
+/// `POST /checkout`: the cart's button.
+pub async fn open(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
+    Form::of(&call)?;
+    let counter = Counter::of(app, &call)?;
+    match counter.open().await {
+        Ok(Opening::New(checkout)) => Ok(Reply::see_other(&format!("/checkout/{}", checkout.id))),
+        Ok(Opening::Spent(order)) => {
+            let mut reply = Reply::see_other(&order_url(&counter.desk.app.keys, &order));
+            counter.desk.session.forget(&mut reply, &counter.desk.live);
+            Ok(reply)
+        }
+        Err(failure @ Failure::Refused { .. }) => {
+            let mut cart = counter.desk.show()?;
+            cart.messages.push(message("error", failure.code(), None, failure.detail()));
+            cart_reply::sort(&mut cart.messages);
+            Ok(pages::cart(&counter.desk.live, &cart, StatusCode::UNPROCESSABLE_ENTITY))
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// `GET /checkout/{checkout}`.
+pub async fn show(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
+    let counter = Counter::of(app, &call)?;
+    let checkout = counter.find(&call).await?;
+    let checkout = match checkout.state(counter.desk.now) {
+        CheckoutState::CompleteInProgress => counter.moved(&checkout.id, false).await?,
+        _ => checkout,
+    };
+    stand(&counter, checkout).await
+}
+
+/// `POST /checkout/{checkout}`: contact, address, shipping.
+pub async fn change(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
+    let form = Form::of(&call)?;
+    let counter = Counter::of(app, &call)?;
+    let checkout = counter.find(&call).await?;
+    let address = Address {
+        name: form.get("name").to_owned(),
+        line1: form.get("line1").to_owned(),
+        line2: form.get("line2").to_owned(),
+        city: form.get("city").to_owned(),
+        region: form.get("region").to_owned(),
+        postal_code: form.get("postal_code").to_owned(),
+        country: form.get("country").to_owned(),
+    };
+    let contact = Contact { email: form.get("email").to_owned(), phone: form.get("phone").to_owned() };
+    let shipping = form.filled("shipping").map(ShippingRateId::from);
+    let details = Details { contact: Some(contact), address: Some(address), shipping };
+    match counter.save(&checkout, details).await {
+        Ok(shown) if counter.reply(&shown).quote.is_some() => Ok(Reply::see_other(&format!("/checkout/{}", checkout.id))),
+        Ok(shown) => Ok(page(&counter, &shown, None, StatusCode::UNPROCESSABLE_ENTITY)),
+        Err(failure @ Failure::Conflict { .. }) => conflict(&counter, &call, failure).await,
+        Err(failure) => Err(failure),
+    }
+}
+
+/// `POST /checkout/{checkout}/payment`: the button that buys.
+pub async fn pay(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
+    let form = Form::of(&call)?;
+    let counter = Counter::of(app, &call)?;
+    let checkout = counter.find(&call).await?;
+    let id = checkout.id.clone();
+    let paying = counter.pay(checkout, form.get("quote_hash"), form.get("method"));
+    // Only what leads on is kept under the form's key: a refusal is shown with a fresh one.
+    let Some(key) = form.filled("key") else { return on(&counter, &call, paying.await).await };
+    let keyed = Keyed { scope: format!("{id} form"), key: idempotency::checked(key)?, hash: idempotency::hash_of(&call.body) };
+    let mut refusal = None;
+    let work = async {
+        match paying.await {
+            Ok(checkout) => Ok(Reply::with_type(StatusCode::OK, "text/plain", checkout.id.0.into())),
+            Err(failure) => {
+                refusal = Some(failure);
+                // Not kept: as after a failure of our own, the form may be sent again.
+                Err(Failure::Bug)
+            }
+        }
+    };
+    let once = idempotency::once(&counter.till, &keyed, &call.request_id, counter.desk.now, work).await;
+    match (once, refusal) {
+        (_, Some(failure)) => on(&counter, &call, Err(failure)).await,
+        (Ok(_), None) => on(&counter, &call, counter.moved(&id, false).await).await,
+        (Err(Failure::InFlight { .. }), None) => Ok(checking(&counter)),
+        (Err(failure), None) => Err(failure),
+    }
+}
+
+/// `POST /checkout/{checkout}/payment/cancel`: the shopper wants to change something after all.
+pub async fn call_off(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
+    Form::of(&call)?;
+    let counter = Counter::of(app, &call)?;
+    let checkout = counter.find(&call).await?;
+    let checkout = counter.moved(&checkout.id, true).await?;
+    lead(&counter, &checkout)
+}
+
+/// `GET` and `POST /checkout/{checkout}/return?token=`: back from the gateway. Only the token is believed, and where the payment
+/// stands is asked, not read from the address.
+pub async fn come_back(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
+    let counter = Counter::of(app, &call)?;
+    if !counter.is_proven(&call) {
+        let detail = "this link is not one of ours or is cut short; open the shop and look into your cart".to_owned();
+        return Err(Failure::Forbidden { code: "bad_token", detail });
+    }
+    let checkout = counter.moved(&call.param("checkout").into(), false).await?;
+    lead(&counter, &checkout)
+}
+
+async fn on(counter: &Counter, call: &Call, paid: Result<Checkout, Failure>) -> Result<Reply, Failure> {
+    match paid {
+        Ok(checkout) => lead(counter, &checkout),
+        Err(failure @ (Failure::Conflict { .. } | Failure::Refused { .. })) => conflict(counter, call, failure).await,
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Where a shopper goes on, by where the payment stands.
+fn lead(counter: &Counter, checkout: &Checkout) -> Result<Reply, Failure> {
+    if checkout.state(counter.desk.now) == CheckoutState::Completed {
+        let order = checkout.order.as_ref().ok_or(Failure::Bug)?;
+        let mut reply = Reply::see_other(&order_url(&counter.desk.app.keys, order));
+        counter.forget_spent(&mut reply, checkout);
+        return Ok(reply);
+    }
+    let payment = counter.reply(&counter.shown(checkout.clone())?).payment;
+    let mut reply = match (payment.state.as_str(), payment.redirect_url) {
+        ("redirect", Some(url)) => Reply::see_other(&url),
+        ("checking" | "review", _) => checking(counter),
+        _ => Reply::see_other(&format!("/checkout/{}", checkout.id)),
+    };
+    counter.mark(&mut reply, checkout);
+    Ok(reply)
+}
+
+/// The checkout's page as it stands.
+async fn stand(counter: &Counter, checkout: Checkout) -> Result<Reply, Failure> {
+    match checkout.state(counter.desk.now) {
+        CheckoutState::Completed => lead(counter, &checkout),
+        CheckoutState::CompleteInProgress => {
+            let shown = counter.shown(checkout)?;
+            let is_open = counter.reply(&shown).payment.state == "redirect";
+            Ok(if is_open { page(counter, &shown, None, StatusCode::OK) } else { checking(counter) })
+        }
+        _ => Ok(page(counter, &counter.looked_at(checkout).await?, None, StatusCode::OK)),
+    }
+}
+
+/// The checkout as it is now, with what stood in the way on top.
+async fn conflict(counter: &Counter, call: &Call, failure: Failure) -> Result<Reply, Failure> {
+    let checkout = counter.find(call).await?;
+    if checkout.state(counter.desk.now) == CheckoutState::Completed {
+        return lead(counter, &checkout);
+    }
+    let shown = counter.looked_at(checkout).await?;
+    Ok(page(counter, &shown, Some(&failure), failure.status()))
+}
+
+fn page(counter: &Counter, shown: &Shown, failure: Option<&Failure>, status: StatusCode) -> Reply {
+    let mut reply: CheckoutReply = counter.reply(shown);
+    if let Some(failure) = failure {
+        // What stood in the way hides what became of an earlier try.
+        reply.payment.detail = None;
+        let told = failure.problem("");
+        reply.messages.splice(0..0, told.messages);
+        reply.messages.insert(0, message("error", &told.code, None, told.detail));
+    }
+    let market = &shown.checkout.market;
+    let values = Values::new().with("checkout", &reply).with("key", &perform::new_id());
+    pages::page_with(&counter.desk.live, "edge/checkout.html", market, values, status)
+}
+
+fn checking(counter: &Counter) -> Reply {
+    let market = &counter.desk.live.bundle.rules.root_market().id;
+    let market = counter.desk.session.cart.as_ref().map_or(market, |cart| &cart.market);
+    pages::page_with(&counter.desk.live, "edge/checking.html", market, Values::new(), StatusCode::OK)
+}

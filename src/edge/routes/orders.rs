@@ -1,0 +1,48 @@
+//! Orders: an order for whoever holds its signed link, as JSON, as a page, and in development its mail.
+
+use std::sync::Arc;
+
+use http::{HeaderValue, StatusCode, header};
+
+use super::cart::json;
+use crate::edge::app::App;
+use crate::edge::checkouts::Counter;
+use crate::edge::error::Failure;
+use crate::edge::http::{Call, Reply};
+use crate::edge::perform::mail;
+use crate::edge::{input, pages};
+
+/// A mail's styles stand in its tags, as mail programs want it; nothing in it runs or is fetched but pictures.
+const MAIL_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; frame-ancestors 'none'";
+
+/// `GET /api/v1/orders/{order}?token=`.
+pub async fn show(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
+    input::query(&call, &["token"])?;
+    let counter = Counter::of(app, &call)?;
+    let order = counter.order(&call).await?;
+    Ok(json(&counter.order_reply(&order)))
+}
+
+/// `GET /orders/{order}?token=`.
+pub async fn page(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
+    let counter = Counter::of(app, &call)?;
+    let order = counter.order(&call).await?;
+    let reply = counter.order_reply(&order);
+    Ok(pages::page(&counter.desk.live, "edge/order.html", &order.quote.market, ("order", &reply), StatusCode::OK))
+}
+
+/// `GET /orders/{order}/mail?token=`: the confirmation as it was written into `.vitrine/mail`, in development only.
+pub async fn confirmation(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
+    let counter = Counter::of(app, &call)?;
+    let order = counter.order(&call).await?;
+    if !counter.till.mailer.holds(&order) {
+        return Err(Failure::not_found("this confirmation is not kept here"));
+    }
+    let page = mail::confirmation_page(&counter.desk.live, &counter.order_reply(&order), order.quote.market.as_str());
+    let mut reply = Reply::html(StatusCode::OK, page.map_err(|error| {
+        tracing::error!(%error, "a confirmation cannot be printed");
+        Failure::Bug
+    })?);
+    reply.headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(MAIL_POLICY));
+    Ok(reply)
+}
