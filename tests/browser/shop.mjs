@@ -95,7 +95,11 @@ export async function shopper(browser, { script = true, phone = false, dark = fa
   page.setDefaultTimeout(10_000);
   const trouble = [];
   page.on('pageerror', (error) => trouble.push(`script error: ${error.message}`));
-  page.on('console', (message) => message.type() === 'error' && trouble.push(`console: ${message.text()}`));
+  // A form that is refused is answered with 409 or 422, which the browser notes: that is no trouble.
+  const isRefusal = (text) => /status of (409|422)/.test(text);
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !isRefusal(message.text())) trouble.push(`console: ${message.text()}`);
+  });
   page.on('request', (request) => {
     const { hostname, protocol } = new URL(request.url());
     if (protocol.startsWith('http') && hostname !== '127.0.0.1') trouble.push(`request to ${hostname}`);

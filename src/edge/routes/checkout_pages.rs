@@ -109,7 +109,8 @@ pub async fn pay(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     match (once, refusal) {
         (_, Some(failure)) => on(&counter, &call, Err(failure)).await,
         (Ok(_), None) => on(&counter, &call, counter.moved(&id, false).await).await,
-        (Err(Failure::InFlight { .. }), None) => Ok(checking(&counter)),
+        // A double click: the first one is at work, the page tells how far it is.
+        (Err(Failure::InFlight { .. }), None) => Ok(Reply::see_other(&format!("/checkout/{id}"))),
         (Err(failure), None) => Err(failure),
     }
 }
@@ -154,7 +155,6 @@ fn lead(counter: &Counter, checkout: &Checkout) -> Result<Reply, Failure> {
     let payment = counter.reply(&counter.shown(checkout.clone())?).payment;
     let mut reply = match (payment.state.as_str(), payment.redirect_url) {
         ("redirect", Some(url)) => Reply::see_other(&url),
-        ("checking" | "review", _) => checking(counter),
         _ => Reply::see_other(&format!("/checkout/{}", checkout.id)),
     };
     counter.mark(&mut reply, checkout);

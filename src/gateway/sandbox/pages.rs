@@ -108,12 +108,12 @@ fn paying_page(page: &Page, error: Option<&str>) -> String {
 fn frame(title: &str, main: &str) -> String {
     format!(
         "<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content='width=device-width'>\
-         <meta name=robots content=noindex><title>{title}</title><style>{STYLE}</style></head>\
+         <meta name=robots content=noindex><link rel=icon href='data:,'><title>{title}</title><style>{STYLE}</style></head>\
          <body><main><p class=note>Sandbox: no money moves here.</p><h1>{title}</h1>{main}</main></body></html>"
     )
 }
 
-const STYLE: &str = ":root{color-scheme:light dark}*{box-sizing:border-box}\
+const STYLE: &str = "@view-transition{navigation:auto}:root{color-scheme:light dark}*{box-sizing:border-box}\
     body{margin:0;font:1rem/1.5 system-ui,sans-serif;background:#eef1f6;color:#1b2430}\
     main{max-width:26rem;margin:6vh auto;padding:1.5rem;background:#fff;border-radius:14px;box-shadow:0 1px 3px #0003}\
     h1{font-size:1.3rem;margin:.2rem 0 1rem}.note{margin:0;color:#7a4a00;font-size:.9rem}\
