@@ -320,6 +320,10 @@ impl Counter {
                 return Ok(fresh);
             }
         }
+        // Another tab shows an older quote: the newest one stands, and is shown.
+        if *rejection == Rejection::QuoteChanged && before.expires_at > self.desk.now {
+            return Err(conflict("quote_changed", rejection.to_string()));
+        }
         let code = if *rejection == Rejection::CartChanged { "cart_changed" } else { "quote_changed" };
         Err(self.changed(checkout, &before, (code, &rejection.to_string())).await?)
     }

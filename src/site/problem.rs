@@ -69,6 +69,8 @@ pub struct Problem {
 impl Problem {
     /// An error somewhere in a file.
     pub fn at(file: &SourceFile, range: Range<usize>, message: impl Into<String>) -> Self {
+        // A fault may be told by one byte of a letter: the whole letter is meant.
+        let range = file.text.floor_char_boundary(range.start)..file.text.ceil_char_boundary(range.end);
         let (line, column) = file.place(range.start);
         let text = file.text.get(range.clone()).unwrap_or("").chars().take(200).collect();
         Self {
@@ -242,20 +244,25 @@ pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
     known.into_iter().map(|word| (distance(typed, word), word)).filter(|(far, _)| *far <= limit).min().map(|(_, word)| word)
 }
 
-// Levenshtein, one row at a time.
+// Optimal string alignment: letters added, left out, changed, or two neighbours swapped.
 fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (index, sign) in one.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = index + 1;
-        for (place, against) in other.iter().enumerate() {
-            let cost = diagonal + usize::from(sign != *against);
-            diagonal = row[place + 1];
-            row[place + 1] = cost.min(row[place] + 1).min(diagonal + 1);
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    let mut table = vec![vec![0; other.len() + 1]; one.len() + 1];
+    for i in 0..=one.len() {
+        for j in 0..=other.len() {
+            table[i][j] = match (i, j) {
+                (0, _) => j,
+                (_, 0) => i,
+                _ => {
+                    let changed = table[i - 1][j - 1] + usize::from(one[i - 1] != other[j - 1]);
+                    let plain = changed.min(table[i - 1][j] + 1).min(table[i][j - 1] + 1);
+                    let is_swap = i > 1 && j > 1 && one[i - 1] == other[j - 2] && one[i - 2] == other[j - 1];
+                    if is_swap { plain.min(table[i - 2][j - 2] + 1) } else { plain }
+                }
+            };
         }
     }
-    row[other.len()]
+    table[one.len()][other.len()]
 }
 
 #[cfg(test)]

@@ -321,7 +321,7 @@ impl Store {
         look!(self, move |tx| checkouts::load(tx, &id))
     }
 
-    /// Keeps details. Refuses while a payment is under way.
+    /// Keeps details; a quote of other details does not hold any more. Refuses while a payment is under way.
     pub async fn save_details(&self, details: SaveDetails) -> Result<(), StoreError> {
         step!(self, Fresh, move |tx| checkouts::save_details(tx, &details))
     }

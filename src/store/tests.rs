@@ -1,3 +1,5 @@
+//! Tests of the store's steps: what each leaves in the file, and what it refuses.
+
 use super::*;
 use crate::commerce::address::{Address, Contact};
 use crate::commerce::catalog::StockPolicy;
@@ -101,6 +103,10 @@ async fn pay(store: &Store, quote: &Quote, stock: u32) -> (Lease, AttemptId) {
     (lease, attempt)
 }
 
+fn settled(card: Option<&str>) -> Settlement {
+    Settlement { reference: "r1".to_owned(), card: card.map(str::to_owned), order_prefix: "A-".to_owned() }
+}
+
 async fn levels(store: &Store) -> Vec<(i64, i64, i64)> {
     let levels = store.stock_snapshot().await.expect("levels").levels;
     levels.iter().map(|level| (level.on_hand, level.reserved, level.sold)).collect()
@@ -150,14 +156,14 @@ fn an_order_goes_from_shell_to_paid_and_keeps_its_sums() {
         assert_eq!(checkout.state(NOW), CheckoutState::CompleteInProgress);
         assert_eq!((checkout.quote.as_ref(), checkout.order.expect("a shell").number), (Some(&quote), None));
 
-        let number = store.place(&lease, &attempt, "r1", LATER).await.expect("it is placed");
-        assert_eq!(store.place(&lease, &attempt, "r1", LATER).await.expect("twice is once"), number);
+        let number = store.place(&lease, &attempt, settled(None), LATER).await.expect("it is placed");
+        assert_eq!(store.place(&lease, &attempt, settled(None), LATER).await.expect("twice is once"), number);
         assert_eq!(levels(&store).await, [(3, 0, 2)]);
         let promised = store.claim_outbox("edge", 10, LATER, HOLD).await.expect("work");
         assert_eq!(promised.iter().map(|row| row.kind).collect::<Vec<_>>(), [OutboxKind::Capture], "no mail before the money");
 
         for _ in 0..2 {
-            let paid = store.mark_paid(&lease, &attempt, "r1", Some("visa 4242".into()), LATER).await;
+            let paid = store.mark_paid(&lease, &attempt, settled(Some("visa 4242")), LATER).await;
             assert_eq!(paid.expect("it is paid"), number);
         }
         let promised = store.claim_outbox("edge", 10, LATER, HOLD).await.expect("work");
@@ -170,7 +176,7 @@ fn an_order_goes_from_shell_to_paid_and_keeps_its_sums() {
     let store = Store::open_sqlite(&folder.path().join("shop.db")).expect("the same store");
     run(async {
         let order = store.order_by_cart(CartId([1; 16])).await.expect("a look").expect("it is there");
-        assert_eq!((order.number.as_deref(), order.state, order.paid_at), (Some("100001"), OrderState::Placed, Some(LATER)));
+        assert_eq!((order.number.as_deref(), order.state, order.paid_at), (Some("A-100001"), OrderState::Placed, Some(LATER)));
         assert_eq!(levels(&store).await, [(3, 0, 2)]);
         let again = store.begin_payment(payment(&quote(1, "q1", 2), 2, 5)).await;
         assert_eq!(refused(again), Refusal::CartSpent { order: order.id });
@@ -229,9 +235,9 @@ fn who_lost_the_lease_changes_nothing() {
         assert_eq!(store.take_lease(&quote.checkout, "other", LATER, HOLD).await.expect("a try"), None);
         let taken =
             store.take_lease(&quote.checkout, "other", HOLD, HOLD.plus_seconds(9)).await.expect("a try").expect("it ran out");
-        assert_eq!(refused(store.place(&stale, &attempt, "r1", HOLD).await), Refusal::LeaseLost);
+        assert_eq!(refused(store.place(&stale, &attempt, settled(None), HOLD).await), Refusal::LeaseLost);
         store.release_lease(&stale).await.expect("giving back what is lost is no error");
-        store.place(&taken, &attempt, "r1", HOLD).await.expect("the holder acts");
+        store.place(&taken, &attempt, settled(None), HOLD).await.expect("the holder acts");
     });
 }
 
@@ -330,7 +336,7 @@ fn promised_work_is_due_again_when_its_worker_dies_or_fails() {
     run(async {
         let quote = quoted(&store, 1, 1).await;
         let (lease, attempt) = pay(&store, &quote, 1).await;
-        store.place(&lease, &attempt, "r1", NOW).await.expect("it is placed");
+        store.place(&lease, &attempt, settled(None), NOW).await.expect("it is placed");
         let claim =
             async |now: Timestamp| store.claim_outbox("edge", 10, now, now.plus_seconds(30)).await.expect("the store is well");
         let row = claim(NOW).await.remove(0);

@@ -84,6 +84,8 @@ impl Tiny {
             stock: &self.stock,
             at: NOW,
             drafts: false,
+            payment: &vitrine::theme::bundle::PaymentTerms::default(),
+            mail: &vitrine::theme::bundle::MailTerms::default(),
             key: &edge::signing_key(),
         };
         build(&order, &|_, _| {})

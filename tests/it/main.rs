@@ -1,6 +1,7 @@
 //! Integration tests: one binary, so that the house is linked once. A module per capability.
 
 mod build;
+mod checkout;
 mod edge_bundle;
 mod edge_cart;
 mod edge_cli;

@@ -105,6 +105,14 @@ fn send_example(document: &Value, caller: &mut Caller, method: &str, path: &str,
     }
 }
 
+/// Holds an answer of a route against the document.
+pub fn check(method: &str, path: &str, got: &Got) {
+    let document = document();
+    let operation = document["paths"][path][method.to_lowercase()].clone();
+    assert!(operation.is_object(), "{method} {path} is not described");
+    check_answer(&document, &operation, got);
+}
+
 /// Holds an answer against the document.
 fn check_answer(document: &Value, operation: &Value, got: &Got) {
     let described = resolved(document, &operation["responses"][got.status.to_string()]);

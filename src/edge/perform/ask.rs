@@ -111,16 +111,18 @@ impl Till {
         }
     }
 
-    // A cancel that is refused may mean that it was paid a moment ago.
+    // Who has paid a moment ago wins over who gave up; a payment that is under review is called off even so. A cancel that is refused
+    // may mean that it was paid in between.
     async fn cancel(&self, attempt: &Attempt, key: &str) -> Said {
-        let found = match &attempt.reference {
-            Some(reference) => reference.clone(),
-            None => match self.look(attempt).await {
-                Said::Stands(payment) => payment.reference,
-                said => return said,
-            },
+        let found = match self.look(attempt).await {
+            Said::Stands(payment) => payment,
+            said => return said,
         };
-        match timed(self.gateway.cancel(key, &found)).await {
+        let is_paid = matches!(found.state, RemoteState::Authorized | RemoteState::Captured);
+        if is_paid && attempt.state != AttemptState::Review {
+            return Said::Stands(found);
+        }
+        match timed(self.gateway.cancel(key, &found.reference)).await {
             Outcome::Done(payment) => Said::Stands(payment),
             Outcome::Rejected(_) => self.look(attempt).await,
             Outcome::Accepted | Outcome::Unknown(_) => Said::Unknown,

@@ -71,7 +71,7 @@ pub(super) fn load_quote(tx: &Connection, id: &str) -> Result<Quote, StoreError>
 pub(in crate::store) fn save_details(tx: &Connection, details: &SaveDetails) -> Result<(), StoreError> {
     refuse_while_paying(tx, &details.checkout)?;
     let mut update = tx.prepare_cached(
-        "UPDATE checkouts SET cart_revision = ?2, cart_token = ?3, contact = ?4, address = ?5, shipping_rate = ?6 WHERE id = ?1",
+        "UPDATE checkouts SET cart_revision = ?2, cart_token = ?3, contact = ?4, address = ?5, shipping_rate = ?6, quote = NULL WHERE id = ?1",
     )?;
     update.execute(params![
         details.checkout.as_str(),

@@ -26,6 +26,9 @@ fn bundle() -> Bundle {
         assets: vec![("theme.js".to_owned(), "/a/theme.1.js".to_owned(), "sha384-x".to_owned())],
         origins: vec!["http://127.0.0.1:8080".to_owned()],
         legal_links: vec![("Terms".to_owned(), "/terms".to_owned())],
+        order_prefix: "L-".to_owned(),
+        payment: PaymentTerms { gateway: "sandbox".to_owned(), allow_sandbox_on_public_host: true },
+        mail: MailTerms { from: "Lamp <orders@lamp.example>".to_owned(), reply_to: Some("hello@lamp.example".to_owned()) },
     }
 }
 
@@ -74,10 +77,10 @@ fn bytes_behind_the_end_are_refused() {
 #[test]
 fn another_format_is_refused_with_what_to_do() {
     let mut bytes = bundle().seal(&key());
-    bytes[8] = 2;
+    bytes[8] = 9;
     let error = refused(&bytes);
-    assert_eq!(error, BundleError::UnknownFormat { found: 2 });
-    assert_eq!(error.to_string(), "unknown bundle format 2: this vitrine reads format 1; build again with the same version");
+    assert_eq!(error, BundleError::UnknownFormat { found: 9 });
+    assert_eq!(error.to_string(), "unknown bundle format 9: this vitrine reads format 2; build again with the same version");
 }
 
 #[test]

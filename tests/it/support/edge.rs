@@ -1,6 +1,7 @@
 //! Edge: a tiny shop behind an edge, asked in-process or over a socket.
 //!
-//! Owns    the shop (two markets, a lamp in two sizes, a mug with an engraving, a vase that is gone, a draft, one coupon) and `Caller`.
+//! Owns    the shop (two markets, a lamp in two sizes, a mug with an engraving, a vase that is gone, a pattern without a parcel, a draft,
+//!         three coupons) and `Caller`.
 
 use std::net::TcpListener as StdListener;
 use std::path::Path;
@@ -22,7 +23,7 @@ use vitrine::edge::bundle_file::BundleFile;
 use vitrine::edge::key_ring::KeyRing;
 use vitrine::edge::live::Live;
 use vitrine::edge::server;
-use vitrine::theme::bundle::{Bundle, SigningKey};
+use vitrine::theme::bundle::{Bundle, MailTerms, PaymentTerms, SigningKey};
 use vitrine::theme::view::SiteView;
 
 /// The instant of every request.
@@ -56,7 +57,10 @@ pub fn bundle(base_url: &str, lamp_minor: i64) -> Bundle {
     let mut draft = product("draft", vec![variant("DRAFT", &[("EUR", 100)], 5)]);
     draft.status = ProductStatus::Draft;
     let gone = product("vase", vec![variant("VASE", &[("EUR", 4900)], 0)]);
-    let catalog = Catalog::new(vec![product("lamp", vec![small, large]), mug, draft, gone], Vec::new());
+    let mut pattern = variant("PATTERN", &[("EUR", 500)], 0);
+    (pattern.requires_shipping, pattern.weight_g, pattern.stock_policy) = (false, 0, StockPolicy::Untracked);
+    let pattern = product("pattern", vec![pattern]);
+    let catalog = Catalog::new(vec![product("lamp", vec![small, large]), mug, draft, gone, pattern], Vec::new());
     Bundle {
         shop_id: "tiny".to_owned(),
         sites_json: ["eu", "us"].map(|market| site(base_url, market)).to_vec(),
@@ -65,7 +69,10 @@ pub fn bundle(base_url: &str, lamp_minor: i64) -> Bundle {
         templates: Vec::new(),
         assets: ASSETS.map(|path| (path.to_owned(), format!("/a/{path}"), "sha384-x".to_owned())).to_vec(),
         origins: vec![base_url.to_owned()],
-        legal_links: Vec::new(),
+        legal_links: vec![("Terms".to_owned(), "/terms".to_owned())],
+        order_prefix: "T-".to_owned(),
+        payment: PaymentTerms { gateway: "sandbox".to_owned(), allow_sandbox_on_public_host: base_url.starts_with("https:") },
+        mail: MailTerms::default(),
     }
 }
 
@@ -273,6 +280,24 @@ fn variant(sku: &str, prices: &[(&str, i64)], opening_stock: u32) -> Variant {
     }
 }
 
+fn promotion(code: &str, percent: &str, minimum: Option<i64>, usage_limit: Option<u32>) -> Promotion {
+    Promotion {
+        id: code.to_lowercase(),
+        title: code.to_lowercase(),
+        code: CouponCode::normal(code),
+        benefit: Benefit::Percentage(percent.parse().expect("a percentage")),
+        minimum_minor: minimum.map(|minor| (currency("EUR"), minor)).into_iter().collect(),
+        markets: Vec::new(),
+        products: Vec::new(),
+        categories: Vec::new(),
+        starts_at: None,
+        ends_at: None,
+        usage_limit,
+        stacking_class: "goods".to_owned(),
+        combines_with: Vec::new(),
+    }
+}
+
 fn currency(code: &str) -> Currency {
     Currency::from_code(code).expect("a currency")
 }
@@ -319,21 +344,11 @@ fn rules() -> Rules {
             countries: vec!["DE".to_owned()],
             rates: vec![rate("standard", 490), rate("express", 990)],
         }],
-        promotions: vec![Promotion {
-            id: "spring".to_owned(),
-            title: "Spring".to_owned(),
-            code: CouponCode::normal("SPRING"),
-            benefit: Benefit::Percentage("10".parse().expect("a percentage")),
-            minimum_minor: vec![(currency("EUR"), 2000)],
-            markets: Vec::new(),
-            products: Vec::new(),
-            categories: Vec::new(),
-            starts_at: None,
-            ends_at: None,
-            usage_limit: None,
-            stacking_class: "spring".to_owned(),
-            combines_with: Vec::new(),
-        }],
+        promotions: vec![
+            promotion("SPRING", "10", Some(2000), None),
+            promotion("FIRST", "50", None, Some(1)),
+            promotion("GIFT", "100", None, None),
+        ],
         quote_seconds: 900,
         reservation_seconds: 900,
     }

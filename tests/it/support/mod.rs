@@ -1,6 +1,7 @@
 //! What several integration tests need: where real catalogues lie, a shop in a temporary folder, and a plain HTTP client.
 
 pub mod client;
+pub mod counter;
 pub mod edge;
 pub mod shop;
 
