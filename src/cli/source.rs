@@ -116,14 +116,25 @@ pub(super) fn as_of(given: Option<&str>) -> Result<Timestamp, CommandError> {
     }
 }
 
-/// A stock snapshot: a JSON object of SKU → units.
+/// A row of a stock snapshot.
+#[derive(serde::Deserialize)]
+struct StockRow {
+    sku: String,
+    on_hand: i64,
+    #[serde(default)]
+    reserved: i64,
+}
+
+/// A stock snapshot: the CSV that `vitrine stock export` writes. Gives the units that can be sold.
 pub(super) fn stock(path: Option<&Path>) -> Result<BTreeMap<Sku, u32>, CommandError> {
     let Some(path) = path else { return Ok(BTreeMap::new()) };
-    let bytes = std::fs::read(path).map_err(|error| CommandError::World(format!("{}: {error}", path.display())))?;
-    serde_json::from_slice(&bytes).map_err(|error| {
-        CommandError::Usage(format!(
-            "{}: {error}; a snapshot is {{\"SKU\": units, …}}, as `vitrine stock export` writes it",
-            path.display()
-        ))
+    let mut reader = csv::Reader::from_path(path).map_err(|error| CommandError::World(format!("{}: {error}", path.display())))?;
+    let rows = reader.deserialize().map(|row: Result<StockRow, csv::Error>| {
+        let StockRow { sku, on_hand, reserved } = row?;
+        Ok((Sku(sku), u32::try_from(on_hand.saturating_sub(reserved).max(0)).unwrap_or(u32::MAX)))
+    });
+    rows.collect::<Result<_, csv::Error>>().map_err(|error| {
+        let shape = "a snapshot is a CSV with the columns sku, on_hand and reserved, as `vitrine stock export` prints it";
+        CommandError::Usage(format!("{}: {error}; {shape}", path.display()))
     })
 }

@@ -6,6 +6,7 @@
 
 pub mod assets;
 pub mod check;
+pub mod import;
 pub mod load;
 pub mod manifest;
 pub mod media;

@@ -239,6 +239,11 @@ impl BlockReader<'_> {
             return None;
         }
         let images = self.images(block, &title);
+        let mut variants = variants;
+        for picture in variants.iter_mut().filter_map(|variant| variant.image.as_mut()) {
+            let known = images.iter().find(|image| image.url == picture.url);
+            picture.alt = known.map_or_else(String::new, |image| image.alt.clone());
+        }
         let category = category_path(self.first(block, Column::Type));
         let tags = self.first(block, Column::Tags).split(',').map(decoded_name).filter(|tag| !tag.is_empty()).collect();
         let some = |text: &str| Some(decoded_name(text)).filter(|text| !text.is_empty());
@@ -447,7 +452,8 @@ impl BlockReader<'_> {
 }
 
 fn body(written: &str) -> String {
-    if is_html(written) { sanitized(written) } else { paragraphs(written) }
+    // Both ways the same serialiser writes it, so that an import reads back as the same bytes.
+    if is_html(written) { sanitized(written) } else { sanitized(&paragraphs(written)) }
 }
 
 // 25, 25.0 and 25.00 are the same number of units or grams.

@@ -1,0 +1,209 @@
+//! Import: products read from another shop's export → files of content/.
+//!
+//! Owns    how a product and a category are written down, and what an import would do to a folder.
+//! Always  what is written reads back as the same product; a second import of the same file changes nothing; a file that differs is
+//!         the merchant's and stays, unless told otherwise.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Serialize;
+use walkdir::WalkDir;
+
+use super::load::{Body, LoadedCategory, LoadedProduct};
+use crate::commerce::catalog::{Price, ProductStatus, StockPolicy, Variant};
+use crate::commerce::ids::TaxClass;
+use crate::commerce::money::Money;
+
+/// Folder of imported and other products.
+const PRODUCTS: &str = "content/products";
+/// Folder of categories.
+const CATEGORIES: &str = "content/categories";
+
+/// A file that an import writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Path below the shop's folder.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// What an import does with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It is not there yet.
+    New,
+    /// It is there with the same text.
+    Same,
+    /// It is there with another text.
+    Differs,
+}
+
+/// The files of products and categories, sorted by path. `usual_class`: the class of a product that names none.
+pub fn files(products: &[LoadedProduct], categories: &[LoadedCategory], usual_class: &TaxClass) -> Vec<File> {
+    let product = |found: &LoadedProduct| File {
+        path: format!("{PRODUCTS}/{}.md", found.product.slug),
+        text: product_text(found, usual_class),
+    };
+    let category = |found: &LoadedCategory| File {
+        path: format!("{CATEGORIES}/{}/_index.md", found.category.path),
+        text: fenced(&WrittenCategory { title: &found.category.title }, ""),
+    };
+    let mut files: Vec<File> = products.iter().map(product).chain(categories.iter().map(category)).collect();
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    files
+}
+
+/// What each file would do to a shop's folder. A product that lies in another folder of content/products is compared where it lies.
+///
+/// Errors: a file of the shop cannot be read.
+pub fn changes(root: &Path, files: &[File]) -> std::io::Result<Vec<(File, Change)>> {
+    let mut lying: BTreeMap<String, String> = BTreeMap::new();
+    for entry in WalkDir::new(root.join(PRODUCTS)).sort_by_file_name().into_iter().filter_map(Result::ok) {
+        if let (Some(name), Ok(path)) = (entry.path().file_name(), entry.path().strip_prefix(root)) {
+            lying.insert(name.to_string_lossy().into_owned(), path.to_string_lossy().replace('\\', "/"));
+        }
+    }
+    let one = |file: &File| {
+        let name = file.path.strip_prefix(PRODUCTS).map(|name| name.trim_start_matches('/'));
+        let path = name.and_then(|name| lying.get(name)).unwrap_or(&file.path).clone();
+        let change = match std::fs::read(root.join(&path)) {
+            Ok(bytes) if bytes == file.text.as_bytes() => Change::Same,
+            Ok(_) => Change::Differs,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Change::New,
+            Err(error) => return Err(error),
+        };
+        Ok((File { path, text: file.text.clone() }, change))
+    };
+    files.iter().map(one).collect()
+}
+
+#[derive(Serialize)]
+struct WrittenCategory<'a> {
+    title: &'a str,
+}
+
+/// A product's front matter: plain values first, as TOML wants it.
+#[derive(Serialize)]
+struct WrittenProduct<'a> {
+    title: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    brand: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    categories: Vec<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    tags: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<ProductStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tax_class: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    options: Vec<&'a str>,
+    #[serde(flatten)]
+    only: Option<WrittenVariant<'a>>,
+    body: &'static str,
+    #[serde(skip_serializing_if = "WrittenSeo::is_empty")]
+    seo: WrittenSeo<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    images: Vec<WrittenImage<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    variants: Vec<WrittenVariant<'a>>,
+}
+
+#[derive(Serialize)]
+struct WrittenSeo<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+}
+
+impl WrittenSeo<'_> {
+    fn is_empty(&self) -> bool {
+        self.title.is_none() && self.description.is_none()
+    }
+}
+
+#[derive(Serialize)]
+struct WrittenImage<'a> {
+    src: &'a str,
+    alt: &'a str,
+}
+
+#[derive(Serialize)]
+struct WrittenVariant<'a> {
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    options: &'a [String],
+    sku: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compare_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stock: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stock_policy: Option<StockPolicy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weight_g: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requires_shipping: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gtin: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<&'a str>,
+}
+
+fn product_text(found: &LoadedProduct, usual_class: &TaxClass) -> String {
+    let (product, details) = (&found.product, &found.details);
+    let has_options = !product.options.is_empty();
+    let variants: Vec<WrittenVariant<'_>> = product.variants.iter().map(variant).collect();
+    let (only, variants) = match has_options {
+        true => (None, variants),
+        false => (variants.into_iter().next(), Vec::new()),
+    };
+    let text = match &details.body {
+        Body::Html(text) | Body::Markdown(text) => text,
+    };
+    let written = WrittenProduct {
+        title: &product.title,
+        brand: product.brand.as_deref(),
+        categories: product.categories.iter().map(|path| path.as_str()).collect(),
+        tags: &details.tags,
+        status: (product.status != ProductStatus::Active).then_some(product.status),
+        tax_class: (product.tax_class != *usual_class).then(|| product.tax_class.as_str()),
+        options: product.options.iter().map(|option| option.name.as_str()).collect(),
+        only,
+        body: if matches!(details.body, Body::Html(_)) { "html" } else { "markdown" },
+        seo: WrittenSeo { title: details.seo_title.as_deref(), description: details.seo_description.as_deref() },
+        images: details.images.iter().map(|image| WrittenImage { src: &image.url, alt: &image.alt }).collect(),
+        variants,
+    };
+    fenced(&written, text)
+}
+
+fn variant(variant: &Variant) -> WrittenVariant<'_> {
+    // An export holds the prices of one currency, that of the root market.
+    let price = variant.prices.first();
+    let decimal = |price: &Price, minor: i64| Money::new(minor, price.currency).to_decimal_string();
+    let is_counted = variant.stock_policy != StockPolicy::Untracked;
+    WrittenVariant {
+        options: &variant.option_values,
+        sku: variant.sku.as_str(),
+        price: price.map(|price| decimal(price, price.unit_minor)),
+        compare_at: price.and_then(|price| price.compare_at_minor.map(|minor| decimal(price, minor))),
+        stock: is_counted.then_some(variant.opening_stock),
+        stock_policy: (variant.stock_policy == StockPolicy::Backorder).then_some(StockPolicy::Backorder),
+        weight_g: (variant.weight_g > 0).then_some(variant.weight_g),
+        requires_shipping: (!variant.requires_shipping).then_some(false),
+        gtin: variant.gtin.as_deref(),
+        image: variant.image.as_ref().map(|image| image.url.as_str()),
+    }
+}
+
+fn fenced(values: &impl Serialize, body: &str) -> String {
+    let toml = toml::to_string(values).expect("texts, numbers and lists of them are TOML");
+    let body = body.trim();
+    let end = if body.is_empty() { "" } else { "\n" };
+    format!("+++\n{}\n+++\n{body}{end}", toml.trim_end())
+}
