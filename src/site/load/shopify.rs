@@ -51,7 +51,7 @@ pub fn parse(text: &str, name: &str, currency: Currency, tax_class: &TaxClass, p
         problems.push(problem.hint("export the products from Shopify as CSV, or give the columns Shopify's names"));
         return Found::default();
     }
-    let rows = rows(&mut reader, &columns, name, problems);
+    let rows = rows(text, &mut reader, &columns, name, problems);
     let mut found = Found::default();
     let mut slugs: BTreeMap<String, u64> = BTreeMap::new();
     for block in blocks(&rows, &columns) {
@@ -174,12 +174,40 @@ struct Row {
     line: u64,
 }
 
-fn rows(reader: &mut csv::Reader<&[u8]>, columns: &Columns, name: &str, problems: &mut Problems) -> Vec<Row> {
+/// Counts lines of a text up to a byte, forwards only. (The CSV reader's own count lags where lines end in CR LF.)
+struct Lines<'a> {
+    text: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    fn at(&mut self, position: Option<&csv::Position>) -> u64 {
+        let byte = position.map_or(self.at, |position| usize::try_from(position.byte()).unwrap_or(usize::MAX));
+        let mut byte = byte.clamp(self.at, self.text.len());
+        // A record is said to begin between the CR and the LF of the one before it.
+        while matches!(self.text.get(byte), Some(b'\r' | b'\n')) {
+            byte += 1;
+        }
+        self.line += self.text[self.at..byte].iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.at = byte;
+        self.line
+    }
+}
+
+fn rows(
+    text: &str,
+    reader: &mut csv::Reader<&[u8]>,
+    columns: &Columns,
+    name: &str,
+    problems: &mut Problems,
+) -> Vec<Row> {
     let mut rows = Vec::new();
+    let mut lines = Lines { text: text.as_bytes(), at: 0, line: 1 };
     for record in reader.records() {
         match record {
             Ok(record) => {
-                let line = record.position().map_or(0, csv::Position::line);
+                let line = lines.at(record.position());
                 if record.len() != columns.count {
                     let message =
                         format!("this row has {} columns, the header has {}; it is left out", record.len(), columns.count);
@@ -190,7 +218,7 @@ fn rows(reader: &mut csv::Reader<&[u8]>, columns: &Columns, name: &str, problems
                 }
             }
             Err(error) => {
-                let line = error.position().map_or(0, csv::Position::line);
+                let line = lines.at(error.position());
                 problems.push(Problem::about(name, format!("this row cannot be read: {error}")).on_line(line as usize, 0, ""));
             }
         }
