@@ -256,8 +256,6 @@ impl Written {
             self.markets.into_inner().into_iter().map(|market| market.checked(place, problems)).collect();
         let markets: Option<Vec<Market>> = markets.into_iter().collect();
         let tax = self.tax.checked(place, problems);
-        let markets = markets.filter(|markets| !markets.is_empty())?;
-        let zones = self.shipping.into_iter().map(|zone| zone.checked(&markets, place, problems)).collect();
         let seconds = |minutes: Option<Spanned<i64>>, default: i64, problems: &mut Problems| match minutes {
             Some(minutes) if !(1..=MAX_HOLD_MINUTES).contains(minutes.get_ref()) => {
                 problems.push(place.problem(&minutes, format!("write a number of minutes from 1 to {MAX_HOLD_MINUTES}")));
@@ -267,13 +265,18 @@ impl Written {
         };
         let quote_seconds = seconds(self.checkout.quote_minutes, 15, problems);
         let reservation_seconds = seconds(self.checkout.reservation_minutes, 30, problems);
+        let mail = self.mail.checked(place, problems);
+        let build = self.build.checked(place, problems);
+        // What follows needs the markets: all that does not was told by now.
+        let markets = markets.filter(|markets| !markets.is_empty())?;
+        let zones = self.shipping.into_iter().map(|zone| zone.checked(&markets, place, problems)).collect();
         let rules = Rules { markets, tax, shipping: zones, promotions: Vec::new(), quote_seconds, reservation_seconds };
         let sources = self.sources.into_iter().map(|source| source.checked(&rules, place, root, problems)).collect();
         Some(Config {
             shop: shop?,
             payment: self.payment.terms(),
-            mail: self.mail.checked(place, problems),
-            build: self.build.checked(place, problems),
+            mail,
+            build,
             sources,
             theme: self.theme,
             rules,

@@ -2,6 +2,7 @@
 
 mod build;
 mod checkout;
+mod content;
 mod edge_bundle;
 mod edge_cart;
 mod edge_cli;
