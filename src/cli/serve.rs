@@ -122,12 +122,12 @@ impl Workshop {
                 Err(error) => (Some(format!("error: {error}\n")), true),
             };
             eprint!("{}", text.as_deref().unwrap_or(""));
+            if is_news || was_wrong {
+                self.pages.tell(text.clone());
+            }
             if round == 0 {
                 let shop = if text.is_some() { "waits for its problems to be solved" } else { "is open" };
                 eprintln!("  the shop {shop}: {url}");
-            }
-            if is_news || was_wrong {
-                self.pages.tell(text.clone());
             }
             was_wrong = text.is_some();
             watcher.changed().await;

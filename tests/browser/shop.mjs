@@ -1,6 +1,6 @@
 // A whole shop for one test file: a copy of the sample shop (or any folder) served by `vitrine serve` on a free port, and a browser.
 import { spawn } from 'node:child_process';
-import { cp, mkdtemp, mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { appendFile, cp, mkdtemp, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -26,6 +26,18 @@ export async function sampleShop() {
   for (const part of ['site.toml', 'content', 'static', 'templates']) {
     await cp(join(root, part), join(folder, part), { recursive: true });
   }
+  return folder;
+}
+
+// A shop without products of its own that sells what an export of another shop holds.
+export async function exportedShop(file) {
+  const folder = await mkdtemp(join(tmpdir(), 'vitrine-shop-'));
+  await vitrine(folder, 'init', '.');
+  for (const part of ['content/products', 'content/categories', 'content/promotions']) {
+    await rm(join(folder, part), { recursive: true });
+  }
+  const source = `\n[[sources]]\nformat = "shopify"\npath = ${JSON.stringify(file)}\n`;
+  await appendFile(join(folder, 'site.toml'), source);
   return folder;
 }
 
@@ -83,7 +95,7 @@ export function launch() {
 }
 
 // A fresh shopper. Anything the page asks from elsewhere, any script error and any console error fails the test at `leave()`.
-export async function shopper(browser, { script = true, phone = false, dark = false } = {}) {
+export async function shopper(browser, { script = true, phone = false, dark = false, pictures = true } = {}) {
   const context = await browser.newContext({
     javaScriptEnabled: script,
     viewport: phone ? { width: 360, height: 740 } : { width: 1280, height: 900 },
@@ -91,17 +103,19 @@ export async function shopper(browser, { script = true, phone = false, dark = fa
     isMobile: phone,
     colorScheme: dark ? 'dark' : 'light',
   });
+  if (!pictures) await context.route(/^https:/, (route) => route.abort());
   const page = await context.newPage();
   page.setDefaultTimeout(10_000);
   const trouble = [];
   page.on('pageerror', (error) => trouble.push(`script error: ${error.message}`));
   // A form that is refused is answered with 409 or 422, which the browser notes: that is no trouble.
-  const isRefusal = (text) => /status of (409|422)/.test(text);
+  const isRefusal = (text) => /status of (409|422)/.test(text) || (!pictures && /ERR_FAILED/.test(text));
   page.on('console', (message) => {
     if (message.type() === 'error' && !isRefusal(message.text())) trouble.push(`console: ${message.text()}`);
   });
   page.on('request', (request) => {
     const { hostname, protocol } = new URL(request.url());
+    if (!pictures && request.resourceType() === 'image') return;
     if (protocol.startsWith('http') && hostname !== '127.0.0.1') trouble.push(`request to ${hostname}`);
   });
   return { page, context, trouble };

@@ -170,6 +170,20 @@ fn keys_made_by_keygen_are_what_an_edge_takes() {
 }
 
 #[test]
+fn play_money_is_refused_where_strangers_can_come() {
+    let key = SigningKey::from_seed(&[7; 32]);
+    let mut public = bundle("https://tiny.example", 1990);
+    public.payment.allow_sandbox_on_public_host = false;
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("shop.bundle"), public.seal(&key)).expect("a bundle");
+    let mut command = edge(folder.path(), &key);
+    command.env("VITRINE_TOKEN_KEYS", format!("1:{}", BASE64.encode([3; 32])));
+    let (code, told) = ended(&mut command);
+    assert_eq!(code, 3);
+    assert!(told.contains("play money") && told.contains("allow_sandbox_on_public_host"), "{told}");
+}
+
+#[test]
 fn keys_that_are_none_are_wrong_usage() {
     let folder = folder_with_bundle(&signing_key(), BASE_URL);
     for text in ["", "x", "1:x", "1:AAAA", "300:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
