@@ -272,15 +272,7 @@ impl Written {
         let zones = self.shipping.into_iter().map(|zone| zone.checked(&markets, place, problems)).collect();
         let rules = Rules { markets, tax, shipping: zones, promotions: Vec::new(), quote_seconds, reservation_seconds };
         let sources = self.sources.into_iter().map(|source| source.checked(&rules, place, root, problems)).collect();
-        Some(Config {
-            shop: shop?,
-            payment: self.payment.terms(),
-            mail,
-            build,
-            sources,
-            theme: self.theme,
-            rules,
-        })
+        Some(Config { shop: shop?, payment: self.payment.terms(), mail, build, sources, theme: self.theme, rules })
     }
 }
 

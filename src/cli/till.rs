@@ -75,16 +75,16 @@ fn gateway(live: &Live, state: &Path) -> Result<(Gateway, Vec<Mount>), CommandEr
 async fn sandbox_page(pages: &Sandbox, call: Call) -> Reply {
     let text = std::str::from_utf8(&call.body).unwrap_or("");
     let form = Form::parse(text).unwrap_or_default();
-    let request =
-        PageRequest { path: call.uri.path(), post: call.method == http::Method::POST, form: form.fields() };
+    let request = PageRequest { path: call.uri.path(), post: call.method == http::Method::POST, form: form.fields() };
     match pages.respond(request).await {
-        Ok(PageReply::Html { status, body }) => {
-            Reply::html(StatusCode::from_u16(status).unwrap_or(StatusCode::OK), body)
-        }
+        Ok(PageReply::Html { status, body }) => Reply::html(StatusCode::from_u16(status).unwrap_or(StatusCode::OK), body),
         Ok(PageReply::Redirect(url)) => Reply::see_other(&url),
         Err(error) => {
             tracing::error!(%error, "the sandbox's ledger failed");
-            Reply::html(StatusCode::SERVICE_UNAVAILABLE, "<!doctype html><title>Sandbox</title><p>Please try again.</p>".to_owned())
+            Reply::html(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "<!doctype html><title>Sandbox</title><p>Please try again.</p>".to_owned(),
+            )
         }
     }
 }

@@ -20,7 +20,8 @@ use crate::commerce::payment::{Attempt, AttemptState};
 use crate::commerce::pricing::PricedCart;
 
 /// What is said where nobody knows yet how a payment went.
-pub const CHECKING: &str = "We are checking your payment. Please do not pay again. This page looks again by itself, and we write to you.";
+pub const CHECKING: &str =
+    "We are checking your payment. Please do not pay again. This page looks again by itself, and we write to you.";
 
 /// What a checkout is described by.
 #[derive(Clone, Copy, Debug)]
@@ -46,15 +47,19 @@ pub fn checkout_reply(
     let (_, site) = facts.reply.live.market(&checkout.market);
     let cart = cart_reply::build(cart, priced, &facts.reply);
     let mut messages: Vec<Message> = problems.iter().map(field_message).collect();
-    messages.extend(cart.messages.iter().filter(|message| message.severity != "info").cloned().map(|message| Message {
-        path: message.path.map(|path| format!("/cart{path}")),
-        ..message
-    }));
+    messages.extend(
+        cart.messages
+            .iter()
+            .filter(|message| message.severity != "info")
+            .cloned()
+            .map(|message| Message { path: message.path.map(|path| format!("/cart{path}")), ..message }),
+    );
     cart_reply::sort(&mut messages);
     let payment = payment_reply(checkout, facts.methods);
     let order = checkout.order.as_ref().and_then(|order| order_link(facts.keys, order));
     let own = format!("{}/checkout/{}", site.base_url, checkout.id);
-    let is_shown = matches!(state, CheckoutState::ReadyForComplete | CheckoutState::CompleteInProgress | CheckoutState::Completed);
+    let is_shown =
+        matches!(state, CheckoutState::ReadyForComplete | CheckoutState::CompleteInProgress | CheckoutState::Completed);
     let quote = checkout.quote.as_ref().filter(|_| is_shown);
     CheckoutReply {
         id: checkout.id.0.clone(),

@@ -163,10 +163,14 @@ impl Counter {
         shown.problems = quote_problems(&checkout.contact, &checkout.address, market, &shown.priced, chosen);
         let facts = self.facts(checkout);
         let stock = self.desk.app.stock.load();
-        let is_blocked = cart_reply::build(&shown.cart, &shown.priced, &ReplyFacts { stock: facts.then_some(&stock), ..self.reply_facts(checkout) })
-            .messages
-            .iter()
-            .any(|message| message.severity == "error");
+        let is_blocked = cart_reply::build(
+            &shown.cart,
+            &shown.priced,
+            &ReplyFacts { stock: facts.then_some(&stock), ..self.reply_facts(checkout) },
+        )
+        .messages
+        .iter()
+        .any(|message| message.severity == "error");
         if !shown.problems.is_empty() || is_blocked {
             return Ok(shown);
         }
@@ -399,11 +403,14 @@ impl Counter {
 
     /// A store's refusal in the shopper's words.
     fn refused(&self, error: &StoreError, checkout: &Checkout) -> Failure {
-        let conflict = |code, detail: &str, messages| Failure::Conflict { code, detail: detail.to_owned(), messages, total: None };
+        let conflict =
+            |code, detail: &str, messages| Failure::Conflict { code, detail: detail.to_owned(), messages, total: None };
         match error {
-            StoreError::Refused(Refusal::SoldOut { skus }) => {
-                conflict("sold_out", "something in your cart was sold out a moment ago; nothing was charged", self.sold_out(skus, checkout))
-            }
+            StoreError::Refused(Refusal::SoldOut { skus }) => conflict(
+                "sold_out",
+                "something in your cart was sold out a moment ago; nothing was charged",
+                self.sold_out(skus, checkout),
+            ),
             StoreError::Refused(Refusal::CartSpent { .. }) => conflict("cart_spent", "this cart is already ordered", Vec::new()),
             StoreError::Refused(Refusal::AttemptLive) => {
                 conflict("payment_in_progress", "a payment is under way; call it off to change something", Vec::new())

@@ -102,7 +102,10 @@ fn a_declined_card_charges_nothing_and_the_next_one_buys() {
         let back = counter.give_card(redirect_url(&paying), card);
         shopper.come_back(&back).expect(303);
         let declined = shopper.look();
-        assert_eq!((declined["state"].as_str(), declined["payment"]["state"].as_str()), (Some("ready_for_complete"), Some("declined")));
+        assert_eq!(
+            (declined["state"].as_str(), declined["payment"]["state"].as_str()),
+            (Some("ready_for_complete"), Some("declined"))
+        );
         let detail = declined["payment"]["detail"].as_str().expect("it says why");
         assert!(detail.contains(word) && detail.contains("not been charged"), "{detail}");
         assert_eq!(counter.captured(), [0; 0]);
@@ -379,7 +382,9 @@ fn strangers_see_no_checkout_and_no_order() {
     let mut second = Shopper::with(&counter, "LAMP-S", 1);
     second.check_out();
     let mut stranger = Shopper::with(&counter, "MUG", 2);
-    for (method, path) in [("GET", second.checkout.clone()), ("PATCH", second.checkout.clone()), ("DELETE", format!("{}/payment", second.checkout))] {
+    for (method, path) in
+        [("GET", second.checkout.clone()), ("PATCH", second.checkout.clone()), ("DELETE", format!("{}/payment", second.checkout))]
+    {
         let body = if method == "PATCH" { json!({}) } else { Value::Null };
         assert_eq!(stranger.caller.json(method, &path, body).code(404), "not_found", "{method}");
         assert_eq!(get(&counter.app, &format!("{}?token=AAAA", second.checkout), "application/json").code(404), "not_found");
@@ -405,11 +410,20 @@ fn what_is_missing_or_wrong_is_told_by_field() {
     });
     let told = shopper.tell(wrong);
     let paths: Vec<&str> = told["messages"].as_array().expect("messages").iter().filter_map(|one| one["path"].as_str()).collect();
-    for path in ["/contact/email", "/contact/phone", "/address/name", "/address/line1", "/address/city", "/address/postal_code", "/address/country"] {
+    for path in [
+        "/contact/email",
+        "/contact/phone",
+        "/address/name",
+        "/address/line1",
+        "/address/city",
+        "/address/postal_code",
+        "/address/country",
+    ] {
         assert!(paths.contains(&path), "{path} in {paths:?}");
     }
     assert_eq!((told["state"].as_str(), told["quote"].is_null()), (Some("incomplete"), true));
-    let told = shopper.tell(json!({"contact": {"email": "ada@example.com"}, "address": details()["address"], "shipping": "pigeon"}));
+    let told =
+        shopper.tell(json!({"contact": {"email": "ada@example.com"}, "address": details()["address"], "shipping": "pigeon"}));
     assert!(told["quote"].is_null() && told["messages"].to_string().contains("another"), "{told}");
     let bad = shopper.caller.json("PATCH", &shopper.checkout.clone(), json!({"address": {"street": "x"}}));
     assert_eq!(bad.code(400), "unknown_field");

@@ -49,7 +49,10 @@ fn refused(path: &str, text: impl AsRef<[u8]>) -> String {
     write(folder.path(), path, text);
     let (code, _, told) = run(folder.path(), &["build"]);
     assert_eq!(code, 1, "{told}");
-    assert!(!folder.path().join("public").exists() && !folder.path().join("shop.bundle").exists(), "nothing is half built: {told}");
+    assert!(
+        !folder.path().join("public").exists() && !folder.path().join("shop.bundle").exists(),
+        "nothing is half built: {told}"
+    );
     told
 }
 
@@ -135,7 +138,8 @@ fn bytes_that_are_not_utf_8_are_told_with_line_and_column() {
 
 #[test]
 fn a_missing_picture_is_told() {
-    let told = refused("content/products/lamp.md", LAMP.replace("stock = 3", "stock = 3\nimages = [{ src = \"images/lamp.jpg\" }]"));
+    let told =
+        refused("content/products/lamp.md", LAMP.replace("stock = 3", "stock = 3\nimages = [{ src = \"images/lamp.jpg\" }]"));
     holds(&told, &["there is no picture static/images/lamp.jpg", "content/products/lamp.md:2", "put the picture into static/"]);
 }
 
@@ -180,7 +184,16 @@ fn all_problems_of_a_run_are_told() {
     write(folder.path(), "content/promotions/x.toml", "title = \"X\"\ncode = \"X\"\npercentage = \"ten\"\n");
     let (code, out, told) = run(folder.path(), &["build", "--report", "json"]);
     assert_eq!(code, 1);
-    holds(&told, &["content/products/vase.md:2", "content/products/vase.md:4", "content/products/mug.md:4", "content/promotions/x.toml:3", "4 errors"]);
+    holds(
+        &told,
+        &[
+            "content/products/vase.md:2",
+            "content/products/vase.md:4",
+            "content/products/mug.md:4",
+            "content/promotions/x.toml:3",
+            "4 errors",
+        ],
+    );
     let report: serde_json::Value = serde_json::from_str(&out).expect("a report for machines");
     assert!(report["problems"].to_string().contains("content/products/mug.md"), "{report}");
 }

@@ -8,6 +8,7 @@ mod edge_cart;
 mod edge_cli;
 mod edge_http;
 mod openapi;
+mod readme;
 mod serve;
 mod shops;
 #[expect(unreachable_pub, reason = "`pub` tells what a support module offers from what it keeps")]

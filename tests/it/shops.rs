@@ -173,7 +173,10 @@ fn import_equals_reading(file: &Path) {
     assert_eq!(loaded.catalog.products().len(), products.len());
     for (imported, (details, direct)) in loaded.catalog.products().iter().zip(loaded.products.iter().zip(products)) {
         assert_eq!(*imported, direct.product);
-        assert_eq!((&details.body, &details.images, &details.tags), (&direct.details.body, &direct.details.images, &direct.details.tags));
+        assert_eq!(
+            (&details.body, &details.images, &details.tags),
+            (&direct.details.body, &direct.details.images, &direct.details.tags)
+        );
         assert_eq!((&details.seo_title, &details.seo_description), (&direct.details.seo_title, &direct.details.seo_description));
     }
     let categories: Vec<_> = direct.categories.iter().map(|found| found.category.clone()).collect();
@@ -183,7 +186,9 @@ fn import_equals_reading(file: &Path) {
 #[test]
 fn an_import_writes_what_reading_the_file_gives() {
     import_equals_reading(&own_export());
-    for (folder, file) in [("shopify-partners", "home-and-garden.csv"), ("shopify-gatsby", "products.csv"), ("shopify-packt", "Product-data.csv")] {
+    for (folder, file) in
+        [("shopify-partners", "home-and-garden.csv"), ("shopify-gatsby", "products.csv"), ("shopify-packt", "Product-data.csv")]
+    {
         if let Some(found) = data("an_import_writes_what_reading_the_file_gives", folder) {
             import_equals_reading(&found.join(file).canonicalize().expect("the catalogue is there"));
         }
@@ -228,9 +233,14 @@ fn each_trap_of_an_export_is_told_at_its_line() {
         assert!(told.iter().any(|(at, message)| *at == line && message.contains(text)), "{line} {text}: {told:?}");
     }
     assert_eq!(told.len(), expected.len(), "{told:?}");
-    let product = |slug: &str| found.products.iter().map(|found| &found.product).find(|one| one.slug.as_str() == slug).expect(slug);
+    let product =
+        |slug: &str| found.products.iter().map(|found| &found.product).find(|one| one.slug.as_str() == slug).expect(slug);
     let stool = product("oak-stool");
-    assert_eq!((stool.variants.len(), stool.variants[0].sku.as_str()), (1, "oak-stool"), "a row with only a picture is no variant");
+    assert_eq!(
+        (stool.variants.len(), stool.variants[0].sku.as_str()),
+        (1, "oak-stool"),
+        "a row with only a picture is no variant"
+    );
     assert_eq!((stool.options.len(), stool.variants[0].prices[0].compare_at_minor), (0, None));
     let rug = product("wool-rug");
     let skus: Vec<&str> = rug.variants.iter().map(|variant| variant.sku.as_str()).collect();

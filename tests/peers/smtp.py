@@ -31,7 +31,8 @@ def first_sku(shop):
     for page in sorted((shop.folder / "public/products").glob("*.html")):
         text = page.read_text()
         found = re.search(r'name="?sku"? (?:type="?\w+"? )?value="?([^">\s]+)', text)
-        if found and "Sold out" not in text:
+        # One that needs no words from the shopper, and is there.
+        if found and "Sold out" not in text and 'name="property.' not in text and "name=property." not in text:
             return found[1]
     raise SystemExit("no product page offers a SKU")
 

@@ -67,7 +67,14 @@ impl Till {
     }
 
     /// T1: units and coupon uses are held, order shell and attempt are written. Nothing was sent yet; `advance` sends it.
-    pub async fn begin(&self, live: &Live, keys: &KeyRing, checkout: &Checkout, quote: &Quote, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn begin(
+        &self,
+        live: &Live,
+        keys: &KeyRing,
+        checkout: &Checkout,
+        quote: &Quote,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let deadline_at = now.plus_seconds(live.bundle.rules.reservation_seconds);
         let begin = BeginPayment {
             order: OrderId(new_id()),

@@ -52,7 +52,13 @@ async fn one(app: &App, till: &Till, row: OutboxRow) {
     let crossed_off = match done {
         Ok(Done::Yes) => till.store.finish_outbox(row.id, now).await,
         Ok(Done::Later(reason)) => {
-            tracing::warn!(kind = row.kind.name(), subject = row.subject, tries = row.tries + 1, reason, "promised work is put off");
+            tracing::warn!(
+                kind = row.kind.name(),
+                subject = row.subject,
+                tries = row.tries + 1,
+                reason,
+                "promised work is put off"
+            );
             till.store.retry_outbox(row.id, &reason, now).await
         }
         Err(error) => till.store.retry_outbox(row.id, &error.to_string(), now).await,
@@ -85,10 +91,9 @@ fn is_settled(state: AttemptState, wish: Wish) -> bool {
     match wish {
         Wish::GoOn => matches!(state, AttemptState::Paid | AttemptState::Review),
         // A payment that was paid meanwhile is not called off any more.
-        Wish::CallOff => matches!(
-            state,
-            AttemptState::Canceled | AttemptState::Declined | AttemptState::Paid | AttemptState::Capturing
-        ),
+        Wish::CallOff => {
+            matches!(state, AttemptState::Canceled | AttemptState::Declined | AttemptState::Paid | AttemptState::Capturing)
+        }
     }
 }
 

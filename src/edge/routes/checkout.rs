@@ -92,8 +92,7 @@ pub async fn pay(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     let key = idempotency::key_of(&call)?.ok_or_else(|| Failure::malformed("idempotency_key_missing", detail))?;
     let counter = Counter::of(app, &call)?;
     let checkout = counter.find(&call).await?;
-    let keyed =
-        Keyed { scope: format!("{} payment", checkout.id), key, hash: idempotency::hash_of(&call.body) };
+    let keyed = Keyed { scope: format!("{} payment", checkout.id), key, hash: idempotency::hash_of(&call.body) };
     let work = async {
         let paid = counter.pay(checkout, &body.quote_hash, &body.method).await?;
         answer(&counter, paid, StatusCode::OK)

@@ -39,10 +39,13 @@ pub async fn confirmation(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
         return Err(Failure::not_found("this confirmation is not kept here"));
     }
     let page = mail::confirmation_page(&counter.desk.live, &counter.order_reply(&order), order.quote.market.as_str());
-    let mut reply = Reply::html(StatusCode::OK, page.map_err(|error| {
-        tracing::error!(%error, "a confirmation cannot be printed");
-        Failure::Bug
-    })?);
+    let mut reply = Reply::html(
+        StatusCode::OK,
+        page.map_err(|error| {
+            tracing::error!(%error, "a confirmation cannot be printed");
+            Failure::Bug
+        })?,
+    );
     reply.headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(MAIL_POLICY));
     Ok(reply)
 }

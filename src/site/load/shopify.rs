@@ -195,13 +195,7 @@ impl Lines<'_> {
     }
 }
 
-fn rows(
-    text: &str,
-    reader: &mut csv::Reader<&[u8]>,
-    columns: &Columns,
-    name: &str,
-    problems: &mut Problems,
-) -> Vec<Row> {
+fn rows(text: &str, reader: &mut csv::Reader<&[u8]>, columns: &Columns, name: &str, problems: &mut Problems) -> Vec<Row> {
     let mut rows = Vec::new();
     let mut lines = Lines { text: text.as_bytes(), at: 0, line: 1 };
     for record in reader.records() {

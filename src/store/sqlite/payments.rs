@@ -205,7 +205,8 @@ fn place_order(
     let number = order_number(&settlement.order_prefix, sequence);
     tx.prepare_cached("UPDATE orders SET state = 'placed', sequence = ?2, number = ?3, placed_at = ?4 WHERE id = ?1")?
         .execute(params![row.order, sequence, number, now.0])?;
-    tx.prepare_cached("UPDATE attempts SET reference = ?2 WHERE id = ?1")?.execute(params![attempt.as_str(), settlement.reference])?;
+    tx.prepare_cached("UPDATE attempts SET reference = ?2 WHERE id = ?1")?
+        .execute(params![attempt.as_str(), settlement.reference])?;
     stock::sell(tx, &row.order, now)?;
     Ok(number)
 }
