@@ -42,7 +42,7 @@ pub struct Config {
     pub theme: serde_json::Value,
 }
 
-/// [payment].
+/// `[payment]`.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct WrittenPayment {
@@ -65,7 +65,7 @@ impl WrittenPayment {
     }
 }
 
-/// [mail].
+/// `[mail]`.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct WrittenMail {

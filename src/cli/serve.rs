@@ -186,7 +186,7 @@ impl Workshop {
     async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let path = request.uri().path();
         let is_below = |prefix: &&str| path.strip_prefix(*prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        match self.app.get().filter(|_| EDGE_PATHS.iter().any(|prefix| is_below(&prefix))) {
+        match self.app.get().filter(|_| EDGE_PATHS.iter().any(is_below)) {
             Some(app) => server::respond(app, request).await,
             None => self.pages.respond(request.method(), path, request.uri().query()).await,
         }

@@ -36,9 +36,9 @@ pub struct Order<'a> {
     pub shop: &'a Shop,
     /// Markets, tax, shipping and, from content, promotions.
     pub rules: &'a Rules,
-    /// [build] of site.toml.
+    /// `[build]` of site.toml.
     pub settings: &'a BuildSettings,
-    /// [theme] of site.toml.
+    /// `[theme]` of site.toml.
     pub theme: &'a serde_json::Value,
     /// The site's own templates: (name, source), sorted.
     pub templates: &'a [(String, String)],

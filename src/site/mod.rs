@@ -34,7 +34,7 @@ pub enum UrlStyle {
     Folder,
 }
 
-/// [build] of site.toml.
+/// `[build]` of site.toml.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildSettings {
     /// Products on a category's page. Default 24.
@@ -53,7 +53,7 @@ impl Default for BuildSettings {
     }
 }
 
-/// What the shop says of itself ([shop] of site.toml).
+/// What the shop says of itself (`[shop]` of site.toml).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shop {
     /// Key of bundles and tokens.

@@ -276,7 +276,7 @@ mod tests {
         build(&folder, &[("a.html", "1"), ("b.html", "1"), ("gone.html", "1")]);
         // As a build leaves it that dies after the first of its renames.
         let output = Output::open(&folder).expect("writable");
-        let puts = vec![output.put("a.html", b"2").expect("staged"), output.put("b.html", b"2").expect("staged")];
+        let puts = [output.put("a.html", b"2").expect("staged"), output.put("b.html", b"2").expect("staged")];
         let manifest =
             Manifest { files: puts.iter().map(|put| (put.path.clone(), put.entry.clone())).collect(), ..Manifest::default() };
         write_file(&output.stage.join(FILE), &manifest.to_bytes()).expect("staged");

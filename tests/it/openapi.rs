@@ -106,7 +106,7 @@ fn send_example(document: &Value, caller: &mut Caller, method: &str, path: &str,
 }
 
 /// Holds an answer of a route against the document.
-pub fn check(method: &str, path: &str, got: &Got) {
+pub(crate) fn check(method: &str, path: &str, got: &Got) {
     let document = document();
     let operation = document["paths"][path][method.to_lowercase()].clone();
     assert!(operation.is_object(), "{method} {path} is not described");

@@ -163,7 +163,7 @@ fn headed(
     }
 }
 
-/// [mail] `from`, else the shop's address, else one that cannot be answered.
+/// `from` of `[mail]`, else the shop's address, else one that cannot be answered.
 fn sender(live: &Live, site: &SiteView) -> String {
     match (live.bundle.mail.from.as_str(), site.email.as_str()) {
         ("", "") => format!("no-reply@{}", host(site)),

@@ -177,7 +177,7 @@ fn commit(connection: &Connection, batch: Vec<Job>) {
         let _ = connection.execute_batch("ROLLBACK");
     }
     for ran in ran {
-        (ran.answer)(committed.as_ref().map(|()| ()).map_err(copy));
+        (ran.answer)(committed.as_ref().copied().map_err(copy));
     }
 }
 
