@@ -71,11 +71,13 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
         shop: args.shop.clone(),
     };
     let live = file.load().map_err(|error| CommandError::World(error.to_string()))?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| CommandError::World(format!("no threads: {error}")))?;
+    // The pool of mail connections starts a task of its own when it is made.
+    let _entered = runtime.enter();
     let mut app = App::new(live, edge_keys.tokens, args.settings(), Clock::system());
     let store = args.store.clone().unwrap_or_else(|| args.state.join("shop.db"));
     till::open(&mut app, &Places { store, state: args.state.clone() })?;
     let app = Arc::new(app);
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| CommandError::World(format!("no threads: {error}")))?;
     runtime.block_on(run_until_told(app, file, &args))
 }
 
