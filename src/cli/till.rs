@@ -51,7 +51,7 @@ pub(super) async fn start(app: &Arc<App>) -> Result<(), CommandError> {
     let Some(till) = app.till.clone() else { return Ok(()) };
     let recovered = rounds::recover(app, &till).await;
     recovered.map_err(|error| CommandError::World(format!("what an earlier run left behind cannot be finished: {error}")))?;
-    tokio::spawn(rounds::go(app.clone(), till));
+    rounds::go(app, &till);
     Ok(())
 }
 

@@ -158,6 +158,7 @@ fn is_email(text: &str) -> bool {
     let labels: Vec<&str> = domain.split('.').collect();
     text.len() <= MAX_EMAIL_BYTES
         && (1..=64).contains(&local.len())
+        && local.split('.').all(|part| !part.is_empty())
         && text.chars().all(is_plain)
         && labels.len() >= 2
         && labels

@@ -32,6 +32,8 @@ pub struct CheckoutFacts<'a> {
     pub keys: &'a KeyRing,
     /// How it can be paid.
     pub methods: &'a [PaymentMethodReply],
+    /// Whether the gateway was asked just now. Where not, a payment that seems to wait for the shopper may be paid already.
+    pub is_fresh: bool,
 }
 
 /// The answer about a checkout whose cart is priced.
@@ -55,7 +57,7 @@ pub fn checkout_reply(
             .map(|message| Message { path: message.path.map(|path| format!("/cart{path}")), ..message }),
     );
     cart_reply::sort(&mut messages);
-    let payment = payment_reply(checkout, facts.methods);
+    let payment = payment_reply(checkout, facts);
     let order = checkout.order.as_ref().and_then(|order| order_link(facts.keys, order));
     let own = format!("{}/checkout/{}", site.base_url, checkout.id);
     let is_shown =
@@ -141,13 +143,14 @@ pub fn field_message(problem: &FieldProblem) -> Message {
     message("error", &problem.code, Some(&problem.path), problem.text.clone())
 }
 
-fn payment_reply(checkout: &Checkout, methods: &[PaymentMethodReply]) -> PaymentReply {
+fn payment_reply(checkout: &Checkout, facts: &CheckoutFacts<'_>) -> PaymentReply {
     let (state, detail) = match &checkout.attempt {
         None => ("none", None),
+        Some(attempt) if attempt.state == AttemptState::AwaitingShopper && !facts.is_fresh => ("checking", Some(CHECKING)),
         Some(attempt) => payment_words(attempt),
     };
     let redirect_url = checkout.attempt.as_ref().filter(|_| state == "redirect").and_then(|attempt| attempt.redirect_url.clone());
-    PaymentReply { methods: methods.to_vec(), state: state.to_owned(), detail: detail.map(str::to_owned), redirect_url }
+    PaymentReply { methods: facts.methods.to_vec(), state: state.to_owned(), detail: detail.map(str::to_owned), redirect_url }
 }
 
 fn payment_words(attempt: &Attempt) -> (&'static str, Option<&'static str>) {

@@ -5,8 +5,9 @@
 //! Source  CHECKOUT.md 5.1 (policy P1), DESIGN.md section 5.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::app::App;
+use super::app::{App, StockSnapshot};
 use super::cart_reply::{self, ReplyFacts, message};
 use super::cart_token;
 use super::carts::Desk;
@@ -16,12 +17,12 @@ use super::http::{Call, Reply};
 use super::idempotency::unwell;
 use super::input::Form;
 use super::key_ring::Purpose;
-use super::perform::{self, Till};
+use super::perform::{self, Till, Turned};
 use super::reply::{ChangedTotal, CheckoutReply, Message, OrderReply};
 use crate::commerce::address::{Address, Contact, FieldProblem};
 use crate::commerce::cart::Cart;
 use crate::commerce::checkout::{Checkout, CheckoutState, Command, Facts, Rejection, decide};
-use crate::commerce::ids::{CheckoutId, OrderId, ShippingRateId, Sku};
+use crate::commerce::ids::{CheckoutId, CouponCode, OrderId, ShippingRateId, Sku};
 use crate::commerce::order::{Order, OrderState};
 use crate::commerce::pricing::PricedCart;
 use crate::commerce::quote::{Quote, QuoteParts, quote_problems};
@@ -37,6 +38,10 @@ pub struct Counter {
     pub desk: Desk,
     /// Store, gateway and mail.
     pub till: Arc<Till>,
+    /// Whether the query holds the token of the path's checkout: on the way back from a gateway.
+    pub is_proven: bool,
+    /// Whether money may move by this request: from then on nobody is told that nothing was charged.
+    is_paying: AtomicBool,
 }
 
 /// What a shopper has told; `None`: as before.
@@ -55,6 +60,8 @@ pub struct Details {
 pub enum Opening {
     /// A fresh one.
     New(Box<Checkout>),
+    /// One of the same cart that is not finished.
+    Present(Box<Checkout>),
     /// The cart is an order already.
     Spent(Box<Order>),
 }
@@ -67,6 +74,7 @@ pub struct Shown {
     cart: Cart,
     priced: PricedCart,
     problems: Vec<FieldProblem>,
+    is_fresh: bool,
 }
 
 impl Counter {
@@ -79,17 +87,28 @@ impl Counter {
             detail: "this shop takes no orders right now; your cart is kept".to_owned(),
             retry_after_s: 60,
         })?;
-        Ok(Self { desk: Desk::of(app, call), till })
+        let query = Form::parse(call.uri.query().unwrap_or("")).unwrap_or_default();
+        let is_proven = app.keys.accepts(Purpose::Checkout, call.param("checkout"), query.get("token"));
+        let desk = Desk::of(app, call);
+        let is_marked = desk.session.cart.as_ref().is_some_and(|cart| cart.payment_mark);
+        Ok(Self { desk, till, is_proven, is_paying: AtomicBool::new(is_marked || is_proven) })
     }
 
-    /// Opens a checkout for the cart that came along. Nothing is held yet.
+    /// Opens a checkout for the cart that came along, or goes on with the one that holds units for it. Nothing new is held yet.
     pub async fn open(&self) -> Result<Opening, Failure> {
         let Some(cart) = self.desk.session.cart.as_ref().filter(|cart| !cart.lines.is_empty()) else {
             return Err(Failure::refused("empty_cart", "there is nothing in the cart; put something into it first"));
         };
-        let spent = self.till.store.order_by_cart(cart.id).await.map_err(|error| self.unwell(&error))?;
-        if let Some(order) = spent.filter(|order| order.state == OrderState::Placed) {
-            return Ok(Opening::Spent(Box::new(order)));
+        let known = self.till.store.order_by_cart(cart.id).await.map_err(|error| self.unwell(&error))?;
+        match known {
+            Some(order) if order.state == OrderState::Placed => return Ok(Opening::Spent(Box::new(order))),
+            Some(order) => {
+                let checkout = self.stored(&order.checkout).await?;
+                if !checkout.canceled {
+                    return Ok(Opening::Present(Box::new(checkout)));
+                }
+            }
+            None => {}
         }
         let id = CheckoutId(perform::new_id());
         let open = OpenCheckout {
@@ -110,23 +129,33 @@ impl Counter {
     /// Errors: 404 for anyone else.
     pub async fn find(&self, call: &Call) -> Result<Checkout, Failure> {
         let id = CheckoutId::from(call.param("checkout"));
-        let query = Form::parse(call.uri.query().unwrap_or(""))?;
-        let is_proven = self.desk.app.keys.accepts(Purpose::Checkout, id.as_str(), query.get("token"));
-        if self.desk.session.cart.is_none() && !is_proven {
+        if self.desk.session.cart.is_none() && !self.is_proven {
             return Err(no_such_checkout());
         }
         let checkout = self.stored(&id).await?;
-        let is_held = self.desk.session.cart.as_ref().is_some_and(|cart| cart.id == checkout.cart_id);
-        if is_held || is_proven { Ok(checkout) } else { Err(no_such_checkout()) }
+        if self.is_held(&checkout) || self.is_proven { Ok(checkout) } else { Err(no_such_checkout()) }
     }
 
-    /// Whether the token in the query proves a checkout: on the way back from a gateway.
-    pub fn is_proven(&self, call: &Call) -> bool {
-        let query = Form::parse(call.uri.query().unwrap_or("")).unwrap_or_default();
-        self.desk.app.keys.accepts(Purpose::Checkout, call.param("checkout"), query.get("token"))
+    /// Whether the checkout's own cart came along.
+    fn is_held(&self, checkout: &Checkout) -> bool {
+        self.desk.session.cart.as_ref().is_some_and(|cart| cart.id == checkout.cart_id)
     }
 
-    async fn stored(&self, id: &CheckoutId) -> Result<Checkout, Failure> {
+    /// The query of the checkout's addresses: its token where nothing else proves that it is this shopper's.
+    pub fn query(&self, checkout: &Checkout) -> String {
+        if self.is_held(checkout) || !self.is_proven {
+            return String::new();
+        }
+        format!("?token={}", self.desk.app.keys.token(Purpose::Checkout, checkout.id.as_str()))
+    }
+
+    /// The checkout's page.
+    pub fn path(&self, checkout: &Checkout) -> String {
+        format!("/checkout/{}{}", checkout.id, self.query(checkout))
+    }
+
+    /// A checkout as it is stored.
+    pub async fn stored(&self, id: &CheckoutId) -> Result<Checkout, Failure> {
         let found = self.till.store.checkout(id).await.map_err(|error| self.unwell(&error))?;
         found.ok_or_else(no_such_checkout)
     }
@@ -161,12 +190,12 @@ impl Counter {
         let checkout = &shown.checkout;
         let chosen = checkout.shipping_rate.as_ref();
         shown.problems = quote_problems(&checkout.contact, &checkout.address, market, &shown.priced, chosen);
-        let facts = self.facts(checkout);
+        let judged = self.is_stock_judged(checkout);
         let stock = self.desk.app.stock.load();
         let is_blocked = cart_reply::build(
             &shown.cart,
             &shown.priced,
-            &ReplyFacts { stock: facts.then_some(&stock), ..self.reply_facts(checkout) },
+            &ReplyFacts { stock: judged.then_some(&stock), ..self.reply_facts(checkout) },
         )
         .messages
         .iter()
@@ -192,13 +221,13 @@ impl Counter {
         Ok(shown)
     }
 
-    /// A checkout as it stands: by its quote while that holds, else priced now.
-    pub fn shown(&self, checkout: Checkout) -> Result<Shown, Failure> {
+    /// A checkout as it stands: by its quote while that holds, else priced now. `is_fresh`: see `Turned`.
+    pub fn shown(&self, checkout: Checkout, is_fresh: bool) -> Result<Shown, Failure> {
         let holds = !matches!(checkout.state(self.desk.now), CheckoutState::Incomplete | CheckoutState::Canceled);
         match checkout.quote.clone().filter(|_| holds) {
             Some(quote) => {
                 let cart = self.cart_of(&checkout)?;
-                Ok(Shown { checkout, cart, priced: quote.priced, problems: Vec::new() })
+                Ok(Shown { checkout, cart, priced: quote.priced, problems: Vec::new(), is_fresh })
             }
             None => {
                 let mut shown = self.priced(checkout)?;
@@ -220,7 +249,7 @@ impl Counter {
         if is_open && (is_stale || cart.revision != checkout.cart_revision) {
             return self.save(&checkout, Details::default()).await;
         }
-        let mut shown = self.shown(checkout)?;
+        let mut shown = self.shown(checkout, true)?;
         if shown.checkout.contact == Contact::default() {
             shown.problems.clear();
         }
@@ -230,9 +259,15 @@ impl Counter {
     fn priced(&self, checkout: Checkout) -> Result<Shown, Failure> {
         let cart = self.cart_of(&checkout)?;
         let stock = self.desk.app.stock.load();
+        // A use of a code that is held for this very checkout does not count against it.
+        let held = checkout.order.as_ref().filter(|order| order.state == OrderState::PendingPayment);
+        let is_own =
+            |code: &CouponCode| held.is_some_and(|order| order.quote.priced.coupons.iter().any(|own| own.code.names(code)));
+        let used_up = stock.used_up.iter().filter(|code| !is_own(code)).cloned().collect();
+        let stock = StockSnapshot { available: Default::default(), used_up };
         let facts = ReplyFacts { stock: Some(&stock), ..self.reply_facts(&checkout) };
         let priced = cart_reply::price(&cart, &facts).map_err(|rejection| super::carts::unpriced(&rejection))?;
-        Ok(Shown { checkout, cart, priced, problems: Vec::new() })
+        Ok(Shown { checkout, cart, priced, problems: Vec::new(), is_fresh: true })
     }
 
     /// The cart that came along where it is the checkout's, else the one that was kept with it; it goes where the address says.
@@ -260,19 +295,20 @@ impl Counter {
     }
 
     /// Whether stock is judged: not where units are held for this very checkout.
-    fn facts(&self, checkout: &Checkout) -> bool {
+    fn is_stock_judged(&self, checkout: &Checkout) -> bool {
         checkout.order.as_ref().is_none_or(|order| order.state == OrderState::Canceled)
     }
 
     /// The answer about a checkout.
     pub fn reply(&self, shown: &Shown) -> CheckoutReply {
         let stock = self.desk.app.stock.load();
-        let judged = self.facts(&shown.checkout);
+        let judged = self.is_stock_judged(&shown.checkout);
         let methods = self.till.methods();
         let facts = CheckoutFacts {
             reply: ReplyFacts { stock: judged.then_some(&stock), ..self.reply_facts(&shown.checkout) },
             keys: &self.desk.app.keys,
             methods: &methods,
+            is_fresh: shown.is_fresh,
         };
         checkout_reply(&shown.checkout, &shown.cart, &shown.priced, &shown.problems, &facts)
     }
@@ -280,7 +316,7 @@ impl Counter {
     /// Pays: holds units, writes order and attempt (T1), then opens the payment. A payment that is under way is shown instead.
     ///
     /// Errors: 409 where something else is true by now; with both totals where the price is higher than the one on the screen.
-    pub async fn pay(&self, checkout: Checkout, quote_hash: &str, method: &str) -> Result<Checkout, Failure> {
+    pub async fn pay(&self, checkout: Checkout, quote_hash: &str, method: &str) -> Result<Turned, Failure> {
         if !self.till.methods().iter().any(|known| known.id == method) {
             return Err(Failure::refused("unknown_method", "this shop has no such way of paying"));
         }
@@ -294,7 +330,15 @@ impl Counter {
         };
         let (live, keys, now) = (&self.desk.live, &self.desk.app.keys, self.desk.now);
         match self.till.begin(live, keys, &checkout, &quote, now).await {
-            Ok(()) | Err(StoreError::Refused(Refusal::AttemptLive)) => {}
+            Ok(()) => self.is_paying.store(true, Ordering::Relaxed),
+            Err(StoreError::Refused(Refusal::AttemptLive)) => {
+                let own = self.stored(&checkout.id).await?.attempt;
+                if !own.is_some_and(|attempt| attempt.state.is_live()) {
+                    let detail =
+                        "a payment for this cart is under way in another checkout; finish it or call it off there".to_owned();
+                    return Err(Failure::Conflict { code: "payment_in_progress", detail, messages: Vec::new(), total: None });
+                }
+            }
             Err(StoreError::Refused(Refusal::CouponUsedUp { .. })) => {
                 self.till.refresh_stock(&self.desk.app).await.map_err(|error| self.unwell(&error))?;
                 let code = ("coupon_used_up", "a code in your cart was used up a moment ago; please look at the total again");
@@ -345,12 +389,20 @@ impl Counter {
     }
 
     /// Moves the payment on and gives the checkout as it then is.
-    pub async fn moved(&self, id: &CheckoutId, calls_off: bool) -> Result<Checkout, Failure> {
+    pub async fn moved(&self, id: &CheckoutId, calls_off: bool) -> Result<Turned, Failure> {
         let moved = perform::patiently(&self.desk.app, &self.till, id, calls_off).await;
         match moved {
-            Ok(Some(checkout)) => Ok(checkout),
-            Ok(None) => self.stored(id).await,
+            Ok(Some(turned)) => Ok(turned),
+            Ok(None) => Ok(Turned { checkout: self.stored(id).await?, is_fresh: false }),
             Err(error) => Err(self.unwell(&error)),
+        }
+    }
+
+    /// The checkout as it is now: a payment that is under way is asked about.
+    pub async fn present(&self, checkout: Checkout) -> Result<Turned, Failure> {
+        match checkout.state(self.desk.now) {
+            CheckoutState::CompleteInProgress => self.moved(&checkout.id, false).await,
+            _ => Ok(Turned { checkout, is_fresh: true }),
         }
     }
 
@@ -382,6 +434,10 @@ impl Counter {
     /// A shopper who came back without the cart gets it again.
     pub fn mark(&self, reply: &mut Reply, checkout: &Checkout) {
         let is_live = checkout.attempt.as_ref().is_some_and(|attempt| attempt.state.is_live());
+        // Another checkout of this cart may be paid: a checkout without a payment of its own says nothing about it.
+        if checkout.attempt.is_none() && self.desk.session.cart.is_some() {
+            return;
+        }
         let Some(mut cart) = self.carried_or_kept(checkout) else { return };
         let is_kept = self.desk.session.cart.is_some();
         if cart.payment_mark == is_live && is_kept {
@@ -435,11 +491,9 @@ impl Counter {
     }
 
     /// A failing store. Whoever may have paid is never told that nothing was charged.
-    fn unwell(&self, error: &StoreError) -> Failure {
-        let failure = unwell(error);
-        let is_paying = self.desk.session.cart.as_ref().is_some_and(|cart| cart.payment_mark);
-        match failure {
-            Failure::Unavailable { code, retry_after_s, .. } if is_paying => {
+    pub fn unwell(&self, error: &StoreError) -> Failure {
+        match unwell(error) {
+            Failure::Unavailable { code, retry_after_s, .. } if self.is_paying.load(Ordering::Relaxed) => {
                 Failure::Unavailable { code, retry_after_s, detail: CHECKING.to_owned() }
             }
             failure => failure,

@@ -9,16 +9,20 @@ use http::StatusCode;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::checkouts::Counter;
 use super::error::Failure;
 use super::http::{Call, Reply};
-use super::perform::Till;
-use crate::commerce::ids::Timestamp;
 use crate::store::{KeyUse, StoreError};
 
 /// Header that carries the key.
 pub const KEY_HEADER: &str = "idempotency-key";
 /// Header that tells that an answer was given before.
 const REPLAYED_HEADER: &str = "idempotent-replayed";
+/// Whether an answer was given before.
+pub fn is_replayed(reply: &Reply) -> bool {
+    reply.headers.contains_key(REPLAYED_HEADER)
+}
+
 /// Longest key.
 const MAX_KEY_BYTES: usize = 255;
 
@@ -91,13 +95,13 @@ fn add(hasher: &mut Sha256, value: &Value) {
 
 /// Does the work once per key; answers again what was answered. Refusals are answers too; what is ours (5xx) is not kept.
 pub async fn once(
-    till: &Till,
+    counter: &Counter,
     keyed: &Keyed,
     request_id: &str,
-    now: Timestamp,
     work: impl Future<Output = Result<Reply, Failure>>,
 ) -> Result<Reply, Failure> {
-    match till.store.begin_key(&keyed.scope, &keyed.key, &keyed.hash, now).await.map_err(|error| unwell(&error))? {
+    let (store, now) = (&counter.till.store, counter.desk.now);
+    match store.begin_key(&keyed.scope, &keyed.key, &keyed.hash, now).await.map_err(|error| counter.unwell(&error))? {
         KeyUse::Fresh => {}
         KeyUse::InFlight => {
             let detail = "this request is still under way; ask again in a moment".to_owned();
@@ -113,8 +117,8 @@ pub async fn once(
         _ => Ok(failure.into_json(request_id)),
     });
     let kept = match &reply {
-        Ok(reply) => till.store.finish_key(&keyed.scope, &keyed.key, reply.status.as_u16(), reply.body.to_vec()).await,
-        Err(_) => till.store.forget_key(&keyed.scope, &keyed.key).await,
+        Ok(reply) => store.finish_key(&keyed.scope, &keyed.key, reply.status.as_u16(), reply.body.to_vec()).await,
+        Err(_) => store.forget_key(&keyed.scope, &keyed.key).await,
     };
     if let Err(error) = kept {
         // The work is done and says so; sent again it finds its own traces in the store.

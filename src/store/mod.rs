@@ -414,10 +414,17 @@ impl Store {
         step!(self, Urgent, move |tx| payments::cancel_attempt(tx, &lease, &attempt, now))
     }
 
-    /// Puts the attempt before a person; units stay held.
-    pub async fn review(&self, lease: &Lease, attempt: &AttemptId, reason: &str, now: Timestamp) -> Result<(), StoreError> {
+    /// Puts the attempt before a person; units stay held. `calls_off`: the payment is promised to be called off in the same step.
+    pub async fn review(
+        &self,
+        lease: &Lease,
+        attempt: &AttemptId,
+        reason: &str,
+        calls_off: bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let (lease, attempt, reason) = (lease.clone(), attempt.clone(), reason.to_owned());
-        step!(self, Urgent, move |tx| payments::review(tx, &lease, &attempt, &reason, now))
+        step!(self, Urgent, move |tx| payments::review(tx, &lease, &attempt, &reason, calls_off, now))
     }
 
     /// Promises that the payment is called off.
@@ -431,9 +438,10 @@ impl Store {
         step!(self, Urgent, move |tx| payments::release_expired(tx, now))
     }
 
-    /// Live attempts that did not change since `older_than`, the oldest first, at most 100: for the sweeper.
-    pub async fn open_attempts(&self, older_than: Timestamp) -> Result<Vec<Attempt>, StoreError> {
-        look!(self, move |tx| payments::open_attempts(tx, older_than))
+    /// Live attempts that did not change since `older_than` and that no person has to look at, at most 100, those first that were not
+    /// looked at for longest: for the sweeper. They count as looked at from now on.
+    pub async fn sweep_attempts(&self, older_than: Timestamp, now: Timestamp) -> Result<Vec<Attempt>, StoreError> {
+        step!(self, Urgent, move |tx| payments::sweep(tx, older_than, now))
     }
 
     /// An attempt by the gateway's name for it.

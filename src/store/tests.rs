@@ -170,7 +170,7 @@ fn an_order_goes_from_shell_to_paid_and_keeps_its_sums() {
         assert_eq!(promised.iter().map(|row| row.kind).collect::<Vec<_>>(), [OutboxKind::Confirmation]);
         assert_eq!(refused(store.decline(&lease, &attempt, "late", LATER).await), Refusal::WrongState);
         assert_eq!(refused(store.cancel_attempt(&lease, &attempt, LATER).await), Refusal::WrongState);
-        assert_eq!(refused(store.review(&lease, &attempt, "late", LATER).await), Refusal::WrongState);
+        assert_eq!(refused(store.review(&lease, &attempt, "late", false, LATER).await), Refusal::WrongState);
     });
     drop(store);
     let store = Store::open_sqlite(&folder.path().join("shop.db")).expect("the same store");
@@ -359,7 +359,7 @@ fn what_is_being_paid_cannot_be_changed() {
         pay(&store, &first, 5).await;
         assert_eq!(refused(store.freeze_quote(quote(1, "q9", 2)).await), Refusal::AttemptLive);
         assert_eq!(refused(store.cancel_checkout(&first.checkout).await), Refusal::AttemptLive);
-        let attempts = store.open_attempts(NOW).await.expect("a look");
+        let attempts = store.sweep_attempts(NOW, NOW).await.expect("a look");
         assert_eq!(attempts.len(), 1);
         let found = store.attempt_by_reference("sandbox", attempts[0].reference.as_deref().expect("it is opened")).await;
         assert_eq!(found.expect("a look").as_ref(), attempts.first());

@@ -368,9 +368,82 @@ fn a_key_answers_one_request() {
     let first = fresh.json("POST", &path, body.clone()).expect(200);
     let second = fresh.json("POST", &path, body).expect(200);
     assert_eq!((second.header("idempotent-replayed"), &second.body), ("true", &first.body));
-    let mut opening = shopper.caller.clone().with("idempotency-key", "open");
+    let mut opening = Shopper::with(&counter, "LAMP-S", 1).caller.with("idempotency-key", "open");
     let ids = [0; 2].map(|_| opening.json("POST", "/api/v1/checkouts", json!({})).expect(201).json()["id"].clone());
     assert_eq!(ids[0], ids[1]);
+}
+
+#[test]
+fn a_cart_has_one_open_checkout_at_a_time() {
+    let counter = Counter::open();
+    let mut shopper = Shopper::with(&counter, "LAMP-S", 1);
+    let mut earlier = shopper.caller.json("POST", "/api/v1/checkouts", json!({})).expect(201).json();
+    let ready = shopper.check_out();
+    assert_ne!(earlier["id"], ready["id"], "nothing binds a cart before it is paid");
+    shopper.pay(&ready).expect(200);
+    // The cart's button leads to the payment that is open, in every tab.
+    let again = shopper.caller.json("POST", "/api/v1/checkouts", json!({})).expect(200).json();
+    assert_eq!((&again["id"], again["payment"]["state"].as_str()), (&ready["id"], Some("redirect")));
+    let page = shopper.caller.form("/checkout", "").expect(303).header("location").to_owned();
+    assert!(page.ends_with(ready["id"].as_str().expect("an id")), "{page}");
+    // An older tab's checkout says why it cannot be paid.
+    let path = format!("/api/v1/checkouts/{}", earlier["id"].as_str().expect("an id"));
+    earlier = shopper.caller.json("PATCH", &path, details()).expect(200).json();
+    let body = json!({"quote_hash": earlier["quote"]["hash"], "method": "sandbox"});
+    let mut other = shopper.caller.clone().with("idempotency-key", "older");
+    assert_eq!(other.json("POST", &format!("{path}/payment"), body).code(409), "payment_in_progress");
+    assert_eq!(counter.payments().len(), 1);
+}
+
+#[test]
+fn what_nobody_could_ask_about_is_never_told_as_unpaid() {
+    let counter = Counter::open();
+    let mut shopper = Shopper::with(&counter, "LAMP-S", 1);
+    let ready = shopper.check_out();
+    let paying = shopper.pay(&ready).expect(200).json();
+    let back = counter.give_card(redirect_url(&paying), GOOD);
+    // Another worker holds the checkout: the shopper who has paid comes back meanwhile.
+    let id = ready["id"].as_str().expect("an id").into();
+    let now = counter.app.clock.now();
+    let lease = counter.run(counter.till().store.take_lease(&id, "another", now, now.plus_seconds(30)));
+    let lease = lease.expect("a step").expect("it is free");
+    let seen = shopper.look();
+    assert_eq!((seen["payment"]["state"].as_str(), seen["payment"]["redirect_url"].is_null()), (Some("checking"), true));
+    let led = shopper.come_back(&back).expect(303).header("location").to_owned();
+    let page = shopper.caller.page(&led).expect(200);
+    assert!(page.body.contains("Checking your payment") && !page.body.contains("been charged"), "{}", page.body);
+    counter.run(counter.till().store.release_lease(&lease)).expect("given back");
+    assert!(shopper.caller.page(&led).expect(303).header("location").starts_with("/orders/"));
+}
+
+#[test]
+fn a_shopper_who_comes_back_in_another_browser_goes_on_by_the_link() {
+    let counter = Counter::open();
+    let mut shopper = Shopper::with(&counter, "LAMP-S", 1);
+    let ready = shopper.check_out();
+    let paying = shopper.pay(&ready).expect(200).json();
+    let back = counter.give_card(redirect_url(&paying), DECLINED);
+    let mut other = Shopper::with(&counter, "MUG", 2);
+    let led = other.come_back(&back).expect(303).header("location").to_owned();
+    assert!(led.contains("?token="), "{led}");
+    let page = other.caller.page(&led).expect(200);
+    assert!(page.body.contains("not been charged") && page.body.contains("/payment?token="), "{}", page.body);
+    // A browser without any cart gets this one back.
+    let mut fresh = Caller::new(&counter.app);
+    let path = back.trim_start_matches("http://127.0.0.1:8080").to_owned();
+    fresh.page(&path).expect(303);
+    assert_eq!(fresh.json("GET", "/api/v1/cart", Value::Null).expect(200).json()["units"], 1);
+}
+
+#[test]
+fn a_placed_order_keeps_its_money() {
+    let counter = Counter::open();
+    let mut shopper = Shopper::with(&counter, "LAMP-S", 1);
+    let token = shopper.caller.token.clone();
+    shopper.buy(&counter).expect(200);
+    shopper.caller.token = token;
+    let seen = shopper.caller.json("DELETE", &format!("{}/payment", shopper.checkout), Value::Null).expect(200).json();
+    assert_eq!((seen["state"].as_str(), counter.captured().len()), (Some("completed"), 1));
 }
 
 #[test]

@@ -137,7 +137,10 @@ pub(super) fn alarm(live: &Live, row: &OutboxRow) -> Result<Letter, MailError> {
         site.name, row.detail, row.checkout, row.subject
     );
     let subject = format!("{}: a payment has to be looked at", site.name);
-    let builder = headed(live, site, &sender(live, site), &subject, &format!("alarm-{}", row.subject), row.created_at)?;
+    // To people, not to an address that nobody reads.
+    let people = live.bundle.mail.reply_to.clone().unwrap_or_else(|| site.email.clone());
+    let to = if people.is_empty() { sender(live, site) } else { people };
+    let builder = headed(live, site, &to, &subject, &format!("alarm-{}", row.subject), row.created_at)?;
     let message = builder.body(text).map_err(|error| MailError::Written(error.to_string()))?;
     Ok(Letter { name: format!("alarm-{}.eml", row.subject), message })
 }

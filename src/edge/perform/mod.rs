@@ -24,6 +24,7 @@ use super::reply::PaymentMethodReply;
 use crate::commerce::checkout::{Checkout, Command, Decision, Effect, Facts, Step, decide};
 use crate::commerce::ids::{AttemptId, CheckoutId, OrderId, QuoteId, Timestamp};
 use crate::commerce::inventory::stock_needs;
+use crate::commerce::order::OrderState;
 use crate::commerce::payment::{Attempt, AttemptState, Operation, idempotency_key};
 use crate::commerce::quote::Quote;
 use crate::gateway::{CreatePayment, Gateway};
@@ -35,8 +36,8 @@ const LEASE_SECONDS: i64 = 30;
 const MAX_STEPS: usize = 4;
 /// How long a shopper waits for an answer before the checking page is shown; the work goes on.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Work of the outbox that is under way at once.
-const OUTBOX_PLACES: usize = 8;
+/// Work of the outbox, and of the sweep, that is under way at once.
+const PLACES: usize = 8;
 /// The gateway's name in an attempt that needs none, as there is nothing to pay.
 const NOTHING_TO_PAY: &str = "none";
 
@@ -51,13 +52,15 @@ pub struct Till {
     owner: String,
     due: Notify,
     places: Arc<Semaphore>,
+    sweep_places: Arc<Semaphore>,
 }
 
 impl Till {
     /// A till of this process.
     pub fn new(store: Store, gateway: Gateway, mailer: Mailer) -> Self {
         let owner = new_id();
-        Self { store, mailer, gateway, owner, due: Notify::new(), places: Arc::new(Semaphore::new(OUTBOX_PLACES)) }
+        let places = || Arc::new(Semaphore::new(PLACES));
+        Self { store, mailer, gateway, owner, due: Notify::new(), places: places(), sweep_places: places() }
     }
 
     /// How it can be paid.
@@ -137,55 +140,55 @@ impl Till {
     /// Moves a checkout's payment on as far as it goes now, and gives the checkout as it then is.
     ///
     /// Whoever finds it being worked on gets its present state: losers never compensate.
-    pub async fn advance(&self, app: &App, id: &CheckoutId) -> Result<Option<Checkout>, StoreError> {
-        self.turn(app, id, Wish::GoOn).await
-    }
-
-    /// Calls the open payment off; one that was paid meanwhile stays paid.
-    pub async fn call_off(&self, app: &App, id: &CheckoutId) -> Result<Option<Checkout>, StoreError> {
-        self.turn(app, id, Wish::CallOff).await
-    }
-
-    async fn turn(&self, app: &App, id: &CheckoutId, wish: Wish) -> Result<Option<Checkout>, StoreError> {
+    async fn turn(&self, app: &App, id: &CheckoutId, wish: Wish) -> Result<Option<Turned>, StoreError> {
         let now = app.clock.now();
         let lease = self.store.take_lease(id, &self.owner, now, now.plus_seconds(LEASE_SECONDS)).await?;
+        let mut is_fresh = false;
         if let Some(lease) = lease {
             let done = self.work(app, &lease, wish).await;
             if let Err(error) = self.store.release_lease(&lease).await {
                 tracing::warn!(%error, checkout = %id, "a lease was not given back; it ends by itself");
             }
-            match done {
+            is_fresh = match done {
+                Ok(is_fresh) => is_fresh,
                 // Another worker took over after our lease ran out: what it found counts.
-                Err(StoreError::Refused(Refusal::LeaseLost)) | Ok(()) => {}
+                Err(StoreError::Refused(Refusal::LeaseLost)) => false,
                 Err(error) => return Err(error),
-            }
+            };
         }
-        self.store.checkout(id).await
+        Ok(self.store.checkout(id).await?.map(|checkout| Turned { checkout, is_fresh }))
     }
 
-    async fn work(&self, app: &App, lease: &Lease, mut wish: Wish) -> Result<(), StoreError> {
+    /// Gives whether all that could be known is known: nothing was left to ask, or every question was answered.
+    async fn work(&self, app: &App, lease: &Lease, mut wish: Wish) -> Result<bool, StoreError> {
         for _ in 0..MAX_STEPS {
-            let Some(checkout) = self.store.checkout(&lease.checkout).await? else { return Ok(()) };
-            let Some(attempt) = &checkout.attempt else { return Ok(()) };
+            let Some(checkout) = self.store.checkout(&lease.checkout).await? else { return Ok(true) };
+            let Some(attempt) = &checkout.attempt else { return Ok(true) };
             let now = app.clock.now();
             let shop = app.live.load().bundle.shop_id.clone();
-            let Some(answer) = self.ask(&shop, attempt, wish, now).await else { return Ok(()) };
+            let is_placed = checkout.order.as_ref().is_some_and(|order| order.state == OrderState::Placed);
+            // An order that is placed is a promise on both sides: its money is not let go by whoever holds the cart.
+            if is_placed && wish == Wish::CallOff {
+                return Ok(true);
+            }
+            let Some(answer) = self.ask(&shop, attempt, wish, now).await else { return Ok(true) };
             wish = Wish::GoOn;
             let facts = Facts { now, live: answer.live };
             let decision = match decide(&checkout, &answer.command, &facts) {
                 Ok(decision) => decision,
                 Err(rejection) => {
                     tracing::error!(checkout = %checkout.id, %rejection, "a gateway's answer was not taken");
-                    return Ok(());
+                    return Ok(false);
                 }
             };
             self.commit(app, lease, attempt, &answer, &decision).await?;
             let goes_on = decision.effects.iter().any(|effect| matches!(effect, Effect::Capture | Effect::LookUp));
-            if !goes_on || answer.command == Command::GatewayUnknown {
-                return Ok(());
+            let is_known = answer.command != Command::GatewayUnknown;
+            if !goes_on || !is_known {
+                return Ok(is_known);
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     async fn commit(
@@ -198,6 +201,7 @@ impl Till {
     ) -> Result<(), StoreError> {
         let (store, id, now) = (&self.store, &attempt.id, app.clock.now());
         let reason = decision.reason.as_deref().unwrap_or("");
+        let calls_off = decision.effects.contains(&Effect::CancelPayment);
         let settlement = || Settlement {
             reference: answer.reference().to_owned(),
             card: answer.card.clone(),
@@ -215,13 +219,13 @@ impl Till {
             Step::CancelAttempt => store.cancel_attempt(lease, id, now).await?,
             Step::Review => {
                 tracing::error!(checkout = %attempt.checkout, attempt = attempt.number, reason, "a payment has to be looked at");
-                store.review(lease, id, reason, now).await?;
+                store.review(lease, id, reason, calls_off, now).await?;
             }
         }
-        if decision.effects.contains(&Effect::CancelPayment) {
+        if calls_off && decision.step != Step::Review {
             store.promise_cancel(id, now).await?;
         }
-        if decision.step != Step::Stay || decision.effects.contains(&Effect::CancelPayment) {
+        if decision.step != Step::Stay || calls_off {
             self.due.notify_one();
         }
         Ok(())
@@ -244,6 +248,15 @@ impl Till {
     }
 }
 
+/// A checkout after a turn.
+#[derive(Clone, Debug)]
+pub struct Turned {
+    /// As it then is.
+    pub checkout: Checkout,
+    /// Whether the gateway was asked just now and answered. Where not, a payment that seems to wait for the shopper may be paid.
+    pub is_fresh: bool,
+}
+
 /// What a turn is taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wish {
@@ -254,12 +267,7 @@ enum Wish {
 /// Runs a turn to its end even when the shopper goes away, and waits for it no longer than a shopper would.
 ///
 /// `Ok(None)`: it takes longer, or there is no such checkout; ask the store.
-pub async fn patiently(
-    app: &Arc<App>,
-    till: &Arc<Till>,
-    id: &CheckoutId,
-    calls_off: bool,
-) -> Result<Option<Checkout>, StoreError> {
+pub async fn patiently(app: &Arc<App>, till: &Arc<Till>, id: &CheckoutId, calls_off: bool) -> Result<Option<Turned>, StoreError> {
     let (app, till, id) = (app.clone(), till.clone(), id.clone());
     let wish = if calls_off { Wish::CallOff } else { Wish::GoOn };
     let turn = tokio::spawn(async move { till.turn(&app, &id, wish).await });

@@ -74,8 +74,8 @@ async fn settle(app: &App, till: &Till, row: &OutboxRow, wish: Wish) -> Result<D
     if is_settled(attempt.state, wish) {
         return Ok(Done::Yes);
     }
-    let checkout = till.turn(app, &row.checkout, wish).await?;
-    let state = checkout.and_then(|checkout| checkout.attempt).filter(|now| now.id == attempt.id).map(|now| now.state);
+    let turned = till.turn(app, &row.checkout, wish).await?;
+    let state = turned.and_then(|turned| turned.checkout.attempt).filter(|now| now.id == attempt.id).map(|now| now.state);
     Ok(match state {
         Some(state) if !is_settled(state, wish) => Done::Later(format!("the payment is {}", state.name())),
         _ => Done::Yes,

@@ -1,79 +1,129 @@
 //! Rounds: what is done without being asked, at the start and then for ever.
 //!
-//! Owns    recovery before the first request, the look at stock each second, the sweep over payments nobody came back for, and the
-//!         outbox's worker.
-//! Always  a round that fails is told and the next one tries again; nothing here decides, it only asks `advance` to.
+//! Owns    recovery at the start, the look at stock each second, the sweep over payments nobody came back for, and the outbox's worker.
+//! Always  each goes its own round: one that waits for a gateway or a mail server keeps no other waiting. What fails in a round is told
+//!         and the next one tries again; nothing here decides, it only lets a checkout have its turn.
 //! Source  CHECKOUT.md 5.5.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Till, outbox};
+use tokio::task::JoinSet;
+
+use super::{Till, Wish, outbox};
 use crate::commerce::ids::Timestamp;
-use crate::commerce::payment::AttemptState;
+use crate::commerce::payment::{Attempt, AttemptState};
 use crate::edge::app::App;
-use crate::store::StoreError;
+use crate::store::{Refusal, StoreError};
 
 /// Between two looks at stock and outbox.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Between two sweeps, in looks.
-const SWEEP_EVERY: u64 = 15;
+/// Between two sweeps.
+const SWEEP_EVERY: Duration = Duration::from_secs(15);
 /// An attempt that did not change for so long is asked about.
 const QUIET_SECONDS: i64 = 30;
+/// How long shoppers wait at the start for what a crash has left behind; the rest is finished while they are served.
+const START_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Finishes what a crash has left behind, before the first shopper is served: leases of the dead are let go, payments without an
-/// answer are sent again with the same key and bytes, held money is taken, what was promised is delivered.
+/// Finishes what a crash has left behind, before the first shopper is served where that is quick: leases of the dead are let go,
+/// payments without an answer are sent again with the same key and bytes, held money is taken, what was promised is delivered.
+///
+/// Errors: the store cannot be used.
 pub async fn recover(app: &Arc<App>, till: &Arc<Till>) -> Result<(), StoreError> {
     till.store.release_all_leases().await?;
-    sweep(app, till, app.clock.now()).await?;
-    outbox::deliver(app, till).await?;
+    let (swept, delivered) = (app.clone(), app.clone());
+    let (sweeper, deliverer) = (till.clone(), till.clone());
+    let work = tokio::spawn(async move {
+        sweep(&swept, &sweeper, swept.clock.now()).await;
+        if let Err(error) = outbox::deliver(&delivered, &deliverer).await {
+            tracing::warn!(%error, "the outbox could not be read; the next round tries again");
+        }
+    });
+    if tokio::time::timeout(START_PATIENCE, work).await.is_err() {
+        tracing::warn!("what an earlier run left behind takes longer to finish; it goes on beside the shoppers");
+    }
     till.refresh_stock(app).await
 }
 
-/// Goes the rounds until it is dropped.
-pub async fn go(app: Arc<App>, till: Arc<Till>) {
-    tokio::join!(looks(&app, &till), deliveries(&app, &till));
+/// Goes the rounds for as long as the runtime lives.
+pub fn go(app: &Arc<App>, till: &Arc<Till>) {
+    let (looked, looker) = (app.clone(), till.clone());
+    tokio::spawn(every(LOOK_EVERY, move || {
+        let (app, till) = (looked.clone(), looker.clone());
+        async move {
+            if let Err(error) = till.refresh_stock(&app).await {
+                tracing::warn!(%error, "stock could not be looked at; the last look still holds");
+            }
+        }
+    }));
+    let (swept, sweeper) = (app.clone(), till.clone());
+    tokio::spawn(every(SWEEP_EVERY, move || {
+        let (app, till) = (swept.clone(), sweeper.clone());
+        async move { sweep(&app, &till, app.clock.now().plus_seconds(-QUIET_SECONDS)).await }
+    }));
+    let (app, till) = (app.clone(), till.clone());
+    tokio::spawn(every(Duration::ZERO, move || {
+        let (app, till) = (app.clone(), till.clone());
+        async move {
+            match outbox::deliver(&app, &till).await {
+                // There may be more than one taking's worth.
+                Ok(count) if count > 0 => return,
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "the outbox could not be read; the next round tries again"),
+            }
+            let _ = tokio::time::timeout(LOOK_EVERY, till.due.notified()).await;
+        }
+    }));
 }
 
-async fn looks(app: &Arc<App>, till: &Arc<Till>) {
-    let mut ticks = tokio::time::interval(LOOK_EVERY);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    for look in 1_u64.. {
-        ticks.tick().await;
-        if let Err(error) = till.refresh_stock(app).await {
-            tracing::warn!(%error, "stock could not be looked at; the last look still holds");
-        }
-        if look % SWEEP_EVERY == 0
-            && let Err(error) = sweep(app, till, app.clock.now().plus_seconds(-QUIET_SECONDS)).await
-        {
-            tracing::warn!(%error, "payments could not be swept; the next round tries again");
-        }
-    }
-}
-
-async fn deliveries(app: &Arc<App>, till: &Arc<Till>) {
+/// Goes a round again and again, with a pause between two. A round that panics is told, and the next one is gone.
+async fn every<F: Future<Output = ()> + Send + 'static>(pause: Duration, round: impl Fn() -> F) {
     loop {
-        match outbox::deliver(app, till).await {
-            // There may be more than one taking's worth.
-            Ok(count) if count > 0 => continue,
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "the outbox could not be read; the next round tries again"),
+        if let Err(error) = tokio::spawn(round()).await {
+            tracing::error!(%error, "a round broke off");
+            tokio::time::sleep(LOOK_EVERY).await;
         }
-        let _ = tokio::time::timeout(LOOK_EVERY, till.due.notified()).await;
+        tokio::time::sleep(pause).await;
     }
 }
 
-/// Asks about every live attempt that did not change since `quiet_since`, calls those off whose time is over, and frees what nobody
-/// pays for any more.
-pub async fn sweep(app: &Arc<App>, till: &Arc<Till>, quiet_since: Timestamp) -> Result<(), StoreError> {
-    for attempt in till.store.open_attempts(quiet_since).await? {
-        let checkout = till.advance(app, &attempt.checkout).await?;
-        let still = checkout.and_then(|checkout| checkout.attempt).filter(|now| now.id == attempt.id);
-        let is_over = |attempt: &crate::commerce::payment::Attempt| attempt.deadline_at <= app.clock.now();
-        if still.is_some_and(|attempt| attempt.state == AttemptState::AwaitingShopper && is_over(&attempt)) {
-            till.store.promise_cancel(&attempt.id, app.clock.now()).await?;
-            till.due.notify_one();
+/// Lets every live attempt have its turn that did not change since `quiet_since`, calls those off whose time is over, and frees what
+/// nobody pays for any more. What fails for one checkout keeps no other waiting.
+pub async fn sweep(app: &Arc<App>, till: &Arc<Till>, quiet_since: Timestamp) {
+    match till.store.sweep_attempts(quiet_since, app.clock.now()).await {
+        Ok(attempts) => {
+            let mut turns = JoinSet::new();
+            for attempt in attempts {
+                let place = till.sweep_places.clone().acquire_owned().await.expect("the semaphore is never closed");
+                let (app, till) = (app.clone(), till.clone());
+                turns.spawn(async move {
+                    if let Err(error) = look_after(&app, &till, &attempt).await {
+                        tracing::error!(%error, checkout = %attempt.checkout, "a payment could not be looked after");
+                    }
+                    drop(place);
+                });
+            }
+            while turns.join_next().await.is_some() {}
         }
+        Err(error) => tracing::warn!(%error, "payments could not be swept; the next round tries again"),
     }
-    till.store.release_expired(app.clock.now()).await.map(drop)
+    if let Err(error) = till.store.release_expired(app.clock.now()).await {
+        tracing::warn!(%error, "held units could not be freed; the next round tries again");
+    }
+}
+
+async fn look_after(app: &App, till: &Till, attempt: &Attempt) -> Result<(), StoreError> {
+    let turned = till.turn(app, &attempt.checkout, Wish::GoOn).await?;
+    let now = app.clock.now();
+    let still = turned.and_then(|turned| turned.checkout.attempt).filter(|newest| newest.id == attempt.id);
+    if !still.is_some_and(|still| still.state == AttemptState::AwaitingShopper && still.deadline_at <= now) {
+        return Ok(());
+    }
+    match till.store.promise_cancel(&attempt.id, now).await {
+        // It was paid in this very moment.
+        Ok(()) | Err(StoreError::Refused(Refusal::WrongState)) => {}
+        Err(error) => return Err(error),
+    }
+    till.due.notify_one();
+    Ok(())
 }

@@ -15,6 +15,7 @@ use crate::edge::error::Failure;
 use crate::edge::http::{Call, Reply};
 use crate::edge::idempotency::{self, Keyed};
 use crate::edge::input;
+use crate::edge::perform::Turned;
 use crate::edge::reply::{AddressReply, ContactReply};
 
 /// Bodies of `POST checkouts` and `PATCH checkouts/{id}`.
@@ -39,24 +40,22 @@ pub async fn open(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     let written: WrittenDetails = if call.body.is_empty() { WrittenDetails::default() } else { input::json(&call)? };
     let counter = Counter::of(app, &call)?;
     let work = async {
-        let checkout = match counter.open().await? {
-            Opening::New(checkout) => *checkout,
-            Opening::Spent(order) => {
-                let checkout = counter.till.store.checkout(&order.checkout).await;
-                let checkout = checkout.map_err(|error| idempotency::unwell(&error))?.ok_or(Failure::Bug)?;
-                return answer(&counter, checkout, StatusCode::OK);
-            }
+        let (checkout, status) = match counter.open().await? {
+            Opening::New(checkout) => (*checkout, StatusCode::CREATED),
+            Opening::Present(checkout) => (*checkout, StatusCode::OK),
+            Opening::Spent(order) => (counter.stored(&order.checkout).await?, StatusCode::OK),
         };
-        if written.contact.is_none() && written.address.is_none() && written.shipping.is_none() {
-            return answer(&counter, checkout, StatusCode::CREATED);
+        let tells = written.contact.is_some() || written.address.is_some() || written.shipping.is_some();
+        if tells && checkout.state(counter.desk.now) != CheckoutState::Completed {
+            let shown = counter.save(&checkout, details(written)).await?;
+            return Ok(described(&counter, &shown.checkout, json(&counter.reply(&shown)), status));
         }
-        let shown = counter.save(&checkout, details(written)).await?;
-        Ok(described(&counter, &shown.checkout, json(&counter.reply(&shown)), StatusCode::CREATED))
+        answer(&counter, counter.present(checkout).await?, status)
     };
     match (idempotency::key_of(&call)?, &counter.desk.session.cart) {
         (Some(key), Some(cart)) => {
             let keyed = Keyed { scope: format!("{} checkouts", cart.id), key, hash: idempotency::hash_of(&call.body) };
-            idempotency::once(&counter.till, &keyed, &call.request_id, counter.desk.now, work).await
+            idempotency::once(&counter, &keyed, &call.request_id, work).await
         }
         _ => work.await,
     }
@@ -67,11 +66,7 @@ pub async fn show(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     input::query(&call, &["token"])?;
     let counter = Counter::of(app, &call)?;
     let checkout = counter.find(&call).await?;
-    let checkout = match checkout.state(counter.desk.now) {
-        CheckoutState::CompleteInProgress => counter.moved(&checkout.id, false).await?,
-        _ => checkout,
-    };
-    answer(&counter, checkout, StatusCode::OK)
+    answer(&counter, counter.present(checkout).await?, StatusCode::OK)
 }
 
 /// `PATCH checkouts/{checkout}`.
@@ -90,14 +85,24 @@ pub async fn pay(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     let body: Payment = input::json(&call)?;
     let detail = "a payment needs an Idempotency-Key, so that it is never made twice; send a fresh UUID with each purchase";
     let key = idempotency::key_of(&call)?.ok_or_else(|| Failure::malformed("idempotency_key_missing", detail))?;
-    let counter = Counter::of(app, &call)?;
-    let checkout = counter.find(&call).await?;
-    let keyed = Keyed { scope: format!("{} payment", checkout.id), key, hash: idempotency::hash_of(&call.body) };
-    let work = async {
-        let paid = counter.pay(checkout, &body.quote_hash, &body.method).await?;
-        answer(&counter, paid, StatusCode::OK)
-    };
-    idempotency::once(&counter.till, &keyed, &call.request_id, counter.desk.now, work).await
+    // A shopper who goes away in the middle leaves nothing half done.
+    to_its_end(async move {
+        let counter = Counter::of(app, &call)?;
+        let checkout = counter.find(&call).await?;
+        let id = checkout.id.clone();
+        let keyed = Keyed { scope: format!("{id} payment"), key, hash: idempotency::hash_of(&call.body) };
+        let work = async {
+            let paid = counter.pay(checkout, &body.quote_hash, &body.method).await?;
+            answer(&counter, paid, StatusCode::OK)
+        };
+        let mut reply = idempotency::once(&counter, &keyed, &call.request_id, work).await?;
+        if idempotency::is_replayed(&reply) {
+            // What travels beside the body is of this moment.
+            hand_cart(&counter, &counter.stored(&id).await?, &mut reply);
+        }
+        Ok(reply)
+    })
+    .await
 }
 
 /// `DELETE checkouts/{checkout}/payment`.
@@ -106,8 +111,15 @@ pub async fn call_off(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     input::nothing(&call)?;
     let counter = Counter::of(app, &call)?;
     let checkout = counter.find(&call).await?;
-    let checkout = counter.moved(&checkout.id, true).await?;
-    answer(&counter, checkout, StatusCode::OK)
+    answer(&counter, counter.moved(&checkout.id, true).await?, StatusCode::OK)
+}
+
+/// Runs work to its end even when the connection that asked for it is gone.
+pub async fn to_its_end(work: impl Future<Output = Result<Reply, Failure>> + Send + 'static) -> Result<Reply, Failure> {
+    tokio::spawn(work).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a request broke off");
+        Err(Failure::Bug)
+    })
 }
 
 fn details(written: WrittenDetails) -> Details {
@@ -121,8 +133,8 @@ fn details(written: WrittenDetails) -> Details {
     }
 }
 
-fn answer(counter: &Counter, checkout: Checkout, status: StatusCode) -> Result<Reply, Failure> {
-    let shown = counter.shown(checkout)?;
+fn answer(counter: &Counter, turned: Turned, status: StatusCode) -> Result<Reply, Failure> {
+    let shown = counter.shown(turned.checkout, turned.is_fresh)?;
     Ok(described(counter, &shown.checkout, json(&counter.reply(&shown)), status))
 }
 
@@ -132,9 +144,14 @@ fn described(counter: &Counter, checkout: &Checkout, mut reply: Reply, status: S
         let address = HeaderValue::from_str(&format!("/api/v1/checkouts/{}", checkout.id)).expect("UUIDs are ASCII");
         reply.headers.insert(header::LOCATION, address);
     }
-    match checkout.state(counter.desk.now) {
-        CheckoutState::Completed => counter.forget_spent(&mut reply, checkout),
-        _ => counter.mark(&mut reply, checkout),
-    }
+    hand_cart(counter, checkout, &mut reply);
     reply
+}
+
+/// Takes the cart away once it is an order, or marks it as being paid.
+fn hand_cart(counter: &Counter, checkout: &Checkout, reply: &mut Reply) {
+    match checkout.state(counter.desk.now) {
+        CheckoutState::Completed => counter.forget_spent(reply, checkout),
+        _ => counter.mark(reply, checkout),
+    }
 }

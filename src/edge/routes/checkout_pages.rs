@@ -8,7 +8,7 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use crate::commerce::address::{Address, Contact};
-use crate::commerce::checkout::{Checkout, CheckoutState};
+use crate::commerce::checkout::CheckoutState;
 use crate::commerce::ids::ShippingRateId;
 use crate::edge::app::App;
 use crate::edge::cart_reply::{self, message};
@@ -18,6 +18,7 @@ use crate::edge::error::Failure;
 use crate::edge::http::{Call, Reply};
 use crate::edge::idempotency::{self, Keyed};
 use crate::edge::input::Form;
+use crate::edge::perform::Turned;
 use crate::edge::reply::CheckoutReply;
 use crate::edge::{pages, perform};
 use crate::theme::engine::Values;
@@ -32,7 +33,7 @@ pub async fn open(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     Form::of(&call)?;
     let counter = Counter::of(app, &call)?;
     match counter.open().await {
-        Ok(Opening::New(checkout)) => Ok(Reply::see_other(&format!("/checkout/{}", checkout.id))),
+        Ok(Opening::New(checkout) | Opening::Present(checkout)) => Ok(Reply::see_other(&counter.path(&checkout))),
         Ok(Opening::Spent(order)) => {
             let mut reply = Reply::see_other(&order_url(&counter.desk.app.keys, &order));
             counter.desk.session.forget(&mut reply, &counter.desk.live);
@@ -52,11 +53,7 @@ pub async fn open(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
 pub async fn show(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     let counter = Counter::of(app, &call)?;
     let checkout = counter.find(&call).await?;
-    let checkout = match checkout.state(counter.desk.now) {
-        CheckoutState::CompleteInProgress => counter.moved(&checkout.id, false).await?,
-        _ => checkout,
-    };
-    stand(&counter, checkout).await
+    stand(&counter, counter.present(checkout).await?).await
 }
 
 /// `POST /checkout/{checkout}`: contact, address, shipping.
@@ -77,40 +74,42 @@ pub async fn change(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     let shipping = form.filled("shipping").map(ShippingRateId::from);
     let details = Details { contact: Some(contact), address: Some(address), shipping };
     match counter.save(&checkout, details).await {
-        Ok(shown) if counter.reply(&shown).quote.is_some() => Ok(Reply::see_other(&format!("/checkout/{}", checkout.id))),
+        Ok(shown) if counter.reply(&shown).quote.is_some() => Ok(Reply::see_other(&counter.path(&checkout))),
         Ok(shown) => Ok(page(&counter, &shown, None, StatusCode::UNPROCESSABLE_ENTITY)),
         Err(failure @ Failure::Conflict { .. }) => conflict(&counter, &call, failure).await,
         Err(failure) => Err(failure),
     }
 }
 
-/// `POST /checkout/{checkout}/payment`: the button that buys.
+/// `POST /checkout/{checkout}/payment`: the button that buys. A shopper who goes away in the middle leaves nothing half done.
 pub async fn pay(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
+    super::checkout::to_its_end(pay_to_its_end(app, call)).await
+}
+
+async fn pay_to_its_end(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     let form = Form::of(&call)?;
     let counter = Counter::of(app, &call)?;
     let checkout = counter.find(&call).await?;
-    let id = checkout.id.clone();
+    let (id, path) = (checkout.id.clone(), counter.path(&checkout));
     let paying = counter.pay(checkout, form.get("quote_hash"), form.get("method"));
     // Only what leads on is kept under the form's key: a refusal is shown with a fresh one.
     let Some(key) = form.filled("key") else { return on(&counter, &call, paying.await).await };
     let keyed = Keyed { scope: format!("{id} form"), key: idempotency::checked(key)?, hash: idempotency::hash_of(&call.body) };
-    let mut refusal = None;
+    let mut ended = None;
     let work = async {
-        match paying.await {
-            Ok(checkout) => Ok(Reply::with_type(StatusCode::OK, "text/plain", checkout.id.0.into())),
-            Err(failure) => {
-                refusal = Some(failure);
-                // Not kept: as after a failure of our own, the form may be sent again.
-                Err(Failure::Bug)
-            }
-        }
+        let paid = paying.await;
+        // Not kept where it is refused: as after a failure of our own, the form may be sent again.
+        let kept =
+            if paid.is_ok() { Ok(Reply::with_type(StatusCode::OK, "text/plain", Default::default())) } else { Err(Failure::Bug) };
+        ended = Some(paid);
+        kept
     };
-    let once = idempotency::once(&counter.till, &keyed, &call.request_id, counter.desk.now, work).await;
-    match (once, refusal) {
-        (_, Some(failure)) => on(&counter, &call, Err(failure)).await,
+    let once = idempotency::once(&counter, &keyed, &call.request_id, work).await;
+    match (once, ended) {
+        (_, Some(paid)) => on(&counter, &call, paid).await,
         (Ok(_), None) => on(&counter, &call, counter.moved(&id, false).await).await,
         // A double click: the first one is at work, the page tells how far it is.
-        (Err(Failure::InFlight { .. }), None) => Ok(Reply::see_other(&format!("/checkout/{id}"))),
+        (Err(Failure::InFlight { .. }), None) => Ok(Reply::see_other(&path)),
         (Err(failure), None) => Err(failure),
     }
 }
@@ -120,65 +119,67 @@ pub async fn call_off(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     Form::of(&call)?;
     let counter = Counter::of(app, &call)?;
     let checkout = counter.find(&call).await?;
-    let checkout = counter.moved(&checkout.id, true).await?;
-    lead(&counter, &checkout)
+    lead(&counter, counter.moved(&checkout.id, true).await?)
 }
 
 /// `GET` and `POST /checkout/{checkout}/return?token=`: back from the gateway. Only the token is believed, and where the payment
 /// stands is asked, not read from the address.
 pub async fn come_back(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     let counter = Counter::of(app, &call)?;
-    if !counter.is_proven(&call) {
+    if !counter.is_proven {
         let detail = "this link is not one of ours or is cut short; open the shop and look into your cart".to_owned();
         return Err(Failure::Forbidden { code: "bad_token", detail });
     }
-    let checkout = counter.moved(&call.param("checkout").into(), false).await?;
-    lead(&counter, &checkout)
+    lead(&counter, counter.moved(&call.param("checkout").into(), false).await?)
 }
 
-async fn on(counter: &Counter, call: &Call, paid: Result<Checkout, Failure>) -> Result<Reply, Failure> {
+async fn on(counter: &Counter, call: &Call, paid: Result<Turned, Failure>) -> Result<Reply, Failure> {
     match paid {
-        Ok(checkout) => lead(counter, &checkout),
+        Ok(turned) => lead(counter, turned),
         Err(failure @ (Failure::Conflict { .. } | Failure::Refused { .. })) => conflict(counter, call, failure).await,
         Err(failure) => Err(failure),
     }
 }
 
 /// Where a shopper goes on, by where the payment stands.
-fn lead(counter: &Counter, checkout: &Checkout) -> Result<Reply, Failure> {
+fn lead(counter: &Counter, turned: Turned) -> Result<Reply, Failure> {
+    let Turned { checkout, is_fresh } = turned;
     if checkout.state(counter.desk.now) == CheckoutState::Completed {
         let order = checkout.order.as_ref().ok_or(Failure::Bug)?;
         let mut reply = Reply::see_other(&order_url(&counter.desk.app.keys, order));
-        counter.forget_spent(&mut reply, checkout);
+        counter.forget_spent(&mut reply, &checkout);
         return Ok(reply);
     }
-    let payment = counter.reply(&counter.shown(checkout.clone())?).payment;
+    let shown = counter.shown(checkout, is_fresh)?;
+    let payment = counter.reply(&shown).payment;
     let mut reply = match (payment.state.as_str(), payment.redirect_url) {
         ("redirect", Some(url)) => Reply::see_other(&url),
-        _ => Reply::see_other(&format!("/checkout/{}", checkout.id)),
+        _ => Reply::see_other(&counter.path(&shown.checkout)),
     };
-    counter.mark(&mut reply, checkout);
+    counter.mark(&mut reply, &shown.checkout);
     Ok(reply)
 }
 
 /// The checkout's page as it stands.
-async fn stand(counter: &Counter, checkout: Checkout) -> Result<Reply, Failure> {
-    match checkout.state(counter.desk.now) {
-        CheckoutState::Completed => lead(counter, &checkout),
+async fn stand(counter: &Counter, turned: Turned) -> Result<Reply, Failure> {
+    let state = turned.checkout.state(counter.desk.now);
+    match state {
+        CheckoutState::Completed => lead(counter, turned),
         CheckoutState::CompleteInProgress => {
-            let shown = counter.shown(checkout)?;
+            let shown = counter.shown(turned.checkout, turned.is_fresh)?;
             let is_open = counter.reply(&shown).payment.state == "redirect";
             Ok(if is_open { page(counter, &shown, None, StatusCode::OK) } else { checking(counter) })
         }
-        _ => Ok(page(counter, &counter.looked_at(checkout).await?, None, StatusCode::OK)),
+        _ => Ok(page(counter, &counter.looked_at(turned.checkout).await?, None, StatusCode::OK)),
     }
 }
 
 /// The checkout as it is now, with what stood in the way on top.
 async fn conflict(counter: &Counter, call: &Call, failure: Failure) -> Result<Reply, Failure> {
     let checkout = counter.find(call).await?;
-    if checkout.state(counter.desk.now) == CheckoutState::Completed {
-        return lead(counter, &checkout);
+    if matches!(checkout.state(counter.desk.now), CheckoutState::Completed | CheckoutState::CompleteInProgress) {
+        let turned = counter.present(checkout).await?;
+        return stand(counter, turned).await;
     }
     let shown = counter.looked_at(checkout).await?;
     Ok(page(counter, &shown, Some(&failure), failure.status()))
@@ -194,7 +195,8 @@ fn page(counter: &Counter, shown: &Shown, failure: Option<&Failure>, status: Sta
         reply.messages.insert(0, message("error", &told.code, None, told.detail));
     }
     let market = &shown.checkout.market;
-    let values = Values::new().with("checkout", &reply).with("key", &perform::new_id());
+    let values =
+        Values::new().with("checkout", &reply).with("key", &perform::new_id()).with("query", &counter.query(&shown.checkout));
     pages::page_with(&counter.desk.live, "edge/checkout.html", market, values, status)
 }
 

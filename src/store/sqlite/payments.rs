@@ -271,6 +271,7 @@ pub(in crate::store) fn review(
     lease: &Lease,
     attempt: &AttemptId,
     reason: &str,
+    calls_off: bool,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let row = leased(tx, lease, attempt)?;
@@ -279,6 +280,9 @@ pub(in crate::store) fn review(
     }
     set_state(tx, attempt, AttemptState::Review, Some(reason), now)?;
     outbox::finish_subject(tx, OutboxKind::Capture, attempt.as_str(), now)?;
+    if calls_off {
+        outbox::promise(tx, OutboxKind::CancelPayment, attempt.as_str(), &row.checkout, "", now)?;
+    }
     outbox::promise(tx, OutboxKind::Alarm, attempt.as_str(), &row.checkout, reason, now)
 }
 
@@ -310,11 +314,14 @@ pub(in crate::store) fn release_expired(tx: &Connection, now: Timestamp) -> Resu
     Ok(expired.len())
 }
 
-pub(in crate::store) fn open_attempts(tx: &Connection, older_than: Timestamp) -> Result<Vec<Attempt>, StoreError> {
-    let mut select = tx.prepare_cached(
-        "SELECT * FROM attempts WHERE state NOT IN ('paid', 'declined', 'canceled') AND changed_at <= ?1 ORDER BY changed_at LIMIT ?2",
+pub(in crate::store) fn sweep(tx: &Connection, older_than: Timestamp, now: Timestamp) -> Result<Vec<Attempt>, StoreError> {
+    let mut update = tx.prepare_cached(
+        "UPDATE attempts SET looked_at = ?2 WHERE id IN
+             (SELECT id FROM attempts WHERE state NOT IN ('paid', 'declined', 'canceled', 'review') AND changed_at <= ?1
+              ORDER BY looked_at, changed_at LIMIT ?3)
+         RETURNING *",
     )?;
-    let rows = select.query_map(params![older_than.0, SWEEP_MAX], |row| Ok(read(row)))?;
+    let rows = update.query_map(params![older_than.0, now.0, SWEEP_MAX], |row| Ok(read(row)))?;
     rows.map(|row| row?).collect()
 }
 

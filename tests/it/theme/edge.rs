@@ -8,7 +8,7 @@ use vitrine::theme::engine::Values;
 use super::{engine, holds, site};
 
 fn print(template: &str, name: &'static str, value: &impl Serialize, key: Option<&str>) -> String {
-    let mut values = Values::new().with("site", &site()).with(name, value);
+    let mut values = Values::new().with("site", &site()).with(name, value).with("query", &"");
     if let Some(key) = key {
         values = values.with("key", &key);
     }
