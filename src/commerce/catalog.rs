@@ -346,6 +346,11 @@ impl Catalog {
         &self.categories
     }
 
+    /// The place of a category among `categories`.
+    pub fn category_index(&self, path: &CategoryPath) -> Option<usize> {
+        self.categories.binary_search_by(|category| category.path.cmp(path)).ok()
+    }
+
     /// A product by slug.
     pub fn product(&self, slug: &str) -> Option<&Product> {
         let found = self.products.binary_search_by(|product| product.slug.as_str().cmp(slug));

@@ -12,7 +12,7 @@ use tera::Value;
 use super::assets::{AssetError, AssetSet};
 use super::load::Loaded;
 use super::plan::{Addresses, Page, Plan, plan, prefix};
-use super::render::{Printer, feeds};
+use super::render::{Printer, Ways, feeds};
 use super::write::{Changes, Output, Put, WriteError, replace_file};
 use super::{BuildSettings, Shop, final_image};
 use crate::commerce::catalog::{Catalog, Product};
@@ -125,6 +125,7 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
         site_values: &site_values,
         stock: order.stock,
         at: order.at,
+        ways: ways(order),
     };
     let mut puts = print_pages(&printer, &output, progress)?;
     clock.lap("pages");
@@ -173,6 +174,11 @@ fn print_pages(printer: &Printer<'_>, output: &Output, progress: &(dyn Fn(usize,
     // One fault in a template breaks every page that uses it: told once, with the first page.
     faults.dedup_by(|one, other| one.1 == other.1);
     if faults.is_empty() { Ok(puts) } else { Err(BuildError::Templates(faults)) }
+}
+
+fn ways(order: &Order<'_>) -> Vec<Ways> {
+    let of = |market| Ways::new(&order.loaded.catalog, Addresses { prefix: &prefix(order.rules, market) });
+    (0..order.rules.markets.len()).map(of).collect()
 }
 
 /// `site` of a market.

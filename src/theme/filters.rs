@@ -41,7 +41,12 @@ fn json(value: &Value, _: Kwargs, _: &State) -> TeraResult<Value> {
 /// Source: HTML Standard, "Restrictions for contents of script elements".
 pub fn script_safe(json: &str) -> String {
     let mut safe = String::with_capacity(json.len() + 16);
-    for sign in json.chars() {
+    let mut rest = json;
+    // The first byte of U+2028 is also that of other signs, which are looked at and kept.
+    while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'<' | b'>' | b'&' | b'\'' | 0xE2)) {
+        let (before, tail) = rest.split_at(at);
+        safe.push_str(before);
+        let sign = tail.chars().next().unwrap_or_default();
         match sign {
             '<' => safe.push_str("\\u003c"),
             '>' => safe.push_str("\\u003e"),
@@ -51,7 +56,9 @@ pub fn script_safe(json: &str) -> String {
             '\u{2029}' => safe.push_str("\\u2029"),
             other => safe.push(other),
         }
+        rest = &tail[sign.len_utf8()..];
     }
+    safe.push_str(rest);
     safe
 }
 

@@ -50,40 +50,52 @@ fn below_first(level: HeadingLevel) -> HeadingLevel {
     if level == HeadingLevel::H1 { HeadingLevel::H2 } else { level }
 }
 
-/// The first words of HTML as plain text, at most `limit` characters, cut at a word: for descriptions.
+/// The first words of HTML as plain text, at most `limit` characters, cut at a word: for descriptions. Reads no further than it needs.
 pub(super) fn summary(html: &str, limit: usize) -> String {
-    let mut text = String::new();
-    let mut inside_tag = false;
-    for sign in html.chars() {
-        match sign {
-            '<' => inside_tag = true,
-            '>' if inside_tag => {
-                inside_tag = false;
-                text.push(' ');
-            }
-            _ if inside_tag => {}
-            other => text.push(other),
+    let mut text = String::with_capacity(limit.min(html.len()) + 8);
+    let mut length = 0;
+    let mut is_apart = false;
+    let mut rest = html;
+    while let Some(sign) = rest.chars().next() {
+        if sign == '<'
+            && let Some(end) = rest.find('>')
+        {
+            is_apart = true;
+            rest = &rest[end + 1..];
+            continue;
+        }
+        let (sign, bytes) = if sign == '&' { entity(rest) } else { (sign, sign.len_utf8()) };
+        rest = &rest[bytes..];
+        if sign.is_whitespace() {
+            is_apart = true;
+            continue;
+        }
+        // A tag that ends before a full stop is no gap.
+        if is_apart && !text.is_empty() && !matches!(sign, '.' | ',') {
+            text.push(' ');
+            length += 1;
+        }
+        is_apart = false;
+        text.push(sign);
+        length += 1;
+        if length > limit {
+            return cut_at_word(&text, limit);
         }
     }
-    let decoded = decode_entities(&text);
-    let words: Vec<&str> = decoded.split_whitespace().collect();
-    let joined = words.join(" ").replace(" .", ".").replace(" ,", ",");
-    if joined.chars().count() <= limit {
-        return joined;
-    }
-    let cut: String = joined.chars().take(limit.saturating_sub(1)).collect();
+    text
+}
+
+fn cut_at_word(text: &str, limit: usize) -> String {
+    let cut: String = text.chars().take(limit.saturating_sub(1)).collect();
     let end = cut.rfind(' ').unwrap_or(cut.len());
     format!("{}…", cut[..end].trim_end_matches([',', ';', ':', '.', ' ']))
 }
 
-// Only what our own printer and sanitiser write.
-fn decode_entities(text: &str) -> String {
-    text.replace("&lt;", "<")
-        .replace("&gt;", ">")
-        .replace("&quot;", "\"")
-        .replace("&#39;", "'")
-        .replace("&nbsp;", " ")
-        .replace("&amp;", "&")
+// Only what our own printer and sanitiser write: the sign and the bytes it takes.
+fn entity(text: &str) -> (char, usize) {
+    let known = [("&lt;", '<'), ("&gt;", '>'), ("&quot;", '"'), ("&#39;", '\''), ("&nbsp;", ' '), ("&amp;", '&')];
+    let found = known.iter().find(|(name, _)| text.starts_with(name));
+    found.map_or(('&', 1), |(name, sign)| (*sign, name.len()))
 }
 
 #[cfg(test)]
@@ -106,5 +118,10 @@ mod tests {
     fn a_summary_is_plain_and_ends_at_a_word() {
         assert_eq!(summary("<p>Salt &amp; <b>pepper</b></p>", 40), "Salt & pepper");
         assert_eq!(summary("<p>one two three four</p>", 12), "one two…");
+        assert_eq!(
+            summary("<p>one <b>two</b>, three.</p>\n<p>Four &lt; five & six</p>", 80),
+            "one two, three. Four < five & six"
+        );
+        assert_eq!(summary("", 10), "");
     }
 }

@@ -17,11 +17,11 @@ use super::assets::AssetSet;
 use super::load::{Body, Loaded};
 use super::plan::{Addresses, Page, PageKind, Plan, prefix};
 use super::{BuildSettings, Shop};
-use crate::commerce::catalog::Image;
+use crate::commerce::catalog::{Catalog, Image};
 use crate::commerce::ids::{Sku, Timestamp};
 use crate::commerce::rules::Rules;
 use crate::theme::engine::{Engine, TemplateError, Values};
-use crate::theme::view::{HeadView, SiteView};
+use crate::theme::view::{HeadView, Link, SiteView};
 
 /// What all pages are printed from. Shared by all threads.
 #[derive(Debug)]
@@ -48,6 +48,46 @@ pub struct Printer<'a> {
     pub stock: &'a BTreeMap<Sku, u32>,
     /// Decides which sale prices hold; never printed.
     pub at: Timestamp,
+    /// Links between categories, per market.
+    pub ways: Vec<Ways>,
+}
+
+/// How the categories of a market lead to each other: made once, read by every page. Same order as the catalogue's categories.
+#[derive(Debug)]
+pub struct Ways {
+    /// Home first, the category last.
+    trails: Vec<Vec<Link>>,
+    /// Categories one level below, in the order to show.
+    children: Vec<Vec<Link>>,
+    /// The way home.
+    home: Link,
+}
+
+impl Ways {
+    /// Of one market.
+    pub fn new(catalog: &Catalog, addresses: Addresses<'_>) -> Self {
+        let categories = catalog.categories();
+        let home = Link { title: "Home".to_owned(), url: addresses.home() };
+        let link =
+            |index: usize| Link { title: categories[index].title.clone(), url: addresses.category(&categories[index].path, 1) };
+        let mut trails: Vec<Vec<Link>> = Vec::with_capacity(categories.len());
+        let mut below: Vec<Vec<usize>> = vec![Vec::new(); categories.len()];
+        for (index, category) in categories.iter().enumerate() {
+            // Sorted by path, so that a parent comes before what lies in it.
+            let parent = category.path.parent().and_then(|path| catalog.category_index(&path));
+            let mut trail = parent.map_or_else(|| vec![home.clone()], |parent| trails[parent].clone());
+            trail.push(link(index));
+            trails.push(trail);
+            if let Some(parent) = parent {
+                below[parent].push(index);
+            }
+        }
+        let in_order = |mut indices: Vec<usize>| -> Vec<Link> {
+            indices.sort_by_key(|index| (categories[*index].order, &categories[*index].title));
+            indices.into_iter().map(link).collect()
+        };
+        Self { trails, children: below.into_iter().map(in_order).collect(), home }
+    }
 }
 
 impl Printer<'_> {

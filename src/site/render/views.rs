@@ -2,9 +2,8 @@
 
 use super::{Printer, markdown, structured};
 use crate::commerce::catalog::{Image, Product, StockPolicy, Variant};
-use crate::commerce::ids::CategoryPath;
 use crate::commerce::money::Money;
-use crate::site::plan::{Addresses, Page};
+use crate::site::plan::Page;
 use crate::theme::view::{
     Availability, CardView, CategoryCard, CategoryView, ContentView, HeadView, HomeView, LOW_STOCK, Link, ProductView,
     VariantView,
@@ -12,6 +11,8 @@ use crate::theme::view::{
 
 /// Characters of a description: what result pages show.
 const DESCRIPTION_LENGTH: usize = 160;
+/// Characters of a description in structured data: the page itself holds the whole text.
+const STRUCTURED_DESCRIPTION_LENGTH: usize = 500;
 /// Products named as going with another.
 const RELATED: usize = 8;
 /// Products on the home page.
@@ -50,7 +51,7 @@ impl Printer<'_> {
             related: self.related(page.market, index),
             tax_name: self.tax_name(page.market),
         };
-        let plain = markdown::summary(&view.description_html, 5000);
+        let plain = markdown::summary(&view.description_html, STRUCTURED_DESCRIPTION_LENGTH);
         let base_url = &self.shop.base_url;
         view.head.json_ld = [structured::product(&view, base_url, &plain), structured::breadcrumbs(&view.breadcrumbs, base_url)]
             .into_iter()
@@ -66,11 +67,10 @@ impl Printer<'_> {
         let size = self.settings.page_size;
         let cards: Vec<CardView> =
             shelf.iter().skip((number - 1) * size).take(size).map(|product| self.card(page.market, *product)).collect();
-        let description_html = if number == 1 { markdown::to_html(&details.body_markdown) } else { String::new() };
-        let mut description = details
-            .seo_description
-            .clone()
-            .unwrap_or_else(|| markdown::summary(&markdown::to_html(&details.body_markdown), DESCRIPTION_LENGTH));
+        let body_html = markdown::to_html(&details.body_markdown);
+        let mut description =
+            details.seo_description.clone().unwrap_or_else(|| markdown::summary(&body_html, DESCRIPTION_LENGTH));
+        let description_html = if number == 1 { body_html } else { String::new() };
         if description.is_empty() {
             description = format!("{} at {}: {} products.", category.title, self.shop.name, shelf.len());
         }
@@ -79,13 +79,14 @@ impl Printer<'_> {
         let image = cards.first().and_then(|card| card.image.clone());
         let head = self.head(page, &title, format!("{description}{part}"), image.as_ref());
         self.with_addresses(page.market, |addresses| {
-            let breadcrumbs = self.category_breadcrumbs(addresses, &category.path);
+            let ways = &self.ways[page.market];
+            let breadcrumbs = ways.trails[index].clone();
             let mut view = CategoryView {
                 head,
                 title: category.title.clone(),
                 url: addresses.category(&category.path, 1),
                 description_html,
-                children: self.children(addresses, Some(&category.path)),
+                children: ways.children[index].clone(),
                 total: shelf.len(),
                 number,
                 count,
@@ -138,9 +139,8 @@ impl Printer<'_> {
         let source = &self.loaded.pages[index];
         let body_html = markdown::to_html(&source.body_markdown);
         let description = source.seo_description.clone().unwrap_or_else(|| markdown::summary(&body_html, DESCRIPTION_LENGTH));
-        let breadcrumbs = self.with_addresses(page.market, |addresses| {
-            vec![self.home_link(addresses), Link { title: source.title.clone(), url: page.url.clone() }]
-        });
+        let home = self.ways[page.market].home.clone();
+        let breadcrumbs = vec![home, Link { title: source.title.clone(), url: page.url.clone() }];
         let mut head = self.head(page, source.seo_title.as_deref().unwrap_or(&source.title), description, None);
         head.json_ld = structured::breadcrumbs(&breadcrumbs, &self.shop.base_url).into_iter().collect();
         ContentView {
@@ -172,19 +172,25 @@ impl Printer<'_> {
     /// A product on a grid.
     pub(super) fn card(&self, market: usize, index: usize) -> CardView {
         let product = &self.loaded.catalog.products()[index];
-        let variants: Vec<VariantView> = product.variants.iter().map(|variant| self.variant(market, variant)).collect();
-        let cheapest = variants.iter().filter(|variant| variant.price.is_some()).min_by_key(|variant| variant.price);
-        let price = cheapest.and_then(|variant| variant.price);
+        let currency = self.rules.markets[market].currency;
+        // A card is shown far more often than its product: nothing of a variant is copied for it.
+        let prices = || product.variants.iter().filter_map(|variant| variant.current_price(currency, self.at));
+        let cheapest = prices().min_by_key(|current| current.unit);
+        let price = cheapest.map(|current| current.unit);
+        let availability = product.variants.iter().map(|variant| match variant.price(currency) {
+            Some(_) => self.availability(variant),
+            None => Availability::NotForSale,
+        });
         CardView {
             url: self.with_addresses(market, |addresses| addresses.product(product.slug.as_str())),
             title: product.title.clone(),
             brand: product.brand.clone(),
             image: product.image.as_ref().map(|image| self.image(image)),
             price,
-            price_varies: variants.iter().any(|variant| variant.price.is_some() && variant.price != price),
-            compare_at: cheapest.and_then(|variant| variant.compare_at),
-            availability: best(variants.iter().map(|variant| variant.availability)),
-            variant_count: variants.len(),
+            price_varies: prices().any(|current| Some(current.unit) != price),
+            compare_at: cheapest.and_then(|current| current.compare_at),
+            availability: best(availability),
+            variant_count: product.variants.len(),
         }
     }
 
@@ -223,10 +229,8 @@ impl Printer<'_> {
             .iter()
             .filter_map(|slug| catalog.products().binary_search_by(|product| product.slug.cmp(slug)).ok());
         let mut chosen: Vec<usize> = named.filter(|other| self.plan.shown[*other] && *other != index).collect();
-        let shelf = catalog.products()[index].categories.first().and_then(|path| {
-            let found = catalog.categories().binary_search_by(|category| category.path.cmp(path));
-            found.ok().map(|category| &self.plan.shelves[category])
-        });
+        let shelf = catalog.products()[index].categories.first().and_then(|path| catalog.category_index(path));
+        let shelf = shelf.map(|category| &self.plan.shelves[category]);
         if let Some(shelf) = shelf {
             let place = shelf.iter().position(|other| *other == index).unwrap_or(0);
             let neighbours = shelf.iter().cycle().skip(place + 1).take(shelf.len().saturating_sub(1));
@@ -253,47 +257,11 @@ impl Printer<'_> {
     }
 
     fn product_breadcrumbs(&self, page: &Page, product: &Product) -> Vec<Link> {
-        self.with_addresses(page.market, |addresses| {
-            let mut links = match product.categories.first() {
-                Some(path) => self.category_breadcrumbs(addresses, path),
-                None => vec![self.home_link(addresses)],
-            };
-            links.push(Link { title: product.title.clone(), url: page.url.clone() });
-            links
-        })
-    }
-
-    fn category_breadcrumbs(&self, addresses: Addresses<'_>, path: &CategoryPath) -> Vec<Link> {
-        let mut links = Vec::new();
-        let mut above = Some(path.clone());
-        while let Some(path) = above {
-            let title = self.category_title(&path);
-            links.push(Link { title, url: addresses.category(&path, 1) });
-            above = path.parent();
-        }
-        links.push(self.home_link(addresses));
-        links.reverse();
+        let ways = &self.ways[page.market];
+        let shelf = product.categories.first().and_then(|path| self.loaded.catalog.category_index(path));
+        let mut links = shelf.map_or_else(|| vec![ways.home.clone()], |index| ways.trails[index].clone());
+        links.push(Link { title: product.title.clone(), url: page.url.clone() });
         links
-    }
-
-    fn home_link(&self, addresses: Addresses<'_>) -> Link {
-        Link { title: "Home".to_owned(), url: addresses.home() }
-    }
-
-    fn category_title(&self, path: &CategoryPath) -> String {
-        let categories = self.loaded.catalog.categories();
-        let found = categories.binary_search_by(|category| category.path.cmp(path));
-        found.map_or_else(|_| path.to_string(), |index| categories[index].title.clone())
-    }
-
-    fn children(&self, addresses: Addresses<'_>, parent: Option<&CategoryPath>) -> Vec<Link> {
-        let mut below: Vec<_> =
-            self.loaded.catalog.categories().iter().filter(|category| category.path.parent().as_ref() == parent).collect();
-        below.sort_by_key(|category| (category.order, category.title.clone()));
-        below
-            .into_iter()
-            .map(|category| Link { title: category.title.clone(), url: addresses.category(&category.path, 1) })
-            .collect()
     }
 
     fn category_cards(&self, market: usize) -> Vec<CategoryCard> {
