@@ -126,6 +126,7 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
         stock: order.stock,
         at: order.at,
         ways: ways(order),
+        slugs: order.loaded.catalog.products().iter().enumerate().map(|(index, one)| (one.slug.as_str(), index)).collect(),
     };
     let mut puts = print_pages(&printer, &output, progress)?;
     clock.lap("pages");

@@ -8,7 +8,7 @@ mod markdown;
 mod structured;
 mod views;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use tera::Value;
 
@@ -50,6 +50,8 @@ pub struct Printer<'a> {
     pub at: Timestamp,
     /// Links between categories, per market.
     pub ways: Vec<Ways>,
+    /// Places of products in the catalogue by slug: every page looks up the products that go with it.
+    pub slugs: HashMap<&'a str, usize>,
 }
 
 /// How the categories of a market lead to each other: made once, read by every page. Same order as the catalogue's categories.

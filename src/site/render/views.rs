@@ -224,10 +224,7 @@ impl Printer<'_> {
     // Named ones first, then neighbours on the same shelf, in the shelf's order from the product on.
     fn related(&self, market: usize, index: usize) -> Vec<CardView> {
         let catalog = &self.loaded.catalog;
-        let named = self.loaded.products[index]
-            .related
-            .iter()
-            .filter_map(|slug| catalog.products().binary_search_by(|product| product.slug.cmp(slug)).ok());
+        let named = self.loaded.products[index].related.iter().filter_map(|slug| self.slugs.get(slug.as_str()).copied());
         let mut chosen: Vec<usize> = named.filter(|other| self.plan.shown[*other] && *other != index).collect();
         let shelf = catalog.products()[index].categories.first().and_then(|path| catalog.category_index(path));
         let shelf = shelf.map(|category| &self.plan.shelves[category]);
