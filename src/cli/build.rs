@@ -35,6 +35,9 @@ pub(super) struct Args {
     /// Units in stock, as `vitrine stock export` writes them [default: the opening stock]
     #[arg(long, value_name = "FILE")]
     pub(super) stock: Option<PathBuf>,
+    /// Read and print everything anew; by default only what changed since the last build is
+    #[arg(long)]
+    pub(super) no_cache: bool,
     /// Threads [default: one per core]
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<usize>,
@@ -82,14 +85,15 @@ pub(super) fn build(args: &Args) -> Result<Outcome, CommandError> {
     let at = source::as_of(args.as_of.as_deref())?;
     let stock = source::stock(args.stock.as_deref())?;
     let mut problems = Problems::new();
-    let read = Source::read(&args.source, args.base_url.as_deref(), &mut problems);
+    let cache = (!args.no_cache).then(|| source::cache(&args.source));
+    let read = Source::read(&args.source, args.base_url.as_deref(), cache.as_deref(), &mut problems);
     let load = Phase { name: "load", seconds: started.elapsed().as_secs_f64() };
     let mut outcome =
         Outcome { problems, built: None, products: 0, derived_skus: 0, used_opening_stock: args.stock.is_none(), seconds: 0.0 };
     let Some(source) = read else { return Ok(outcome) };
     outcome.products = source.loaded.products.len();
     outcome.derived_skus = source.loaded.derived_skus.len();
-    match print(&source, args, &stock, at) {
+    match print(&source, args, &stock, cache.as_deref(), at) {
         Ok(mut built) => {
             built.phases.insert(0, load);
             outcome.built = Some(built);
@@ -114,6 +118,7 @@ fn print(
     source: &Source,
     args: &Args,
     stock: &std::collections::BTreeMap<crate::commerce::ids::Sku, u32>,
+    cache: Option<&Path>,
     at: Timestamp,
 ) -> Result<Built, BuildError> {
     let beside = |given: &Option<PathBuf>, name: &str| given.clone().unwrap_or_else(|| source.root.join(name));
@@ -134,6 +139,7 @@ fn print(
         drafts: args.drafts,
         payment: &source.config.payment,
         mail: &source.config.mail,
+        cache,
         key: &key,
     };
     let bar = ProgressBar::new(0);

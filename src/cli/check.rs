@@ -37,10 +37,12 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
         // The same instant for the build and for the prices it is held against.
         as_of: Some(jiff::Timestamp::from_second(at.0).map_err(|error| CommandError::Usage(error.to_string()))?.to_string()),
         stock: None,
+        no_cache: false,
         threads: None,
         report: None,
     })?;
-    if let Some(source) = Source::read(&args.source, args.base_url.as_deref(), &mut Problems::new())
+    if let Some(source) =
+        Source::read(&args.source, args.base_url.as_deref(), Some(&source::cache(&args.source)), &mut Problems::new())
         && outcome.built.is_some()
     {
         let plan = plan(&source.loaded, &source.config.rules, &source.config.build, at, false);

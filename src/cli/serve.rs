@@ -91,6 +91,7 @@ impl Workshop {
                 drafts: args.drafts,
                 as_of: None,
                 stock: None,
+                no_cache: false,
                 threads: None,
                 report: None,
             },

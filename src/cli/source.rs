@@ -21,14 +21,19 @@ pub(super) struct Source {
     pub(super) templates: Vec<(String, String)>,
 }
 
+/// Folder of what builds remember; it may be deleted at any time.
+pub(super) fn cache(root: &Path) -> PathBuf {
+    state(root).join("cache")
+}
+
 /// Folder for keys, database and mails.
 pub(super) fn state(root: &Path) -> PathBuf {
     root.join(".vitrine")
 }
 
 impl Source {
-    /// Reads a shop. `base_url` takes the place of the one in site.toml. `None` where there are errors; the problems say which.
-    pub(super) fn read(root: &Path, base_url: Option<&str>, problems: &mut Problems) -> Option<Self> {
+    /// Reads a shop. `base_url` takes the place of the one in site.toml; `cache` is a folder that remembers between builds. `None` where there are errors; the problems say which.
+    pub(super) fn read(root: &Path, base_url: Option<&str>, cache: Option<&Path>, problems: &mut Problems) -> Option<Self> {
         let mut config = config::read(root, problems)?;
         if let Some(base_url) = base_url {
             match config::check_origin(base_url) {
@@ -38,7 +43,7 @@ impl Source {
                 }
             }
         }
-        let loaded = load::load(root, &config.rules, &config.sources, problems);
+        let loaded = load::load(root, &config.rules, &config.sources, cache, problems);
         config.rules.promotions = loaded.promotions.clone();
         let templates = templates(root, problems);
         problems.sort();

@@ -10,6 +10,7 @@ use serde::Serialize;
 use tera::Value;
 
 use super::assets::{AssetError, AssetSet};
+use super::keys::{Key, Keys};
 use super::load::Loaded;
 use super::plan::{Addresses, Page, Plan, plan, prefix};
 use super::render::{Printer, Ways, feeds};
@@ -54,6 +55,8 @@ pub struct Order<'a> {
     pub payment: &'a PaymentTerms,
     /// Who writes mails.
     pub mail: &'a MailTerms,
+    /// Where to remember what pages were printed from; `None`: every page is printed.
+    pub cache: Option<&'a Path>,
     /// Signs the bundle.
     pub key: &'a SigningKey,
 }
@@ -128,7 +131,8 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
         ways: ways(order),
         slugs: order.loaded.catalog.products().iter().enumerate().map(|(index, one)| (one.slug.as_str(), index)).collect(),
     };
-    let mut puts = print_pages(&printer, &output, progress)?;
+    let keys = Keys::open(order.cache, order.out, key_base(order, &sites, &assets));
+    let (mut puts, remembered) = print_pages(&printer, &output, &keys, progress)?;
     clock.lap("pages");
 
     for (path, bytes) in feeds::all(&printer) {
@@ -142,39 +146,83 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
     let bundle = bundle(order, &sites, &assets).seal(order.key);
     let bundle_written = replace_file(order.bundle, &bundle)?;
     let changes = output.finish(puts)?;
+    keys.remember(remembered);
     clock.lap("write");
     Ok(Built { pages: plan.pages.len(), changes, bundle_bytes: bundle.len(), bundle_written, phases: clock.phases })
 }
 
-fn print_pages(printer: &Printer<'_>, output: &Output, progress: &(dyn Fn(usize, usize) + Sync)) -> Result<Vec<Put>, BuildError> {
+/// What every page is printed with: templates, `site`, files of static/, and this program.
+fn key_base(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet) -> blake3::Hasher {
+    let mut base = blake3::Hasher::new();
+    let mut add = |text: &str| {
+        base.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+    };
+    add(&super::keys::program());
+    for (name, source) in order.templates {
+        add(name);
+        add(source);
+    }
+    for site in sites {
+        add(&serde_json::to_string(site).expect("views are plain data"));
+    }
+    for (name, asset) in assets.for_templates() {
+        add(&name);
+        add(&asset.url);
+        add(&asset.integrity);
+    }
+    base
+}
+
+/// Pages with the keys they were printed by.
+type Printed = (Vec<Put>, Vec<(String, Key, String)>);
+
+fn print_pages(
+    printer: &Printer<'_>,
+    output: &Output,
+    keys: &Keys,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Printed, BuildError> {
     let total = printer.plan.pages.len();
     let done = std::sync::atomic::AtomicUsize::new(0);
-    let results: Vec<Result<Put, BuildError>> = printer
+    let results: Vec<Result<(Put, Option<Key>), BuildError>> = printer
         .plan
         .pages
         .par_iter()
         .map(|page: &Page| {
-            let html = printer.print(page).map_err(|error| BuildError::Templates(vec![(Some(page.url.clone()), error)]))?;
-            let put = output.put(&page.path, html.as_bytes())?;
+            let facts = printer.facts(page);
+            let key = printer.key(page, &facts, keys);
+            let kept = key.and_then(|key| output.keep(&page.path, keys.known(&page.path, &key)?));
+            let put = match kept {
+                Some(put) => put,
+                None => {
+                    let printed = printer.print(page, facts);
+                    let html = printed.map_err(|error| BuildError::Templates(vec![(Some(page.url.clone()), error)]))?;
+                    output.put(&page.path, html.as_bytes())?
+                }
+            };
             let count = done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
             if count.is_multiple_of(64) || count == total {
                 progress(count, total);
             }
-            Ok(put)
+            Ok((put, key))
         })
         .collect();
     let mut puts = Vec::with_capacity(total);
+    let mut remembered = Vec::with_capacity(total);
     let mut faults: Vec<(Option<String>, TemplateError)> = Vec::new();
-    for result in results {
+    for (page, result) in printer.plan.pages.iter().zip(results) {
         match result {
-            Ok(put) => puts.push(put),
+            Ok((put, key)) => {
+                remembered.extend(key.map(|key| (page.path.clone(), key, put.hash().to_owned())));
+                puts.push(put);
+            }
             Err(BuildError::Templates(found)) => faults.extend(found),
             Err(other) => return Err(other),
         }
     }
     // One fault in a template breaks every page that uses it: told once, with the first page.
     faults.dedup_by(|one, other| one.1 == other.1);
-    if faults.is_empty() { Ok(puts) } else { Err(BuildError::Templates(faults)) }
+    if faults.is_empty() { Ok((puts, remembered)) } else { Err(BuildError::Templates(faults)) }
 }
 
 fn ways(order: &Order<'_>) -> Vec<Ways> {

@@ -7,6 +7,7 @@
 pub mod assets;
 pub mod check;
 pub mod import;
+pub mod keys;
 pub mod load;
 pub mod manifest;
 pub mod media;

@@ -50,6 +50,13 @@ pub struct Put {
     changed: bool,
 }
 
+impl Put {
+    /// Hash of its bytes.
+    pub fn hash(&self) -> &str {
+        &self.entry.hash
+    }
+}
+
 /// What a build has changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Changes {
@@ -104,6 +111,13 @@ impl Output {
             write_file(&self.stage.join(path), bytes)?;
         }
         Ok(Put { path: path.to_owned(), entry, changed })
+    }
+
+    /// Keeps a file as it is, where its bytes have that hash; `None`: it is not there like that, and has to be put.
+    pub fn keep(&self, path: &str, hash: &str) -> Option<Put> {
+        let entry = self.old.files.get(path).filter(|entry| entry.hash == hash)?;
+        let is_there = fs::metadata(self.folder.join(path)).is_ok_and(|file| file.is_file() && file.len() == entry.size);
+        is_there.then(|| Put { path: path.to_owned(), entry: entry.clone(), changed: false })
     }
 
     /// Makes the folder what was put, and nothing else.

@@ -86,6 +86,7 @@ impl Tiny {
             drafts: false,
             payment: &vitrine::theme::bundle::PaymentTerms::default(),
             mail: &vitrine::theme::bundle::MailTerms::default(),
+            cache: None,
             key: &edge::signing_key(),
         };
         build(&order, &|_, _| {})

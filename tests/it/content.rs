@@ -246,7 +246,7 @@ proptest! {
         write(folder.path(), "content/products/noise.md", &text);
         let mut problems = vitrine::site::problem::Problems::new();
         let config = vitrine::config::read(folder.path(), &mut problems).expect("settings");
-        let loaded = vitrine::site::load::load(folder.path(), &config.rules, &config.sources, &mut problems);
+        let loaded = vitrine::site::load::load(folder.path(), &config.rules, &config.sources, None, &mut problems);
         prop_assert!(problems.has_errors() || loaded.catalog.products().len() == 2);
         let _ = problems.render(false);
     }

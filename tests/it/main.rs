@@ -7,6 +7,7 @@ mod edge_bundle;
 mod edge_cart;
 mod edge_cli;
 mod edge_http;
+mod incremental;
 mod openapi;
 mod readme;
 mod serve;

@@ -166,7 +166,7 @@ fn import_equals_reading(file: &Path) {
     assert!(again.contains(&format!(" 0 files new, {} unchanged", direct.products.len() + direct.categories.len())), "{again}");
     let mut problems = Problems::new();
     let config = vitrine::config::read(&shop, &mut problems).expect("the starter shop's settings");
-    let loaded = vitrine::site::load::load(&shop, &config.rules, &[], &mut problems);
+    let loaded = vitrine::site::load::load(&shop, &config.rules, &[], None, &mut problems);
     assert!(!problems.has_errors(), "{}", problems.render(false));
     let mut products: Vec<_> = direct.products.iter().collect();
     products.sort_by(|one, other| one.product.slug.cmp(&other.product.slug));

@@ -7,6 +7,7 @@ mod categories;
 mod front_matter;
 pub mod html;
 mod pages;
+mod parsed;
 mod products;
 mod promotions;
 pub mod shopify;
@@ -42,7 +43,7 @@ pub struct Loaded {
 }
 
 /// Where something was written.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Source {
     /// Path below the shop's folder.
     pub file: String,
@@ -51,7 +52,7 @@ pub struct Source {
 }
 
 /// A text that becomes HTML.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Body {
     /// The merchant's own.
     Markdown(String),
@@ -60,7 +61,7 @@ pub enum Body {
 }
 
 /// What only a product's page shows.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct ProductDetails {
     /// Where it was written.
     pub source: Source,
@@ -149,7 +150,7 @@ pub enum BulkFormat {
 }
 
 /// One product with what only its page shows, before slugs are known to be unique.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct LoadedProduct {
     /// What is sold.
     pub product: Product,
@@ -168,9 +169,9 @@ pub struct LoadedCategory {
     pub details: CategoryDetails,
 }
 
-/// Reads content/ and bulk sources of the shop in `root`.
-pub fn load(root: &Path, rules: &Rules, sources: &[BulkSource], problems: &mut Problems) -> Loaded {
-    let mut products = products::read(root, rules, problems);
+/// Reads content/ and bulk sources of the shop in `root`. `cache`: a folder that remembers what did not change since the last time.
+pub fn load(root: &Path, rules: &Rules, sources: &[BulkSource], cache: Option<&Path>, problems: &mut Problems) -> Loaded {
+    let mut products = products::read(root, rules, cache, problems);
     let mut categories = categories::read(root, problems);
     for source in sources {
         let BulkFormat::Shopify = source.format;
@@ -208,11 +209,22 @@ pub fn text(name: &str, mut bytes: Vec<u8>, problems: &mut Problems) -> Option<S
 
 /// Files below a folder of the shop with that ending, sorted, as texts. A folder that does not exist has none.
 fn files(root: &Path, folder: &str, ending: &str, problems: &mut Problems) -> Vec<SourceFile> {
-    let start = root.join(folder);
-    if !start.exists() {
-        return Vec::new();
+    let paths = paths(root, folder, ending, problems);
+    let mut texts = Vec::new();
+    for (file, found) in paths.into_par_iter().map(|path| source_file(root, &path)).collect::<Vec<_>>() {
+        texts.extend(file);
+        problems.extend(found);
     }
+    texts
+}
+
+/// Files below a folder of the shop with that ending, sorted.
+fn paths(root: &Path, folder: &str, ending: &str, problems: &mut Problems) -> Vec<PathBuf> {
+    let start = root.join(folder);
     let mut paths = Vec::new();
+    if !start.exists() {
+        return paths;
+    }
     for entry in WalkDir::new(&start).follow_links(true).sort_by_file_name() {
         match entry {
             Ok(entry) if entry.file_type().is_file() && entry.path().extension().is_some_and(|found| found == ending) => {
@@ -222,18 +234,20 @@ fn files(root: &Path, folder: &str, ending: &str, problems: &mut Problems) -> Ve
             Err(error) => problems.push(Problem::about(folder, error.to_string())),
         }
     }
-    let read = |path: PathBuf| {
-        let mut found = Problems::new();
-        let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
-        let text = bytes(&path, &name, &mut found).and_then(|bytes| text(&name, bytes, &mut found));
-        (text.map(|text| SourceFile::new(&name, &text)), found)
-    };
-    let mut texts = Vec::new();
-    for (file, found) in paths.into_par_iter().map(read).collect::<Vec<_>>() {
-        texts.extend(file);
-        problems.extend(found);
-    }
-    texts
+    paths
+}
+
+/// The path of a file as problems name it.
+fn shown_path(root: &Path, path: &Path) -> String {
+    path.strip_prefix(root).unwrap_or(path).to_string_lossy().replace('\\', "/")
+}
+
+/// A file's text, or why it has none.
+fn source_file(root: &Path, path: &Path) -> (Option<SourceFile>, Problems) {
+    let mut found = Problems::new();
+    let name = shown_path(root, path);
+    let text = bytes(path, &name, &mut found).and_then(|bytes| text(&name, bytes, &mut found));
+    (text.map(|text| SourceFile::new(&name, &text)), found)
 }
 
 fn bytes(path: &Path, name: &str, problems: &mut Problems) -> Option<Vec<u8>> {

@@ -115,7 +115,7 @@ fn entry<W: Write>(
     index: usize,
 ) -> std::io::Result<()> {
     let address = absolute(&printer.shop.base_url, &page.url);
-    let view = printer.product(page, index);
+    let view = printer.product(index, printer.product_facts(page, index));
     writer.create_element("entry").write_inner_content(|writer| {
         text(writer, "title", &view.title)?;
         text(writer, "id", &address)?;

@@ -14,6 +14,7 @@ use tera::Value;
 
 use self::structured::absolute;
 use super::assets::AssetSet;
+use super::keys::{Key, Keys};
 use super::load::{Body, Loaded};
 use super::plan::{Addresses, Page, PageKind, Plan, prefix};
 use super::{BuildSettings, Shop};
@@ -21,7 +22,7 @@ use crate::commerce::catalog::{Catalog, Image};
 use crate::commerce::ids::{Sku, Timestamp};
 use crate::commerce::rules::Rules;
 use crate::theme::engine::{Engine, TemplateError, Values};
-use crate::theme::view::{HeadView, Link, SiteView};
+use crate::theme::view::{CategoryView, HeadView, Link, ProductView, SiteView};
 
 /// What all pages are printed from. Shared by all threads.
 #[derive(Debug)]
@@ -52,6 +53,17 @@ pub struct Printer<'a> {
     pub ways: Vec<Ways>,
     /// Places of products in the catalogue by slug: every page looks up the products that go with it.
     pub slugs: HashMap<&'a str, usize>,
+}
+
+/// A page's view without its texts and structured data.
+#[derive(Debug)]
+pub enum Facts {
+    /// Of a product.
+    Product(Box<ProductView>),
+    /// Of a part of a category.
+    Category(Box<CategoryView>),
+    /// Of a page that is always printed.
+    Other,
 }
 
 /// How the categories of a market lead to each other: made once, read by every page. Same order as the catalogue's categories.
@@ -93,20 +105,53 @@ impl Ways {
 }
 
 impl Printer<'_> {
+    /// What a page is printed from, before its texts are made: enough for its key.
+    pub fn facts(&self, page: &Page) -> Facts {
+        match &page.kind {
+            PageKind::Product(index) => Facts::Product(Box::new(self.product_facts(page, *index))),
+            PageKind::Category { index, number, count } => {
+                Facts::Category(Box::new(self.category_facts(page, *index, *number, *count)))
+            }
+            _ => Facts::Other,
+        }
+    }
+
+    /// The key of a page; `None` for the few that are always printed.
+    pub fn key(&self, page: &Page, facts: &Facts, keys: &Keys) -> Option<Key> {
+        match (&page.kind, facts) {
+            (PageKind::Product(index), Facts::Product(view)) => {
+                let text = match &self.loaded.products[*index].body {
+                    Body::Markdown(text) | Body::Html(text) => text,
+                };
+                Some(keys.of("product.html", view, text))
+            }
+            (PageKind::Category { index, .. }, Facts::Category(view)) => {
+                Some(keys.of("category.html", view, &self.loaded.categories[*index].body_markdown))
+            }
+            _ => None,
+        }
+    }
+
     /// Prints a page.
     ///
     /// Errors: a template uses a value that is not there.
-    pub fn print(&self, page: &Page) -> Result<String, TemplateError> {
+    pub fn print(&self, page: &Page, facts: Facts) -> Result<String, TemplateError> {
         let values = Values::new().with_value("site", self.site_values[page.market].clone());
-        let (template, values) = match &page.kind {
-            PageKind::Home => ("home.html", values.with("page", &self.home(page))),
-            PageKind::Product(index) => ("product.html", values.with("page", &self.product(page, *index))),
-            PageKind::Category { index, number, count } => {
-                ("category.html", values.with("page", &self.category(page, *index, *number, *count)))
+        let (template, values) = match (&page.kind, facts) {
+            (PageKind::Home, _) => ("home.html", values.with("page", &self.home(page))),
+            (PageKind::Product(index), Facts::Product(view)) => {
+                ("product.html", values.with("page", &self.product(*index, *view)))
             }
-            PageKind::Content(index) => ("page.html", values.with("page", &self.content(page, *index))),
-            PageKind::NotFound => ("404.html", values.with("page", &self.not_found())),
-            PageKind::Redirect { to } => return Ok(redirect_page(&absolute(&self.shop.base_url, to))),
+            (PageKind::Category { index, .. }, Facts::Category(view)) => {
+                ("category.html", values.with("page", &self.category(*index, *view)))
+            }
+            (PageKind::Content(index), _) => ("page.html", values.with("page", &self.content(page, *index))),
+            (PageKind::NotFound, _) => ("404.html", values.with("page", &self.not_found())),
+            (PageKind::Redirect { to }, _) => return Ok(redirect_page(&absolute(&self.shop.base_url, to))),
+            (PageKind::Product(_) | PageKind::Category { .. }, _) => {
+                let facts = self.facts(page);
+                return self.print(page, facts);
+            }
         };
         self.engine.render(template, values.context())
     }

@@ -19,25 +19,24 @@ const RELATED: usize = 8;
 const FEATURED: usize = 8;
 
 impl Printer<'_> {
-    pub(super) fn product(&self, page: &Page, index: usize) -> ProductView {
+    /// A product's page without its text and structured data, which `product` adds.
+    pub(super) fn product_facts(&self, page: &Page, index: usize) -> ProductView {
         let product = &self.loaded.catalog.products()[index];
         let details = &self.loaded.products[index];
-        let description_html = self.body(&details.body);
-        let description =
-            details.seo_description.clone().unwrap_or_else(|| markdown::summary(&description_html, DESCRIPTION_LENGTH));
+        let description = details.seo_description.clone().unwrap_or_default();
         let variants: Vec<VariantView> = product.variants.iter().map(|variant| self.variant(page.market, variant)).collect();
         let prices: Vec<Money> = variants.iter().filter_map(|variant| variant.price).collect();
         let images = self.images(&details.images);
         let mut head = self.head(page, details.seo_title.as_deref().unwrap_or(&product.title), description, images.first());
         head.og_type = "product";
-        let mut view = ProductView {
+        ProductView {
             head,
             breadcrumbs: self.product_breadcrumbs(page, product),
             slug: product.slug.to_string(),
             url: page.url.clone(),
             title: product.title.clone(),
             brand: product.brand.clone(),
-            description_html,
+            description_html: String::new(),
             images,
             options: product.options.clone(),
             price: prices.iter().min().copied(),
@@ -50,7 +49,15 @@ impl Printer<'_> {
             tags: details.tags.clone(),
             related: self.related(page.market, index),
             tax_name: self.tax_name(page.market),
-        };
+        }
+    }
+
+    pub(super) fn product(&self, index: usize, mut view: ProductView) -> ProductView {
+        let details = &self.loaded.products[index];
+        view.description_html = self.body(&details.body);
+        if details.seo_description.is_none() {
+            view.head.description = markdown::summary(&view.description_html, DESCRIPTION_LENGTH);
+        }
         let plain = markdown::summary(&view.description_html, STRUCTURED_DESCRIPTION_LENGTH);
         let base_url = &self.shop.base_url;
         view.head.json_ld = [structured::product(&view, base_url, &plain), structured::breadcrumbs(&view.breadcrumbs, base_url)]
@@ -60,49 +67,53 @@ impl Printer<'_> {
         view
     }
 
-    pub(super) fn category(&self, page: &Page, index: usize, number: usize, count: usize) -> CategoryView {
+    /// A part of a category without its text and structured data, which `category` adds.
+    pub(super) fn category_facts(&self, page: &Page, index: usize, number: usize, count: usize) -> CategoryView {
         let category = &self.loaded.catalog.categories()[index];
         let details = &self.loaded.categories[index];
         let shelf = &self.plan.shelves[index];
         let size = self.settings.page_size;
         let cards: Vec<CardView> =
             shelf.iter().skip((number - 1) * size).take(size).map(|product| self.card(page.market, *product)).collect();
-        let body_html = markdown::to_html(&details.body_markdown);
-        let mut description =
-            details.seo_description.clone().unwrap_or_else(|| markdown::summary(&body_html, DESCRIPTION_LENGTH));
-        let description_html = if number == 1 { body_html } else { String::new() };
-        if description.is_empty() {
-            description = format!("{} at {}: {} products.", category.title, self.shop.name, shelf.len());
-        }
-        let part = if number > 1 { format!(" – page {number}") } else { String::new() };
-        let title = format!("{}{part}", details.seo_title.as_deref().unwrap_or(&category.title));
+        let title = format!("{}{}", details.seo_title.as_deref().unwrap_or(&category.title), part(number));
         let image = cards.first().and_then(|card| card.image.clone());
-        let head = self.head(page, &title, format!("{description}{part}"), image.as_ref());
-        self.with_addresses(page.market, |addresses| {
-            let ways = &self.ways[page.market];
-            let breadcrumbs = ways.trails[index].clone();
-            let mut view = CategoryView {
-                head,
-                title: category.title.clone(),
-                url: addresses.category(&category.path, 1),
-                description_html,
-                children: ways.children[index].clone(),
-                total: shelf.len(),
-                number,
-                count,
-                previous_url: (number > 1).then(|| addresses.category(&category.path, number - 1)),
-                next_url: (number < count).then(|| addresses.category(&category.path, number + 1)),
-                cards,
-                breadcrumbs,
-            };
-            let base_url = &self.shop.base_url;
-            view.head.json_ld =
-                [structured::item_list(&view.cards, base_url), structured::breadcrumbs(&view.breadcrumbs, base_url)]
-                    .into_iter()
-                    .flatten()
-                    .collect();
-            view
+        let head = self.head(page, &title, details.seo_description.clone().unwrap_or_default(), image.as_ref());
+        let ways = &self.ways[page.market];
+        self.with_addresses(page.market, |addresses| CategoryView {
+            head,
+            title: category.title.clone(),
+            url: addresses.category(&category.path, 1),
+            description_html: String::new(),
+            children: ways.children[index].clone(),
+            total: shelf.len(),
+            number,
+            count,
+            previous_url: (number > 1).then(|| addresses.category(&category.path, number - 1)),
+            next_url: (number < count).then(|| addresses.category(&category.path, number + 1)),
+            cards,
+            breadcrumbs: ways.trails[index].clone(),
         })
+    }
+
+    pub(super) fn category(&self, index: usize, mut view: CategoryView) -> CategoryView {
+        let body_html = markdown::to_html(&self.loaded.categories[index].body_markdown);
+        let mut description = std::mem::take(&mut view.head.description);
+        if description.is_empty() {
+            description = markdown::summary(&body_html, DESCRIPTION_LENGTH);
+        }
+        if description.is_empty() {
+            description = format!("{} at {}: {} products.", view.title, self.shop.name, view.total);
+        }
+        view.head.description = description + &part(view.number);
+        if view.number == 1 {
+            view.description_html = body_html;
+        }
+        let base_url = &self.shop.base_url;
+        view.head.json_ld = [structured::item_list(&view.cards, base_url), structured::breadcrumbs(&view.breadcrumbs, base_url)]
+            .into_iter()
+            .flatten()
+            .collect();
+        view
     }
 
     pub(super) fn home(&self, page: &Page) -> HomeView {
@@ -291,6 +302,11 @@ impl Printer<'_> {
 fn last_day(until: crate::commerce::ids::Timestamp) -> String {
     let last = jiff::Timestamp::from_second(until.0 - 1).unwrap_or(jiff::Timestamp::MAX);
     last.to_zoned(jiff::tz::TimeZone::UTC).date().to_string()
+}
+
+/// What tells the later parts of a category from the first.
+fn part(number: usize) -> String {
+    if number > 1 { format!(" – page {number}") } else { String::new() }
 }
 
 fn best(all: impl Iterator<Item = Availability>) -> Availability {

@@ -1,0 +1,233 @@
+//! Incremental: a build after an edit gives what a build from nothing gives, byte for byte, and writes only what differs.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use crate::support::shop::run;
+
+const AS_OF: &str = "2026-11-20";
+
+/// A shop of six products in two categories.
+struct Shop {
+    folder: tempfile::TempDir,
+    edits: u64,
+}
+
+impl Shop {
+    fn new() -> Self {
+        let mut shop = Self { folder: tempfile::tempdir().expect("a folder"), edits: 0 };
+        let rates = "rates = [{ country = \"DE\", name = \"VAT\", standard = \"19\" }]";
+        let site = format!(
+            "[shop]\nname = \"Tiny\"\nbase_url = \"https://tiny.example\"\n\n[[markets]]\nid = \"eu\"\ncountries = [\"DE\"]\n\
+             currency = \"EUR\"\n\n[tax]\nclasses = [\"standard\"]\n{rates}\n\n[build]\npage_size = 2\n"
+        );
+        shop.write("site.toml", &site);
+        for category in ["light", "table"] {
+            shop.write(
+                &format!("content/categories/{category}/_index.md"),
+                &format!("+++\ntitle = \"{category}\"\n+++\nA shelf.\n"),
+            );
+        }
+        for number in 0..6 {
+            shop.product(number, "light", 1000);
+        }
+        shop
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file with a time of its own long ago: files that changed just now are always read again.
+    fn write(&mut self, path: &str, text: &str) {
+        let path = self.path().join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        fs::write(&path, text).expect("written");
+        self.edits += 1;
+        let time = UNIX_EPOCH + Duration::from_secs(1_600_000_000 + self.edits);
+        File::options().write(true).open(&path).and_then(|file| file.set_modified(time)).expect("its time is set");
+    }
+
+    fn product(&mut self, number: u32, category: &str, minor: u32) {
+        let price = format!("{}.{:02}", minor / 100, minor % 100);
+        let text = format!(
+            "+++\ntitle = \"Thing {number}\"\nsku = \"T{number}\"\nprice = \"{price}\"\nstock = 5\ncategories = [\"{category}\"]\n+++\n\
+             Thing number {number} of the house.\n"
+        );
+        self.write(&format!("content/products/thing-{number}.md"), &text);
+    }
+
+    fn remove(&self, path: &str) {
+        let _ = fs::remove_file(self.path().join(path));
+    }
+
+    /// Builds by what is remembered; gives how many files were written and removed.
+    fn build(&self) -> (u64, u64) {
+        let (code, out, told) = run(self.path(), &["build", "--as-of", AS_OF, "--report", "json"]);
+        assert_eq!(code, 0, "{told}");
+        let report: Value = serde_json::from_str(&out).expect("a report");
+        let count = |name: &str| report["built"]["changes"][name].as_u64().expect("a number");
+        (count("written"), count("removed"))
+    }
+
+    /// Every file of the output, bundle included.
+    fn tree(&self, out: &str, bundle: &str) -> BTreeMap<String, Vec<u8>> {
+        let mut tree = BTreeMap::from([("bundle".to_owned(), fs::read(self.path().join(bundle)).expect("a bundle"))]);
+        for entry in walkdir::WalkDir::new(self.path().join(out)) {
+            let entry = entry.expect("readable");
+            if entry.file_type().is_file() {
+                let name = entry.path().strip_prefix(self.path().join(out)).expect("below").to_string_lossy().into_owned();
+                tree.insert(name, fs::read(entry.path()).expect("read"));
+            }
+        }
+        tree
+    }
+
+    /// Fails unless the output is that of a build from nothing.
+    fn check(&self) {
+        let _ = fs::remove_dir_all(self.path().join("clean"));
+        let words = ["build", "--as-of", AS_OF, "--no-cache", "--out", "clean", "--bundle", "clean.bundle", "--threads", "1"];
+        let (code, _, told) = run(self.path(), &words);
+        assert_eq!(code, 0, "{told}");
+        let (ours, clean) = (self.tree("public", "shop.bundle"), self.tree("clean", "clean.bundle"));
+        let names: Vec<&String> = ours.keys().chain(clean.keys()).filter(|name| ours.get(*name) != clean.get(*name)).collect();
+        assert!(names.is_empty(), "these differ from a build from nothing: {names:?}");
+    }
+}
+
+#[test]
+fn a_build_of_nothing_new_writes_nothing() {
+    let shop = Shop::new();
+    shop.build();
+    let page = shop.path().join("public/products/thing-1.html");
+    let before = fs::metadata(&page).and_then(|file| file.modified()).expect("a time");
+    assert_eq!(shop.build(), (0, 0));
+    assert_eq!(fs::metadata(&page).and_then(|file| file.modified()).expect("a time"), before);
+    // A page that somebody has changed or deleted is made anew.
+    fs::write(&page, "other").expect("written");
+    assert_eq!(shop.build(), (1, 0));
+    fs::remove_dir_all(shop.path().join(".vitrine/cache")).expect("it may be deleted at any time");
+    assert_eq!(shop.build(), (0, 0));
+    shop.check();
+}
+
+#[test]
+fn one_price_rewrites_the_pages_that_show_it_and_no_other() {
+    let mut shop = Shop::new();
+    shop.product(5, "table", 1000);
+    shop.build();
+    let before = shop.tree("public", "shop.bundle");
+    shop.product(5, "table", 2500);
+    shop.build();
+    let after = shop.tree("public", "shop.bundle");
+    let changed: Vec<&str> =
+        after.iter().filter(|(name, bytes)| before.get(*name) != Some(bytes)).map(|(name, _)| name.as_str()).collect();
+    // Its own page, its shelf, the home page which shows all six, and what the edge and a publisher read.
+    assert_eq!(changed, ["bundle", "categories/table.html", "index.html", "manifest.json", "products/thing-5.html"]);
+    shop.check();
+}
+
+/// An edit as a merchant makes it.
+#[derive(Clone, Debug)]
+enum Edit {
+    Price(u32, u32),
+    Move(u32),
+    Remove(u32),
+    Category(u32),
+    Template(u32),
+    PageSize(u32),
+    Style(u32),
+}
+
+fn edits() -> impl Strategy<Value = Vec<Edit>> {
+    let edit = prop_oneof![
+        (0..8u32, 1..9000u32).prop_map(|(number, minor)| Edit::Price(number, minor)),
+        (0..8u32).prop_map(Edit::Move),
+        (0..8u32).prop_map(Edit::Remove),
+        (0..4u32).prop_map(Edit::Category),
+        (0..4u32).prop_map(Edit::Template),
+        (1..5u32).prop_map(Edit::PageSize),
+        (0..4u32).prop_map(Edit::Style),
+    ];
+    prop::collection::vec(edit, 1..5)
+}
+
+fn apply(shop: &mut Shop, edit: &Edit) {
+    match edit {
+        Edit::Price(number, minor) => shop.product(*number, "light", *minor),
+        Edit::Move(number) => shop.product(*number, "table", 777),
+        Edit::Remove(number) => shop.remove(&format!("content/products/thing-{number}.md")),
+        Edit::Category(turn) => {
+            shop.write("content/categories/light/_index.md", &format!("+++\ntitle = \"Light {turn}\"\n+++\nWords {turn}.\n"));
+        }
+        Edit::Template(0) => shop.remove("templates/product.html"),
+        Edit::Template(turn) => {
+            let text =
+                format!("{{% extends \"theme/product.html\" %}}{{% block heading %}}<h1>{turn}</h1>{{% endblock heading %}}");
+            shop.write("templates/product.html", &text);
+        }
+        Edit::PageSize(size) => {
+            let site = fs::read_to_string(shop.path().join("site.toml")).expect("settings");
+            let kept = site.split("page_size").next().expect("it has one").to_owned();
+            shop.write("site.toml", &format!("{kept}page_size = {size}\n"));
+        }
+        Edit::Style(turn) => shop.write("static/shop.css", &format!("body{{margin:{turn}px}}")),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_edits_give_what_a_build_from_nothing_gives(rounds in prop::collection::vec(edits(), 1..4)) {
+        let mut shop = Shop::new();
+        shop.build();
+        for edits in rounds {
+            edits.iter().for_each(|edit| apply(&mut shop, edit));
+            shop.build();
+            shop.check();
+        }
+    }
+}
+
+#[test]
+fn threads_time_zone_place_and_day_of_the_build_leave_no_trace() {
+    let shop = Shop::new();
+    shop.build();
+    let tree = shop.tree("public", "shop.bundle");
+    // Another path, the files written in another order: folders list them otherwise.
+    let other = tempfile::tempdir().expect("a folder");
+    let mut files: Vec<_> =
+        walkdir::WalkDir::new(shop.path()).into_iter().map(|entry| entry.expect("readable").into_path()).collect();
+    files.reverse();
+    for file in files.iter().filter(|file| file.is_file()) {
+        let name = file.strip_prefix(shop.path()).expect("below");
+        let kept =
+            name.starts_with("content") || name == Path::new("site.toml") || name == Path::new(".vitrine/development.keys");
+        if kept {
+            let to = other.path().join(name);
+            fs::create_dir_all(to.parent().expect("a folder")).expect("made");
+            fs::copy(file, to).expect("copied");
+        }
+    }
+    for (threads, zone) in [("1", "UTC"), ("2", "Pacific/Kiritimati"), ("16", "America/St_Johns")] {
+        let mut command = crate::support::shop::vitrine(other.path());
+        command.env("TZ", zone).args(["build", "--no-cache", "--as-of", AS_OF, "--threads", threads, "--out", threads]);
+        let bundle = format!("{threads}.bundle");
+        let output = command.args(["--bundle", &bundle]).output().expect("the binary runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        for (name, bytes) in &tree {
+            let found = if name == "bundle" {
+                fs::read(other.path().join(&bundle))
+            } else {
+                fs::read(other.path().join(threads).join(name))
+            };
+            assert_eq!(&found.expect("the same files"), bytes, "{name} with {threads} threads in {zone}");
+        }
+    }
+}
