@@ -54,10 +54,11 @@ pub(super) struct ParsedProducts {
     known: HashMap<String, Parsed>,
 }
 
+/// How the file begins; the parts follow, one after the other.
 #[derive(Serialize, Deserialize)]
-struct Written {
+struct Head {
     base: String,
-    parts: Vec<Vec<u8>>,
+    lengths: Vec<usize>,
 }
 
 impl ParsedProducts {
@@ -66,10 +67,9 @@ impl ParsedProducts {
         let Some(file) = cache.map(|folder| folder.join(FILE)) else { return Self::default() };
         // What a product's file means depends on the tax classes and the currency.
         let base = format!("{} {:?} {}", keys::program(), rules.tax.classes, rules.root_market().currency.code());
-        let written = fs::read(&file).ok().and_then(|bytes| postcard::from_bytes::<Written>(&bytes).ok());
-        let parts = written.filter(|written| written.base == base).map(|written| written.parts).unwrap_or_default();
-        let read = |part: &Vec<u8>| postcard::from_bytes::<Vec<(String, Parsed)>>(part).unwrap_or_default();
-        let known = parts.par_iter().flat_map_iter(read).collect();
+        let bytes = fs::read(&file).unwrap_or_default();
+        let read = |part: &&[u8]| postcard::from_bytes::<Vec<(String, Parsed)>>(part).unwrap_or_default();
+        let known = parts(&bytes, &base).par_iter().flat_map_iter(read).collect();
         Self { file: Some(file), base, known }
     }
 
@@ -84,18 +84,35 @@ impl ParsedProducts {
     }
 
     /// Remembers products for the next time.
-    pub(super) fn remember(&self, products: &[(String, Parsed)]) {
+    pub(super) fn remember(&self, products: &[&(String, Parsed)]) {
         let Some(file) = &self.file else { return };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
         let is_settled = |parsed: &Parsed| parsed.stamp.changed_ns + RACY_NANOSECONDS < now;
-        let parts = products
+        let parts: Vec<Vec<u8>> = products
             .par_chunks(PART)
             .map(|part| {
-                let settled: Vec<&(String, Parsed)> = part.iter().filter(|(_, parsed)| is_settled(parsed)).collect();
+                let settled: Vec<&(String, Parsed)> = part.iter().copied().filter(|one| is_settled(&one.1)).collect();
                 postcard::to_allocvec(&settled).expect("plain data always serialises")
             })
             .collect();
-        let written = Written { base: self.base.clone(), parts };
-        keys::write(file, &postcard::to_allocvec(&written).expect("plain data always serialises"));
+        let head = Head { base: self.base.clone(), lengths: parts.iter().map(Vec::len).collect() };
+        let mut bytes = postcard::to_allocvec(&head).expect("plain data always serialises");
+        parts.iter().for_each(|part| bytes.extend_from_slice(part));
+        keys::write(file, &bytes);
     }
+}
+
+/// The parts of a file that was written by the same program and rules; none of any other.
+fn parts<'a>(bytes: &'a [u8], base: &str) -> Vec<&'a [u8]> {
+    let Ok((head, mut rest)) = postcard::take_from_bytes::<Head>(bytes) else { return Vec::new() };
+    if head.base != base {
+        return Vec::new();
+    }
+    let mut parts = Vec::with_capacity(head.lengths.len());
+    for length in head.lengths {
+        let Some((part, after)) = rest.split_at_checked(length) else { return Vec::new() };
+        parts.push(part);
+        rest = after;
+    }
+    parts
 }

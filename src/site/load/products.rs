@@ -1,6 +1,6 @@
 //! Products: content/products/**/*.md; the file's name is the address, folders are free.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -194,17 +194,17 @@ pub(super) fn read(root: &Path, rules: &Rules, cache: Option<&Path>, problems: &
         .collect();
     let read_anew = read.iter().filter(|(_, _, is_new)| *is_new).count();
     let mut products = Vec::with_capacity(read.len());
-    let mut told = Vec::new();
+    let mut told = BTreeSet::new();
     for (name, (parsed, found, _)) in names.into_iter().zip(read) {
         if !found.all().is_empty() {
-            told.push(name.clone());
+            told.insert(name.clone());
         }
         problems.extend(found);
         products.extend(parsed.map(|parsed| (name, parsed)));
     }
     if remembered.is_stale(read_anew) {
         // A warning has to be told each time, so its file is read each time.
-        let quiet: Vec<(String, Parsed)> = products.iter().filter(|(name, _)| !told.contains(name)).cloned().collect();
+        let quiet: Vec<&(String, Parsed)> = products.iter().filter(|(name, _)| !told.contains(name)).collect();
         remembered.remember(&quiet);
     }
     products.into_iter().map(|(_, parsed)| parsed.product).collect()
