@@ -156,6 +156,9 @@ fn shelves(catalog: &Catalog, shown: &[bool]) -> Vec<Vec<usize>> {
 
 // An old address that a page has taken over is that page's.
 fn add_redirects(pages: &mut Vec<Page>, loaded: &Loaded, shown: &[bool], settings: &BuildSettings) {
+    if loaded.products.iter().all(|details| details.redirects.is_empty()) {
+        return;
+    }
     let mut taken: BTreeSet<String> = pages.iter().map(|page| page.url.clone()).collect();
     for (index, details) in loaded.products.iter().enumerate().filter(|(index, _)| shown[*index]) {
         let to = Addresses { prefix: "" }.product(loaded.catalog.products()[index].slug.as_str());

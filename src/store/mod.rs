@@ -25,6 +25,9 @@ mod tests;
 /// Hours that answers to idempotency keys are kept (CHECKOUT.md 5.2).
 pub const KEY_SECONDS: i64 = 72 * 3600;
 
+/// Checkouts that are forgotten at once, so that the writer is never held for long.
+const REAP_ROWS: u32 = 500;
+
 /// The engines there are.
 #[derive(Clone, Debug)]
 pub enum Store {
@@ -335,6 +338,11 @@ impl Store {
     pub async fn cancel_checkout(&self, id: &CheckoutId) -> Result<(), StoreError> {
         let id = id.clone();
         step!(self, Fresh, move |tx| checkouts::cancel(tx, &id))
+    }
+
+    /// Forgets checkouts of before `older_than` that nobody tried to pay, at most 500. Gives how many; orders are never forgotten.
+    pub async fn reap_checkouts(&self, older_than: Timestamp) -> Result<usize, StoreError> {
+        step!(self, Urgent, move |tx| checkouts::reap(tx, older_than, REAP_ROWS))
     }
 
     /// T1, one transaction: units and coupon uses are held, the order shell and the attempt are written. Nothing was sent yet.

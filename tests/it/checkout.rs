@@ -1,6 +1,7 @@
 //! Checkout: whole purchases at the edge, with a real store and the sandbox's own ledger as the witness of what was charged.
 
 use serde_json::{Value, json};
+use vitrine::edge::perform::rounds;
 use vitrine::gateway::RemoteState;
 
 use crate::openapi;
@@ -433,6 +434,28 @@ fn a_shopper_who_comes_back_in_another_browser_goes_on_by_the_link() {
     let path = back.trim_start_matches("http://127.0.0.1:8080").to_owned();
     fresh.page(&path).expect(303);
     assert_eq!(fresh.json("GET", "/api/v1/cart", Value::Null).expect(200).json()["units"], 1);
+}
+
+#[test]
+fn what_nobody_paid_is_forgotten_and_orders_are_not() {
+    let counter = Counter::open();
+    let mut buyer = Shopper::with(&counter, "LAMP-S", 1);
+    buyer.buy(&counter).expect(200);
+    let mut browser = Shopper::with(&counter, "LAMP-S", 1);
+    for shipping in ["express", "standard", "express"] {
+        browser.check_out();
+        browser.tell(json!({"shipping": shipping}));
+    }
+    let rows = |table: &str| {
+        let file = rusqlite::Connection::open(counter.folder.path().join("shop.db")).expect("the file");
+        file.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0)).expect("a count")
+    };
+    assert_eq!((rows("checkouts"), rows("quotes")), (4, 4), "one quote each, however often it was looked at");
+    counter.run(rounds::reap(&counter.app, &counter.till()));
+    assert_eq!(rows("checkouts"), 4, "they may still be paid");
+    counter.pass(31 * 24 * 3600);
+    counter.run(rounds::reap(&counter.app, &counter.till()));
+    assert_eq!((rows("checkouts"), rows("quotes"), rows("orders")), (1, 1, 1));
 }
 
 #[test]

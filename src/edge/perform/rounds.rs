@@ -22,6 +22,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const SWEEP_EVERY: Duration = Duration::from_secs(15);
 /// An attempt that did not change for so long is asked about.
 const QUIET_SECONDS: i64 = 30;
+/// Between two times of forgetting.
+const REAP_EVERY: Duration = Duration::from_secs(3600);
+/// A checkout that nobody tried to pay is kept for as long as the cart it is about.
+const KEPT_SECONDS: i64 = crate::edge::cart_token::LIFE_SECONDS;
 /// How long shoppers wait at the start for what a crash has left behind; the rest is finished while they are served.
 const START_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -56,6 +60,11 @@ pub fn go(app: &Arc<App>, till: &Arc<Till>) {
             }
         }
     }));
+    let (reaped, reaper) = (app.clone(), till.clone());
+    tokio::spawn(every(REAP_EVERY, move || {
+        let (app, till) = (reaped.clone(), reaper.clone());
+        async move { reap(&app, &till).await }
+    }));
     let (swept, sweeper) = (app.clone(), till.clone());
     tokio::spawn(every(SWEEP_EVERY, move || {
         let (app, till) = (swept.clone(), sweeper.clone());
@@ -74,6 +83,20 @@ pub fn go(app: &Arc<App>, till: &Arc<Till>) {
             let _ = tokio::time::timeout(LOOK_EVERY, till.due.notified()).await;
         }
     }));
+}
+
+/// Forgets old checkouts that nobody tried to pay.
+pub async fn reap(app: &App, till: &Till) {
+    loop {
+        match till.store.reap_checkouts(app.clock.now().plus_seconds(-KEPT_SECONDS)).await {
+            Ok(0) => return,
+            Ok(count) => tracing::info!(count, "old checkouts that nobody tried to pay are forgotten"),
+            Err(error) => {
+                tracing::warn!(%error, "old checkouts could not be forgotten; the next round tries again");
+                return;
+            }
+        }
+    }
 }
 
 /// Goes a round again and again, with a pause between two. A round that panics is told, and the next one is gone.

@@ -332,12 +332,12 @@ fn check_skus(products: &mut [LoadedProduct], problems: &mut Problems) {
 }
 
 fn check_references(root: &Path, products: &[LoadedProduct], categories: &[LoadedCategory], problems: &mut Problems) {
-    let paths: Vec<&str> = categories.iter().map(|found| found.category.path.as_str()).collect();
+    let paths: BTreeSet<&str> = categories.iter().map(|found| found.category.path.as_str()).collect();
     let slugs: BTreeSet<&str> = products.iter().map(|found| found.product.slug.as_str()).collect();
     let mut pictures: BTreeSet<&str> = BTreeSet::new();
     for found in categories {
         let source = &found.details.source;
-        if let Some(parent) = found.category.path.parent().filter(|parent| !paths.contains(&parent.as_str())) {
+        if let Some(parent) = found.category.path.parent().filter(|parent| !paths.contains(parent.as_str())) {
             let message = format!("`{}` lies in `{parent}`, which is no category", found.category.path);
             let hint = format!("write content/categories/{parent}/_index.md");
             problems.push(Problem::about(&source.file, message).on_line(source.line, 0, "").hint(hint));
@@ -346,7 +346,7 @@ fn check_references(root: &Path, products: &[LoadedProduct], categories: &[Loade
     for found in products {
         let source = &found.details.source;
         let about = |message: String, text: &str| Problem::about(&source.file, message).on_line(source.line, 0, text);
-        for path in found.product.categories.iter().filter(|path| !paths.contains(&path.as_str())) {
+        for path in found.product.categories.iter().filter(|path| !paths.contains(path.as_str())) {
             let hint = match nearest(path.as_str(), paths.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("write content/categories/{path}/_index.md, or take it out"),

@@ -1,7 +1,7 @@
 //! Views: the values of each page kind, from the loaded shop.
 
 use super::{Printer, markdown, structured};
-use crate::commerce::catalog::{Image, Product, StockPolicy, Variant};
+use crate::commerce::catalog::{CurrentPrice, Image, Product, StockPolicy, Variant};
 use crate::commerce::money::Money;
 use crate::site::plan::Page;
 use crate::theme::view::{
@@ -128,11 +128,8 @@ impl Printer<'_> {
         let cards =
             |indices: Vec<usize>| -> Vec<CardView> { indices.into_iter().map(|index| self.card(page.market, index)).collect() };
         let featured = cards(featured);
-        let reduced: Vec<CardView> = shown()
-            .map(|index| self.card(page.market, index))
-            .filter(|card| card.compare_at.is_some())
-            .take(self.settings.reduced_on_home)
-            .collect();
+        let reduced = shown().filter(|index| self.is_reduced(page.market, *index)).take(self.settings.reduced_on_home);
+        let reduced = cards(reduced.collect());
         let image = featured.first().and_then(|card| card.image.clone());
         let title = index.map_or(self.shop.name.as_str(), |source| source.seo_title.as_deref().unwrap_or(&self.shop.name));
         HomeView {
@@ -180,13 +177,24 @@ impl Printer<'_> {
         ContentView { head, url: "/404".to_owned(), breadcrumbs: Vec::new(), title, body_html: String::new(), extra }
     }
 
+    /// Whether a product's card shows a struck-out price.
+    fn is_reduced(&self, market: usize, index: usize) -> bool {
+        self.cheapest(market, index).is_some_and(|current| current.compare_at.is_some())
+    }
+
+    fn cheapest(&self, market: usize, index: usize) -> Option<CurrentPrice> {
+        let currency = self.rules.markets[market].currency;
+        let variants = self.loaded.catalog.products()[index].variants.iter();
+        variants.filter_map(|variant| variant.current_price(currency, self.at)).min_by_key(|current| current.unit)
+    }
+
     /// A product on a grid.
     pub(super) fn card(&self, market: usize, index: usize) -> CardView {
         let product = &self.loaded.catalog.products()[index];
         let currency = self.rules.markets[market].currency;
         // A card is shown far more often than its product: nothing of a variant is copied for it.
         let prices = || product.variants.iter().filter_map(|variant| variant.current_price(currency, self.at));
-        let cheapest = prices().min_by_key(|current| current.unit);
+        let cheapest = self.cheapest(market, index);
         let price = cheapest.map(|current| current.unit);
         let availability = product.variants.iter().map(|variant| match variant.price(currency) {
             Some(_) => self.availability(variant),

@@ -91,7 +91,26 @@ pub(in crate::store) fn freeze_quote(tx: &Connection, quote: &Quote) -> Result<(
     )?;
     tx.prepare_cached("UPDATE checkouts SET quote = ?2 WHERE id = ?1")?
         .execute(params![quote.checkout.as_str(), quote.id.as_str()])?;
+    // A quote that nobody tried to pay is forgotten with the next one: looking again and again does not fill the disk.
+    tx.prepare_cached(
+        "DELETE FROM quotes WHERE checkout = ?1 AND id <> ?2 AND id NOT IN (SELECT quote FROM orders WHERE checkout = ?1)",
+    )?
+    .execute(params![quote.checkout.as_str(), quote.id.as_str()])?;
     Ok(())
+}
+
+/// Forgets checkouts of before `older_than` that nobody tried to pay, at most so many. Gives how many.
+pub(in crate::store) fn reap(tx: &Connection, older_than: Timestamp, limit: u32) -> Result<usize, StoreError> {
+    let mut select = tx.prepare_cached(
+        "SELECT id FROM checkouts WHERE created_at <= ?1 AND NOT EXISTS (SELECT 1 FROM orders WHERE checkout = checkouts.id) LIMIT ?2",
+    )?;
+    let ids: Vec<String> = select.query_map(params![older_than.0, limit], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for id in &ids {
+        tx.prepare_cached("UPDATE checkouts SET quote = NULL WHERE id = ?1")?.execute([id])?;
+        tx.prepare_cached("DELETE FROM quotes WHERE checkout = ?1")?.execute([id])?;
+        tx.prepare_cached("DELETE FROM checkouts WHERE id = ?1")?.execute([id])?;
+    }
+    Ok(ids.len())
 }
 
 pub(in crate::store) fn cancel(tx: &Connection, id: &CheckoutId) -> Result<(), StoreError> {
