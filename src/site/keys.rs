@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -69,16 +70,17 @@ impl Keys {
             pages.into_iter().map(|(path, key, hash)| (path, Remembered { key, hash })).collect();
         if known != self.known {
             let bytes = postcard::to_allocvec(&known).expect("texts and bytes always serialise");
-            write(file, &bytes);
+            write(file, &[&bytes]);
         }
     }
 }
 
-/// Writes a file of the cache so that a reader sees the old bytes or the new ones.
-pub fn write(file: &Path, bytes: &[u8]) {
+/// Writes a file of the cache, part after part, so that a reader sees the old bytes or the new ones.
+pub fn write(file: &Path, parts: &[&[u8]]) {
     let draft = file.with_extension(format!("{}.draft", std::process::id()));
     let folder = file.parent().map_or(Ok(()), fs::create_dir_all);
-    let written = folder.and_then(|()| fs::write(&draft, bytes)).and_then(|()| fs::rename(&draft, file));
+    let fill = |mut open: fs::File| parts.iter().try_for_each(|part| open.write_all(part));
+    let written = folder.and_then(|()| fs::File::create(&draft)).and_then(fill).and_then(|()| fs::rename(&draft, file));
     if let Err(error) = written {
         tracing::debug!(%error, file = %file.display(), "the cache was not written");
     }

@@ -96,9 +96,9 @@ impl ParsedProducts {
             })
             .collect();
         let head = Head { base: self.base.clone(), lengths: parts.iter().map(Vec::len).collect() };
-        let mut bytes = postcard::to_allocvec(&head).expect("plain data always serialises");
-        parts.iter().for_each(|part| bytes.extend_from_slice(part));
-        keys::write(file, &bytes);
+        let head = postcard::to_allocvec(&head).expect("plain data always serialises");
+        let all: Vec<&[u8]> = std::iter::once(head.as_slice()).chain(parts.iter().map(Vec::as_slice)).collect();
+        keys::write(file, &all);
     }
 }
 
