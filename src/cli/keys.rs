@@ -96,7 +96,7 @@ fn development(state: &Path) -> Result<WrittenKeys, CommandError> {
     let path = state.join(DEVELOPMENT_FILE);
     let failed = |error: std::io::Error| CommandError::World(format!("{}: {error}", path.display()));
     if !path.exists() {
-        fs::create_dir_all(state).map_err(failed)?;
+        super::state_folder(state)?;
         let draft = state.join(format!("{DEVELOPMENT_FILE}.{}", std::process::id()));
         let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft).map_err(failed)?;
         file.write_all(WrittenKeys::fresh()?.to_lines().as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;

@@ -68,6 +68,16 @@ enum CommandError {
     World(String),
 }
 
+/// Makes the folder of keys, database and mails where it is missing.
+fn state_folder(path: &std::path::Path) -> Result<(), CommandError> {
+    std::fs::create_dir_all(path).map_err(|error| {
+        let shown = path.display();
+        CommandError::World(format!(
+            "{shown} has to be a folder that can be written ({error}): keys, orders and mails are kept in it"
+        ))
+    })
+}
+
 /// Runs the command line and gives the process's exit code.
 pub fn run() -> ExitCode {
     let result = match Arguments::parse().command {

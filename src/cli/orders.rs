@@ -54,6 +54,9 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
             if args.json {
                 return print_json(&orders);
             }
+            if orders.is_empty() {
+                eprintln!("there are no such orders");
+            }
             for order in &orders {
                 println!("{}", summary(order));
             }

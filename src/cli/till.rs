@@ -31,14 +31,16 @@ pub(super) struct Places {
 /// Opens store, gateway and mail for a bundle, and hangs them into the app.
 pub(super) fn open(app: &mut App, places: &Places) -> Result<(), CommandError> {
     let live = app.live.load_full();
-    if let Some(folder) = places.store.parent() {
-        std::fs::create_dir_all(folder).map_err(|error| world(folder, &error))?;
-    }
-    std::fs::create_dir_all(&places.state).map_err(|error| world(&places.state, &error))?;
-    let store = Store::open_sqlite(&places.store).map_err(|error| world(&places.store, &error))?;
+    places.store.parent().map_or(Ok(()), super::state_folder)?;
+    super::state_folder(&places.state)?;
+    let store = Store::open_sqlite(&places.store).map_err(|error| {
+        let shown = places.store.display();
+        CommandError::World(format!("{shown}: {error}; give the file of this shop's orders, a new name, or a backup"))
+    })?;
     let (gateway, mounts) = gateway(&live, &places.state)?;
     let mailer = match std::env::var(SMTP_URL) {
-        Ok(url) => Mailer::smtp(&url).map_err(|error| CommandError::Usage(format!("{SMTP_URL}: {error}")))?,
+        Ok(url) => Mailer::smtp(&url)
+            .map_err(|error| CommandError::Usage(format!("{SMTP_URL}: {error}; write smtps://user:password@host:465")))?,
         Err(_) => Mailer::Folder(places.state.join("mail")),
     };
     app.till = Some(Arc::new(Till::new(store, gateway, mailer)));
@@ -87,8 +89,4 @@ async fn sandbox_page(pages: &Sandbox, call: Call) -> Reply {
             )
         }
     }
-}
-
-fn world(path: &Path, error: &dyn std::fmt::Display) -> CommandError {
-    CommandError::World(format!("{}: {error}", path.display()))
 }

@@ -213,6 +213,31 @@ fn an_output_that_cannot_be_written_is_told_and_nothing_is_lost() {
 }
 
 #[test]
+fn what_stands_in_the_way_is_told_with_what_to_do() {
+    let folder = shop();
+    write(folder.path(), "semicolons.csv", "Handle;Title;Variant Price\nlamp;Lamp;10,00\n");
+    let (code, _, told) = run(folder.path(), &["import", "shopify", "semicolons.csv"]);
+    assert_eq!(code, 1);
+    holds(&told, &["semicolons.csv:1", "Handle and Variant Price", "separated by semicolons"]);
+    write(folder.path(), ".vitrine", "a file");
+    let (code, _, told) = run(folder.path(), &["build", "--no-cache"]);
+    assert_eq!(code, 3);
+    holds(&told, &[".vitrine has to be a folder"]);
+    fs::remove_file(folder.path().join(".vitrine")).expect("removed");
+    write(folder.path(), "site.toml", SITE.replace("https://tiny.example", "http://127.0.0.1:1"));
+    assert_eq!(run(folder.path(), &["build"]).0, 0);
+    write(folder.path(), ".vitrine/shop.db", "this is no database, however long one looks at it");
+    let (code, _, told) = run(folder.path(), &["edge"]);
+    assert_eq!(code, 3);
+    holds(&told, &["shop.db", "not a database", "backup"]);
+    fs::remove_file(folder.path().join(".vitrine/shop.db")).expect("removed");
+    let output = crate::support::shop::vitrine(folder.path()).arg("edge").env("VITRINE_SMTP_URL", "mail.example").output();
+    let output = output.expect("the binary runs");
+    assert_eq!(output.status.code(), Some(2));
+    holds(&String::from_utf8_lossy(&output.stderr), &["VITRINE_SMTP_URL", "smtps://user:password@host:465"]);
+}
+
+#[test]
 fn a_folder_without_a_shop_says_how_one_is_started() {
     let folder = tempfile::tempdir().expect("a folder");
     for words in [&["build"][..], &["check"], &["import", "shopify", "x.csv"]] {

@@ -48,7 +48,14 @@ pub fn parse(text: &str, name: &str, currency: Currency, tax_class: &TaxClass, p
         .collect();
     if !missing.is_empty() {
         let problem = Problem::about(name, format!("the header has no column {}", missing.join(" and "))).on_line(1, 0, "");
-        problems.push(problem.hint("export the products from Shopify as CSV, or give the columns Shopify's names"));
+        let first = text.lines().next().unwrap_or("");
+        let is_apart = |sign| first.matches(sign).count() > first.matches(',').count();
+        problems.push(match [(';', "semicolons"), ('\t', "tabs")].into_iter().find(|(sign, _)| is_apart(*sign)) {
+            Some((_, name)) => {
+                problem.hint(format!("the columns are separated by {name}; save the file with commas between them"))
+            }
+            None => problem.hint("export the products from Shopify as CSV, or give the columns Shopify's names"),
+        });
         return Found::default();
     }
     let rows = rows(text, &mut reader, &columns, name, problems);
