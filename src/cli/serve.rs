@@ -15,6 +15,7 @@ use super::till::{self, Places};
 use super::{CommandError, keys, source};
 use crate::edge::app::{App, Clock, Settings};
 use crate::edge::bundle_file::BundleFile;
+use crate::edge::key_ring::KeyRing;
 use crate::edge::server;
 use crate::site::problem::Problems;
 use crate::site::serve::{Pages, Watcher};
@@ -39,6 +40,7 @@ const EDGE_PATHS: [&str; 4] = ["/api", "/cart", "/checkout", "/orders"];
 struct Workshop {
     build: build::Args,
     state: PathBuf,
+    tokens: KeyRing,
     file: BundleFile,
     pages: Pages,
     /// The edge; there is none until a first build was good.
@@ -104,6 +106,7 @@ impl Workshop {
             },
             pages: Pages::new(preview.join("public")),
             state,
+            tokens: edge_keys.tokens,
             app: OnceLock::new(),
         })
     }
@@ -164,7 +167,7 @@ impl Workshop {
 
     async fn open(&self) -> Result<Arc<App>, CommandError> {
         let live = self.file.load().map_err(|error| CommandError::World(error.to_string()))?;
-        let mut app = App::new(live, keys::edge_keys(&self.state)?.tokens, Settings::default(), Clock::system());
+        let mut app = App::new(live, self.tokens.clone(), Settings::default(), Clock::system());
         till::open(&mut app, &Places { store: self.state.join("shop.db"), state: self.state.clone() })?;
         let app = Arc::new(app);
         till::start(&app).await?;

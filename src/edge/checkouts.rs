@@ -17,7 +17,7 @@ use super::http::{Call, Reply};
 use super::idempotency::unwell;
 use super::input::Form;
 use super::key_ring::Purpose;
-use super::perform::{self, Till, Turned};
+use super::perform::{self, Purchase, Till, Turned};
 use super::reply::{ChangedTotal, CheckoutReply, Message, OrderReply};
 use crate::commerce::address::{Address, Contact, FieldProblem};
 use crate::commerce::cart::Cart;
@@ -186,10 +186,7 @@ impl Counter {
     /// Freezes a quote where all is known and nothing stands against it.
     async fn quoted(&self, checkout: Checkout) -> Result<Shown, Failure> {
         let mut shown = self.priced(checkout)?;
-        let (market, _) = self.desk.live.market(&shown.checkout.market);
         let checkout = &shown.checkout;
-        let chosen = checkout.shipping_rate.as_ref();
-        shown.problems = quote_problems(&checkout.contact, &checkout.address, market, &shown.priced, chosen);
         let judged = self.is_stock_judged(checkout);
         let stock = self.desk.app.stock.load();
         let is_blocked = cart_reply::build(
@@ -229,14 +226,7 @@ impl Counter {
                 let cart = self.cart_of(&checkout)?;
                 Ok(Shown { checkout, cart, priced: quote.priced, problems: Vec::new(), is_fresh })
             }
-            None => {
-                let mut shown = self.priced(checkout)?;
-                let (market, _) = self.desk.live.market(&shown.checkout.market);
-                let checkout = &shown.checkout;
-                let chosen = checkout.shipping_rate.as_ref();
-                shown.problems = quote_problems(&checkout.contact, &checkout.address, market, &shown.priced, chosen);
-                Ok(shown)
-            }
+            None => self.priced(checkout),
         }
     }
 
@@ -256,6 +246,7 @@ impl Counter {
         Ok(shown)
     }
 
+    /// Priced now, with what still keeps a quote from being made.
     fn priced(&self, checkout: Checkout) -> Result<Shown, Failure> {
         let cart = self.cart_of(&checkout)?;
         let stock = self.desk.app.stock.load();
@@ -267,7 +258,10 @@ impl Counter {
         let stock = StockSnapshot { available: Default::default(), used_up };
         let facts = ReplyFacts { stock: Some(&stock), ..self.reply_facts(&checkout) };
         let priced = cart_reply::price(&cart, &facts).map_err(|rejection| super::carts::unpriced(&rejection))?;
-        Ok(Shown { checkout, cart, priced, problems: Vec::new(), is_fresh: true })
+        let (market, _) = self.desk.live.market(&checkout.market);
+        let chosen = checkout.shipping_rate.as_ref();
+        let problems = quote_problems(&checkout.contact, &checkout.address, market, &priced, chosen);
+        Ok(Shown { checkout, cart, priced, problems, is_fresh: true })
     }
 
     /// The cart that came along where it is the checkout's, else the one that was kept with it; it goes where the address says.
@@ -329,7 +323,7 @@ impl Counter {
             Err(rejection) => self.consented(&checkout, quote_hash, &rejection).await?,
         };
         let (live, keys, now) = (&self.desk.live, &self.desk.app.keys, self.desk.now);
-        match self.till.begin(live, keys, &checkout, &quote, now).await {
+        match self.till.begin(&Purchase { live, keys, checkout: &checkout, quote: &quote, now }).await {
             Ok(()) => self.is_paying.store(true, Ordering::Relaxed),
             Err(StoreError::Refused(Refusal::AttemptLive)) => {
                 let own = self.stored(&checkout.id).await?.attempt;

@@ -12,6 +12,7 @@ use super::live::Live;
 use super::reply::CartReply;
 use crate::commerce::ids::MarketId;
 use crate::theme::engine::Values;
+use crate::theme::filters::html_safe;
 
 /// Whether a failure is answered as a page: where the client asks for HTML, and outside /api where it asks for nothing.
 pub fn wanted(path: &str, headers: &HeaderMap) -> bool {
@@ -56,7 +57,7 @@ pub fn page_with(live: &Live, template: &str, market: &MarketId, values: Values,
         }
     }
     let (_, site) = live.market(market);
-    let name = escaped(&site.name);
+    let name = html_safe(&site.name);
     let text = format!("<!doctype html><title>{name}</title><h1>{name}</h1><p>This page cannot be shown right now.</p>");
     Reply::html(status, text)
 }
@@ -77,8 +78,4 @@ pub fn add_policy(reply: &mut Reply) {
     }
     let value = HeaderValue::from_str(&policy).expect("the policy is ASCII");
     reply.headers.insert(header::CONTENT_SECURITY_POLICY, value);
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -187,12 +187,16 @@ pub struct Opened {
 /// By what an order is placed and paid.
 #[derive(Clone, Debug)]
 pub struct Settlement {
+    /// Which attempt it settles.
+    pub attempt: AttemptId,
     /// The gateway's name for the payment.
     pub reference: String,
     /// Brand and last four digits, once known.
     pub card: Option<String>,
     /// Before the order's number, where it gets one now.
     pub order_prefix: String,
+    /// Now.
+    pub now: Timestamp,
 }
 
 /// The right to act on a checkout: good until it is over or taken by another. Every step that follows a foreign call shows it.
@@ -387,27 +391,15 @@ impl Store {
     }
 
     /// T3: the order gets its number, held units are sold, the capture is promised. Gives the order's number.
-    pub async fn place(
-        &self,
-        lease: &Lease,
-        attempt: &AttemptId,
-        settlement: Settlement,
-        now: Timestamp,
-    ) -> Result<String, StoreError> {
-        let (lease, attempt) = (lease.clone(), attempt.clone());
-        step!(self, Urgent, move |tx| payments::place(tx, &lease, &attempt, &settlement, now))
+    pub async fn place(&self, lease: &Lease, settlement: Settlement) -> Result<String, StoreError> {
+        let lease = lease.clone();
+        step!(self, Urgent, move |tx| payments::place(tx, &lease, &settlement))
     }
 
     /// T4: the money is in the ledger, the order paid, the confirmation promised. Places the order first where it is not yet.
-    pub async fn mark_paid(
-        &self,
-        lease: &Lease,
-        attempt: &AttemptId,
-        settlement: Settlement,
-        now: Timestamp,
-    ) -> Result<String, StoreError> {
-        let (lease, attempt) = (lease.clone(), attempt.clone());
-        step!(self, Urgent, move |tx| payments::mark_paid(tx, &lease, &attempt, &settlement, now))
+    pub async fn mark_paid(&self, lease: &Lease, settlement: Settlement) -> Result<String, StoreError> {
+        let lease = lease.clone();
+        step!(self, Urgent, move |tx| payments::mark_paid(tx, &lease, &settlement))
     }
 
     /// The attempt ended with a no. Units stay held until their time is over.

@@ -103,8 +103,14 @@ async fn pay(store: &Store, quote: &Quote, stock: u32) -> (Lease, AttemptId) {
     (lease, attempt)
 }
 
-fn settled(card: Option<&str>) -> Settlement {
-    Settlement { reference: "r1".to_owned(), card: card.map(str::to_owned), order_prefix: "A-".to_owned() }
+fn settled(attempt: &AttemptId, card: Option<&str>, now: Timestamp) -> Settlement {
+    Settlement {
+        attempt: attempt.clone(),
+        now,
+        reference: "r1".to_owned(),
+        card: card.map(str::to_owned),
+        order_prefix: "A-".to_owned(),
+    }
 }
 
 async fn levels(store: &Store) -> Vec<(i64, i64, i64)> {
@@ -156,14 +162,14 @@ fn an_order_goes_from_shell_to_paid_and_keeps_its_sums() {
         assert_eq!(checkout.state(NOW), CheckoutState::CompleteInProgress);
         assert_eq!((checkout.quote.as_ref(), checkout.order.expect("a shell").number), (Some(&quote), None));
 
-        let number = store.place(&lease, &attempt, settled(None), LATER).await.expect("it is placed");
-        assert_eq!(store.place(&lease, &attempt, settled(None), LATER).await.expect("twice is once"), number);
+        let number = store.place(&lease, settled(&attempt, None, LATER)).await.expect("it is placed");
+        assert_eq!(store.place(&lease, settled(&attempt, None, LATER)).await.expect("twice is once"), number);
         assert_eq!(levels(&store).await, [(3, 0, 2)]);
         let promised = store.claim_outbox("edge", 10, LATER, HOLD).await.expect("work");
         assert_eq!(promised.iter().map(|row| row.kind).collect::<Vec<_>>(), [OutboxKind::Capture], "no mail before the money");
 
         for _ in 0..2 {
-            let paid = store.mark_paid(&lease, &attempt, settled(Some("visa 4242")), LATER).await;
+            let paid = store.mark_paid(&lease, settled(&attempt, Some("visa 4242"), LATER)).await;
             assert_eq!(paid.expect("it is paid"), number);
         }
         let promised = store.claim_outbox("edge", 10, LATER, HOLD).await.expect("work");
@@ -235,9 +241,9 @@ fn who_lost_the_lease_changes_nothing() {
         assert_eq!(store.take_lease(&quote.checkout, "other", LATER, HOLD).await.expect("a try"), None);
         let taken =
             store.take_lease(&quote.checkout, "other", HOLD, HOLD.plus_seconds(9)).await.expect("a try").expect("it ran out");
-        assert_eq!(refused(store.place(&stale, &attempt, settled(None), HOLD).await), Refusal::LeaseLost);
+        assert_eq!(refused(store.place(&stale, settled(&attempt, None, HOLD)).await), Refusal::LeaseLost);
         store.release_lease(&stale).await.expect("giving back what is lost is no error");
-        store.place(&taken, &attempt, settled(None), HOLD).await.expect("the holder acts");
+        store.place(&taken, settled(&attempt, None, HOLD)).await.expect("the holder acts");
     });
 }
 
@@ -336,7 +342,7 @@ fn promised_work_is_due_again_when_its_worker_dies_or_fails() {
     run(async {
         let quote = quoted(&store, 1, 1).await;
         let (lease, attempt) = pay(&store, &quote, 1).await;
-        store.place(&lease, &attempt, settled(None), NOW).await.expect("it is placed");
+        store.place(&lease, settled(&attempt, None, NOW)).await.expect("it is placed");
         let claim =
             async |now: Timestamp| store.claim_outbox("edge", 10, now, now.plus_seconds(30)).await.expect("the store is well");
         let row = claim(NOW).await.remove(0);

@@ -62,6 +62,11 @@ pub fn script_safe(json: &str) -> String {
     safe
 }
 
+/// A text as HTML, in an element or in a quoted attribute.
+pub fn html_safe(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
 #[cfg(test)]
 mod tests {
     use super::script_safe;

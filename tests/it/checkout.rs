@@ -1,7 +1,7 @@
 //! Checkout: whole purchases at the edge, with a real store and the sandbox's own ledger as the witness of what was charged.
 
 use serde_json::{Value, json};
-use vitrine::edge::perform::rounds;
+use vitrine::edge::perform::{Purchase, rounds};
 use vitrine::gateway::RemoteState;
 
 use crate::openapi;
@@ -274,7 +274,15 @@ fn a_crash_between_the_commit_and_the_call_loses_nothing() {
     counter.run(async {
         let stored = till.store.checkout(&id).await.expect("a look").expect("it is there");
         let quote = stored.quote.clone().expect("a quote");
-        till.begin(&counter.app.live.load(), &counter.app.keys, &stored, &quote, counter.app.clock.now()).await.expect("T1");
+        till.begin(&Purchase {
+            live: &counter.app.live.load(),
+            keys: &counter.app.keys,
+            checkout: &stored,
+            quote: &quote,
+            now: counter.app.clock.now(),
+        })
+        .await
+        .expect("T1");
     });
     assert_eq!(counter.payments().len(), 0, "the gateway has heard of nothing");
     drop(till);

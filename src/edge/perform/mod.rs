@@ -1,6 +1,6 @@
 //! Perform: what was committed is done.
 //!
-//! Owns    the till: store, gateway and mail together, and the one way by which a payment moves on (`advance`).
+//! Owns    the till: store, gateway and mail together, and the one way by which a payment moves on (a turn).
 //! Always  ask → decide → commit, then again: the rules are `commerce::checkout::decide`, the commit is one step of the store, and no
 //!         gateway is asked while a transaction is open. Whoever acts on a checkout holds its lease.
 //! Source  CHECKOUT.md section 5: T1 to T4, keys, leases, recovery.
@@ -69,36 +69,23 @@ impl Till {
         vec![PaymentMethodReply { id: known.name.to_owned(), name: known.label.to_owned() }]
     }
 
-    /// T1: units and coupon uses are held, order shell and attempt are written. Nothing was sent yet; `advance` sends it.
-    pub async fn begin(
-        &self,
-        live: &Live,
-        keys: &KeyRing,
-        checkout: &Checkout,
-        quote: &Quote,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let deadline_at = now.plus_seconds(live.bundle.rules.reservation_seconds);
+    /// T1: units and coupon uses are held, order shell and attempt are written. Nothing was sent yet; a turn sends it.
+    pub async fn begin(&self, purchase: &Purchase<'_>) -> Result<(), StoreError> {
+        let Purchase { live, quote, now, .. } = *purchase;
+        let attempt = self.attempt(purchase);
         let begin = BeginPayment {
             order: OrderId(new_id()),
-            attempt: self.attempt(live, keys, checkout, quote, now, deadline_at),
             needs: stock_needs(&quote.priced.lines, &live.bundle.catalog),
             coupons: coupon_needs(live, quote),
             now,
-            hold_until: deadline_at,
+            hold_until: attempt.deadline_at,
+            attempt,
         };
         self.store.begin_payment(begin).await.map(drop)
     }
 
-    fn attempt(
-        &self,
-        live: &Live,
-        keys: &KeyRing,
-        checkout: &Checkout,
-        quote: &Quote,
-        now: Timestamp,
-        deadline_at: Timestamp,
-    ) -> Attempt {
+    fn attempt(&self, purchase: &Purchase<'_>) -> Attempt {
+        let Purchase { live, keys, checkout, quote, now } = *purchase;
         let number = checkout.attempt.as_ref().map_or(1, |last| last.number + 1);
         let shop = &live.bundle.shop_id;
         let (_, site) = live.market(&quote.market);
@@ -133,7 +120,7 @@ impl Till {
             card: None,
             created_at: now,
             changed_at: now,
-            deadline_at,
+            deadline_at: now.plus_seconds(live.bundle.rules.reservation_seconds),
         }
     }
 
@@ -203,6 +190,8 @@ impl Till {
         let reason = decision.reason.as_deref().unwrap_or("");
         let calls_off = decision.effects.contains(&Effect::CancelPayment);
         let settlement = || Settlement {
+            attempt: id.clone(),
+            now,
             reference: answer.reference().to_owned(),
             card: answer.card.clone(),
             order_prefix: app.live.load().bundle.order_prefix.clone(),
@@ -213,8 +202,8 @@ impl Till {
                 let opened = Opened { reference: answer.reference().to_owned(), redirect_url: answer.redirect_url.clone() };
                 store.record_opened(lease, id, opened, now).await?;
             }
-            Step::Place => drop(store.place(lease, id, settlement(), now).await?),
-            Step::MarkPaid => drop(store.mark_paid(lease, id, settlement(), now).await?),
+            Step::Place => drop(store.place(lease, settlement()).await?),
+            Step::MarkPaid => drop(store.mark_paid(lease, settlement()).await?),
             Step::Decline => store.decline(lease, id, reason, now).await?,
             Step::CancelAttempt => store.cancel_attempt(lease, id, now).await?,
             Step::Review => {
@@ -246,6 +235,21 @@ impl Till {
         app.stock.store(Arc::new(snapshot));
         Ok(())
     }
+}
+
+/// What is about to be paid.
+#[derive(Clone, Copy, Debug)]
+pub struct Purchase<'a> {
+    /// The bundle in service.
+    pub live: &'a Live,
+    /// Signs the way back.
+    pub keys: &'a KeyRing,
+    /// Whose it is.
+    pub checkout: &'a Checkout,
+    /// What was agreed.
+    pub quote: &'a Quote,
+    /// Now.
+    pub now: Timestamp,
 }
 
 /// A checkout after a turn.

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use crate::theme::filters::html_safe;
+
 /// HTML from another shop: balanced, and nothing in it but text, structure, links and pictures. Inline styles, scripts, frames and
 /// forms go; a heading of the first level becomes one of the second, since the page has its own.
 pub fn sanitized(html: &str) -> String {
@@ -18,12 +20,8 @@ pub fn sanitized(html: &str) -> String {
 /// A plain text as paragraphs.
 pub fn paragraphs(text: &str) -> String {
     let normal = text.replace("\r\n", "\n").replace('\u{a0}', " ");
-    let paragraph = |part: &str| format!("<p>{}</p>", escaped(part.trim()).replace('\n', "<br>"));
+    let paragraph = |part: &str| format!("<p>{}</p>", html_safe(part.trim()).replace('\n', "<br>"));
     normal.split("\n\n").filter(|part| !part.trim().is_empty()).map(paragraph).collect::<Vec<_>>().join("\n")
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// Whether a text was written as HTML: it holds a tag that a text editor writes. `#include <setjmp.h>` is none.

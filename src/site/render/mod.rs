@@ -22,6 +22,7 @@ use crate::commerce::catalog::{Catalog, Image};
 use crate::commerce::ids::{Sku, Timestamp};
 use crate::commerce::rules::Rules;
 use crate::theme::engine::{Engine, TemplateError, Values};
+use crate::theme::filters::html_safe;
 use crate::theme::view::{CategoryView, HeadView, Link, ProductView, SiteView};
 
 /// What all pages are printed from. Shared by all threads.
@@ -219,7 +220,7 @@ fn language_tags(rules: &Rules, market: usize) -> Vec<String> {
 
 // For hosts that know no 301: browsers and crawlers follow this, people can click.
 fn redirect_page(to: &str) -> String {
-    let to = to.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
+    let to = html_safe(to);
     format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Moved</title><link rel=\"canonical\" href=\"{to}\">\
          <meta name=\"robots\" content=\"noindex\"><meta http-equiv=\"refresh\" content=\"0; url={to}\"></head>\

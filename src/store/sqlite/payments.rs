@@ -172,31 +172,21 @@ pub(in crate::store) fn record_opened(
 }
 
 /// T3. Gives the order's number.
-pub(in crate::store) fn place(
-    tx: &Connection,
-    lease: &Lease,
-    attempt: &AttemptId,
-    settlement: &Settlement,
-    now: Timestamp,
-) -> Result<String, StoreError> {
+pub(in crate::store) fn place(tx: &Connection, lease: &Lease, settlement: &Settlement) -> Result<String, StoreError> {
+    let (attempt, now) = (&settlement.attempt, settlement.now);
     let row = leased(tx, lease, attempt)?;
     if let (AttemptState::Capturing | AttemptState::Paid, Some(number)) = (row.state, &row.number) {
         return Ok(number.clone());
     }
-    let number = place_order(tx, &row, attempt, settlement, now)?;
+    let number = place_order(tx, &row, settlement)?;
     set_state(tx, attempt, AttemptState::Capturing, None, now)?;
     write_ledger(tx, attempt, &row, "authorized", now)?;
     outbox::promise(tx, OutboxKind::Capture, attempt.as_str(), &row.checkout, "", now)?;
     Ok(number)
 }
 
-fn place_order(
-    tx: &Connection,
-    row: &Known,
-    attempt: &AttemptId,
-    settlement: &Settlement,
-    now: Timestamp,
-) -> Result<String, StoreError> {
+fn place_order(tx: &Connection, row: &Known, settlement: &Settlement) -> Result<String, StoreError> {
+    let (attempt, now) = (&settlement.attempt, settlement.now);
     if row.order_state != "pending_payment" {
         return Err(Refusal::WrongState.into());
     }
@@ -212,18 +202,13 @@ fn place_order(
 }
 
 /// T4. Gives the order's number.
-pub(in crate::store) fn mark_paid(
-    tx: &Connection,
-    lease: &Lease,
-    attempt: &AttemptId,
-    settlement: &Settlement,
-    now: Timestamp,
-) -> Result<String, StoreError> {
+pub(in crate::store) fn mark_paid(tx: &Connection, lease: &Lease, settlement: &Settlement) -> Result<String, StoreError> {
+    let (attempt, now) = (&settlement.attempt, settlement.now);
     let row = leased(tx, lease, attempt)?;
     let number = match (row.state, &row.number) {
         (AttemptState::Paid, Some(number)) => return Ok(number.clone()),
         (AttemptState::Capturing, Some(number)) => number.clone(),
-        _ => place_order(tx, &row, attempt, settlement, now)?,
+        _ => place_order(tx, &row, settlement)?,
     };
     write_ledger(tx, attempt, &row, "captured", now)?;
     set_state(tx, attempt, AttemptState::Paid, None, now)?;
