@@ -98,7 +98,7 @@ pub(super) fn build(args: &Args) -> Result<Outcome, CommandError> {
             built.phases.insert(0, load);
             outcome.built = Some(built);
         }
-        Err(BuildError::Write(error)) => return Err(CommandError::World(error.to_string())),
+        Err(error @ (BuildError::Write(_) | BuildError::Read(_))) => return Err(CommandError::World(error.to_string())),
         Err(BuildError::Assets(errors)) => {
             for error in errors {
                 outcome.problems.push(Problem::about(&format!("static/{}", error.path), error.reason));

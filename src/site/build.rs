@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use rayon::prelude::*;
@@ -12,8 +13,10 @@ use tera::Value;
 use super::assets::{AssetError, AssetSet};
 use super::keys::{Key, Keys};
 use super::load::Loaded;
-use super::plan::{Addresses, Page, Plan, plan, prefix};
-use super::render::{Printer, Ways, feeds};
+use super::plan::{Addresses, Page, PageKind, Plan, plan, prefix};
+use super::render::cards::Cards;
+use super::render::key::Shared;
+use super::render::{PrintError, Printer, Ways, feeds};
 use super::write::{Changes, Output, Put, WriteError, replace_file};
 use super::{BuildSettings, Shop, final_image};
 use crate::commerce::catalog::{Catalog, Product};
@@ -97,6 +100,9 @@ pub enum BuildError {
     /// The output cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// What was read cannot be read back.
+    #[error(transparent)]
+    Read(#[from] std::io::Error),
 }
 
 /// Makes `public/` and the bundle. `progress` is told (pages done, pages in all) now and then, from any thread.
@@ -116,7 +122,7 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
     clock.lap("plan");
 
     let output = Output::open(order.out)?;
-    let printer = Printer {
+    let mut printer = Printer {
         shop: order.shop,
         rules: order.rules,
         loaded: order.loaded,
@@ -129,13 +135,14 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
         stock: order.stock,
         at: order.at,
         ways: ways(order),
-        slugs: order.loaded.catalog.products().iter().enumerate().map(|(index, one)| (one.slug.as_str(), index)).collect(),
+        offers: Vec::new(),
     };
+    printer.offers = (0..order.rules.markets.len()).map(|market| printer.offers(market)).collect();
     let keys = Keys::open(order.cache, order.out, key_base(order, &sites, &assets));
     let (mut puts, remembered) = print_pages(&printer, &output, &keys, progress)?;
     clock.lap("pages");
 
-    for (path, bytes) in feeds::all(&printer) {
+    for (path, bytes) in feeds::all(&printer)? {
         puts.push(output.put(&path, &bytes)?);
     }
     let files: Result<Vec<Put>, WriteError> = assets.files.par_iter().map(|file| output.put(&file.path, &file.bytes)).collect();
@@ -152,12 +159,13 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
 }
 
 /// What every page is printed with: templates, `site`, files of static/, and this program.
-fn key_base(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet) -> blake3::Hasher {
+fn key_base(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet) -> [u8; 32] {
     let mut base = blake3::Hasher::new();
     let mut add = |text: &str| {
         base.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
     };
     add(&super::keys::program());
+    add(&format!("{:?} {:?} {:?}", order.settings, order.rules.markets, order.rules.tax));
     for (name, source) in order.templates {
         add(name);
         add(source);
@@ -170,7 +178,7 @@ fn key_base(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet) -> blake3:
         add(&asset.url);
         add(&asset.integrity);
     }
-    base
+    *base.finalize().as_bytes()
 }
 
 /// Pages with the keys they were printed by.
@@ -182,47 +190,64 @@ fn print_pages(
     keys: &Keys,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Printed, BuildError> {
-    let total = printer.plan.pages.len();
-    let done = std::sync::atomic::AtomicUsize::new(0);
-    let results: Vec<Result<(Put, Option<Key>), BuildError>> = printer
-        .plan
-        .pages
-        .par_iter()
-        .map(|page: &Page| {
-            let facts = printer.facts(page);
-            let key = printer.key(page, &facts, keys);
-            let kept = key.and_then(|key| output.keep(&page.path, keys.known(&page.path, &key)?));
-            let put = match kept {
-                Some(put) => put,
-                None => {
-                    let printed = printer.print(page, facts);
-                    let html = printed.map_err(|error| BuildError::Templates(vec![(Some(page.url.clone()), error)]))?;
-                    output.put(&page.path, html.as_bytes())?
-                }
-            };
-            let count = done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
-            if count.is_multiple_of(64) || count == total {
-                progress(count, total);
-            }
-            Ok((put, key))
-        })
-        .collect();
-    let mut puts = Vec::with_capacity(total);
-    let mut remembered = Vec::with_capacity(total);
+    let pages = &printer.plan.pages;
+    let shared: Vec<Shared> = (0..printer.rules.markets.len()).map(|market| printer.shared_keys(market, keys)).collect();
+    let done = AtomicUsize::new(0);
+    let print = |cards: &mut Cards, page: &Page| -> Result<(Put, Option<Key>), PageError> {
+        let key = printer.key(page, &shared[page.market], keys);
+        let kept = key.and_then(|key| output.keep(&page.path, keys.known(&page.path, &key)?));
+        let put = match kept {
+            Some(put) => put,
+            None => output.put(&page.path, printer.print(page, cards)?.as_bytes())?,
+        };
+        let count = done.fetch_add(1, Ordering::Relaxed) + 1;
+        if count.is_multiple_of(64) || count == pages.len() {
+            progress(count, pages.len());
+        }
+        Ok((put, key))
+    };
+    let mut results: Vec<(usize, Result<(Put, Option<Key>), PageError>)> =
+        by_shelf(printer).into_par_iter().map_init(Cards::default, |cards, index| (index, print(cards, &pages[index]))).collect();
+    results.par_sort_unstable_by_key(|(index, _)| *index);
+    let mut puts = Vec::with_capacity(pages.len());
+    let mut remembered = Vec::with_capacity(pages.len());
     let mut faults: Vec<(Option<String>, TemplateError)> = Vec::new();
-    for (page, result) in printer.plan.pages.iter().zip(results) {
+    for (page, (_, result)) in pages.iter().zip(results) {
         match result {
             Ok((put, key)) => {
                 remembered.extend(key.map(|key| (page.path.clone(), key, put.hash().to_owned())));
                 puts.push(put);
             }
-            Err(BuildError::Templates(found)) => faults.extend(found),
-            Err(other) => return Err(other),
+            Err(PageError::Print(PrintError::Template(fault))) => faults.push((Some(page.url.clone()), fault)),
+            Err(PageError::Print(PrintError::Read(error))) => return Err(error.into()),
+            Err(PageError::Write(error)) => return Err(error.into()),
         }
     }
     // One fault in a template breaks every page that uses it: told once, with the first page.
     faults.dedup_by(|one, other| one.1 == other.1);
     if faults.is_empty() { Ok((puts, remembered)) } else { Err(BuildError::Templates(faults)) }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum PageError {
+    #[error(transparent)]
+    Print(#[from] PrintError),
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+// Pages of one shelf one after the other: they show the same cards, which are made once then.
+fn by_shelf(printer: &Printer<'_>) -> Vec<usize> {
+    let catalog = &printer.loaded.catalog;
+    let shelf = |page: &Page| match &page.kind {
+        PageKind::Product(index) => catalog.products()[*index].categories.first().and_then(|path| catalog.category_index(path)),
+        PageKind::Category { index, .. } => Some(*index),
+        _ => None,
+    };
+    let mut order: Vec<(usize, Option<usize>, usize)> =
+        printer.plan.pages.par_iter().enumerate().map(|(index, page)| (page.market, shelf(page), index)).collect();
+    order.par_sort_unstable();
+    order.into_iter().map(|(_, _, index)| index).collect()
 }
 
 fn ways(order: &Order<'_>) -> Vec<Ways> {

@@ -17,11 +17,41 @@ const KEY_BYTES: usize = 16;
 /// A page's key.
 pub type Key = [u8; KEY_BYTES];
 
+/// A key in the making: what is added is told apart from what is added next.
+#[derive(Clone, Debug)]
+pub struct KeyHasher(blake3::Hasher);
+
+impl KeyHasher {
+    /// Adds a text.
+    pub fn text(&mut self, text: &str) -> &mut Self {
+        self.number(text.len() as u64);
+        self.0.update(text.as_bytes());
+        self
+    }
+
+    /// Adds a number.
+    pub fn number(&mut self, number: u64) -> &mut Self {
+        self.0.update(&number.to_le_bytes());
+        self
+    }
+
+    /// Adds another key.
+    pub fn key(&mut self, key: &Key) -> &mut Self {
+        self.0.update(key);
+        self
+    }
+
+    /// The key of all that was added.
+    pub fn finish(&self) -> Key {
+        self.0.finalize().as_bytes()[..KEY_BYTES].try_into().expect("a hash is longer than a key")
+    }
+}
+
 /// The keys of the last build into one folder.
 #[derive(Debug)]
 pub struct Keys {
-    /// What all pages share.
-    base: blake3::Hasher,
+    /// Hash of what all pages share.
+    base: [u8; 32],
     file: Option<PathBuf>,
     known: HashMap<String, Remembered>,
 }
@@ -36,7 +66,7 @@ struct Remembered {
 
 impl Keys {
     /// Of pages that share `base`, remembered in the folder `cache` (`None`: nowhere) for the output folder `out`.
-    pub fn open(cache: Option<&Path>, out: &Path, base: blake3::Hasher) -> Self {
+    pub fn open(cache: Option<&Path>, out: &Path, base: [u8; 32]) -> Self {
         let file = cache.map(|folder| {
             let out = std::path::absolute(out).unwrap_or_else(|_| out.to_owned());
             let name = blake3::hash(out.as_os_str().as_encoded_bytes()).to_hex();
@@ -47,14 +77,9 @@ impl Keys {
         Self { base, file, known }
     }
 
-    /// The key of a page that prints `view` with a template, and a text that the view is made of beside.
-    pub fn of(&self, template: &str, view: &impl Serialize, text: &str) -> Key {
-        let mut hasher = self.base.clone();
-        hasher.update(template.as_bytes()).update(b"\0");
-        // In one piece: a hash that is fed crumbs costs more than the text.
-        let written = serde_json::to_vec(view).expect("views are plain data");
-        hasher.update(&written).update(b"\0").update(text.as_bytes());
-        hasher.finalize().as_bytes()[..KEY_BYTES].try_into().expect("a hash is longer than a key")
+    /// Begins a key.
+    pub fn hasher(&self) -> KeyHasher {
+        KeyHasher(blake3::Hasher::new_keyed(&self.base))
     }
 
     /// The hash of the bytes that a page with this key has, where it was the page's key last time.
@@ -75,15 +100,23 @@ impl Keys {
     }
 }
 
-/// Writes a file of the cache, part after part, so that a reader sees the old bytes or the new ones.
-pub fn write(file: &Path, parts: &[&[u8]]) {
+/// Writes a file of the cache, part after part, so that a reader sees the old bytes or the new ones, and gives it, open for reading;
+/// `None` where it could not be written.
+pub fn write(file: &Path, parts: &[&[u8]]) -> Option<fs::File> {
     let draft = file.with_extension(format!("{}.draft", std::process::id()));
-    let folder = file.parent().map_or(Ok(()), fs::create_dir_all);
-    let fill = |mut open: fs::File| parts.iter().try_for_each(|part| open.write_all(part));
-    let written = folder.and_then(|()| fs::File::create(&draft)).and_then(fill).and_then(|()| fs::rename(&draft, file));
-    if let Err(error) = written {
+    let written = || -> std::io::Result<fs::File> {
+        file.parent().map_or(Ok(()), fs::create_dir_all)?;
+        let mut open = fs::File::options().read(true).write(true).create(true).truncate(true).open(&draft)?;
+        parts.iter().try_for_each(|part| open.write_all(part))?;
+        fs::rename(&draft, file)?;
+        Ok(open)
+    };
+    let result = written();
+    if let Err(error) = &result {
+        let _ = fs::remove_file(&draft);
         tracing::debug!(%error, file = %file.display(), "the cache was not written");
     }
+    result.ok()
 }
 
 /// Names this program: another one may print the same page otherwise.

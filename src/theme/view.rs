@@ -3,7 +3,11 @@
 //! Always  plain data, ready to print: money as `{amount, currency}` (the `money` filter prints it), addresses ready for `href`.
 //! The edge's pages are printed from the same objects as its JSON answers: see `edge::reply`.
 
-use serde::Serialize;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+use tera::Value;
 
 use crate::commerce::catalog::{Image, ProductOption, PropertyRule, QuantityRule, StockPolicy};
 use crate::commerce::ids::Sku;
@@ -118,6 +122,17 @@ impl Availability {
             _ => Self::InStock,
         }
     }
+
+    /// Lower is better: the best of a product's variants is what its card says.
+    pub fn rank(self) -> u8 {
+        match self {
+            Self::InStock => 0,
+            Self::LowStock => 1,
+            Self::Backorder => 2,
+            Self::SoldOut => 3,
+            Self::NotForSale => 4,
+        }
+    }
 }
 
 /// At most this many units are told as "only a few left".
@@ -144,6 +159,32 @@ pub struct CardView {
     pub availability: Availability,
     /// How many variants it has.
     pub variant_count: usize,
+}
+
+/// A card that many pages show: its value for templates is made once and shared.
+#[derive(Clone, Debug)]
+pub struct Card(Arc<(CardView, Value)>);
+
+impl Card {
+    /// Of a view.
+    pub fn new(view: CardView) -> Self {
+        let value = Value::from_serializable(&view);
+        Self(Arc::new((view, value)))
+    }
+}
+
+impl Deref for Card {
+    type Target = CardView;
+
+    fn deref(&self) -> &CardView {
+        &self.0.0
+    }
+}
+
+impl Serialize for Card {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.1.serialize(serializer)
+    }
 }
 
 /// `page` in product.html.
@@ -184,7 +225,7 @@ pub struct ProductView {
     /// Words.
     pub tags: Vec<String>,
     /// Products that go with it.
-    pub related: Vec<CardView>,
+    pub related: Vec<Card>,
     /// Percent-free tax hint: the name of the tax at the market's first country, such as `VAT`.
     pub tax_name: String,
 }
@@ -228,7 +269,7 @@ pub struct CategoryView {
     /// Categories below.
     pub children: Vec<Link>,
     /// Products of this page.
-    pub cards: Vec<CardView>,
+    pub cards: Vec<Card>,
     /// Products in all.
     pub total: usize,
     /// This page, from 1.
@@ -253,9 +294,9 @@ pub struct HomeView {
     /// content/pages/index.md's front matter `extra` table, for the hero's texts and pictures.
     pub extra: serde_json::Value,
     /// Products tagged `featured`, else the first ones.
-    pub featured: Vec<CardView>,
+    pub featured: Vec<Card>,
     /// Products at a reduced price.
-    pub reduced: Vec<CardView>,
+    pub reduced: Vec<Card>,
     /// Top categories with a picture each (the first product's).
     pub categories: Vec<CategoryCard>,
 }

@@ -5,12 +5,13 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use vitrine::commerce::catalog::{Catalog, Category, Image, Product, ProductOption, SaleWindow};
+use vitrine::commerce::catalog::{Category, Image, Product, ProductOption, SaleWindow};
 use vitrine::commerce::ids::{Sku, Timestamp};
 use vitrine::commerce::rules::Rules;
 use vitrine::site::check::{PriceFault, Written, one_price};
-use vitrine::site::load::{Body, CategoryDetails, Loaded, PageSource, ProductDetails, Source};
+use vitrine::site::load::{Body, CategoryDetails, Loaded, LoadedCategory, LoadedProduct, PageSource, ProductDetails, Source};
 use vitrine::site::plan::plan;
+use vitrine::site::problem::Problems;
 use vitrine::site::{BuildError, BuildSettings, Built, Order, Shop, build};
 
 use crate::support::edge::{self, NOW};
@@ -22,7 +23,7 @@ const SALE_END: Timestamp = Timestamp(1_801_353_600);
 struct Tiny {
     root: tempfile::TempDir,
     rules: Rules,
-    loaded: Loaded,
+    products: Vec<LoadedProduct>,
     templates: Vec<(String, String)>,
     stock: BTreeMap<Sku, u32>,
 }
@@ -34,21 +35,25 @@ impl Tiny {
         let picture = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 40 50\"/>";
         fs::write(root.path().join("static/images/lamp.svg"), picture).expect("written");
         let bundle = edge::bundle(edge::BASE_URL, 1990);
-        let products = bundle.catalog.products().iter().cloned().map(furnished).collect();
-        let shelf = |path: &str, title: &str| Category { path: path.into(), title: title.to_owned(), order: 0 };
-        let catalog = Catalog::new(products, vec![shelf("home", "Home things"), shelf("home/light", "Light")]);
-        let catalog = catalog.expect("names differ");
-        let mut products: Vec<ProductDetails> = catalog.products().iter().map(details).collect();
-        products[1].redirects = vec!["/old-lamp".to_owned()];
-        products[1].images = catalog.products()[1].image.clone().into_iter().collect();
-        let loaded = Loaded {
-            products,
-            categories: vec![CategoryDetails::default(); 2],
-            pages: vec![content_page("imprint", "Imprint")],
-            catalog,
-            ..Loaded::default()
+        let loaded = |product: Product| LoadedProduct { details: details(&product), product, derived_skus: Vec::new() };
+        let mut products: Vec<LoadedProduct> = bundle.catalog.products().iter().cloned().map(furnished).map(loaded).collect();
+        let lamp = &mut products[1];
+        lamp.details.redirects = vec!["/old-lamp".to_owned()];
+        lamp.details.images = lamp.product.image.clone().into_iter().collect();
+        Self { root, rules: bundle.rules, products, templates: Vec::new(), stock: BTreeMap::new() }
+    }
+
+    fn loaded(&self) -> Loaded {
+        let shelf = |path: &str, title: &str| LoadedCategory {
+            category: Category { path: path.into(), title: title.to_owned(), order: 0 },
+            details: CategoryDetails::default(),
         };
-        Self { root, rules: bundle.rules, loaded, templates: Vec::new(), stock: BTreeMap::new() }
+        let mut problems = Problems::new();
+        let shelves = vec![shelf("home", "Home things"), shelf("home/light", "Light")];
+        let mut loaded = Loaded::of(self.products.clone(), shelves, &mut problems);
+        assert!(!problems.has_errors(), "{}", problems.render(false));
+        loaded.pages = vec![content_page("imprint", "Imprint")];
+        loaded
     }
 
     fn public(&self) -> std::path::PathBuf {
@@ -80,7 +85,7 @@ impl Tiny {
             settings: &Self::settings(),
             theme: &Value::Object(serde_json::Map::new()),
             templates: &self.templates,
-            loaded: &self.loaded,
+            loaded: &self.loaded(),
             stock: &self.stock,
             at: NOW,
             drafts: false,
@@ -97,8 +102,9 @@ impl Tiny {
     }
 
     fn price_faults(&self) -> Vec<PriceFault> {
-        let plan = plan(&self.loaded, &self.rules, &Self::settings(), NOW, false);
-        let catalog = &self.loaded.catalog;
+        let loaded = self.loaded();
+        let plan = plan(&loaded, &self.rules, &Self::settings(), NOW, false);
+        let catalog = &loaded.catalog;
         one_price(&Written { folder: &self.public(), plan: &plan, catalog, rules: &self.rules, at: NOW })
     }
 }
@@ -255,10 +261,7 @@ fn the_page_of_a_product_that_is_gone_disappears() {
     let mut tiny = Tiny::new();
     tiny.build();
     assert!(tiny.public().join("products/mug.html").exists());
-    let products = tiny.loaded.catalog.products().iter().filter(|product| product.slug.as_str() != "mug").cloned().collect();
-    let categories = tiny.loaded.catalog.categories().to_vec();
-    tiny.loaded.catalog = Catalog::new(products, categories).expect("names differ");
-    tiny.loaded.products.remove(2);
+    tiny.products.retain(|found| found.product.slug.as_str() != "mug");
     let changes = tiny.build().changes;
     assert!(!tiny.public().join("products/mug.html").exists());
     assert!(changes.removed >= 2, "one page in each market: {changes:?}");

@@ -171,7 +171,8 @@ fn import_equals_reading(file: &Path) {
     let mut products: Vec<_> = direct.products.iter().collect();
     products.sort_by(|one, other| one.product.slug.cmp(&other.product.slug));
     assert_eq!(loaded.catalog.products().len(), products.len());
-    for (imported, (details, direct)) in loaded.catalog.products().iter().zip(loaded.products.iter().zip(products)) {
+    for ((imported, direct), index) in loaded.catalog.products().iter().zip(products).zip(0..) {
+        let details = loaded.details(index).expect("its details are there");
         assert_eq!(*imported, direct.product);
         assert_eq!(
             (&details.body, &details.images, &details.tags),

@@ -9,7 +9,9 @@ use vitrine::commerce::ids::Sku;
 use vitrine::commerce::money::{Currency, Money};
 use vitrine::commerce::tax::TaxMode;
 use vitrine::theme::engine::{Asset, Assets, Engine, Values};
-use vitrine::theme::view::{Availability, CardView, Country, HeadView, Link, NavigationNode, ProductView, SiteView, VariantView};
+use vitrine::theme::view::{
+    Availability, Card, CardView, Country, HeadView, Link, NavigationNode, ProductView, SiteView, VariantView,
+};
 
 fn euro(minor: i64) -> Money {
     Money::new(minor, Currency::from_code("EUR").expect("a currency"))
@@ -91,7 +93,7 @@ fn lamp() -> ProductView {
         properties: vec![PropertyRule { key: "name".to_owned(), label: "Name".to_owned(), required: true, max_bytes: 40 }],
         attributes: vec![("Material".to_owned(), "Brass".to_owned())],
         tags: Vec::new(),
-        related: vec![CardView {
+        related: vec![Card::new(CardView {
             url: "/products/vase".to_owned(),
             title: "Vase".to_owned(),
             brand: None,
@@ -101,7 +103,7 @@ fn lamp() -> ProductView {
             compare_at: None,
             availability: Availability::SoldOut,
             variant_count: 1,
-        }],
+        })],
         tax_name: "VAT".to_owned(),
     }
 }

@@ -4,6 +4,7 @@
 //! Always  all problems of a run, sorted by file and line; one broken product does not hide the next.
 
 mod categories;
+pub mod details;
 mod front_matter;
 pub mod html;
 mod pages;
@@ -13,12 +14,13 @@ mod promotions;
 pub mod shopify;
 pub mod written;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use walkdir::WalkDir;
 
+use self::details::{Details, Part, Place, pack};
 use super::problem::{Problem, Problems, SourceFile, nearest};
 use crate::commerce::catalog::{Catalog, Category, Image, Product};
 use crate::commerce::ids::{CategoryPath, Sku, Slug, TaxClass, Timestamp};
@@ -26,12 +28,14 @@ use crate::commerce::promotion::Promotion;
 use crate::commerce::rules::Rules;
 
 /// What the shop sells and says.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Loaded {
     /// What is sold.
     pub catalog: Catalog,
-    /// What only a product's page shows; same order as `catalog.products()`.
-    pub products: Vec<ProductDetails>,
+    /// What is held of each product beside; same order as `catalog.products()`.
+    pub products: Vec<ProductNotes>,
+    /// What only a product's page shows: see `Loaded::details`.
+    pub details: Details,
     /// What only a category's page shows; same order as `catalog.categories()`.
     pub categories: Vec<CategoryDetails>,
     /// Content pages, sorted by slug.
@@ -98,6 +102,84 @@ pub struct CategoryDetails {
     pub seo_title: Option<String>,
     /// Instead of its first words.
     pub seo_description: Option<String>,
+}
+
+/// What is held of a product beside the catalogue's facts: enough to plan pages and to tell which are stale.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ProductNotes {
+    /// Where it was written.
+    pub source: Source,
+    /// Old addresses, each with a leading slash.
+    pub redirects: Vec<String>,
+    /// Whether the home page shows it.
+    pub is_featured: bool,
+    /// When its text last changed, where the source says so.
+    pub updated_at: Option<Timestamp>,
+    /// Places in the catalogue of products that the merchant named as going with it.
+    pub related: Vec<usize>,
+    /// Hash of all that was read of it.
+    pub hash: [u8; 16],
+    place: Place,
+}
+
+/// A product while it is joined with the others.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Held {
+    product: Product,
+    notes: ProductNotes,
+    derived_skus: Vec<Sku>,
+    related: Vec<Slug>,
+    /// Pictures that have to lie in static/.
+    pictures: Vec<String>,
+}
+
+impl Held {
+    /// Packs a product's details at the end of `records`.
+    fn new(loaded: LoadedProduct, records: &mut Vec<u8>) -> Self {
+        let LoadedProduct { product, details, derived_skus } = loaded;
+        let (place, packed) = pack(&details, std::mem::take(records));
+        *records = packed;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&postcard::to_allocvec(&product).expect("plain data always serialises"));
+        hasher.update(&records[place.offset as usize..]);
+        let own = product.variants.iter().filter_map(|variant| variant.image.as_ref());
+        let pictures = details.images.iter().chain(own).map(|image| &image.url).filter(|url| !is_remote(url));
+        let notes = ProductNotes {
+            redirects: details.redirects,
+            is_featured: details.tags.iter().any(|tag| tag == "featured"),
+            updated_at: details.updated_at,
+            related: Vec::new(),
+            hash: hasher.finalize().as_bytes()[..16].try_into().expect("a hash is longer"),
+            place,
+            source: details.source,
+        };
+        Self { notes, derived_skus, related: details.related, pictures: pictures.cloned().collect(), product }
+    }
+}
+
+impl Loaded {
+    /// Of products and categories that were read, in any order, with what is wrong with them as a whole but their pictures.
+    pub fn of(products: Vec<LoadedProduct>, categories: Vec<LoadedCategory>, problems: &mut Problems) -> Self {
+        let mut details = Details::default();
+        let products = hold(products, &mut details);
+        join(None, products, details, categories, problems)
+    }
+
+    /// What only the page of a product shows; `index` is that of `catalog.products()`.
+    ///
+    /// Errors: it cannot be read back from where the build keeps it.
+    pub fn details(&self, index: usize) -> std::io::Result<ProductDetails> {
+        self.details.read(self.products[index].place)
+    }
+}
+
+// Products of one source, packed in memory.
+fn hold(products: Vec<LoadedProduct>, details: &mut Details) -> Vec<Held> {
+    let mut records = Vec::new();
+    let mut held: Vec<Held> = products.into_iter().map(|product| Held::new(product, &mut records)).collect();
+    let part = details.add(Part::Held(records));
+    held.iter_mut().for_each(|held| held.notes.place.part = part);
+    held
 }
 
 /// A content page.
@@ -171,7 +253,8 @@ pub struct LoadedCategory {
 
 /// Reads content/ and bulk sources of the shop in `root`. `cache`: a folder that remembers what did not change since the last time.
 pub fn load(root: &Path, rules: &Rules, sources: &[BulkSource], cache: Option<&Path>, problems: &mut Problems) -> Loaded {
-    let mut products = products::read(root, rules, cache, problems);
+    let mut details = Details::default();
+    let mut products = products::read(root, rules, cache, &mut details, problems);
     let mut categories = categories::read(root, problems);
     for source in sources {
         let BulkFormat::Shopify = source.format;
@@ -179,11 +262,15 @@ pub fn load(root: &Path, rules: &Rules, sources: &[BulkSource], cache: Option<&P
         let found = shopify::read(&source.path, &source.name, rules.root_market().currency, class, problems);
         let known: BTreeSet<CategoryPath> = categories.iter().map(|loaded| loaded.category.path.clone()).collect();
         categories.extend(found.categories.into_iter().filter(|loaded| !known.contains(&loaded.category.path)));
-        products.extend(found.products);
+        products.extend(hold(found.products, &mut details));
     }
     let promotions = promotions::read(root, rules, problems);
     let pages = pages::read(root, rules, problems);
-    join(root, rules, products, categories, pages, promotions, problems)
+    let mut loaded = join(Some(root), products, details, categories, problems);
+    (loaded.pages, loaded.promotions) = (pages, promotions);
+    check_as_a_whole(&loaded, rules, problems);
+    problems.sort();
+    loaded
 }
 
 /// Text of a file's bytes: a byte order mark is dropped; a byte that is not UTF-8 is a problem with its line.
@@ -211,7 +298,7 @@ pub fn text(name: &str, mut bytes: Vec<u8>, problems: &mut Problems) -> Option<S
 fn files(root: &Path, folder: &str, ending: &str, problems: &mut Problems) -> Vec<SourceFile> {
     let paths = paths(root, folder, ending, problems);
     let mut texts = Vec::new();
-    for (file, found) in paths.into_par_iter().map(|path| source_file(root, &path)).collect::<Vec<_>>() {
+    for (file, found) in paths.into_par_iter().map(|path| source_file(&shown_path(root, &path), &path)).collect::<Vec<_>>() {
         texts.extend(file);
         problems.extend(found);
     }
@@ -242,12 +329,11 @@ fn shown_path(root: &Path, path: &Path) -> String {
     path.strip_prefix(root).unwrap_or(path).to_string_lossy().replace('\\', "/")
 }
 
-/// A file's text, or why it has none.
-fn source_file(root: &Path, path: &Path) -> (Option<SourceFile>, Problems) {
+/// A file's text, or why it has none; `name` is how problems call it.
+fn source_file(name: &str, path: &Path) -> (Option<SourceFile>, Problems) {
     let mut found = Problems::new();
-    let name = shown_path(root, path);
-    let text = bytes(path, &name, &mut found).and_then(|bytes| text(&name, bytes, &mut found));
-    (text.map(|text| SourceFile::new(&name, &text)), found)
+    let text = bytes(path, name, &mut found).and_then(|bytes| text(name, bytes, &mut found));
+    (text.map(|text| SourceFile::new(name, &text)), found)
 }
 
 fn bytes(path: &Path, name: &str, problems: &mut Problems) -> Option<Vec<u8>> {
@@ -265,24 +351,22 @@ fn bytes(path: &Path, name: &str, problems: &mut Problems) -> Option<Vec<u8>> {
 
 // Puts everything in order, gives each problem between two files both places, and checks what only the whole can tell.
 fn join(
-    root: &Path,
-    rules: &Rules,
-    mut products: Vec<LoadedProduct>,
+    root: Option<&Path>,
+    mut products: Vec<Held>,
+    details: Details,
     mut categories: Vec<LoadedCategory>,
-    pages: Vec<PageSource>,
-    promotions: Vec<Promotion>,
     problems: &mut Problems,
 ) -> Loaded {
-    products.sort_by(|one, other| (&one.product.slug, place(&one.details)).cmp(&(&other.product.slug, place(&other.details))));
+    products.sort_by(|one, other| (&one.product.slug, place(&one.notes)).cmp(&(&other.product.slug, place(&other.notes))));
     categories.sort_by(|one, other| one.category.path.cmp(&other.category.path));
     check_slugs(&mut products, problems);
     check_skus(&mut products, problems);
-    check_references(root, &products, &categories, problems);
-    let mut loaded = Loaded { pages, promotions, ..Loaded::default() };
-    let mut sold = Vec::new();
+    check_references(root, &mut products, &categories, problems);
+    let mut loaded = Loaded { details, ..Loaded::default() };
+    let mut sold = Vec::with_capacity(products.len());
     for found in products {
         sold.push(found.product);
-        loaded.products.push(found.details);
+        loaded.products.push(found.notes);
         loaded.derived_skus.extend(found.derived_skus);
     }
     let mut shelves = Vec::new();
@@ -294,46 +378,51 @@ fn join(
         Ok(catalog) => loaded.catalog = catalog,
         Err(errors) => errors.iter().for_each(|error| problems.push(Problem::about("", error.to_string()))),
     }
-    check_as_a_whole(&loaded, rules, problems);
-    problems.sort();
     loaded
 }
 
-fn place(details: &ProductDetails) -> (&str, usize) {
-    (&details.source.file, details.source.line)
+fn place(notes: &ProductNotes) -> (&str, usize) {
+    (&notes.source.file, notes.source.line)
 }
 
-fn check_slugs(products: &mut Vec<LoadedProduct>, problems: &mut Problems) {
+fn check_slugs(products: &mut Vec<Held>, problems: &mut Problems) {
     for pair in products.windows(2).filter(|pair| pair[0].product.slug == pair[1].product.slug) {
-        let (first, second) = (&pair[0].details.source, &pair[1].details.source);
+        let (first, second) = (&pair[0].notes.source, &pair[1].notes.source);
         let message = format!("the address `{}` is already that of {}:{}", pair[1].product.slug, first.file, first.line);
         problems.push(Problem::about(&second.file, message).on_line(second.line, 0, "").hint("rename one of the two"));
     }
     products.dedup_by(|second, first| second.product.slug == first.product.slug);
 }
 
-fn check_skus(products: &mut [LoadedProduct], problems: &mut Problems) {
-    let mut seen: BTreeMap<Sku, Source> = BTreeMap::new();
-    for found in products {
-        let source = &found.details.source;
-        found.product.variants.retain(|variant| match seen.get(&variant.sku) {
-            Some(first) => {
-                let message = format!("the SKU `{}` is already used at {}:{}", variant.sku, first.file, first.line);
-                let problem = Problem::about(&source.file, message).on_line(source.line, 0, variant.sku.as_str());
-                problems.push(problem.hint("give every variant of the shop its own SKU"));
-                false
+fn check_skus(products: &mut [Held], problems: &mut Problems) {
+    let mut seen: HashMap<Sku, usize> = HashMap::with_capacity(products.len());
+    let mut repeated: Vec<(usize, Sku, usize)> = Vec::new();
+    for (index, found) in products.iter().enumerate() {
+        for variant in &found.product.variants {
+            if let Some(first) = seen.get(&variant.sku) {
+                repeated.push((index, variant.sku.clone(), *first));
+            } else {
+                seen.insert(variant.sku.clone(), index);
             }
-            None => {
-                seen.insert(variant.sku.clone(), source.clone());
-                true
-            }
-        });
+        }
+    }
+    for (index, sku, first) in repeated {
+        let mut is_kept = first == index;
+        let first = products[first].notes.source.clone();
+        let found = &mut products[index];
+        let source = &found.notes.source;
+        let message = format!("the SKU `{sku}` is already used at {}:{}", first.file, first.line);
+        let problem = Problem::about(&source.file, message).on_line(source.line, 0, sku.as_str());
+        problems.push(problem.hint("give every variant of the shop its own SKU"));
+        // The first of one product is its own; every one of another product is too many.
+        found.product.variants.retain(|variant| variant.sku != sku || std::mem::take(&mut is_kept));
     }
 }
 
-fn check_references(root: &Path, products: &[LoadedProduct], categories: &[LoadedCategory], problems: &mut Problems) {
+fn check_references(root: Option<&Path>, products: &mut [Held], categories: &[LoadedCategory], problems: &mut Problems) {
     let paths: BTreeSet<&str> = categories.iter().map(|found| found.category.path.as_str()).collect();
-    let slugs: BTreeSet<&str> = products.iter().map(|found| found.product.slug.as_str()).collect();
+    let slugs: HashMap<&str, usize> =
+        products.iter().enumerate().map(|(index, found)| (found.product.slug.as_str(), index)).collect();
     let mut pictures: BTreeSet<&str> = BTreeSet::new();
     for found in categories {
         let source = &found.details.source;
@@ -343,8 +432,11 @@ fn check_references(root: &Path, products: &[LoadedProduct], categories: &[Loade
             problems.push(Problem::about(&source.file, message).on_line(source.line, 0, "").hint(hint));
         }
     }
-    for found in products {
-        let source = &found.details.source;
+    // A product that could not be read is not missing.
+    let all_were_read = !problems.has_errors();
+    let mut related = Vec::with_capacity(products.len());
+    for found in products.iter() {
+        let source = &found.notes.source;
         let about = |message: String, text: &str| Problem::about(&source.file, message).on_line(source.line, 0, text);
         for path in found.product.categories.iter().filter(|path| !paths.contains(path.as_str())) {
             let hint = match nearest(path.as_str(), paths.iter().copied()) {
@@ -353,27 +445,26 @@ fn check_references(root: &Path, products: &[LoadedProduct], categories: &[Loade
             };
             problems.push(about(format!("there is no category `{path}`"), path.as_str()).hint(hint));
         }
-        // A product that could not be read is not missing.
-        let all_were_read = !problems.has_errors();
-        for slug in found.details.related.iter().filter(|slug| all_were_read && !slugs.contains(slug.as_str())) {
+        for slug in found.related.iter().filter(|slug| all_were_read && !slugs.contains_key(slug.as_str())) {
             let mut problem = about(format!("there is no product `{slug}` to go with this one"), slug.as_str()).warning();
-            if let Some(near) = nearest(slug.as_str(), slugs.iter().copied()) {
+            if let Some(near) = nearest(slug.as_str(), slugs.keys().copied()) {
                 problem = problem.hint(format!("did you mean `{near}`?"));
             }
             problems.push(problem);
         }
-        let own = found.product.variants.iter().filter_map(|variant| variant.image.as_ref());
-        for image in found.details.images.iter().chain(own).filter(|image| !is_remote(&image.url)) {
-            let missing =
-                pictures.contains(image.url.as_str()) || !root.join("static").join(image.url.trim_start_matches('/')).is_file();
-            if missing {
-                pictures.insert(&image.url);
+        related.push(found.related.iter().filter_map(|slug| slugs.get(slug.as_str()).copied()).collect::<Vec<usize>>());
+        for url in &found.pictures {
+            let path = url.trim_start_matches('/');
+            let is_there = || root.is_none_or(|root| root.join("static").join(path).is_file());
+            if pictures.contains(url.as_str()) || !is_there() {
+                pictures.insert(url);
                 let hint = "put the picture into static/, or write its path as it lies there";
-                problems.push(
-                    about(format!("there is no picture static/{}", image.url.trim_start_matches('/')), &image.url).hint(hint),
-                );
+                problems.push(about(format!("there is no picture static/{path}"), url).hint(hint));
             }
         }
+    }
+    for (found, related) in products.iter_mut().zip(related) {
+        found.notes.related = related;
     }
 }
 

@@ -1,118 +1,214 @@
 //! Parsed: products as they were read last time, so that a file that did not change is not read again.
 //!
+//! Owns    the cache's files `products-NN`: products are spread over them by the paths of their files, so that an edit rewrites one.
+//! Shape   hash of what the products were read by (32) · bytes of the entries (u64) · entries (postcard) · packed details.
 //! Always  a product comes from here only where its file has the length and the time it had, was not changed in the moment before it
-//!         was read, and had no problem to tell; the file may be deleted at any time.
+//!         was read, and had no problem to tell; the files may be deleted at any time.
 
 use std::collections::HashMap;
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::LoadedProduct;
+use super::details::{Details, Part};
+use super::{Held, LoadedProduct};
 use crate::commerce::rules::Rules;
 use crate::site::keys;
+use crate::site::problem::Problems;
 
 /// A file that is younger than this when it is read may change again without showing it.
 const RACY_NANOSECONDS: u128 = 2_000_000_000;
-/// Products that are written and read together: enough parts for every core.
+/// Products of one file of the cache, about: few enough that an edit rewrites little.
 const PART: usize = 512;
-const FILE: &str = "products";
+/// Files of the cache at most: all of them stay open.
+const MAX_PARTS: usize = 128;
+/// Bytes before the entries.
+const HEAD: u64 = 32 + 8;
 
 /// What tells one state of a file from another without reading it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Stamp {
+struct Stamp {
     length: u64,
     changed_ns: u128,
 }
 
 impl Stamp {
-    /// Of a file as it is now; `None` where that cannot be told.
-    pub(super) fn of(path: &Path) -> Option<Self> {
+    /// Of a file as it is now; `None` where that cannot be told, or where it may change again without showing it.
+    fn of(path: &Path, now_ns: u128) -> Option<Self> {
         let metadata = fs::metadata(path).ok()?;
         let changed_ns = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?.as_nanos();
-        Some(Self { length: metadata.len(), changed_ns })
+        (changed_ns + RACY_NANOSECONDS < now_ns).then_some(Self { length: metadata.len(), changed_ns })
     }
 }
 
 /// A product with the state of its file.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Parsed {
-    /// Of its file.
-    pub(super) stamp: Stamp,
-    /// As it was read.
-    pub(super) product: LoadedProduct,
+#[derive(Debug, Serialize, Deserialize)]
+struct Entry {
+    path: String,
+    /// `None`: to be read each time.
+    stamp: Option<Stamp>,
+    held: Held,
 }
 
-/// Products by the paths of their files.
-#[derive(Debug, Default)]
-pub(super) struct ParsedProducts {
-    file: Option<PathBuf>,
-    base: String,
-    known: HashMap<String, Parsed>,
+/// A product's file.
+#[derive(Debug)]
+pub(super) struct File {
+    /// Where it lies.
+    pub(super) path: PathBuf,
+    /// As problems name it.
+    pub(super) name: String,
 }
 
-/// How the file begins; the parts follow, one after the other.
-#[derive(Serialize, Deserialize)]
-struct Head {
-    base: String,
-    lengths: Vec<usize>,
+/// Reads the products of files, each from what is remembered in `cache` (`None`: nowhere) or by `read`; in the order of the files.
+pub(super) fn products(
+    files: Vec<File>,
+    cache: Option<&Path>,
+    rules: &Rules,
+    read: &(dyn Fn(&File) -> (Option<LoadedProduct>, Problems) + Sync),
+    details: &mut Details,
+    problems: &mut Problems,
+) -> Vec<Held> {
+    let count = (files.len() / PART).next_power_of_two().min(MAX_PARTS);
+    let shelf = Shelf { cache, base: base(rules, count), read };
+    let mut parts: Vec<Vec<(usize, File)>> = (0..count).map(|_| Vec::new()).collect();
+    let mut slots: Vec<Option<Held>> = files.iter().map(|_| None).collect();
+    let mut found: Vec<Problems> = files.iter().map(|_| Problems::new()).collect();
+    for (index, file) in files.into_iter().enumerate() {
+        let hash = blake3::hash(file.name.as_bytes());
+        parts[usize::from(hash.as_bytes()[0]) % count].push((index, file));
+    }
+    let done: Vec<Done> = parts.into_par_iter().enumerate().map(|(number, files)| shelf.part(number, files)).collect();
+    for part in done {
+        let number = details.add(part.part);
+        for (index, held, told) in part.products {
+            found[index] = told;
+            slots[index] = held.map(|mut held| {
+                held.notes.place.part = number;
+                held
+            });
+        }
+    }
+    found.into_iter().for_each(|told| problems.extend(told));
+    slots.into_iter().flatten().collect()
 }
 
-impl ParsedProducts {
-    /// What is remembered in a folder (`None`: nowhere) of products that were read by these rules.
-    pub(super) fn open(cache: Option<&Path>, rules: &Rules) -> Self {
-        let Some(file) = cache.map(|folder| folder.join(FILE)) else { return Self::default() };
-        // What a product's file means depends on the tax classes and the currency.
-        let base = format!("{} {:?} {}", keys::program(), rules.tax.classes, rules.root_market().currency.code());
-        let bytes = fs::read(&file).unwrap_or_default();
-        let read = |part: &&[u8]| postcard::from_bytes::<Vec<(String, Parsed)>>(part).unwrap_or_default();
-        let known = parts(&bytes, &base).par_iter().flat_map_iter(read).collect();
-        Self { file: Some(file), base, known }
+// What a product's file means depends on the tax classes and the currency.
+fn base(rules: &Rules, parts: usize) -> [u8; 32] {
+    let text = format!("{} {:?} {} {parts}", keys::program(), rules.tax.classes, rules.root_market().currency.code());
+    *blake3::hash(text.as_bytes()).as_bytes()
+}
+
+struct Shelf<'a> {
+    cache: Option<&'a Path>,
+    base: [u8; 32],
+    read: &'a (dyn Fn(&File) -> (Option<LoadedProduct>, Problems) + Sync),
+}
+
+struct Done {
+    part: Part,
+    products: Vec<(usize, Option<Held>, Problems)>,
+}
+
+/// A part as the last build left it.
+struct Old {
+    file: fs::File,
+    /// Byte at which the packed details begin.
+    start: u64,
+    entries: HashMap<String, Entry>,
+}
+
+impl Shelf<'_> {
+    fn part(&self, number: usize, files: Vec<(usize, File)>) -> Done {
+        let path = self.cache.map(|folder| folder.join(format!("products-{number:03}")));
+        let now_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
+        let mut old = path.as_ref().and_then(|path| self.open(path));
+        let known = old.as_ref().map_or(0, |old| old.entries.len());
+        let take = |(index, file): (usize, File)| {
+            // Told before it is read, so that a change after that shows the next time.
+            let stamp = self.cache.and_then(|_| Stamp::of(&file.path, now_ns));
+            let entry = old.as_mut().and_then(|old| old.entries.remove(&file.name));
+            (index, file, stamp, entry.filter(|entry| stamp.is_some() && entry.stamp == stamp))
+        };
+        let mut files: Vec<(usize, File, Option<Stamp>, Option<Entry>)> = files.into_iter().map(take).collect();
+        let is_fresh = known == files.len() && files.iter().all(|(.., entry)| entry.is_some());
+        if let (true, Some(Old { file, start, .. })) = (is_fresh, &old)
+            && let Ok(file) = file.try_clone()
+        {
+            let whole =
+                |(index, .., entry): (usize, _, _, Option<Entry>)| (index, entry.map(|entry| entry.held), Problems::new());
+            return Done { part: Part::Filed { file, start: *start }, products: files.into_iter().map(whole).collect() };
+        }
+        let old_records = old.as_ref().and_then(Old::records);
+        if old_records.is_none() {
+            files.iter_mut().for_each(|(.., entry)| *entry = None);
+        }
+        let old_records = old_records.unwrap_or_default();
+        let mut records = Vec::new();
+        let mut entries = Vec::with_capacity(files.len());
+        let mut nothing = Vec::new();
+        for (index, file, stamp, entry) in files {
+            let place = entry.as_ref().map(|entry| entry.held.notes.place);
+            let record = place.and_then(|place| old_records.get(place.offset as usize..)?.get(..place.length as usize));
+            let (entry, told) = match (entry, record) {
+                (Some(mut entry), Some(record)) => {
+                    entry.held.notes.place.offset = records.len() as u64;
+                    records.extend_from_slice(record);
+                    (Some(entry), Problems::new())
+                }
+                _ => {
+                    let (product, told) = (self.read)(&file);
+                    // A warning has to be told each time, so its file is read each time.
+                    let stamp = stamp.filter(|_| told.all().is_empty());
+                    let held = product.map(|product| Held::new(product, &mut records));
+                    (held.map(|held| Entry { path: file.name, stamp, held }), told)
+                }
+            };
+            match entry {
+                Some(entry) => entries.push((index, entry, told)),
+                None => nothing.push((index, None, told)),
+            }
+        }
+        let part = self.write(path.as_deref(), &entries, records);
+        let mut products = nothing;
+        products.extend(entries.into_iter().map(|(index, entry, told)| (index, Some(entry.held), told)));
+        Done { part, products }
     }
 
-    /// The product of a file that is as it was.
-    pub(super) fn take(&mut self, path: &str, stamp: Stamp) -> Option<Parsed> {
-        if self.known.get(path)?.stamp == stamp { self.known.remove(path) } else { None }
+    fn open(&self, path: &Path) -> Option<Old> {
+        let file = fs::File::open(path).ok()?;
+        let mut head = [0; HEAD as usize];
+        file.read_exact_at(&mut head, 0).ok()?;
+        let length = u64::from_le_bytes(head[32..].try_into().ok()?);
+        let is_ours = head[..32] == self.base && file.metadata().ok()?.len() >= HEAD.checked_add(length)?;
+        let mut entries = vec![0; is_ours.then_some(length)? as usize];
+        file.read_exact_at(&mut entries, HEAD).ok()?;
+        let entries: Vec<Entry> = postcard::from_bytes(&entries).ok()?;
+        let entries = entries.into_iter().map(|entry| (entry.path.clone(), entry)).collect();
+        Some(Old { file, start: HEAD + length, entries })
     }
 
-    /// Whether the file that remembers has to be written: something was read anew, or is gone.
-    pub(super) fn is_stale(&self, read_anew: usize) -> bool {
-        self.file.is_some() && (read_anew > 0 || !self.known.is_empty())
-    }
-
-    /// Remembers products for the next time.
-    pub(super) fn remember(&self, products: &[&(String, Parsed)]) {
-        let Some(file) = &self.file else { return };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
-        let is_settled = |parsed: &Parsed| parsed.stamp.changed_ns + RACY_NANOSECONDS < now;
-        let parts: Vec<Vec<u8>> = products
-            .par_chunks(PART)
-            .map(|part| {
-                let settled: Vec<&(String, Parsed)> = part.iter().copied().filter(|one| is_settled(&one.1)).collect();
-                postcard::to_allocvec(&settled).expect("plain data always serialises")
-            })
-            .collect();
-        let head = Head { base: self.base.clone(), lengths: parts.iter().map(Vec::len).collect() };
-        let head = postcard::to_allocvec(&head).expect("plain data always serialises");
-        let all: Vec<&[u8]> = std::iter::once(head.as_slice()).chain(parts.iter().map(Vec::as_slice)).collect();
-        keys::write(file, &all);
+    // Where nothing can be remembered, the details stay in memory.
+    fn write(&self, path: Option<&Path>, entries: &[(usize, Entry, Problems)], records: Vec<u8>) -> Part {
+        let Some(path) = path else { return Part::Held(records) };
+        let entries: Vec<&Entry> = entries.iter().map(|(_, entry, _)| entry).collect();
+        let entries = postcard::to_allocvec(&entries).expect("plain data always serialises");
+        let length = entries.len() as u64;
+        match keys::write(path, &[&self.base, &length.to_le_bytes(), &entries, &records]) {
+            Some(file) => Part::Filed { file, start: HEAD + length },
+            None => Part::Held(records),
+        }
     }
 }
 
-/// The parts of a file that was written by the same program and rules; none of any other.
-fn parts<'a>(bytes: &'a [u8], base: &str) -> Vec<&'a [u8]> {
-    let Ok((head, mut rest)) = postcard::take_from_bytes::<Head>(bytes) else { return Vec::new() };
-    if head.base != base {
-        return Vec::new();
+impl Old {
+    fn records(&self) -> Option<Vec<u8>> {
+        let length = self.file.metadata().ok()?.len().checked_sub(self.start)?;
+        let mut records = vec![0; length as usize];
+        self.file.read_exact_at(&mut records, self.start).ok()?;
+        Some(records)
     }
-    let mut parts = Vec::with_capacity(head.lengths.len());
-    for length in head.lengths {
-        let Some((part, after)) = rest.split_at_checked(length) else { return Vec::new() };
-        parts.push(part);
-        rest = after;
-    }
-    parts
 }

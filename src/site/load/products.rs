@@ -1,15 +1,15 @@
 //! Products: content/products/**/*.md; the file's name is the address, folders are free.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use rayon::prelude::*;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::parsed::{Parsed, ParsedProducts, Stamp};
+use super::details::Details;
+use super::parsed::{self, File};
 use super::written::{Amount, Place};
-use super::{Body, LoadedProduct, ProductDetails, Source, front_matter, paths, shown_path, source_file};
+use super::{Body, Held, LoadedProduct, ProductDetails, Source, front_matter, paths, shown_path, source_file};
 use crate::commerce::cart::{MAX_PROPERTY_BYTES, MAX_QUANTITY};
 use crate::commerce::catalog::{
     Image, Price, Product, ProductOption, ProductStatus, PropertyRule, QuantityRule, SaleWindow, StockPolicy, Variant,
@@ -171,43 +171,21 @@ enum BodyFormat {
 
 const FOLDER: &str = "content/products";
 
-pub(super) fn read(root: &Path, rules: &Rules, cache: Option<&Path>, problems: &mut Problems) -> Vec<LoadedProduct> {
-    let paths = paths(root, FOLDER, "md", problems);
-    let mut remembered = ParsedProducts::open(cache, rules);
-    let stamps: Vec<Option<Stamp>> = match cache {
-        Some(_) => paths.par_iter().map(|path| Stamp::of(path)).collect(),
-        None => vec![None; paths.len()],
+pub(super) fn read(
+    root: &Path,
+    rules: &Rules,
+    cache: Option<&Path>,
+    details: &mut Details,
+    problems: &mut Problems,
+) -> Vec<Held> {
+    let file = |path: std::path::PathBuf| File { name: shown_path(root, &path), path };
+    let files = paths(root, FOLDER, "md", problems).into_iter().map(file).collect();
+    let read = |file: &File| {
+        let (file, mut found) = source_file(&file.name, &file.path);
+        let product = file.and_then(|file| Reader { file: &file, rules }.product(&mut found));
+        (product, found)
     };
-    let names: Vec<String> = paths.iter().map(|path| shown_path(root, path)).collect();
-    let known: Vec<Option<Parsed>> = names.iter().zip(&stamps).map(|(name, stamp)| remembered.take(name, (*stamp)?)).collect();
-    let read: Vec<(Option<Parsed>, Problems, bool)> = known
-        .into_par_iter()
-        .zip(paths.par_iter().zip(&stamps))
-        .map(|(known, (path, stamp))| match known {
-            Some(parsed) => (Some(parsed), Problems::new(), false),
-            None => {
-                let (file, mut found) = source_file(root, path);
-                let product = file.and_then(|file| Reader { file: &file, rules }.product(&mut found));
-                (product.map(|product| Parsed { stamp: stamp.unwrap_or_default(), product }), found, true)
-            }
-        })
-        .collect();
-    let read_anew = read.iter().filter(|(_, _, is_new)| *is_new).count();
-    let mut products = Vec::with_capacity(read.len());
-    let mut told = BTreeSet::new();
-    for (name, (parsed, found, _)) in names.into_iter().zip(read) {
-        if !found.all().is_empty() {
-            told.insert(name.clone());
-        }
-        problems.extend(found);
-        products.extend(parsed.map(|parsed| (name, parsed)));
-    }
-    if remembered.is_stale(read_anew) {
-        // A warning has to be told each time, so its file is read each time.
-        let quiet: Vec<&(String, Parsed)> = products.iter().filter(|(name, _)| !told.contains(name)).collect();
-        remembered.remember(&quiet);
-    }
-    products.into_iter().map(|(_, parsed)| parsed.product).collect()
+    parsed::products(files, cache, rules, &read, details, problems)
 }
 
 struct Reader<'a> {

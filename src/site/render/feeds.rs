@@ -15,14 +15,16 @@ use crate::site::plan::{Page, PageKind};
 const SITEMAP_ADDRESSES: usize = 50_000;
 
 /// Every such file: (path below the output folder, bytes).
-pub fn all(printer: &Printer<'_>) -> Vec<(String, Vec<u8>)> {
+///
+/// Errors: what a product's page shows cannot be read back.
+pub fn all(printer: &Printer<'_>) -> std::io::Result<Vec<(String, Vec<u8>)>> {
     let base_url = &printer.shop.base_url;
     let mut files = sitemaps(&printer.plan.pages, base_url, SITEMAP_ADDRESSES);
     files.push(("robots.txt".to_owned(), robots(base_url).into_bytes()));
-    files.push(("feed.xml".to_owned(), atom(printer)));
+    files.push(("feed.xml".to_owned(), atom(printer)?));
     files.push(("_redirects".to_owned(), redirects(&printer.plan.pages).into_bytes()));
     files.push(("_headers".to_owned(), HEADERS.as_bytes().to_vec()));
-    files
+    Ok(files)
 }
 
 const HEADERS: &str = "/*\n  X-Content-Type-Options: nosniff\n  Referrer-Policy: strict-origin-when-cross-origin\n\
@@ -70,7 +72,7 @@ fn list(root: &str, element: &str, addresses: &[String]) -> Vec<u8> {
 // A product without a date of its own has none that is true; a reader needs one, so it gets the oldest there is.
 const NO_DATE: &str = "1970-01-01T00:00:00Z";
 
-fn atom(printer: &Printer<'_>) -> Vec<u8> {
+fn atom(printer: &Printer<'_>) -> std::io::Result<Vec<u8>> {
     let base_url = &printer.shop.base_url;
     let mut entries: Vec<(String, &Page, usize)> = Vec::new();
     for page in printer.plan.pages.iter().filter(|page| page.market == 0) {
@@ -83,8 +85,12 @@ fn atom(printer: &Printer<'_>) -> Vec<u8> {
     }
     entries.sort_by(|one, other| other.0.cmp(&one.0).then_with(|| one.1.url.cmp(&other.1.url)));
     entries.truncate(printer.settings.feed_size);
+    let mut summaries = Vec::with_capacity(entries.len());
+    for (_, _, index) in &entries {
+        summaries.push(printer.description(printer.loaded.details(*index)?));
+    }
     let newest = entries.first().map_or(NO_DATE, |entry| entry.0.as_str()).to_owned();
-    xml(|writer| {
+    Ok(xml(|writer| {
         writer.create_element("feed").with_attributes([("xmlns", "http://www.w3.org/2005/Atom")]).write_inner_content(
             |writer| {
                 text(writer, "title", &printer.shop.name)?;
@@ -97,14 +103,14 @@ fn atom(printer: &Printer<'_>) -> Vec<u8> {
                     .write_empty()?;
                 writer.create_element("link").with_attributes([("href", format!("{base_url}/").as_str())]).write_empty()?;
                 writer.create_element("author").write_inner_content(|writer| text(writer, "name", &printer.shop.name))?;
-                for (updated, page, index) in &entries {
-                    entry(writer, printer, updated, page, *index)?;
+                for ((updated, page, index), summary) in entries.iter().zip(&summaries) {
+                    entry(writer, printer, updated, page, *index, summary)?;
                 }
                 Ok(())
             },
         )?;
         Ok(())
-    })
+    }))
 }
 
 fn entry<W: Write>(
@@ -113,15 +119,16 @@ fn entry<W: Write>(
     updated: &str,
     page: &Page,
     index: usize,
+    summary: &str,
 ) -> std::io::Result<()> {
     let address = absolute(&printer.shop.base_url, &page.url);
-    let view = printer.product(index, printer.product_facts(page, index));
+    let title = &printer.loaded.catalog.products()[index].title;
     writer.create_element("entry").write_inner_content(|writer| {
-        text(writer, "title", &view.title)?;
+        text(writer, "title", title)?;
         text(writer, "id", &address)?;
         text(writer, "updated", updated)?;
         writer.create_element("link").with_attributes([("href", address.as_str())]).write_empty()?;
-        text(writer, "summary", &view.head.description)
+        text(writer, "summary", summary)
     })?;
     Ok(())
 }

@@ -3,18 +3,20 @@
 //! Owns    the views of every page kind, Markdown, structured data, feeds and sitemaps.
 //! Always  a page knows nothing global: no build time, no build id. Prices come from `Price::at`, as the cart's do.
 
+pub mod cards;
 pub mod feeds;
+pub mod key;
 mod markdown;
 mod structured;
 mod views;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use tera::Value;
 
+use self::cards::{Cards, Offer};
 use self::structured::absolute;
 use super::assets::AssetSet;
-use super::keys::{Key, Keys};
 use super::load::{Body, Loaded};
 use super::plan::{Addresses, Page, PageKind, Plan, prefix};
 use super::{BuildSettings, Shop};
@@ -23,7 +25,7 @@ use crate::commerce::ids::{Sku, Timestamp};
 use crate::commerce::rules::Rules;
 use crate::theme::engine::{Engine, TemplateError, Values};
 use crate::theme::filters::html_safe;
-use crate::theme::view::{CategoryView, HeadView, Link, ProductView, SiteView};
+use crate::theme::view::{HeadView, Link, SiteView};
 
 /// What all pages are printed from. Shared by all threads.
 #[derive(Debug)]
@@ -52,19 +54,19 @@ pub struct Printer<'a> {
     pub at: Timestamp,
     /// Links between categories, per market.
     pub ways: Vec<Ways>,
-    /// Places of products in the catalogue by slug: every page looks up the products that go with it.
-    pub slugs: HashMap<&'a str, usize>,
+    /// What each product is offered at, per market; same order as the catalogue's products.
+    pub offers: Vec<Vec<Offer>>,
 }
 
-/// A page's view without its texts and structured data.
-#[derive(Debug)]
-pub enum Facts {
-    /// Of a product.
-    Product(Box<ProductView>),
-    /// Of a part of a category.
-    Category(Box<CategoryView>),
-    /// Of a page that is always printed.
-    Other,
+/// Why a page could not be printed.
+#[derive(Debug, thiserror::Error)]
+pub enum PrintError {
+    /// A template uses a value that is not there.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// What the page shows cannot be read back from where the build keeps it.
+    #[error(transparent)]
+    Read(#[from] std::io::Error),
 }
 
 /// How the categories of a market lead to each other: made once, read by every page. Same order as the catalogue's categories.
@@ -106,55 +108,23 @@ impl Ways {
 }
 
 impl Printer<'_> {
-    /// What a page is printed from, before its texts are made: enough for its key.
-    pub fn facts(&self, page: &Page) -> Facts {
-        match &page.kind {
-            PageKind::Product(index) => Facts::Product(Box::new(self.product_facts(page, *index))),
-            PageKind::Category { index, number, count } => {
-                Facts::Category(Box::new(self.category_facts(page, *index, *number, *count)))
-            }
-            _ => Facts::Other,
-        }
-    }
-
-    /// The key of a page; `None` for the few that are always printed.
-    pub fn key(&self, page: &Page, facts: &Facts, keys: &Keys) -> Option<Key> {
-        match (&page.kind, facts) {
-            (PageKind::Product(index), Facts::Product(view)) => {
-                let text = match &self.loaded.products[*index].body {
-                    Body::Markdown(text) | Body::Html(text) => text,
-                };
-                Some(keys.of("product.html", view, text))
-            }
-            (PageKind::Category { index, .. }, Facts::Category(view)) => {
-                Some(keys.of("category.html", view, &self.loaded.categories[*index].body_markdown))
-            }
-            _ => None,
-        }
-    }
-
-    /// Prints a page.
-    ///
-    /// Errors: a template uses a value that is not there.
-    pub fn print(&self, page: &Page, facts: Facts) -> Result<String, TemplateError> {
+    /// Prints a page; `cards` are those that were made for pages before.
+    pub fn print(&self, page: &Page, cards: &mut Cards) -> Result<String, PrintError> {
         let values = Values::new().with_value("site", self.site_values[page.market].clone());
-        let (template, values) = match (&page.kind, facts) {
-            (PageKind::Home, _) => ("home.html", values.with("page", &self.home(page))),
-            (PageKind::Product(index), Facts::Product(view)) => {
-                ("product.html", values.with("page", &self.product(*index, *view)))
+        let (template, values) = match &page.kind {
+            PageKind::Home => ("home.html", values.with("page", &self.home(page, cards))),
+            PageKind::Product(index) => {
+                let details = self.loaded.details(*index)?;
+                ("product.html", values.with("page", &self.product(page, *index, details, cards)))
             }
-            (PageKind::Category { index, .. }, Facts::Category(view)) => {
-                ("category.html", values.with("page", &self.category(*index, *view)))
+            PageKind::Category { index, number, count } => {
+                ("category.html", values.with("page", &self.category(page, *index, *number, *count, cards)))
             }
-            (PageKind::Content(index), _) => ("page.html", values.with("page", &self.content(page, *index))),
-            (PageKind::NotFound, _) => ("404.html", values.with("page", &self.not_found())),
-            (PageKind::Redirect { to }, _) => return Ok(redirect_page(&absolute(&self.shop.base_url, to))),
-            (PageKind::Product(_) | PageKind::Category { .. }, _) => {
-                let facts = self.facts(page);
-                return self.print(page, facts);
-            }
+            PageKind::Content(index) => ("page.html", values.with("page", &self.content(page, *index))),
+            PageKind::NotFound => ("404.html", values.with("page", &self.not_found())),
+            PageKind::Redirect { to } => return Ok(redirect_page(&absolute(&self.shop.base_url, to))),
         };
-        self.engine.render(template, values.context())
+        Ok(self.engine.render(template, values.context())?)
     }
 
     fn addresses(&self, market: usize) -> String {
@@ -195,10 +165,10 @@ impl Printer<'_> {
         alternates
     }
 
-    fn body(&self, body: &Body) -> String {
+    fn body(&self, body: Body) -> String {
         match body {
-            Body::Markdown(text) => markdown::to_html(text),
-            Body::Html(html) => html.clone(),
+            Body::Markdown(text) => markdown::to_html(&text),
+            Body::Html(html) => html,
         }
     }
 

@@ -10,7 +10,7 @@ use serde::ser::{SerializeMap, Serializer};
 
 use crate::commerce::money::{Currency, Money};
 use crate::theme::filters::script_safe;
-use crate::theme::view::{Availability, CardView, Link, ProductView, VariantView};
+use crate::theme::view::{Availability, Card, Link, ProductView, VariantView};
 
 const CONTEXT: &str = "https://schema.org";
 
@@ -254,12 +254,12 @@ pub(super) fn breadcrumbs(links: &[Link], base_url: &str) -> Option<String> {
 }
 
 /// ItemList of a category's page; `None` where it is empty.
-pub(super) fn item_list(cards: &[CardView], base_url: &str) -> Option<String> {
+pub(super) fn item_list(cards: &[Card], base_url: &str) -> Option<String> {
     if cards.is_empty() {
         return None;
     }
     let item = |(position, card)| {
-        let card: &CardView = card;
+        let card: &Card = card;
         Item { kind: "ListItem", position, name: &card.title, url: with_origin(base_url, &card.url) }
     };
     let items = (1..).zip(cards).map(item).collect();

@@ -1,12 +1,12 @@
 //! Views: the values of each page kind, from the loaded shop.
 
+use super::cards::Cards;
 use super::{Printer, markdown, structured};
-use crate::commerce::catalog::{CurrentPrice, Image, Product, StockPolicy, Variant};
-use crate::commerce::money::Money;
+use crate::commerce::catalog::{Image, Product, Variant};
+use crate::site::load::ProductDetails;
 use crate::site::plan::Page;
 use crate::theme::view::{
-    Availability, CardView, CategoryCard, CategoryView, ContentView, HeadView, HomeView, LOW_STOCK, Link, ProductView,
-    VariantView,
+    Availability, Card, CategoryCard, CategoryView, ContentView, HeadView, HomeView, Link, ProductView, VariantView,
 };
 
 /// Characters of a description: what result pages show.
@@ -19,45 +19,37 @@ const RELATED: usize = 8;
 const FEATURED: usize = 8;
 
 impl Printer<'_> {
-    /// A product's page without its text and structured data, which `product` adds.
-    pub(super) fn product_facts(&self, page: &Page, index: usize) -> ProductView {
+    /// A product's page.
+    pub(super) fn product(&self, page: &Page, index: usize, details: ProductDetails, cards: &mut Cards) -> ProductView {
         let product = &self.loaded.catalog.products()[index];
-        let details = &self.loaded.products[index];
-        let description = details.seo_description.clone().unwrap_or_default();
-        let variants: Vec<VariantView> = product.variants.iter().map(|variant| self.variant(page.market, variant)).collect();
-        let prices: Vec<Money> = variants.iter().filter_map(|variant| variant.price).collect();
-        let images = self.images(&details.images);
-        let mut head = self.head(page, details.seo_title.as_deref().unwrap_or(&product.title), description, images.first());
+        let ProductDetails { body, images, tags, attributes, seo_title, seo_description, .. } = details;
+        let offer = &self.offers[page.market][index];
+        let description_html = self.body(body);
+        let description = seo_description.unwrap_or_else(|| markdown::summary(&description_html, DESCRIPTION_LENGTH));
+        let images: Vec<Image> = images.into_iter().map(|image| self.image(&image)).collect();
+        let mut head = self.head(page, seo_title.as_deref().unwrap_or(&product.title), description, images.first());
         head.og_type = "product";
-        ProductView {
+        let mut view = ProductView {
             head,
             breadcrumbs: self.product_breadcrumbs(page, product),
             slug: product.slug.to_string(),
             url: page.url.clone(),
             title: product.title.clone(),
             brand: product.brand.clone(),
-            description_html: String::new(),
+            description_html,
             images,
             options: product.options.clone(),
-            price: prices.iter().min().copied(),
-            price_varies: prices.iter().min() != prices.iter().max(),
-            availability: best(variants.iter().map(|variant| variant.availability)),
-            variants,
+            price: offer.cheapest.map(|current| current.unit),
+            price_varies: offer.varies,
+            availability: offer.availability,
+            variants: product.variants.iter().map(|variant| self.variant(page.market, variant)).collect(),
             quantity: product.quantity,
             properties: product.properties.clone(),
-            attributes: details.attributes.clone(),
-            tags: details.tags.clone(),
-            related: self.related(page.market, index),
+            attributes,
+            tags,
+            related: self.related(index).into_iter().map(|other| self.card(page.market, other, cards)).collect(),
             tax_name: self.tax_name(page.market),
-        }
-    }
-
-    pub(super) fn product(&self, index: usize, mut view: ProductView) -> ProductView {
-        let details = &self.loaded.products[index];
-        view.description_html = self.body(&details.body);
-        if details.seo_description.is_none() {
-            view.head.description = markdown::summary(&view.description_html, DESCRIPTION_LENGTH);
-        }
+        };
         let plain = markdown::summary(&view.description_html, STRUCTURED_DESCRIPTION_LENGTH);
         let base_url = &self.shop.base_url;
         view.head.json_ld = [structured::product(&view, base_url, &plain), structured::breadcrumbs(&view.breadcrumbs, base_url)]
@@ -67,25 +59,46 @@ impl Printer<'_> {
         view
     }
 
-    /// A part of a category without its text and structured data, which `category` adds.
-    pub(super) fn category_facts(&self, page: &Page, index: usize, number: usize, count: usize) -> CategoryView {
+    /// What a product's page says of itself in a line.
+    pub(super) fn description(&self, details: ProductDetails) -> String {
+        let ProductDetails { body, seo_description, .. } = details;
+        seo_description.unwrap_or_else(|| markdown::summary(&self.body(body), DESCRIPTION_LENGTH))
+    }
+
+    /// The products of a part of a category.
+    pub(super) fn shelf_part(&self, index: usize, number: usize) -> impl Iterator<Item = &usize> {
+        let size = self.settings.page_size;
+        self.plan.shelves[index].iter().skip((number - 1) * size).take(size)
+    }
+
+    /// A part of a category.
+    pub(super) fn category(&self, page: &Page, index: usize, number: usize, count: usize, cards: &mut Cards) -> CategoryView {
         let category = &self.loaded.catalog.categories()[index];
         let details = &self.loaded.categories[index];
-        let shelf = &self.plan.shelves[index];
-        let size = self.settings.page_size;
-        let cards: Vec<CardView> =
-            shelf.iter().skip((number - 1) * size).take(size).map(|product| self.card(page.market, *product)).collect();
+        let total = self.plan.shelves[index].len();
+        let body_html = markdown::to_html(&details.body_markdown);
+        let mut description =
+            details.seo_description.clone().unwrap_or_else(|| markdown::summary(&body_html, DESCRIPTION_LENGTH));
+        if description.is_empty() {
+            description = format!("{} at {}: {total} products.", category.title, self.shop.name);
+        }
+        let cards: Vec<Card> = self.shelf_part(index, number).map(|product| self.card(page.market, *product, cards)).collect();
         let title = format!("{}{}", details.seo_title.as_deref().unwrap_or(&category.title), part(number));
         let image = cards.first().and_then(|card| card.image.clone());
-        let head = self.head(page, &title, details.seo_description.clone().unwrap_or_default(), image.as_ref());
+        let mut head = self.head(page, &title, description + &part(number), image.as_ref());
         let ways = &self.ways[page.market];
+        let base_url = &self.shop.base_url;
+        head.json_ld = [structured::item_list(&cards, base_url), structured::breadcrumbs(&ways.trails[index], base_url)]
+            .into_iter()
+            .flatten()
+            .collect();
         self.with_addresses(page.market, |addresses| CategoryView {
             head,
             title: category.title.clone(),
             url: addresses.category(&category.path, 1),
-            description_html: String::new(),
+            description_html: if number == 1 { body_html } else { String::new() },
             children: ways.children[index].clone(),
-            total: shelf.len(),
+            total,
             number,
             count,
             previous_url: (number > 1).then(|| addresses.category(&category.path, number - 1)),
@@ -95,41 +108,19 @@ impl Printer<'_> {
         })
     }
 
-    pub(super) fn category(&self, index: usize, mut view: CategoryView) -> CategoryView {
-        let body_html = markdown::to_html(&self.loaded.categories[index].body_markdown);
-        let mut description = std::mem::take(&mut view.head.description);
-        if description.is_empty() {
-            description = markdown::summary(&body_html, DESCRIPTION_LENGTH);
-        }
-        if description.is_empty() {
-            description = format!("{} at {}: {} products.", view.title, self.shop.name, view.total);
-        }
-        view.head.description = description + &part(view.number);
-        if view.number == 1 {
-            view.description_html = body_html;
-        }
-        let base_url = &self.shop.base_url;
-        view.head.json_ld = [structured::item_list(&view.cards, base_url), structured::breadcrumbs(&view.breadcrumbs, base_url)]
-            .into_iter()
-            .flatten()
-            .collect();
-        view
-    }
-
-    pub(super) fn home(&self, page: &Page) -> HomeView {
+    pub(super) fn home(&self, page: &Page, cards: &mut Cards) -> HomeView {
         let index = self.loaded.pages.iter().find(|source| source.slug.as_str() == "index");
         let description = index.and_then(|source| source.seo_description.clone()).unwrap_or_else(|| self.shop.tagline.clone());
         let shown = || (0..self.plan.shown.len()).filter(|index| self.plan.shown[*index]);
-        let is_featured = |index: &usize| self.loaded.products[*index].tags.iter().any(|tag| tag == "featured");
+        let is_featured = |index: &usize| self.loaded.products[*index].is_featured;
         let mut featured: Vec<usize> = shown().filter(is_featured).take(FEATURED).collect();
         if featured.is_empty() {
             featured = shown().take(FEATURED).collect();
         }
-        let cards =
-            |indices: Vec<usize>| -> Vec<CardView> { indices.into_iter().map(|index| self.card(page.market, index)).collect() };
-        let featured = cards(featured);
+        let mut card = |index: usize| self.card(page.market, index, cards);
+        let featured: Vec<Card> = featured.into_iter().map(&mut card).collect();
         let reduced = shown().filter(|index| self.is_reduced(page.market, *index)).take(self.settings.reduced_on_home);
-        let reduced = cards(reduced.collect());
+        let reduced: Vec<Card> = reduced.map(&mut card).collect();
         let image = featured.first().and_then(|card| card.image.clone());
         let title = index.map_or(self.shop.name.as_str(), |source| source.seo_title.as_deref().unwrap_or(&self.shop.name));
         HomeView {
@@ -179,38 +170,7 @@ impl Printer<'_> {
 
     /// Whether a product's card shows a struck-out price.
     fn is_reduced(&self, market: usize, index: usize) -> bool {
-        self.cheapest(market, index).is_some_and(|current| current.compare_at.is_some())
-    }
-
-    fn cheapest(&self, market: usize, index: usize) -> Option<CurrentPrice> {
-        let currency = self.rules.markets[market].currency;
-        let variants = self.loaded.catalog.products()[index].variants.iter();
-        variants.filter_map(|variant| variant.current_price(currency, self.at)).min_by_key(|current| current.unit)
-    }
-
-    /// A product on a grid.
-    pub(super) fn card(&self, market: usize, index: usize) -> CardView {
-        let product = &self.loaded.catalog.products()[index];
-        let currency = self.rules.markets[market].currency;
-        // A card is shown far more often than its product: nothing of a variant is copied for it.
-        let prices = || product.variants.iter().filter_map(|variant| variant.current_price(currency, self.at));
-        let cheapest = self.cheapest(market, index);
-        let price = cheapest.map(|current| current.unit);
-        let availability = product.variants.iter().map(|variant| match variant.price(currency) {
-            Some(_) => self.availability(variant),
-            None => Availability::NotForSale,
-        });
-        CardView {
-            url: self.with_addresses(market, |addresses| addresses.product(product.slug.as_str())),
-            title: product.title.clone(),
-            brand: product.brand.clone(),
-            image: product.image.as_ref().map(|image| self.image(image)),
-            price,
-            price_varies: prices().any(|current| Some(current.unit) != price),
-            compare_at: cheapest.and_then(|current| current.compare_at),
-            availability: best(availability),
-            variant_count: product.variants.len(),
-        }
+        self.offers[market][index].cheapest.is_some_and(|current| current.compare_at.is_some())
     }
 
     fn variant(&self, market: usize, variant: &Variant) -> VariantView {
@@ -229,22 +189,15 @@ impl Printer<'_> {
         }
     }
 
-    fn availability(&self, variant: &Variant) -> Availability {
-        let units = self.stock.get(&variant.sku).copied().unwrap_or(variant.opening_stock);
-        match (variant.stock_policy, units) {
-            (StockPolicy::Untracked, _) => Availability::InStock,
-            (StockPolicy::Backorder, 0) => Availability::Backorder,
-            (StockPolicy::Deny, 0) => Availability::SoldOut,
-            (_, few) if few <= LOW_STOCK => Availability::LowStock,
-            _ => Availability::InStock,
-        }
-    }
-
     // Named ones first, then neighbours on the same shelf, in the shelf's order from the product on.
-    fn related(&self, market: usize, index: usize) -> Vec<CardView> {
+    pub(super) fn related(&self, index: usize) -> Vec<usize> {
         let catalog = &self.loaded.catalog;
-        let named = self.loaded.products[index].related.iter().filter_map(|slug| self.slugs.get(slug.as_str()).copied());
+        let named = self.loaded.products[index].related.iter().copied();
         let mut chosen: Vec<usize> = named.filter(|other| self.plan.shown[*other] && *other != index).collect();
+        if chosen.len() >= RELATED {
+            chosen.truncate(RELATED);
+            return chosen;
+        }
         let shelf = catalog.products()[index].categories.first().and_then(|path| catalog.category_index(path));
         let shelf = shelf.map(|category| &self.plan.shelves[category]);
         if let Some(shelf) = shelf {
@@ -259,12 +212,7 @@ impl Printer<'_> {
                 }
             }
         }
-        chosen.truncate(RELATED);
-        chosen.into_iter().map(|other| self.card(market, other)).collect()
-    }
-
-    fn images(&self, images: &[Image]) -> Vec<Image> {
-        images.iter().map(|image| self.image(image)).collect()
+        chosen
     }
 
     /// A picture with its final address and its size.
@@ -315,15 +263,4 @@ fn last_day(until: crate::commerce::ids::Timestamp) -> String {
 /// What tells the later parts of a category from the first.
 fn part(number: usize) -> String {
     if number > 1 { format!(" – page {number}") } else { String::new() }
-}
-
-fn best(all: impl Iterator<Item = Availability>) -> Availability {
-    let rank = |availability: &Availability| match availability {
-        Availability::InStock => 0,
-        Availability::LowStock => 1,
-        Availability::Backorder => 2,
-        Availability::SoldOut => 3,
-        Availability::NotForSale => 4,
-    };
-    all.min_by_key(rank).unwrap_or(Availability::NotForSale)
 }

@@ -1,0 +1,90 @@
+//! Cards: products on a grid, each made once for the many pages that show it.
+
+use std::collections::HashMap;
+
+use rayon::prelude::*;
+
+use super::Printer;
+use crate::commerce::catalog::{CurrentPrice, Product, Variant};
+use crate::commerce::money::Currency;
+use crate::theme::view::{Availability, Card, CardView};
+
+/// Cards that one thread remembers: some shelves of them.
+const REMEMBERED: usize = 4096;
+
+/// What a product is offered at in one market.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// Lowest price of its variants; `None`: not for sale here.
+    pub cheapest: Option<CurrentPrice>,
+    /// Whether variants differ in price.
+    pub varies: bool,
+    /// Best of its variants.
+    pub availability: Availability,
+}
+
+/// The cards that one thread has made, by market and product.
+#[derive(Debug, Default)]
+pub struct Cards(HashMap<(usize, usize), Card>);
+
+impl Printer<'_> {
+    /// What all products are offered at in a market.
+    pub fn offers(&self, market: usize) -> Vec<Offer> {
+        let currency = self.rules.markets[market].currency;
+        self.loaded.catalog.products().par_iter().map(|product| self.offer(product, currency)).collect()
+    }
+
+    fn offer(&self, product: &Product, currency: Currency) -> Offer {
+        let mut offer = Offer { cheapest: None, varies: false, availability: Availability::NotForSale };
+        for (variant, number) in product.variants.iter().zip(0..) {
+            let Some(current) = variant.current_price(currency, self.at) else { continue };
+            let availability = self.availability(variant);
+            if number == 0 || availability.rank() < offer.availability.rank() {
+                offer.availability = availability;
+            }
+            match offer.cheapest {
+                None => offer.cheapest = Some(current),
+                Some(cheapest) => {
+                    offer.varies |= cheapest.unit != current.unit;
+                    if current.unit < cheapest.unit {
+                        offer.cheapest = Some(current);
+                    }
+                }
+            }
+        }
+        offer
+    }
+
+    /// Whether a variant can be bought, by the snapshot or its opening stock.
+    pub(super) fn availability(&self, variant: &Variant) -> Availability {
+        // Most shops build without a snapshot.
+        let counted = if self.stock.is_empty() { None } else { self.stock.get(&variant.sku).copied() };
+        Availability::of(variant.stock_policy, counted.unwrap_or(variant.opening_stock))
+    }
+
+    /// A product on a grid.
+    pub(super) fn card(&self, market: usize, index: usize, cards: &mut Cards) -> Card {
+        if let Some(card) = cards.0.get(&(market, index)) {
+            return card.clone();
+        }
+        if cards.0.len() >= REMEMBERED {
+            cards.0.clear();
+        }
+        let product = &self.loaded.catalog.products()[index];
+        let offer = &self.offers[market][index];
+        let view = CardView {
+            url: self.with_addresses(market, |addresses| addresses.product(product.slug.as_str())),
+            title: product.title.clone(),
+            brand: product.brand.clone(),
+            image: product.image.as_ref().map(|image| self.image(image)),
+            price: offer.cheapest.map(|current| current.unit),
+            price_varies: offer.varies,
+            compare_at: offer.cheapest.and_then(|current| current.compare_at),
+            availability: offer.availability,
+            variant_count: product.variants.len(),
+        };
+        let card = Card::new(view);
+        cards.0.insert((market, index), card.clone());
+        card
+    }
+}

@@ -1,0 +1,124 @@
+//! Key: what a page is printed from, as a hash, without printing it.
+//!
+//! Always  all that a template can read through `page` goes in: what was read of the product or category, the way to it, the price and
+//!         availability of each variant at the build's instant, and the cards of products beside it. What every page reads (`site`,
+//!         templates, files of static/, rules) is the base that `Keys` begins with.
+//! Why     not the printed values themselves: making them costs more than printing half the page.
+
+use rayon::prelude::*;
+
+use super::Printer;
+use crate::commerce::catalog::{CurrentPrice, Image};
+use crate::site::keys::{Key, KeyHasher, Keys};
+use crate::site::plan::{Page, PageKind};
+use crate::theme::view::Link;
+
+/// Hashes of what pages share, per market.
+#[derive(Debug)]
+pub struct Shared {
+    /// Of each product's card; same order as the catalogue's products.
+    cards: Vec<Key>,
+    /// Of each category's own text, trail and children; same order as the catalogue's categories.
+    categories: Vec<Key>,
+}
+
+impl Printer<'_> {
+    /// Hashes of what the pages of a market share.
+    pub fn shared_keys(&self, market: usize, keys: &Keys) -> Shared {
+        let products = self.loaded.catalog.products();
+        Shared {
+            cards: (0..products.len()).into_par_iter().map(|index| self.card_key(market, index, keys)).collect(),
+            categories: (0..self.loaded.categories.len()).map(|index| self.category_key(market, index, keys)).collect(),
+        }
+    }
+
+    /// The key of a page; `None` for the few that are always printed. `shared` is that of the page's market.
+    pub fn key(&self, page: &Page, shared: &Shared, keys: &Keys) -> Option<Key> {
+        let mut key = keys.hasher();
+        key.number(page.market as u64);
+        match &page.kind {
+            PageKind::Product(index) => {
+                let product = &self.loaded.catalog.products()[*index];
+                key.key(&self.loaded.products[*index].hash);
+                let shelf = product.categories.first().and_then(|path| self.loaded.catalog.category_index(path));
+                if let Some(shelf) = shelf {
+                    key.key(&shared.categories[shelf]);
+                }
+                let currency = self.rules.markets[page.market].currency;
+                for variant in &product.variants {
+                    add_price(&mut key, variant.current_price(currency, self.at));
+                    key.number(self.availability(variant).rank().into());
+                }
+                for other in self.related(*index) {
+                    key.key(&shared.cards[other]);
+                }
+            }
+            PageKind::Category { index, number, count } => {
+                key.key(&shared.categories[*index]).number(*number as u64).number(*count as u64);
+                key.number(self.plan.shelves[*index].len() as u64);
+                for product in self.shelf_part(*index, *number) {
+                    key.key(&shared.cards[*product]);
+                }
+            }
+            _ => return None,
+        }
+        Some(key.finish())
+    }
+
+    fn card_key(&self, market: usize, index: usize, keys: &Keys) -> Key {
+        let product = &self.loaded.catalog.products()[index];
+        let offer = &self.offers[market][index];
+        let mut key = keys.hasher();
+        key.text(product.slug.as_str()).text(&product.title).text(product.brand.as_deref().unwrap_or("\0"));
+        add_image(&mut key, product.image.as_ref());
+        add_price(&mut key, offer.cheapest);
+        key.number(u64::from(offer.varies)).number(offer.availability.rank().into()).number(product.variants.len() as u64);
+        key.finish()
+    }
+
+    fn category_key(&self, market: usize, index: usize, keys: &Keys) -> Key {
+        let category = &self.loaded.catalog.categories()[index];
+        let details = &self.loaded.categories[index];
+        let ways = &self.ways[market];
+        let mut key = keys.hasher();
+        key.text(category.path.as_str()).text(&category.title).text(&details.body_markdown);
+        add_image(&mut key, details.image.as_ref());
+        for text in [&details.seo_title, &details.seo_description] {
+            key.text(text.as_deref().unwrap_or("\0"));
+        }
+        for links in [&ways.trails[index], &ways.children[index]] {
+            add_links(&mut key, links);
+        }
+        key.finish()
+    }
+}
+
+fn add_links(key: &mut KeyHasher, links: &[Link]) {
+    key.number(links.len() as u64);
+    for link in links {
+        key.text(&link.title).text(&link.url);
+    }
+}
+
+fn add_image(key: &mut KeyHasher, image: Option<&Image>) {
+    if let Some(image) = image {
+        key.text(&image.url)
+            .text(&image.alt)
+            .number(u64::from(image.width.unwrap_or(0)))
+            .number(u64::from(image.height.unwrap_or(0)));
+    }
+}
+
+fn add_price(key: &mut KeyHasher, price: Option<CurrentPrice>) {
+    match price {
+        Some(CurrentPrice { unit, compare_at, until }) => {
+            key.number(1).number(unit.minor as u64);
+            for other in [compare_at.map(|struck| struck.minor), until.map(|until| until.0)] {
+                key.number(u64::from(other.is_some())).number(other.unwrap_or(0) as u64);
+            }
+        }
+        None => {
+            key.number(0);
+        }
+    }
+}
