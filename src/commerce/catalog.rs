@@ -4,6 +4,9 @@
 //!         galleries) are not here: this is what both wings need, and all of it travels in the bundle.
 //! Always  sorted (products by slug, categories by path), so the same input gives the same bytes.
 
+use std::borrow::Cow;
+
+use serde::ser::{SerializeStruct, Serializer};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{CategoryPath, Sku, SkuHash, Slug, TaxClass, Timestamp};
@@ -368,9 +371,44 @@ impl Catalog {
         self.variant(sku.hash()).filter(|(_, variant)| variant.sku == *sku)
     }
 
+    /// Itself with each product as `change` gives it, to be written down without a second catalogue in memory. `change` keeps slugs,
+    /// SKUs and their order.
+    pub fn changed<F: Fn(&Product) -> Cow<'_, Product>>(&self, change: F) -> Changed<'_, F> {
+        Changed { catalog: self, change }
+    }
+
     fn at(&self, (_, product, variant): (SkuHash, u32, u32)) -> (&Product, &Variant) {
         let product = &self.products[product as usize];
         (product, &product.variants[variant as usize])
+    }
+}
+
+/// See `Catalog::changed`. Reads back as a `Catalog`.
+#[derive(Clone, Copy, Debug)]
+pub struct Changed<'a, F> {
+    catalog: &'a Catalog,
+    change: F,
+}
+
+impl<F: Fn(&Product) -> Cow<'_, Product>> Serialize for Changed<'_, F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Catalog { products, categories, by_sku } = self.catalog;
+        let mut fields = serializer.serialize_struct("Catalog", 3)?;
+        fields.serialize_field("products", &Each { products, change: &self.change })?;
+        fields.serialize_field("categories", categories)?;
+        fields.serialize_field("by_sku", by_sku)?;
+        fields.end()
+    }
+}
+
+struct Each<'a, F> {
+    products: &'a [Product],
+    change: &'a F,
+}
+
+impl<F: Fn(&Product) -> Cow<'_, Product>> Serialize for Each<'_, F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.products.iter().map(self.change))
     }
 }
 

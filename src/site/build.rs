@@ -1,5 +1,6 @@
 //! Build: the phases of a build in their order, timed.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use tera::Value;
 
 use super::assets::{AssetError, AssetSet};
 use super::keys::{Key, Keys};
-use super::load::Loaded;
+use super::load::{Loaded, is_remote};
 use super::plan::{Addresses, Page, PageKind, Plan, plan, prefix};
 use super::render::cards::Cards;
 use super::render::key::Shared;
@@ -139,7 +140,8 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
     };
     printer.offers = (0..order.rules.markets.len()).map(|market| printer.offers(market)).collect();
     let keys = Keys::open(order.cache, order.out, key_base(order, &sites, &assets));
-    let (mut puts, remembered) = print_pages(&printer, &output, &keys, progress)?;
+    let (printed, bundle) = rayon::join(|| print_pages(&printer, &output, &keys, progress), || sealed(order, &sites, &assets));
+    let (mut puts, remembered) = printed?;
     clock.lap("pages");
 
     for (path, bytes) in feeds::all(&printer)? {
@@ -150,7 +152,6 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
     clock.lap("files");
 
     // The edge is ready for a product before its page can be seen.
-    let bundle = bundle(order, &sites, &assets).seal(order.key);
     let bundle_written = replace_file(order.bundle, &bundle)?;
     let changes = output.finish(puts)?;
     keys.remember(remembered);
@@ -206,7 +207,7 @@ fn print_pages(
         }
         Ok((put, key))
     };
-    let mut results: Vec<(usize, Result<(Put, Option<Key>), PageError>)> =
+    let mut results: Vec<_> =
         by_shelf(printer).into_par_iter().map_init(Cards::default, |cards, index| (index, print(cards, &pages[index]))).collect();
     results.par_sort_unstable_by_key(|(index, _)| *index);
     let mut puts = Vec::with_capacity(pages.len());
@@ -299,30 +300,16 @@ fn navigation(catalog: &Catalog, plan: &Plan, addresses: Addresses<'_>, parent: 
 }
 
 // Drafts, archived and expired products travel too: whether one is sold at an instant is the edge's question then.
-fn bundle(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet) -> Bundle {
-    let products: Vec<Product> = order
-        .loaded
-        .catalog
-        .products()
-        .iter()
-        .map(|product| {
-            let mut product = product.clone();
-            product.image = product.image.as_ref().map(|image| final_image(assets, image));
-            for variant in &mut product.variants {
-                variant.image = variant.image.as_ref().map(|image| final_image(assets, image));
-            }
-            product
-        })
-        .collect();
-    let catalog = Catalog::new(products, order.loaded.catalog.categories().to_vec());
+fn sealed(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet) -> Vec<u8> {
+    let catalog = order.loaded.catalog.changed(|product| with_final_images(product, assets));
     let asset = |(name, asset): (String, crate::theme::engine::Asset)| (name, asset.url, asset.integrity);
     let is_legal = |slug: &str| matches!(slug, "terms" | "privacy" | "returns" | "withdrawal" | "imprint" | "shipping");
     let legal = order.loaded.pages.iter().filter(|page| is_legal(page.slug.as_str()));
-    Bundle {
+    let bundle = Bundle {
         shop_id: order.shop.id.clone(),
         sites_json: sites.iter().map(|site| serde_json::to_string(site).expect("views are plain data")).collect(),
         rules: order.rules.clone(),
-        catalog: catalog.expect("the names were checked when the catalogue was loaded"),
+        catalog,
         templates: order.templates.to_vec(),
         assets: assets.for_templates().into_iter().map(asset).collect(),
         origins: vec![order.shop.base_url.clone()],
@@ -330,7 +317,21 @@ fn bundle(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet) -> Bundle {
         order_prefix: order.shop.order_prefix.clone(),
         payment: order.payment.clone(),
         mail: order.mail.clone(),
+    };
+    bundle.seal(order.key)
+}
+
+fn with_final_images<'a>(product: &'a Product, assets: &AssetSet) -> Cow<'a, Product> {
+    let mut images = product.variants.iter().filter_map(|variant| variant.image.as_ref()).chain(&product.image);
+    if images.all(|image| is_remote(&image.url)) {
+        return Cow::Borrowed(product);
     }
+    let mut product = product.clone();
+    let of_variants = product.variants.iter_mut().filter_map(|variant| variant.image.as_mut());
+    for image in of_variants.chain(&mut product.image) {
+        *image = final_image(assets, image);
+    }
+    Cow::Owned(product)
 }
 
 struct Stopwatch {

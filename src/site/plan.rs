@@ -2,7 +2,9 @@
 //!
 //! Owns    addresses, what stands on which shelf, how shelves are cut into pages, redirects.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+
+use rayon::prelude::*;
 
 use super::load::Loaded;
 use super::{BuildSettings, UrlStyle};
@@ -132,26 +134,29 @@ pub fn plan(loaded: &Loaded, rules: &Rules, settings: &BuildSettings, at: Timest
         }
     }
     add_redirects(&mut pages, loaded, &shown, settings);
-    pages.sort_by(|one, other| (one.market, &one.url).cmp(&(other.market, &other.url)));
+    pages.par_sort_by(|one, other| (one.market, &one.url).cmp(&(other.market, &other.url)));
     Plan { pages, shown, shelves }
 }
 
 fn shelves(catalog: &Catalog, shown: &[bool]) -> Vec<Vec<usize>> {
-    let index_of: BTreeMap<&str, usize> =
-        catalog.categories().iter().enumerate().map(|(index, category)| (category.path.as_str(), index)).collect();
-    let mut shelves = vec![BTreeSet::new(); catalog.categories().len()];
+    let above: Vec<Option<usize>> =
+        catalog.categories().iter().map(|category| catalog.category_index(&category.path.parent()?)).collect();
+    let mut shelves = vec![Vec::new(); catalog.categories().len()];
     for (product_index, product) in catalog.products().iter().enumerate().filter(|(index, _)| shown[*index]) {
         for path in &product.categories {
-            let mut above = Some(path.clone());
-            while let Some(path) = above {
-                if let Some(index) = index_of.get(path.as_str()) {
-                    shelves[*index].insert((product.title.as_str(), product_index));
-                }
-                above = path.parent();
+            let mut shelf = catalog.category_index(path);
+            while let Some(index) = shelf {
+                shelves[index].push(product_index);
+                shelf = above[index];
             }
         }
     }
-    shelves.into_iter().map(|shelf| shelf.into_iter().map(|(_, index)| index).collect()).collect()
+    let title = |index: &usize| catalog.products()[*index].title.as_str();
+    shelves.par_iter_mut().for_each(|shelf: &mut Vec<usize>| {
+        shelf.sort_unstable_by(|one, other| (title(one), one).cmp(&(title(other), other)));
+        shelf.dedup();
+    });
+    shelves
 }
 
 // An old address that a page has taken over is that page's.

@@ -22,9 +22,9 @@ const HEAD_BYTES: usize = SIGNED_BYTES + 64;
 
 /// Everything the edge knows about the shop.
 ///
-/// Postcard names no fields: `skip_serializing_if`, `flatten`, `untagged` and free JSON values must not appear in what travels.
+/// `C` is the catalogue, or what is written as one. Postcard names no fields: `skip_serializing_if`, `flatten`, `untagged` and free JSON values must not appear in what travels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Bundle {
+pub struct Bundle<C = Catalog> {
     /// Name of the shop as a key: bundles of another shop are refused.
     pub shop_id: String,
     /// `site` for the edge's own pages, one per market, same order as `rules.markets`. JSON text: `SiteView` holds free values.
@@ -32,7 +32,7 @@ pub struct Bundle {
     /// Markets, tax, shipping, promotions.
     pub rules: Rules,
     /// What is sold.
-    pub catalog: Catalog,
+    pub catalog: C,
     /// The site's own templates that shadow built-in ones: (name, source), sorted.
     pub templates: Vec<(String, String)>,
     /// Logical asset name → (final path, SRI integrity), sorted; for `asset()` in the edge's pages.
@@ -151,22 +151,23 @@ impl VerifyingKey {
     }
 }
 
-impl Bundle {
+impl<C: Serialize> Bundle<C> {
     /// The signed bytes; equal bundles and keys give equal bytes.
     pub fn seal(&self, key: &SigningKey) -> Vec<u8> {
-        let payload = postcard::to_allocvec(self).expect("plain data of known lengths can be written");
-        let mut bytes = Vec::with_capacity(HEAD_BYTES + payload.len());
-        bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&FORMAT.to_le_bytes());
-        bytes.extend_from_slice(&(payload.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(&key.verifying_key().id());
-        bytes.extend_from_slice(blake3::hash(&payload).as_bytes());
-        let signature = key.0.sign(&bytes);
-        bytes.extend_from_slice(signature.as_ref());
-        bytes.extend_from_slice(&payload);
+        let mut bytes = postcard::to_extend(self, vec![0; HEAD_BYTES]).expect("plain data of known lengths can be written");
+        let (head, payload) = bytes.split_at_mut(HEAD_BYTES);
+        let hash = blake3::hash(payload);
+        let id = key.verifying_key().id();
+        let length = (payload.len() as u64).to_le_bytes();
+        let signed = [&MAGIC[..], &FORMAT.to_le_bytes(), &length, &id, hash.as_bytes()].concat();
+        let signature = key.0.sign(&signed);
+        head[..SIGNED_BYTES].copy_from_slice(&signed);
+        head[SIGNED_BYTES..].copy_from_slice(signature.as_ref());
         bytes
     }
+}
 
+impl Bundle {
     /// Proves bytes and reads them. `shop` is the shop that is expected, where one is known already.
     pub fn open(bytes: &[u8], keys: &[VerifyingKey], shop: Option<&str>) -> Result<Opened, BundleError> {
         if !bytes.starts_with(&MAGIC[..bytes.len().min(MAGIC.len())]) || bytes.is_empty() {
