@@ -6,6 +6,8 @@
 
 pub mod assets;
 pub mod check;
+#[cfg(feature = "faults")]
+mod faults;
 pub mod import;
 pub mod keys;
 pub mod load;

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "faults")]
+use super::faults::before_change;
 use super::manifest::{Entry, FILE, Manifest};
 
 /// The output folder cannot be written.
@@ -223,7 +225,13 @@ fn is_empty(folder: &Path) -> bool {
     fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none())
 }
 
+#[cfg(not(feature = "faults"))]
+fn before_change() -> io::Result<()> {
+    Ok(())
+}
+
 fn write_file(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    before_change().map_err(fail(path))?;
     match fs::write(path, bytes) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             path.parent().map_or(Ok(()), create_folder)?;
@@ -238,11 +246,11 @@ fn create_folder(path: &Path) -> Result<(), WriteError> {
 }
 
 fn rename_path(from: &Path, to: &Path) -> Result<(), WriteError> {
-    fs::rename(from, to).map_err(fail(to))
+    before_change().and_then(|()| fs::rename(from, to)).map_err(fail(to))
 }
 
 fn remove_file(path: &Path) -> Result<(), WriteError> {
-    match fs::remove_file(path) {
+    match before_change().and_then(|()| fs::remove_file(path)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(fail(path)(error)),
         _ => Ok(()),
     }

@@ -37,28 +37,42 @@ fn locale(language: &str) -> Locale {
 /// An amount as a language writes it: `€1,299.00`, `1.299,00 €`, `¥1,200`.
 pub fn money(amount: Money, language: &str) -> String {
     let locale = locale(language);
-    let plain = Money::new(amount.minor.saturating_abs(), amount.currency).to_decimal_string();
-    let (whole, decimals) = plain.split_once('.').unwrap_or((&plain, ""));
-    let mut digits = String::new();
-    for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (whole.len() - index).is_multiple_of(3) && whole.len() >= locale.group_from {
-            digits.push(locale.group);
-        }
-        digits.push(digit);
+    let exponent = amount.currency.exponent() as usize;
+    let mut number = [b'0'; 24];
+    let mut start = number.len();
+    let mut rest = amount.minor.unsigned_abs();
+    // At least one digit stands before the decimal sign.
+    while rest > 0 || number.len() - start <= exponent {
+        start -= 1;
+        number[start] += (rest % 10) as u8;
+        rest /= 10;
     }
-    if !decimals.is_empty() {
-        digits.push(locale.decimal);
-        digits.push_str(decimals);
+    let (whole, decimals) = number[start..].split_at(number.len() - start - exponent);
+    let mut text = String::with_capacity(2 * number.len());
+    if amount.minor < 0 {
+        text.push('−');
     }
-    let minus = if amount.minor < 0 { "−" } else { "" };
     let sign = amount.currency.symbol();
     if locale.sign_first {
+        text.push_str(&sign);
         // A sign of letters is never glued to its digits: CHF 12.90.
-        let gap = if sign.ends_with(char::is_alphabetic) { "\u{a0}" } else { locale.gap };
-        format!("{minus}{sign}{gap}{digits}")
-    } else {
-        format!("{minus}{digits}\u{a0}{sign}")
+        text.push_str(if sign.ends_with(char::is_alphabetic) { "\u{a0}" } else { locale.gap });
     }
+    for (digit, left) in whole.iter().zip((1..=whole.len()).rev()) {
+        if left < whole.len() && left.is_multiple_of(3) && whole.len() >= locale.group_from {
+            text.push(locale.group);
+        }
+        text.push(char::from(*digit));
+    }
+    if exponent > 0 {
+        text.push(locale.decimal);
+        text.extend(decimals.iter().map(|digit| char::from(*digit)));
+    }
+    if !locale.sign_first {
+        text.push(HARD);
+        text.push_str(&sign);
+    }
+    text
 }
 
 /// A day as a language writes it: `24 December 2026`, `24. Dezember 2026`.

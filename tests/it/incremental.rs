@@ -8,7 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::support::shop::run;
+use crate::support::shop::{run, vitrine};
 
 const AS_OF: &str = "2026-11-20";
 
@@ -73,6 +73,14 @@ impl Shop {
         let report: Value = serde_json::from_str(&out).expect("a report");
         let count = |name: &str| report["built"]["changes"][name].as_u64().expect("a number");
         (count("written"), count("removed"))
+    }
+
+    /// A build that a fault of the disk ends; gives its exit code.
+    fn faulty_build(&self, fault: &str) -> Option<i32> {
+        let mut command = vitrine(self.path());
+        let output =
+            command.env("VITRINE_DISK_FAULT", fault).args(["build", "--as-of", AS_OF]).output().expect("the binary runs");
+        output.status.code()
     }
 
     /// Every file of the output, bundle included.
@@ -184,15 +192,48 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_edits_give_what_a_build_from_nothing_gives(rounds in prop::collection::vec(edits(), 1..4)) {
+    fn any_edits_give_what_a_build_from_nothing_gives(rounds in prop::collection::vec((edits(), 0..30u32), 1..4)) {
         let mut shop = Shop::new();
         shop.build();
-        for edits in rounds {
+        for (edits, killed_at) in rounds {
             edits.iter().for_each(|edit| apply(&mut shop, edit));
+            // Where there are fewer changes than that it is a whole build.
+            shop.faulty_build(&format!("kill:{killed_at}"));
             shop.build();
             shop.check();
         }
     }
+}
+
+#[test]
+fn a_first_build_that_is_killed_leaves_no_half_folder() {
+    let shop = Shop::new();
+    let mut at = 1;
+    while shop.faulty_build(&format!("kill:{at}")) != Some(0) {
+        let is_whole = shop.path().join("public/manifest.json").is_file();
+        assert!(is_whole || !shop.path().join("public/index.html").exists(), "killed at change {at}");
+        at += 3;
+    }
+    assert!(at > 12, "the fault was met");
+    shop.build();
+    shop.check();
+}
+
+#[test]
+fn a_full_disk_is_told_and_the_old_pages_stand() {
+    let mut shop = Shop::new();
+    shop.build();
+    let before = shop.tree("public", "shop.bundle");
+    shop.product(5, "table", 2500);
+    for at in [1, 2, 4] {
+        assert_eq!(shop.faulty_build(&format!("full:{at}")), Some(3), "the world failed at change {at}");
+        let after = shop.tree("public", "shop.bundle");
+        let pages = |tree: &BTreeMap<String, Vec<u8>>| tree.iter().filter(|(name, _)| *name != "bundle").count();
+        assert_eq!(pages(&before), pages(&after));
+        assert_eq!(before.get("products/thing-5.html"), after.get("products/thing-5.html"), "change {at}");
+    }
+    shop.build();
+    shop.check();
 }
 
 #[test]
@@ -216,7 +257,7 @@ fn threads_time_zone_place_and_day_of_the_build_leave_no_trace() {
         }
     }
     for (threads, zone) in [("1", "UTC"), ("2", "Pacific/Kiritimati"), ("16", "America/St_Johns")] {
-        let mut command = crate::support::shop::vitrine(other.path());
+        let mut command = vitrine(other.path());
         command.env("TZ", zone).args(["build", "--no-cache", "--as-of", AS_OF, "--threads", threads, "--out", threads]);
         let bundle = format!("{threads}.bundle");
         let output = command.args(["--bundle", &bundle]).output().expect("the binary runs");
