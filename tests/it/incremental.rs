@@ -220,6 +220,26 @@ fn a_first_build_that_is_killed_leaves_no_half_folder() {
 }
 
 #[test]
+fn an_edit_taken_back_after_a_killed_build_leaves_no_trace() {
+    let mut shop = Shop::new();
+    shop.build();
+    let mut at = 0;
+    loop {
+        at += 1;
+        // Of the same length: a page that is half way in has the size that the old manifest says.
+        shop.product(5, "light", 2500);
+        let ended = shop.faulty_build(&format!("kill:{at}"));
+        shop.product(5, "light", 1000);
+        shop.build();
+        shop.check();
+        if ended == Some(0) {
+            break;
+        }
+    }
+    assert!(at > 6, "the fault was met");
+}
+
+#[test]
 fn a_full_disk_is_told_and_the_old_pages_stand() {
     let mut shop = Shop::new();
     shop.build();
