@@ -1,7 +1,9 @@
 //! Problem: something wrong in what a person wrote, at its place, with what to write instead.
 //!
 //! Owns    `Problem`, the collection of a whole run, and their picture on a terminal.
+//! Limits  a terminal shows SHOWN_PROBLEMS of a run, some of every sort, and counts the rest; the report for machines holds them all.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -45,11 +47,58 @@ pub enum Severity {
     Warning,
 }
 
+/// What a problem is about: the headings of a check.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// What a person wrote: content, settings, templates.
+    #[default]
+    Content,
+    /// Tax rates and shipping, country by country.
+    Coverage,
+    /// A file of the output that is not what the build wrote.
+    File,
+    /// An address that leads nowhere.
+    Link,
+    /// A `#part` that the page does not have.
+    Anchor,
+    /// A picture that is not there.
+    Image,
+    /// A picture that says nothing to those who do not see it.
+    AltText,
+    /// An old address.
+    Redirect,
+    /// Titles and descriptions of result pages.
+    Title,
+    /// A price that is not the one a cart would charge.
+    Price,
+}
+
+impl Kind {
+    /// Its heading.
+    pub fn heading(self) -> &'static str {
+        match self {
+            Self::Content => "content",
+            Self::Coverage => "tax and shipping",
+            Self::File => "files",
+            Self::Link => "links",
+            Self::Anchor => "anchors",
+            Self::Image => "images",
+            Self::AltText => "texts for images",
+            Self::Redirect => "redirects",
+            Self::Title => "titles and descriptions",
+            Self::Price => "prices",
+        }
+    }
+}
+
 /// Something wrong at a place.
 #[derive(Clone, Debug, Serialize)]
 pub struct Problem {
     /// How bad.
     pub severity: Severity,
+    /// What it is about.
+    pub kind: Kind,
     /// Path below the shop's folder; empty where it is about no file.
     pub file: String,
     /// From 1; 0: the whole file.
@@ -62,6 +111,12 @@ pub struct Problem {
     pub message: String,
     /// What to write instead.
     pub hint: Option<String>,
+    /// Address of the page that shows it, the first one where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
+    /// How many other pages show it too.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub more_pages: usize,
     #[serde(skip)]
     picture: Option<(Arc<str>, Range<usize>)>,
 }
@@ -75,12 +130,15 @@ impl Problem {
         let text = file.text.get(range.clone()).unwrap_or("").chars().take(200).collect();
         Self {
             severity: Severity::Error,
+            kind: Kind::Content,
             file: file.path.to_string(),
             line,
             column,
             text,
             message: message.into(),
             hint: None,
+            page: None,
+            more_pages: 0,
             picture: Some((file.text.clone(), range)),
         }
     }
@@ -89,12 +147,15 @@ impl Problem {
     pub fn about(path: &str, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
+            kind: Kind::Content,
             file: path.to_owned(),
             line: 0,
             column: 0,
             text: String::new(),
             message: message.into(),
             hint: None,
+            page: None,
+            more_pages: 0,
             picture: None,
         }
     }
@@ -111,6 +172,13 @@ impl Problem {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Under another heading.
+    #[must_use]
+    pub fn of(mut self, kind: Kind) -> Self {
+        self.kind = kind;
         self
     }
 
@@ -131,6 +199,14 @@ impl Problem {
             Some((source, range)) => group_with_picture(title, self, source, range.clone()),
             None => Group::with_title(title),
         };
+        let page = self.page.as_ref().map(|page| match self.more_pages {
+            0 => format!("on the page {page}"),
+            1 => format!("on the page {page} and one more"),
+            more => format!("on the page {page} and {more} more"),
+        });
+        if let Some(page) = &page {
+            group = group.element(Level::NOTE.message(page.as_str()));
+        }
         if let Some(hint) = &self.hint {
             group = group.element(Level::HELP.message(hint.as_str()));
         }
@@ -213,13 +289,27 @@ impl Problems {
         });
     }
 
-    /// As people read them, with the places drawn; ends with a count. Empty where there are none.
+    /// As people read them, with the places drawn, under headings where there are several; ends with a count. At most SHOWN_PROBLEMS,
+    /// errors before warnings and some of every sort, then how many there are of each. Empty where there are none.
     pub fn render(&self, colors: bool) -> String {
         let renderer = if colors { Renderer::styled() } else { Renderer::plain() };
         let mut page = String::new();
-        for problem in &self.0 {
+        let sorts = self.sorts();
+        let shown = self.shown(&sorts);
+        let has_headings = self.0.iter().any(|problem| problem.kind != Kind::Content);
+        let mut heading = None;
+        for problem in shown.iter().map(|index| &self.0[*index]) {
+            if has_headings && heading.replace(problem.kind) != Some(problem.kind) {
+                let of_kind = || self.0.iter().filter(|other| other.kind == problem.kind);
+                let errors = of_kind().filter(|other| other.severity == Severity::Error).count();
+                let count = count(errors, of_kind().count() - errors);
+                page.push_str(&format!("{}: {count}\n\n", problem.kind.heading()));
+            }
             page.push_str(&problem.render(&renderer));
             page.push_str("\n\n");
+        }
+        if shown.len() < self.0.len() {
+            page.push_str(&self.rest(&sorts, shown.len()));
         }
         if !self.0.is_empty() {
             page.push_str(&format!("{}\n", self.count()));
@@ -227,15 +317,99 @@ impl Problems {
         page
     }
 
+    // Problems that differ only in names and numbers, errors first, the most frequent first.
+    fn sorts(&self) -> Vec<Sort> {
+        if self.0.len() <= SHOWN_PROBLEMS {
+            return Vec::new();
+        }
+        let mut by_sentence: BTreeMap<(Severity, Kind, String), Vec<usize>> = BTreeMap::new();
+        for (index, problem) in self.0.iter().enumerate() {
+            by_sentence.entry((problem.severity, problem.kind, sentence(&problem.message))).or_default().push(index);
+        }
+        let sort = |((severity, _, sentence), problems)| Sort { severity, sentence, problems };
+        let mut sorts: Vec<Sort> = by_sentence.into_iter().map(sort).collect();
+        sorts.sort_by_key(|sort| (sort.severity, std::cmp::Reverse(sort.problems.len())));
+        sorts
+    }
+
+    // By heading and then in their own order; where there are too many, each sort gives one in turn until there are enough.
+    fn shown(&self, sorts: &[Sort]) -> Vec<usize> {
+        let mut shown: Vec<usize> = Vec::new();
+        if sorts.is_empty() {
+            shown.extend(0..self.0.len());
+        }
+        for severity in [Severity::Error, Severity::Warning] {
+            let of_it: Vec<&Sort> = sorts.iter().filter(|sort| sort.severity == severity).collect();
+            let longest = of_it.iter().map(|sort| sort.problems.len()).max().unwrap_or(0);
+            let in_turn = (0..longest).flat_map(|turn| of_it.iter().filter_map(move |sort| sort.problems.get(turn)));
+            shown.extend(in_turn.take(SHOWN_PROBLEMS - shown.len().min(SHOWN_PROBLEMS)));
+        }
+        shown.sort_by_key(|index| (self.0[*index].kind, *index));
+        shown
+    }
+
+    fn rest(&self, sorts: &[Sort], shown: usize) -> String {
+        let mut page = format!("{shown} of {} problems are shown; `--report json` gives all of them. In short:\n", self.0.len());
+        for sort in sorts.iter().take(SHOWN_SORTS) {
+            page.push_str(&format!("{:>8} × {}\n", sort.problems.len(), sort.sentence));
+        }
+        if let Some(others) = sorts.get(SHOWN_SORTS..).filter(|others| !others.is_empty()) {
+            let problems: usize = others.iter().map(|sort| sort.problems.len()).sum();
+            page.push_str(&format!("{problems:>8} × others\n"));
+        }
+        page.push('\n');
+        page
+    }
+
     /// `3 errors, 1 warning`.
     pub fn count(&self) -> String {
-        let word = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
-        match (self.errors(), self.warnings()) {
-            (errors, 0) => word(errors, "error"),
-            (0, warnings) => word(warnings, "warning"),
-            (errors, warnings) => format!("{}, {}", word(errors, "error"), word(warnings, "warning")),
-        }
+        count(self.errors(), self.warnings())
     }
+}
+
+/// More than a person reads at once is told by its sorts.
+const SHOWN_PROBLEMS: usize = 50;
+/// Lines that say how many problems of each sort there are.
+const SHOWN_SORTS: usize = 12;
+
+/// Problems that say the same of different things.
+struct Sort {
+    severity: Severity,
+    sentence: String,
+    problems: Vec<usize>,
+}
+
+fn count(errors: usize, warnings: usize) -> String {
+    let word = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    match (errors, warnings) {
+        (errors, 0) => word(errors, "error"),
+        (0, warnings) => word(warnings, "warning"),
+        (errors, warnings) => format!("{}, {}", word(errors, "error"), word(warnings, "warning")),
+    }
+}
+
+// What a message says when names in backticks and numbers are left out.
+fn sentence(message: &str) -> String {
+    let mut sentence = String::with_capacity(message.len());
+    for (index, part) in message.split('`').enumerate() {
+        if index % 2 == 1 {
+            sentence.push_str("`…`");
+            continue;
+        }
+        let mut rest = part;
+        while let Some(start) = rest.find(|sign: char| sign.is_ascii_digit()) {
+            sentence.push_str(&rest[..start]);
+            sentence.push('…');
+            rest = rest[start..].trim_start_matches(|sign: char| sign.is_ascii_digit());
+        }
+        sentence.push_str(rest);
+    }
+    sentence
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// The known word nearest to a mistyped one, when it is near enough to be meant.
@@ -287,6 +461,26 @@ mod tests {
         let drawn = problems.render(false);
         assert!(drawn.contains("warning: no price") && drawn.contains("--> p.csv:7:3  `x`"), "{drawn}");
         assert!(drawn.ends_with("1 warning\n"));
+    }
+
+    #[test]
+    fn of_very_many_some_of_every_sort_are_shown_and_all_are_counted() {
+        let mut problems = Problems::new();
+        for number in 0..980 {
+            problems.push(Problem::about(&format!("content/{number}.md"), format!("`{number}` is no price of {number} cents")));
+        }
+        for number in 0..20 {
+            problems.push(Problem::about("late.md", format!("there is no shelf `{number}`")).of(Kind::Link));
+        }
+        problems.push(Problem::about("late.md", "odd").warning());
+        let drawn = problems.render(false);
+        assert_eq!(drawn.matches("error: ").count(), SHOWN_PROBLEMS, "{drawn}");
+        assert!(drawn.matches("there is no shelf `").count() > 15, "the rarer sort is shown too: {drawn}");
+        assert!(drawn.contains("content: 980 errors, 1 warning\n") && drawn.contains("links: 20 errors\n"), "{drawn}");
+        assert!(drawn.contains("50 of 1001 problems are shown; `--report json` gives all"), "{drawn}");
+        assert!(drawn.contains("     980 × `…` is no price of … cents\n      20 × there is no shelf `…`\n"), "{drawn}");
+        assert!(drawn.ends_with("1000 errors, 1 warning\n"), "{drawn}");
+        assert_eq!(serde_json::to_value(&problems).expect("plain data").as_array().map(Vec::len), Some(1001));
     }
 
     #[test]
