@@ -10,12 +10,13 @@ use toml::Spanned;
 
 use crate::commerce::ids::{MarketId, ShippingRateId, TaxClass};
 use crate::commerce::money::{Currency, Rounding};
+use crate::commerce::problems::RulesProblem;
 use crate::commerce::rules::{Market, RoundingScope, Rules};
 use crate::commerce::shipping::{RatePrice, ShippingRate, ShippingZone};
 use crate::commerce::tax::{TaxMode, TaxRates, TaxTable};
 use crate::edge::perform::mail::check_mailbox;
 use crate::site::load::written::{Amount, Place, parse};
-use crate::site::problem::{Problem, Problems, SourceFile};
+use crate::site::problem::{Kind, Problem, Problems, SourceFile};
 use crate::site::{BuildSettings, Shop, UrlStyle, load};
 use crate::theme::bundle::{MailTerms, PaymentTerms};
 use crate::theme::countries;
@@ -252,6 +253,8 @@ impl Written {
         if self.markets.get_ref().is_empty() {
             problems.push(place.problem(&self.markets, "the shop has no market").hint("add one under [[markets]]"));
         }
+        let named: Vec<(String, Vec<Spanned<String>>)> =
+            self.markets.get_ref().iter().map(|market| (market.id.clone(), market.countries.clone())).collect();
         let markets: Vec<Option<Market>> =
             self.markets.into_inner().into_iter().map(|market| market.checked(place, problems)).collect();
         let markets: Option<Vec<Market>> = markets.into_iter().collect();
@@ -271,8 +274,23 @@ impl Written {
         let markets = markets.filter(|markets| !markets.is_empty())?;
         let zones = self.shipping.into_iter().map(|zone| zone.checked(&markets, place, problems)).collect();
         let rules = Rules { markets, tax, shipping: zones, promotions: Vec::new(), quote_seconds, reservation_seconds };
+        tell_uncovered(&rules, &named, place, problems);
         let sources = self.sources.into_iter().map(|source| source.checked(&rules, place, root, problems)).collect();
         Some(Config { shop: shop?, payment: self.payment.terms(), mail, build, sources, theme: self.theme, rules })
+    }
+}
+
+// Countries without tax or shipping, each where its market names it.
+fn tell_uncovered(rules: &Rules, named: &[(String, Vec<Spanned<String>>)], place: Place<'_>, problems: &mut Problems) {
+    for found in rules.problems() {
+        let (RulesProblem::NoTaxRate { market, country } | RulesProblem::NoShippingZone { market, country }) = &found else {
+            continue;
+        };
+        let countries = named.iter().find(|(id, _)| id == market.as_str()).map(|(_, countries)| countries);
+        if let Some(written) = countries.and_then(|countries| countries.iter().find(|written| written.get_ref() == country)) {
+            let problem = place.problem(written, found.to_string()).of(Kind::Coverage);
+            problems.push(if found.is_warning() { problem.warning() } else { problem });
+        }
     }
 }
 

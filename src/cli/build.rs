@@ -61,6 +61,9 @@ pub(super) struct Outcome {
     derived_skus: usize,
     used_opening_stock: bool,
     seconds: f64,
+    /// What was read, for whoever goes on with it; `None` where there are errors.
+    #[serde(skip)]
+    pub(super) source: Option<Source>,
 }
 
 pub(super) fn run(args: Args) -> Result<(), CommandError> {
@@ -88,8 +91,15 @@ pub(super) fn build(args: &Args) -> Result<Outcome, CommandError> {
     let cache = (!args.no_cache).then(|| source::cache(&args.source));
     let read = Source::read(&args.source, args.base_url.as_deref(), cache.as_deref(), &mut problems);
     let load = Phase { name: "load", seconds: started.elapsed().as_secs_f64() };
-    let mut outcome =
-        Outcome { problems, built: None, products: 0, derived_skus: 0, used_opening_stock: args.stock.is_none(), seconds: 0.0 };
+    let mut outcome = Outcome {
+        problems,
+        built: None,
+        products: 0,
+        derived_skus: 0,
+        used_opening_stock: args.stock.is_none(),
+        seconds: 0.0,
+        source: None,
+    };
     let Some(source) = read else { return Ok(outcome) };
     outcome.products = source.loaded.products.len();
     outcome.derived_skus = source.loaded.derived_skus.len();
@@ -111,6 +121,7 @@ pub(super) fn build(args: &Args) -> Result<Outcome, CommandError> {
         }
     }
     outcome.seconds = started.elapsed().as_secs_f64();
+    outcome.source = Some(source);
     Ok(outcome)
 }
 

@@ -43,6 +43,15 @@ pub(super) fn signing_key(state: &Path) -> Result<SigningKey, CommandError> {
     }
 }
 
+/// Keys whose bundles a build believes: those named in the environment, and its own.
+pub(super) fn known_keys(state: &Path) -> Result<Vec<VerifyingKey>, CommandError> {
+    let named = std::env::var(BUNDLE_PUBLIC).unwrap_or_default();
+    let named = named.split(',').filter(|text| !text.trim().is_empty());
+    let mut keys = named.map(|text| secret(BUNDLE_PUBLIC, text).map(VerifyingKey)).collect::<Result<Vec<_>, _>>()?;
+    keys.push(signing_key(state)?.verifying_key());
+    Ok(keys)
+}
+
 /// The keys of an edge: from the environment, else the development keys in `state`.
 pub(super) fn edge_keys(state: &Path) -> Result<EdgeKeys, CommandError> {
     let from_environment = (std::env::var(BUNDLE_PUBLIC).ok(), std::env::var(TOKEN_KEYS).ok());

@@ -8,9 +8,7 @@ use serde_json::Value;
 use vitrine::commerce::catalog::{Category, Image, Product, ProductOption, SaleWindow};
 use vitrine::commerce::ids::{Sku, Timestamp};
 use vitrine::commerce::rules::Rules;
-use vitrine::site::check::{PriceFault, Written, one_price};
 use vitrine::site::load::{Body, CategoryDetails, Loaded, LoadedCategory, LoadedProduct, PageSource, ProductDetails, Source};
-use vitrine::site::plan::plan;
 use vitrine::site::problem::Problems;
 use vitrine::site::{BuildError, BuildSettings, Built, Order, Shop, build};
 
@@ -99,13 +97,6 @@ impl Tiny {
 
     fn read(&self, path: &str) -> String {
         fs::read_to_string(self.public().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-    }
-
-    fn price_faults(&self) -> Vec<PriceFault> {
-        let loaded = self.loaded();
-        let plan = plan(&loaded, &self.rules, &Self::settings(), NOW, false);
-        let catalog = &loaded.catalog;
-        one_price(&Written { folder: &self.public(), plan: &plan, catalog, rules: &self.rules, at: NOW })
     }
 }
 
@@ -298,33 +289,4 @@ fn an_output_folder_that_cannot_be_written_is_named() {
     let error = tiny.build_to(&tiny.root.path().join("file/public"), "shop.bundle").expect_err("a file is in the way");
     assert!(matches!(error, BuildError::Write(_)), "{error:?}");
     assert!(error.to_string().contains("file") && error.to_string().contains("cannot be written"), "{error}");
-}
-
-#[test]
-fn there_is_one_price_on_page_form_and_offer_in_every_market() {
-    let tiny = Tiny::new();
-    tiny.build();
-    assert_eq!(tiny.price_faults(), []);
-    let page = tiny.read("products/lamp.html");
-    assert!(page.contains("<ins>€14.90</ins>"), "the sale holds on the page");
-}
-
-#[test]
-fn a_page_with_another_price_is_caught() {
-    let tiny = Tiny::new();
-    tiny.build();
-    let path = tiny.public().join("products/lamp.html");
-    let page = fs::read_to_string(&path).expect("written");
-    for (from, to, place) in [
-        ("\"14.90\"", "\"14.91\"", "JSON-LD says 14.91 EUR"),
-        ("data-minor=\"1490\"", "data-minor=\"1491\"", "data-minor says 1491"),
-        ("€14.90", "€14.91", "the price €14.90 of LAMP-S is nowhere"),
-    ] {
-        assert!(page.contains(from), "{from} is not on the page");
-        fs::write(&path, page.replace(from, to)).expect("written");
-        let told: Vec<String> = tiny.price_faults().iter().map(ToString::to_string).collect();
-        assert!(told.len() == 1 && told[0].contains(place), "{place}: {told:?}");
-    }
-    fs::remove_file(&path).expect("removed");
-    assert_eq!(tiny.price_faults()[0], PriceFault::Unreadable { path: "products/lamp.html".to_owned() });
 }

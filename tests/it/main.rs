@@ -1,6 +1,7 @@
 //! Integration tests: one binary, so that the house is linked once. A module per capability.
 
 mod build;
+mod check;
 mod checkout;
 mod content;
 mod edge_bundle;

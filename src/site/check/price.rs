@@ -1,0 +1,357 @@
+//! Price: one price everywhere. What pages, forms, structured data and feeds say is held against what a cart would charge.
+//!
+//! Owns    the till: every SKU rung up in every market out of the opened bundle, by the function that carts are priced with.
+//! Knows   written bytes only, through parsers that share nothing with what wrote them.
+//! Limits  of a card, what stands in elements of the class `price` is held against the product it links to; on a product's own page,
+//!         every variant's price has to be readable outside of cards.
+
+use std::collections::{BTreeSet, HashMap};
+
+use rayon::prelude::*;
+use serde_json::Value;
+
+use super::addresses::{Addresses, Target};
+use super::amount::CurrencySigns;
+use super::page::{Offer, PageFacts};
+use super::{Finding, Findings};
+use crate::commerce::cart::{Cart, LineItem, MAX_LINES};
+use crate::commerce::catalog::Product;
+use crate::commerce::ids::{CartId, Sku, Timestamp};
+use crate::commerce::pricing::{PricingFacts, price_cart};
+use crate::commerce::rules::Market;
+use crate::site::plan::{Page, PageKind, Plan};
+use crate::site::problem::Kind;
+use crate::theme::bundle::Bundle;
+
+const HINT: &str = "a page and a cart have to say the same price; build again, or print it with the `money` filter";
+/// Structured data is nested a few steps deep; a document made to be endless is not followed.
+const MAX_DEPTH: usize = 16;
+
+/// What every variant costs in every market.
+pub(super) struct Till<'a> {
+    bundle: &'a Bundle,
+    markets: Vec<Drawer>,
+}
+
+/// One market's prices.
+struct Drawer {
+    signs: CurrencySigns,
+    /// By product and variant, in the bundle's order; `None`: not for sale.
+    charged: Vec<Vec<Option<Charged>>>,
+    /// Address of a product's page → its place in the bundle.
+    by_address: HashMap<String, usize>,
+}
+
+/// What a cart charges for one unit, in minor units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Charged {
+    unit_minor: i64,
+    compare_minor: Option<i64>,
+}
+
+/// A price that a file states for a SKU, as text: what every kind of file is reduced to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stated {
+    pub(super) sku: String,
+    /// Where it says so, such as `JSON-LD`.
+    pub(super) place: &'static str,
+    /// A decimal number.
+    pub(super) price: String,
+    /// ISO 4217.
+    pub(super) currency: String,
+    /// The struck price beside it, where the place has one.
+    pub(super) struck: Option<String>,
+}
+
+impl<'a> Till<'a> {
+    /// Rings up everything that is sold at that instant.
+    pub(super) fn open(bundle: &'a Bundle, plan: &Plan, slugs: impl Fn(usize) -> &'a str, at: Timestamp) -> Self {
+        let products = bundle.catalog.products();
+        let mut markets: Vec<Drawer> = Vec::new();
+        for market in &bundle.rules.markets {
+            let charged = products.par_iter().map(|product| ring_up(bundle, market, product, at)).collect();
+            markets.push(Drawer { signs: CurrencySigns::of(market.currency), charged, by_address: HashMap::new() });
+        }
+        for page in &plan.pages {
+            if let (PageKind::Product(index), Some(drawer)) = (&page.kind, markets.get_mut(page.market)) {
+                let slug = slugs(*index);
+                if let Ok(place) = products.binary_search_by(|product| product.slug.as_str().cmp(slug)) {
+                    drawer.by_address.insert(page.url.clone(), place);
+                }
+            }
+        }
+        Self { bundle, markets }
+    }
+
+    /// Holds a page against the till; gives how many prices were compared.
+    pub(super) fn page(&self, page: &Page, facts: &PageFacts, addresses: &Addresses<'_>, found: &mut Findings) -> usize {
+        let Some(drawer) = self.markets.get(page.market) else { return 0 };
+        let mut scale = Scale { till: self, drawer, found, compared: 0 };
+        let own = drawer.by_address.get(&page.url).copied().filter(|_| matches!(page.kind, PageKind::Product(_)));
+        let mut own_text = vec![facts.own.text.as_str()];
+        let mut own_prices: Vec<&str> = facts.own.prices.iter().map(String::as_str).collect();
+        for part in &facts.parts {
+            let product_of = |url: &String| match addresses.target(&page.url, url) {
+                Target::Here { path, .. } => drawer.by_address.get(&path).copied(),
+                Target::Outside => None,
+            };
+            let products: BTreeSet<usize> = part.links.iter().filter_map(product_of).collect();
+            match Vec::from_iter(products)[..] {
+                [product] if Some(product) != own => scale.card(product, &part.prices),
+                _ => {
+                    own_text.push(&part.text);
+                    own_prices.extend(part.prices.iter().map(String::as_str));
+                }
+            }
+        }
+        let stated = documents(&facts.documents);
+        if let Some(product) = own {
+            scale.product(product, &own_text.join("\n"), &own_prices, &stated);
+        }
+        stated.iter().for_each(|stated| scale.stated(stated));
+        facts.offers.iter().for_each(|offer| scale.form(offer));
+        scale.compared
+    }
+
+    /// Holds a price of a file that is no page against the market of its currency.
+    pub(super) fn file(&self, stated: &Stated, found: &mut Findings) -> usize {
+        let of_currency = |market: &Market| market.currency.code() == stated.currency;
+        let Some(index) = self.bundle.rules.markets.iter().position(of_currency) else {
+            let message = format!(
+                "{} says {} {} for `{}`, and no market has that currency",
+                stated.place, stated.price, stated.currency, stated.sku
+            );
+            found.add(Finding::new(Kind::Price, message).hint(HINT).needle(&stated.sku));
+            return 1;
+        };
+        let mut scale = Scale { till: self, drawer: &self.markets[index], found, compared: 0 };
+        scale.stated(stated);
+        scale.compared
+    }
+
+    fn place(&self, sku: &str) -> Option<(usize, usize)> {
+        let (product, variant) = self.bundle.catalog.variant_by_sku(&Sku(sku.to_owned()))?;
+        let products = self.bundle.catalog.products();
+        let place = products.binary_search_by(|other| other.slug.cmp(&product.slug)).ok()?;
+        Some((place, product.variants.iter().position(|other| other.sku == variant.sku)?))
+    }
+}
+
+// The price a cart shows for one unit of each variant; a price that cannot be reckoned is none.
+fn ring_up(bundle: &Bundle, market: &Market, product: &Product, at: Timestamp) -> Vec<Option<Charged>> {
+    let facts = PricingFacts { catalog: &bundle.catalog, rules: &bundle.rules, at, shipping_choice: None, used_up: &[] };
+    let mut charged = Vec::with_capacity(product.variants.len());
+    for variants in product.variants.chunks(MAX_LINES) {
+        let line = |sku: &Sku| LineItem { sku: sku.hash(), quantity: 1, properties: Vec::new(), seen_price_minor: 0 };
+        let cart = Cart {
+            id: CartId([0; 16]),
+            revision: 0,
+            sequence_seen: 0,
+            market: market.id.clone(),
+            language: market.language.clone(),
+            destination: None,
+            issued_at: at,
+            payment_mark: false,
+            vitals_bucket: 0,
+            coupons: Vec::new(),
+            lines: variants.iter().map(|variant| line(&variant.sku)).collect(),
+        };
+        let lines = price_cart(&cart, &facts).map(|priced| priced.lines).unwrap_or_default();
+        let mut lines = lines.into_iter().peekable();
+        for variant in variants {
+            let line = lines.next_if(|line| line.sku == variant.sku);
+            let compare = |line: &crate::commerce::pricing::PricedLine| line.compare_at.map(|money| money.minor);
+            charged.push(line.map(|line| Charged { unit_minor: line.unit_price.minor, compare_minor: compare(&line) }));
+        }
+    }
+    charged
+}
+
+/// A page being held against one market's prices.
+struct Scale<'a> {
+    till: &'a Till<'a>,
+    drawer: &'a Drawer,
+    found: &'a mut Findings,
+    compared: usize,
+}
+
+impl Scale<'_> {
+    fn product(&mut self, product: usize, text: &str, prices: &[&str], stated: &[Stated]) {
+        let till = self.till;
+        let drawer = self.drawer;
+        let readable = drawer.signs.amounts(text);
+        let variants = &till.bundle.catalog.products()[product].variants;
+        for (variant, charged) in variants.iter().zip(&drawer.charged[product]) {
+            // An offer of what is not for sale is told with the offers.
+            let Some(charged) = charged else { continue };
+            let sku = variant.sku.as_str();
+            let price = drawer.signs.named(charged.unit_minor);
+            self.compared += 1;
+            if !readable.contains(&charged.unit_minor) {
+                self.fault(format!("the price {price} of `{sku}` is nowhere to be read"), sku);
+            }
+            if !stated.iter().any(|stated| stated.sku == sku) {
+                self.fault(format!("JSON-LD has no offer of `{sku}`, a cart would charge {price}"), sku);
+            }
+        }
+        self.shown(product, prices, "the page");
+    }
+
+    fn card(&mut self, product: usize, prices: &[String]) {
+        let drawer = self.drawer;
+        let prices: Vec<&str> = prices.iter().map(String::as_str).collect();
+        let amounts = self.shown(product, &prices, "a card");
+        let lowest = drawer.charged[product].iter().flatten().map(|charged| charged.unit_minor).min();
+        if let Some(lowest) = lowest.filter(|lowest| !amounts.is_empty() && !amounts.contains(lowest)) {
+            let slug = &self.till.bundle.catalog.products()[product].slug;
+            let message = format!("a card of `{slug}` does not show its lowest price {}", drawer.signs.named(lowest));
+            self.fault(message, slug.as_str());
+        }
+    }
+
+    // Every amount shown as a price of a product is one: what is charged for a variant, or what was struck out beside it.
+    fn shown(&mut self, product: usize, prices: &[&str], place: &str) -> Vec<i64> {
+        let drawer = self.drawer;
+        let amounts: Vec<i64> = prices.iter().flat_map(|text| drawer.signs.amounts(text)).collect();
+        self.compared += amounts.len();
+        let charged = || drawer.charged[product].iter().flatten();
+        let is_price = |minor: &i64| charged().any(|price| price.unit_minor == *minor || price.compare_minor == Some(*minor));
+        for minor in amounts.iter().filter(|minor| !is_price(minor)) {
+            let slug = &self.till.bundle.catalog.products()[product].slug;
+            let message = format!("{place} shows {} for `{slug}`, which is none of its prices", drawer.signs.named(*minor));
+            self.fault(message, slug.as_str());
+        }
+        amounts
+    }
+
+    fn stated(&mut self, stated: &Stated) {
+        self.compared += 1;
+        let Stated { sku, place, price, currency, .. } = stated;
+        let Some(charged) = self.charged(sku, place) else { return };
+        let Some(charged) = charged else {
+            self.fault(format!("{place} says {price} {currency} for `{sku}`, which is not for sale"), sku);
+            return;
+        };
+        let signs = &self.drawer.signs;
+        let expected = signs.named(charged.unit_minor);
+        let is_own_currency = expected.ends_with(currency.as_str()) && !currency.is_empty();
+        if !is_own_currency || signs.decimal(price) != Some(charged.unit_minor) {
+            self.fault(format!("{place} says {price} {currency} for `{sku}`, a cart would charge {expected}"), sku);
+        }
+        if let Some(struck) = stated.struck.as_ref().filter(|struck| signs.decimal(struck) != charged.compare_minor) {
+            let expected = charged.compare_minor.map_or("no price".to_owned(), |minor| signs.named(minor));
+            self.fault(format!("{place} strikes out {struck} {currency} for `{sku}`, a cart strikes out {expected}"), sku);
+        }
+    }
+
+    fn form(&mut self, offer: &Offer) {
+        for choice in &offer.choices {
+            let sku = choice.sku.as_str();
+            let Some(charged) = self.charged(sku, "a form") else { continue };
+            let unit = charged.map(|charged| charged.unit_minor.to_string());
+            let mut compare = |place: &str, said: Option<&str>, expected: Option<&str>| {
+                self.compared += 1;
+                if said != expected {
+                    let [said, expected] = [said, expected].map(|text| text.unwrap_or("nothing"));
+                    let message = format!("{place} says {said} for `{sku}`, a cart would say {expected}");
+                    self.found.add(Finding::new(Kind::Price, message).hint(HINT).needle(sku));
+                }
+            };
+            if let Some(minor) = &choice.minor {
+                compare("data-minor", Some(minor), unit.as_deref());
+            }
+            if let (Some(seen), Some(unit)) = (&offer.seen_minor, &unit) {
+                compare("seen_price_minor", Some(seen), Some(unit));
+            }
+            let texts = [
+                ("data-price", &choice.price, charged.map(|charged| charged.unit_minor)),
+                ("data-compare", &choice.compare, charged.and_then(|charged| charged.compare_minor)),
+            ];
+            for (place, text, expected) in texts {
+                let Some(text) = text else { continue };
+                let read = self.drawer.signs.amounts(text);
+                if read.as_slice() != expected.as_slice() {
+                    let expected = expected.map_or("nothing".to_owned(), |minor| self.drawer.signs.named(minor));
+                    let message = format!("{place} says {text} for `{sku}`, a cart would say {expected}");
+                    self.fault(message, sku);
+                }
+            }
+        }
+    }
+
+    // What a SKU costs here; the outer `None`: there is no such SKU, which is told.
+    fn charged(&mut self, sku: &str, place: &str) -> Option<Option<Charged>> {
+        let Some((product, variant)) = self.till.place(sku) else {
+            self.fault(format!("{place} names the SKU `{sku}`, which the bundle does not hold"), sku);
+            return None;
+        };
+        Some(self.drawer.charged[product][variant])
+    }
+
+    fn fault(&mut self, message: String, needle: &str) {
+        self.found.add(Finding::new(Kind::Price, message).hint(HINT).needle(needle));
+    }
+}
+
+/// Offers in documents of JSON-LD, wherever they stand in them. A document that is no JSON says nothing.
+fn documents(documents: &[String]) -> Vec<Stated> {
+    let mut stated = Vec::new();
+    for document in documents {
+        if let Ok(value) = serde_json::from_str::<Value>(document) {
+            take_offers(&value, 0, &mut stated);
+        }
+    }
+    stated
+}
+
+fn take_offers(value: &Value, depth: usize, stated: &mut Vec<Stated>) {
+    if depth > MAX_DEPTH {
+        return;
+    }
+    match value {
+        Value::Array(values) => values.iter().for_each(|value| take_offers(value, depth + 1, stated)),
+        Value::Object(fields) => {
+            if let Some(sku) = fields.get("sku").and_then(Value::as_str) {
+                let offers = fields.get("offers").map_or(&[][..], |offers| match offers {
+                    Value::Array(several) => several.as_slice(),
+                    one => std::slice::from_ref(one),
+                });
+                stated.extend(offers.iter().filter_map(|offer| offer_of(sku, offer)));
+            }
+            fields.values().for_each(|value| take_offers(value, depth + 1, stated));
+        }
+        _ => {}
+    }
+}
+
+fn offer_of(sku: &str, offer: &Value) -> Option<Stated> {
+    let text = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let specification = &offer["priceSpecification"];
+    let is_struck = specification["priceType"].as_str().is_some_and(|kind| kind.ends_with("StrikethroughPrice"));
+    Some(Stated {
+        sku: sku.to_owned(),
+        place: "JSON-LD",
+        price: text(&offer["price"])?,
+        currency: offer["priceCurrency"].as_str().unwrap_or_default().to_owned(),
+        struck: is_struck.then(|| text(&specification["price"])).flatten(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offers_are_found_wherever_they_stand() {
+        let text = r#"{"@graph":[{"hasVariant":[{"sku":"A&B","offers":{"price":"19.90","priceCurrency":"EUR",
+            "priceSpecification":{"priceType":"https://schema.org/StrikethroughPrice","price":25}}}]},
+            {"sku":"C","offers":[{"price":3.5,"priceCurrency":"USD"}]},{"sku":"D"}]}"#;
+        let found = documents(&[text.to_owned(), "no JSON".to_owned()]);
+        let brief: Vec<_> = found.iter().map(|one| (one.sku.as_str(), one.price.as_str(), one.struck.as_deref())).collect();
+        assert_eq!(brief, [("A&B", "19.90", Some("25")), ("C", "3.5", None)]);
+    }
+}
