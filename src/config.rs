@@ -3,6 +3,8 @@
 //! Owns    the file's keys, their defaults and what is said when one is wrong. No room reads the file itself; `cli` hands each its section.
 //! Always  all problems of the file, each at its place.
 
+mod facets;
+
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -124,6 +126,8 @@ struct Written {
     #[serde(default)]
     build: WrittenBuild,
     #[serde(default)]
+    facets: Vec<facets::WrittenFacet>,
+    #[serde(default)]
     sources: Vec<WrittenSource>,
     #[serde(default)]
     checkout: WrittenCheckout,
@@ -217,6 +221,8 @@ struct WrittenBuild {
     url_style: UrlStyle,
     feed_size: Option<usize>,
     reduced_on_home: Option<usize>,
+    max_facet_pages: Option<usize>,
+    search: Option<bool>,
 }
 
 #[derive(Default, Deserialize)]
@@ -269,9 +275,10 @@ impl Written {
         let quote_seconds = seconds(self.checkout.quote_minutes, 15, problems);
         let reservation_seconds = seconds(self.checkout.reservation_minutes, 30, problems);
         let mail = self.mail.checked(place, problems);
-        let build = self.build.checked(place, problems);
+        let mut build = self.build.checked(place, problems);
         // What follows needs the markets: all that does not was told by now.
         let markets = markets.filter(|markets| !markets.is_empty())?;
+        build.facets = facets::checked(self.facets, &markets, place, problems);
         let zones = self.shipping.into_iter().map(|zone| zone.checked(&markets, place, problems)).collect();
         let rules = Rules { markets, tax, shipping: zones, promotions: Vec::new(), quote_seconds, reservation_seconds };
         tell_uncovered(&rules, &named, place, problems);
@@ -506,6 +513,9 @@ impl WrittenBuild {
             url_style: self.url_style,
             feed_size: self.feed_size.unwrap_or(default.feed_size),
             reduced_on_home: self.reduced_on_home.unwrap_or(default.reduced_on_home),
+            max_facet_pages: self.max_facet_pages.unwrap_or(default.max_facet_pages),
+            search: self.search.unwrap_or(default.search),
+            ..default
         }
     }
 }

@@ -15,6 +15,16 @@ const count = () => {
 };
 addEventListener("pageshow", count);
 
+// Search is fetched when somebody is about to use it, or comes with a question.
+const search = () => {
+  if ($("script[data-is-search]")) return;
+  const { search: src, integrity } = $("[data-search]").dataset, script = document.createElement("script");
+  Object.assign(script, { type: "module", src, integrity }).dataset.isSearch = "";
+  document.head.append(script);
+};
+for (const part of document.querySelectorAll("[data-search],[data-finder]")) part.addEventListener("focusin", search);
+if ($("[data-finder]") && /[?&](q|sort)=/.test(location.search)) search();
+
 // A payment that is being checked: the page looks again by itself, as its meta element does without script.
 if ($("[data-again]")) setTimeout(() => location.reload(), 3000);
 

@@ -114,6 +114,10 @@ pub(super) fn build(args: &Args) -> Result<Outcome, CommandError> {
                 outcome.problems.push(Problem::about(&format!("static/{}", error.path), error.reason));
             }
         }
+        Err(BuildError::Facets(error)) => {
+            let hint = "raise `min_products` of that facet, take it out, or raise `max_facet_pages` under [build]";
+            outcome.problems.push(Problem::about(crate::config::FILE, error.to_string()).hint(hint));
+        }
         Err(BuildError::Templates(faults)) => {
             for (page, error) in faults {
                 outcome.problems.push(source.template_problem(&error, page.as_deref()));

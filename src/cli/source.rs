@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::CommandError;
 use crate::commerce::ids::{Sku, Timestamp};
 use crate::config::{self, Config};
+use crate::site::facets;
 use crate::site::load::{self, Loaded};
 use crate::site::problem::{Problem, Problems, SourceFile};
 use crate::theme::engine::TemplateError;
@@ -44,6 +45,7 @@ impl Source {
             }
         }
         let loaded = load::load(root, &config.rules, &config.sources, cache, problems);
+        facets::check(&config.build.facets, &loaded, problems);
         config.rules.promotions = loaded.promotions.clone();
         let templates = templates(root, problems);
         problems.sort();

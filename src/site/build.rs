@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use rayon::prelude::*;
@@ -12,6 +12,7 @@ use serde::Serialize;
 use tera::Value;
 
 use super::assets::{AssetError, AssetSet};
+use super::facets::TooManyFacetPages;
 use super::keys::{Key, Keys};
 use super::load::{Loaded, is_remote};
 use super::plan::{Addresses, Page, PageKind, Plan, plan, prefix};
@@ -19,7 +20,7 @@ use super::render::cards::Cards;
 use super::render::key::Shared;
 use super::render::{PrintError, Printer, Ways, feeds};
 use super::write::{Changes, Output, Put, WriteError, replace_file};
-use super::{BuildSettings, Shop, final_image};
+use super::{BuildSettings, Shop, final_image, search};
 use crate::commerce::catalog::{Catalog, Product};
 use crate::commerce::ids::{CategoryPath, Sku, Timestamp};
 use crate::commerce::rules::Rules;
@@ -95,6 +96,9 @@ pub enum BuildError {
     /// Files of static/ that cannot be taken.
     #[error("files of static/ cannot be taken")]
     Assets(Vec<AssetError>),
+    /// Facets of site.toml that make too many pages.
+    #[error(transparent)]
+    Facets(#[from] TooManyFacetPages),
     /// A template that cannot be understood, or pages that could not be printed with it, each with the page's address where there is one.
     #[error("templates cannot be printed")]
     Templates(Vec<(Option<String>, TemplateError)>),
@@ -118,6 +122,9 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
     clock.lap("assets");
 
     let plan = plan(order.loaded, order.rules, order.settings, order.at, order.drafts);
+    if let Some(too_many) = &plan.facet_shelves.too_many {
+        return Err(too_many.clone().into());
+    }
     let sites: Vec<SiteView> = (0..order.rules.markets.len()).map(|market| site_view(order, &plan, market)).collect();
     let site_values: Vec<Value> = sites.iter().map(Value::from_serializable).collect();
     clock.lap("plan");
@@ -137,12 +144,18 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
         at: order.at,
         ways: ways(order),
         offers: Vec::new(),
+        traits: OnceLock::new(),
     };
     printer.offers = (0..order.rules.markets.len()).map(|market| printer.offers(market)).collect();
     let keys = Keys::open(order.cache, order.out, key_base(order, &sites, &assets));
     let (printed, bundle) = rayon::join(|| print_pages(&printer, &output, &keys, progress), || sealed(order, &sites, &assets));
     let (mut puts, remembered) = printed?;
     clock.lap("pages");
+
+    if order.settings.search {
+        puts.extend(search::write(&printer, &|path, bytes| output.put(path, bytes))?);
+    }
+    clock.lap("search");
 
     for (path, bytes) in feeds::all(&printer)? {
         puts.push(output.put(&path, &bytes)?);
@@ -243,6 +256,7 @@ fn by_shelf(printer: &Printer<'_>) -> Vec<usize> {
     let shelf = |page: &Page| match &page.kind {
         PageKind::Product(index) => catalog.products()[*index].categories.first().and_then(|path| catalog.category_index(path)),
         PageKind::Category { index, .. } => Some(*index),
+        PageKind::Facet { shelf, .. } => Some(printer.plan.facet_shelves.all[*shelf].category),
         _ => None,
     };
     let mut order: Vec<(usize, Option<usize>, usize)> =
@@ -277,6 +291,7 @@ fn site_view(order: &Order<'_>, plan: &Plan, market: usize) -> SiteView {
         countries: rules.countries.iter().map(|code| countries::country(code)).collect(),
         navigation: navigation(&order.loaded.catalog, plan, addresses, None),
         footer: footer.collect(),
+        search: order.settings.search,
         theme: order.theme.clone(),
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod assets;
 pub mod check;
+pub mod facets;
 #[cfg(feature = "faults")]
 mod faults;
 pub mod import;
@@ -15,7 +16,9 @@ pub mod manifest;
 pub mod media;
 pub mod plan;
 pub mod problem;
+pub mod related;
 pub mod render;
+pub mod search;
 pub mod serve;
 pub mod write;
 
@@ -48,11 +51,25 @@ pub struct BuildSettings {
     pub feed_size: usize,
     /// Reduced products on the home page. Default 8.
     pub reduced_on_home: usize,
+    /// What shelves are cut by, in the order to show. Default none.
+    pub facets: Vec<facets::Facet>,
+    /// Pages that facets may make in all markets. Default 5,000: more are more than crawlers care for.
+    pub max_facet_pages: usize,
+    /// Whether there is a search page with its index. Default yes.
+    pub search: bool,
 }
 
 impl Default for BuildSettings {
     fn default() -> Self {
-        Self { page_size: 24, url_style: UrlStyle::Flat, feed_size: 50, reduced_on_home: 8 }
+        Self {
+            page_size: 24,
+            url_style: UrlStyle::Flat,
+            feed_size: 50,
+            reduced_on_home: 8,
+            facets: Vec::new(),
+            max_facet_pages: 5000,
+            search: true,
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! Plan: which pages there are, before any of them is printed. Pure.
 //!
-//! Owns    addresses, what stands on which shelf, how shelves are cut into pages, redirects.
+//! Owns    addresses, what stands on which shelf, how shelves are cut into pages, redirects. `facets` cuts shelves by what products
+//!         have in common.
 
 use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 
+use super::facets::{self, FacetShelves};
 use super::load::Loaded;
 use super::{BuildSettings, UrlStyle};
 use crate::commerce::catalog::{Catalog, ProductStatus};
@@ -21,6 +23,8 @@ pub struct Plan {
     pub shown: Vec<bool>,
     /// Products of each category and all below it: indices by title. Same order as the catalogue's categories.
     pub shelves: Vec<Vec<usize>>,
+    /// The same, cut by facets.
+    pub facet_shelves: FacetShelves,
 }
 
 /// One page.
@@ -52,6 +56,17 @@ pub enum PageKind {
         /// How many parts there are.
         count: usize,
     },
+    /// A part of a shelf that is cut by a facet.
+    Facet {
+        /// Which of `Plan::facet_shelves`.
+        shelf: usize,
+        /// From 1.
+        number: usize,
+        /// How many parts there are.
+        count: usize,
+    },
+    /// Where to search.
+    Search,
     /// A content page.
     Content(usize),
     /// What stands where nothing stands.
@@ -87,6 +102,17 @@ impl Addresses<'_> {
         format!("{}/categories/{path}{page}", self.prefix)
     }
 
+    /// A part of a category that is cut by a facet.
+    pub fn facet(&self, path: &CategoryPath, facet: &str, value: &str, number: usize) -> String {
+        let page = if number > 1 { format!("/{number}") } else { String::new() };
+        format!("{}/categories/{path}/{facet}/{value}{page}", self.prefix)
+    }
+
+    /// The search page.
+    pub fn search(&self) -> String {
+        format!("{}/search", self.prefix)
+    }
+
     /// A content page.
     pub fn content(&self, slug: &str) -> String {
         format!("{}/{slug}", self.prefix)
@@ -108,6 +134,12 @@ pub fn plan(loaded: &Loaded, rules: &Rules, settings: &BuildSettings, at: Timest
         |product: &crate::commerce::catalog::Product| product.is_active(at) || (drafts && product.status == ProductStatus::Draft);
     let shown: Vec<bool> = catalog.products().iter().map(is_shown).collect();
     let shelves = shelves(catalog, &shown);
+    let facet_shelves = facets::Shop { loaded, shown: &shown, markets: &rules.markets, at }.shelves(
+        &settings.facets,
+        &shelves,
+        settings.page_size,
+        settings.max_facet_pages,
+    );
     let mut pages = Vec::new();
     for market in 0..rules.markets.len() {
         let prefix = prefix(rules, market);
@@ -125,9 +157,19 @@ pub fn plan(loaded: &Loaded, rules: &Rules, settings: &BuildSettings, at: Timest
             for number in 1..=count {
                 add(PageKind::Category { index, number, count }, addresses.category(&category.path, number));
             }
+            for (shelf, cut) in facet_shelves.of(index, market) {
+                let count = cut.products.len().div_ceil(settings.page_size);
+                for number in 1..=count {
+                    let name = &settings.facets[cut.facet].name;
+                    add(PageKind::Facet { shelf, number, count }, addresses.facet(&category.path, name, &cut.value.slug, number));
+                }
+            }
         }
         for (index, page) in loaded.pages.iter().enumerate().filter(|(_, page)| page.slug.as_str() != "index") {
             add(PageKind::Content(index), addresses.content(page.slug.as_str()));
+        }
+        if settings.search {
+            add(PageKind::Search, addresses.search());
         }
         if market == 0 {
             add(PageKind::NotFound, "/404".to_owned());
@@ -135,7 +177,7 @@ pub fn plan(loaded: &Loaded, rules: &Rules, settings: &BuildSettings, at: Timest
     }
     add_redirects(&mut pages, loaded, &shown, settings);
     pages.par_sort_by(|one, other| (one.market, &one.url).cmp(&(other.market, &other.url)));
-    Plan { pages, shown, shelves }
+    Plan { pages, shown, shelves, facet_shelves }
 }
 
 fn shelves(catalog: &Catalog, shown: &[bool]) -> Vec<Vec<usize>> {

@@ -169,6 +169,7 @@ mod tests {
         Arc::new(Assets::from([
             ("theme.js".to_owned(), asset("/a/theme.1.js")),
             ("favicon.svg".to_owned(), asset("/a/favicon.2.svg")),
+            ("search.js".to_owned(), asset("/a/search.3.js")),
         ]))
     }
 

@@ -41,6 +41,9 @@ pub struct SiteView {
     pub navigation: Vec<NavigationNode>,
     /// Content pages for the foot of the page, in their order.
     pub footer: Vec<Link>,
+    /// Whether there is a search page, at `PREFIX/search`.
+    #[serde(default)]
+    pub search: bool,
     /// `[theme]` of site.toml, as written (colours, logo, free keys).
     pub theme: serde_json::Value,
 }
@@ -253,7 +256,7 @@ pub struct VariantView {
     pub gtin: Option<String>,
 }
 
-/// `page` in category.html.
+/// `page` in category.html: a category, or a category cut by a facet.
 #[derive(Clone, Debug, Serialize)]
 pub struct CategoryView {
     /// The head.
@@ -266,8 +269,14 @@ pub struct CategoryView {
     pub url: String,
     /// Body as safe HTML; only on page 1.
     pub description_html: String,
+    /// Its path without address and prefix, such as `light/lamps`.
+    pub path: String,
     /// Categories below.
     pub children: Vec<Link>,
+    /// What the shelf can be cut by; each value is a page.
+    pub facets: Vec<FacetView>,
+    /// What this page's products have in common; `None`: it is the category itself.
+    pub facet: Option<ChosenFacet>,
     /// Products of this page.
     pub cards: Vec<Card>,
     /// Products in all.
@@ -280,6 +289,56 @@ pub struct CategoryView {
     pub previous_url: Option<String>,
     /// The page after.
     pub next_url: Option<String>,
+}
+
+/// A facet on a category's page.
+#[derive(Clone, Debug, Serialize)]
+pub struct FacetView {
+    /// Its word in addresses.
+    pub name: String,
+    /// What people read.
+    pub label: String,
+    /// Values that have a page.
+    pub values: Vec<FacetValueView>,
+}
+
+/// A value of a facet with its page.
+#[derive(Clone, Debug, Serialize)]
+pub struct FacetValueView {
+    /// What people read.
+    pub label: String,
+    /// Path from the root.
+    pub url: String,
+    /// Products that bear it.
+    pub total: usize,
+    /// Whether it is the page's own.
+    pub is_chosen: bool,
+}
+
+/// The facet that a page's shelf is cut by.
+#[derive(Clone, Debug, Serialize)]
+pub struct ChosenFacet {
+    /// The facet's word in addresses.
+    pub name: String,
+    /// The facet's name for people.
+    pub label: String,
+    /// The value's word in addresses.
+    pub slug: String,
+    /// The value for people.
+    pub value: String,
+    /// The whole category.
+    pub category_url: String,
+}
+
+/// `page` in search.html.
+#[derive(Clone, Debug, Serialize)]
+pub struct SearchView {
+    /// The head.
+    pub head: HeadView,
+    /// Path from the root.
+    pub url: String,
+    /// Plain text.
+    pub title: String,
 }
 
 /// `page` in home.html.

@@ -8,9 +8,11 @@ mod edge_bundle;
 mod edge_cart;
 mod edge_cli;
 mod edge_http;
+mod facets;
 mod incremental;
 mod openapi;
 mod readme;
+mod search;
 mod serve;
 mod shops;
 #[expect(unreachable_pub, reason = "`pub` tells what a support module offers from what it keeps")]

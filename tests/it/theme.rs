@@ -39,6 +39,7 @@ fn site() -> SiteView {
         countries: vec![Country { code: "DE".to_owned(), name: "Germany".to_owned() }],
         navigation: vec![NavigationNode { title: "Light".to_owned(), url: "/categories/light".to_owned(), children: Vec::new() }],
         footer: vec![link("Shipping", "/shipping")],
+        search: true,
         theme: serde_json::json!({}),
     }
 }
@@ -110,7 +111,7 @@ fn lamp() -> ProductView {
 
 fn engine() -> Engine {
     let asset = |path: &str| (path.to_owned(), Asset { url: format!("/a/{path}"), integrity: "sha384-x".to_owned() });
-    let assets: Assets = ["favicon.svg", "theme.js"].into_iter().map(asset).collect();
+    let assets: Assets = ["favicon.svg", "search.js", "theme.js"].into_iter().map(asset).collect();
     Engine::new(&[], Arc::new(assets)).expect("the built-in theme is whole")
 }
 

@@ -7,6 +7,7 @@ mod categories;
 pub mod details;
 mod front_matter;
 pub mod html;
+pub mod marks;
 mod pages;
 mod parsed;
 mod products;
@@ -21,6 +22,7 @@ use rayon::prelude::*;
 use walkdir::WalkDir;
 
 use self::details::{Details, Part, Place, pack};
+use self::marks::Marks;
 use super::problem::{Problem, Problems, SourceFile, nearest};
 use crate::commerce::catalog::{Catalog, Category, Image, Product};
 use crate::commerce::ids::{CategoryPath, Sku, Slug, TaxClass, Timestamp};
@@ -117,6 +119,8 @@ pub struct ProductNotes {
     pub updated_at: Option<Timestamp>,
     /// Places in the catalogue of products that the merchant named as going with it.
     pub related: Vec<usize>,
+    /// Tags and attributes.
+    pub marks: Marks,
     /// Hash of all that was read of it.
     pub hash: [u8; 16],
     place: Place,
@@ -145,6 +149,7 @@ impl Held {
         let own = product.variants.iter().filter_map(|variant| variant.image.as_ref());
         let pictures = details.images.iter().chain(own).map(|image| &image.url).filter(|url| !is_remote(url));
         let notes = ProductNotes {
+            marks: Marks::new(&details.tags, &details.attributes),
             redirects: details.redirects,
             is_featured: details.tags.iter().any(|tag| tag == "featured"),
             updated_at: details.updated_at,

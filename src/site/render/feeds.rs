@@ -31,13 +31,15 @@ const HEADERS: &str = "/*\n  X-Content-Type-Options: nosniff\n  Referrer-Policy:
     \n/a/*\n  Cache-Control: public, max-age=31536000, immutable\n";
 
 fn robots(base_url: &str) -> String {
+    // Lists that a shopper sorts and filters are the same products again.
     format!(
-        "User-agent: *\nDisallow: /api/\nDisallow: /cart\nDisallow: /checkout\nDisallow: /orders\n\nSitemap: {base_url}/sitemap.xml\n"
+        "User-agent: *\nDisallow: /api/\nDisallow: /cart\nDisallow: /checkout\nDisallow: /orders\n\
+         Disallow: /search?\nDisallow: /*/search?\nDisallow: /*?*sort=\n\nSitemap: {base_url}/sitemap.xml\n"
     )
 }
 
 fn sitemaps(pages: &[Page], base_url: &str, limit: usize) -> Vec<(String, Vec<u8>)> {
-    let listed = |page: &&Page| !matches!(page.kind, PageKind::NotFound | PageKind::Redirect { .. });
+    let listed = |page: &&Page| !matches!(page.kind, PageKind::NotFound | PageKind::Search | PageKind::Redirect { .. });
     let addresses: Vec<String> = pages.iter().filter(listed).map(|page| absolute(base_url, &page.url)).collect();
     if addresses.len() <= limit {
         return vec![("sitemap.xml".to_owned(), list("urlset", "url", &addresses))];

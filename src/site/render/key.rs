@@ -56,13 +56,30 @@ impl Printer<'_> {
             PageKind::Category { index, number, count } => {
                 key.key(&shared.categories[*index]).number(*number as u64).number(*count as u64);
                 key.number(self.plan.shelves[*index].len() as u64);
-                for product in self.shelf_part(*index, *number) {
+                self.add_facets(&mut key, page.market, *index);
+                for product in self.shelf_part(&self.plan.shelves[*index], *number) {
+                    key.key(&shared.cards[*product]);
+                }
+            }
+            PageKind::Facet { shelf, number, count } => {
+                let cut = &self.plan.facet_shelves.all[*shelf];
+                key.key(&shared.categories[cut.category]).number(*number as u64).number(*count as u64);
+                key.number(cut.facet as u64).text(&cut.value.slug);
+                self.add_facets(&mut key, page.market, cut.category);
+                for product in self.shelf_part(&cut.products, *number) {
                     key.key(&shared.cards[*product]);
                 }
             }
             _ => return None,
         }
         Some(key.finish())
+    }
+
+    // What a category can be cut by. What facets are called is in the settings, which every key begins with.
+    fn add_facets(&self, key: &mut KeyHasher, market: usize, category: usize) {
+        for (_, shelf) in self.plan.facet_shelves.of(category, market) {
+            key.number(shelf.facet as u64).text(&shelf.value.slug).text(&shelf.value.label).number(shelf.products.len() as u64);
+        }
     }
 
     fn card_key(&self, market: usize, index: usize, keys: &Keys) -> Key {

@@ -4,6 +4,7 @@
 //! Always  a page knows nothing global: no build time, no build id. Prices come from `Price::at`, as the cart's do.
 
 pub mod cards;
+mod facets;
 pub mod feeds;
 pub mod key;
 mod markdown;
@@ -11,6 +12,7 @@ mod structured;
 mod views;
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use tera::Value;
 
@@ -19,6 +21,7 @@ use self::structured::absolute;
 use super::assets::AssetSet;
 use super::load::{Body, Loaded};
 use super::plan::{Addresses, Page, PageKind, Plan, prefix};
+use super::related::Traits;
 use super::{BuildSettings, Shop};
 use crate::commerce::catalog::{Catalog, Image};
 use crate::commerce::ids::{Sku, Timestamp};
@@ -56,6 +59,8 @@ pub struct Printer<'a> {
     pub ways: Vec<Ways>,
     /// What each product is offered at, per market; same order as the catalogue's products.
     pub offers: Vec<Vec<Offer>>,
+    /// What products share; made when a first product has not enough others named.
+    pub traits: OnceLock<Traits>,
 }
 
 /// Why a page could not be printed.
@@ -105,6 +110,11 @@ impl Ways {
         };
         Self { trails, children: below.into_iter().map(in_order).collect(), home }
     }
+
+    /// The way to a category: home first.
+    fn trail(&self, category: usize) -> &[Link] {
+        &self.trails[category]
+    }
 }
 
 impl Printer<'_> {
@@ -120,6 +130,10 @@ impl Printer<'_> {
             PageKind::Category { index, number, count } => {
                 ("category.html", values.with("page", &self.category(page, *index, *number, *count, cards)))
             }
+            PageKind::Facet { shelf, number, count } => {
+                ("category.html", values.with("page", &self.facet(page, *shelf, *number, *count, cards)))
+            }
+            PageKind::Search => ("search.html", values.with("page", &self.search(page))),
             PageKind::Content(index) => ("page.html", values.with("page", &self.content(page, *index))),
             PageKind::NotFound => ("404.html", values.with("page", &self.not_found())),
             PageKind::Redirect { to } => return Ok(redirect_page(&absolute(&self.shop.base_url, to))),

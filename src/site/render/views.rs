@@ -5,6 +5,7 @@ use super::{Printer, markdown, structured};
 use crate::commerce::catalog::{Image, Product, Variant};
 use crate::site::load::ProductDetails;
 use crate::site::plan::Page;
+use crate::site::related::Traits;
 use crate::theme::view::{
     Availability, Card, CategoryCard, CategoryView, ContentView, HeadView, HomeView, Link, ProductView, VariantView,
 };
@@ -65,10 +66,10 @@ impl Printer<'_> {
         seo_description.unwrap_or_else(|| markdown::summary(&self.body(body), DESCRIPTION_LENGTH))
     }
 
-    /// The products of a part of a category.
-    pub(super) fn shelf_part(&self, index: usize, number: usize) -> impl Iterator<Item = &usize> {
+    /// The products of a part of a shelf.
+    pub(super) fn shelf_part<'s>(&self, shelf: &'s [usize], number: usize) -> impl Iterator<Item = &'s usize> + use<'s> {
         let size = self.settings.page_size;
-        self.plan.shelves[index].iter().skip((number - 1) * size).take(size)
+        shelf.iter().skip((number - 1) * size).take(size)
     }
 
     /// A part of a category.
@@ -82,7 +83,8 @@ impl Printer<'_> {
         if description.is_empty() {
             description = format!("{} at {}: {total} products.", category.title, self.shop.name);
         }
-        let cards: Vec<Card> = self.shelf_part(index, number).map(|product| self.card(page.market, *product, cards)).collect();
+        let cards: Vec<Card> =
+            self.shelf_part(&self.plan.shelves[index], number).map(|product| self.card(page.market, *product, cards)).collect();
         let title = format!("{}{}", details.seo_title.as_deref().unwrap_or(&category.title), part(number));
         let image = cards.first().and_then(|card| card.image.clone());
         let mut head = self.head(page, &title, description + &part(number), image.as_ref());
@@ -97,7 +99,10 @@ impl Printer<'_> {
             title: category.title.clone(),
             url: addresses.category(&category.path, 1),
             description_html: if number == 1 { body_html } else { String::new() },
+            path: category.path.to_string(),
             children: ways.children[index].clone(),
+            facets: self.facet_links(page.market, index, None),
+            facet: None,
             total,
             number,
             count,
@@ -189,7 +194,7 @@ impl Printer<'_> {
         }
     }
 
-    // Named ones first, then neighbours on the same shelf, in the shelf's order from the product on.
+    // Named ones first, then what is most alike beside it on its shelf.
     pub(super) fn related(&self, index: usize) -> Vec<usize> {
         let catalog = &self.loaded.catalog;
         let named = self.loaded.products[index].related.iter().copied();
@@ -198,18 +203,16 @@ impl Printer<'_> {
             chosen.truncate(RELATED);
             return chosen;
         }
-        let shelf = catalog.products()[index].categories.first().and_then(|path| catalog.category_index(path));
-        let shelf = shelf.map(|category| &self.plan.shelves[category]);
-        if let Some(shelf) = shelf {
-            let place = shelf.iter().position(|other| *other == index).unwrap_or(0);
-            let neighbours = shelf.iter().cycle().skip(place + 1).take(shelf.len().saturating_sub(1));
-            for other in neighbours {
-                if chosen.len() >= RELATED {
-                    break;
-                }
-                if !chosen.contains(other) && *other != index {
-                    chosen.push(*other);
-                }
+        let product = &catalog.products()[index];
+        let shelf = product.categories.first().and_then(|path| catalog.category_index(path));
+        if let Some(shelf) = shelf.map(|category| &self.plan.shelves[category]) {
+            // Shelves are sorted by title.
+            let place = shelf.binary_search_by(|other| {
+                (catalog.products()[*other].title.as_str(), *other).cmp(&(product.title.as_str(), index))
+            });
+            let traits = self.traits.get_or_init(|| Traits::new(self.loaded));
+            if let Ok(place) = place {
+                chosen.extend(traits.neighbors(shelf, place, RELATED - chosen.len(), &chosen));
             }
         }
         chosen
@@ -261,6 +264,6 @@ fn last_day(until: crate::commerce::ids::Timestamp) -> String {
 }
 
 /// What tells the later parts of a category from the first.
-fn part(number: usize) -> String {
+pub(super) fn part(number: usize) -> String {
     if number > 1 { format!(" – page {number}") } else { String::new() }
 }

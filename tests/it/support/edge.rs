@@ -32,7 +32,7 @@ pub const NOW: Timestamp = Timestamp(1_790_000_000);
 pub const BASE_URL: &str = "http://127.0.0.1:8080";
 
 /// Files of static/ that the built-in theme names.
-const ASSETS: [&str; 2] = ["favicon.svg", "theme.js"];
+const ASSETS: [&str; 3] = ["favicon.svg", "search.js", "theme.js"];
 
 /// The key that signs bundles.
 pub fn signing_key() -> SigningKey {
@@ -237,6 +237,7 @@ fn site(base_url: &str, market: &str) -> String {
         countries: Vec::new(),
         navigation: Vec::new(),
         footer: Vec::new(),
+        search: true,
         theme: Value::Object(serde_json::Map::new()),
     };
     serde_json::to_string(&view).expect("plain data")
