@@ -22,7 +22,10 @@ const search = () => {
   Object.assign(script, { type: "module", src, integrity }).dataset.isSearch = "";
   document.head.append(script);
 };
-for (const part of document.querySelectorAll("[data-search],[data-finder]")) part.addEventListener("focusin", search);
+for (const part of document.querySelectorAll("[data-search]")) {
+  // Not every browser gives the focus to what is pressed.
+  for (const sign of ["focusin", "pointerdown", "change"]) part.addEventListener(sign, search);
+}
 if ($("[data-finder]") && /[?&](q|sort)=/.test(location.search)) search();
 
 // A payment that is being checked: the page looks again by itself, as its meta element does without script.
