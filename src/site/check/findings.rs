@@ -183,7 +183,7 @@ impl Sources<'_> {
                 let index = self.loaded.pages.iter().find(|source| source.slug.as_str() == "index");
                 index.map(|index| &index.source)
             }
-            PageKind::NotFound | PageKind::Redirect { .. } => None,
+            PageKind::Facet { .. } | PageKind::Search | PageKind::NotFound | PageKind::Redirect { .. } => None,
         }
     }
 }
