@@ -248,3 +248,21 @@ fn the_search_page_is_in_every_market_for_people_and_not_for_crawlers() {
     assert!(page.contains("<a href=\"/us/categories/light/lamps\">Lampen</a>"), "all shelves for those without script");
     assert_eq!(page.matches("type=\"search\"").count(), 1);
 }
+
+#[test]
+fn a_frame_of_the_shops_own_needs_to_know_nothing_of_search() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), "site.toml", SITE);
+    // The blocks that pages of the edge fill, and no other.
+    let frame = "<!doctype html><title>{{ page.head.title }}</title>{% block head %}{% endblock head %}{% block speculation %}\
+        {% endblock speculation %}<body class=\"{% block body_class %}{% endblock body_class %}\">{% block main %}{% endblock main %}\
+        {% block drawer %}{% endblock drawer %}";
+    write(folder.path(), "templates/base.html", frame);
+    for page in ["home", "product", "category", "page", "404"] {
+        let text = "{% extends \"base.html\" %}{% block main %}<p>own</p>{% endblock main %}";
+        write(folder.path(), &format!("templates/{page}.html"), text);
+    }
+    built(folder.path());
+    let page = fs::read_to_string(folder.path().join("public/search.html")).expect("a page");
+    assert!(page.contains("<title>Search – Tiny</title>") && page.contains("role=\"search\""), "{page}");
+}
