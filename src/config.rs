@@ -17,6 +17,7 @@ use crate::commerce::rules::{Market, RoundingScope, Rules};
 use crate::commerce::shipping::{RatePrice, ShippingRate, ShippingZone};
 use crate::commerce::tax::{TaxMode, TaxRates, TaxTable};
 use crate::edge::perform::mail::check_mailbox;
+use crate::site::load::sources::{BodyFormat, BulkFormat, BulkSource, Mapping, WeightUnit};
 use crate::site::load::written::{Amount, Place, parse};
 use crate::site::problem::{Kind, Problem, Problems, SourceFile};
 use crate::site::{BuildSettings, Shop, UrlStyle, load};
@@ -40,7 +41,7 @@ pub struct Config {
     /// How pages become files.
     pub build: BuildSettings,
     /// Bulk files.
-    pub sources: Vec<load::BulkSource>,
+    pub sources: Vec<BulkSource>,
     /// Free values for templates.
     pub theme: serde_json::Value,
 }
@@ -235,9 +236,16 @@ struct WrittenCheckout {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenSource {
-    format: load::BulkFormat,
+    format: BulkFormat,
     path: Spanned<String>,
     tax_class: Option<Spanned<String>>,
+    #[serde(default)]
+    allow_free: bool,
+    language: Option<String>,
+    images: Option<String>,
+    weight_unit: Option<WeightUnit>,
+    body_format: Option<BodyFormat>,
+    map: Option<Spanned<Mapping>>,
 }
 
 fn empty_table() -> serde_json::Value {
@@ -521,7 +529,7 @@ impl WrittenBuild {
 }
 
 impl WrittenSource {
-    fn checked(self, rules: &Rules, place: Place<'_>, root: &Path, problems: &mut Problems) -> load::BulkSource {
+    fn checked(self, rules: &Rules, place: Place<'_>, root: &Path, problems: &mut Problems) -> BulkSource {
         let path: PathBuf = root.join(self.path.get_ref());
         if !path.is_file() {
             let message = format!("there is no file `{}`", self.path.get_ref());
@@ -533,6 +541,27 @@ impl WrittenSource {
         {
             problems.push(place.problem(written, format!("there is no tax class `{class}`")));
         }
-        load::BulkSource { format: self.format, name: self.path.into_inner(), path, tax_class: class }
+        match (&self.map, self.format) {
+            (None, BulkFormat::Json) => {
+                let problem = place.problem(&self.path, "nobody says where the values of this document are");
+                problems.push(problem.hint("write map = { title = \"…\", price = \"…\" }"));
+            }
+            (Some(map), format) if format != BulkFormat::Json => {
+                problems.push(place.problem(map, "only `format = \"json\"` is read by a map").hint("take `map` out"));
+            }
+            _ => {}
+        }
+        BulkSource {
+            format: self.format,
+            name: self.path.into_inner(),
+            path,
+            tax_class: class,
+            allow_free: self.allow_free,
+            language: self.language,
+            images: self.images,
+            weight_unit: self.weight_unit,
+            body_format: self.body_format,
+            map: self.map.map(Spanned::into_inner),
+        }
     }
 }

@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
+use similar::TextDiff;
 use walkdir::WalkDir;
 
 use super::load::{Body, LoadedCategory, LoadedProduct};
-use crate::commerce::catalog::{Price, ProductStatus, StockPolicy, Variant};
-use crate::commerce::ids::TaxClass;
-use crate::commerce::money::Money;
+use crate::commerce::catalog::{Price, ProductStatus, QuantityRule, StockPolicy, Variant};
+use crate::commerce::ids::{TaxClass, Timestamp};
+use crate::commerce::money::{Currency, Money};
 
 /// Folder of imported and other products.
 const PRODUCTS: &str = "content/products";
@@ -29,8 +30,12 @@ pub struct File {
     pub text: String,
 }
 
+/// Lines of a difference that are shown of one file: enough for a price and its neighbours, not for a whole text.
+const MAX_DIFF_LINES: usize = 24;
+
 /// What an import does with a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Change {
     /// It is not there yet.
     New,
@@ -40,11 +45,12 @@ pub enum Change {
     Differs,
 }
 
-/// The files of products and categories, sorted by path. `usual_class`: the class of a product that names none.
-pub fn files(products: &[LoadedProduct], categories: &[LoadedCategory], usual_class: &TaxClass) -> Vec<File> {
+/// The files of products and categories, sorted by path. `usual_class` is that of a product that names none, `currency` that in which a
+/// plain price is written: the root market's.
+pub fn files(products: &[LoadedProduct], categories: &[LoadedCategory], usual_class: &TaxClass, currency: Currency) -> Vec<File> {
     let product = |found: &LoadedProduct| File {
         path: format!("{PRODUCTS}/{}.md", found.product.slug),
-        text: product_text(found, usual_class),
+        text: product_text(found, usual_class, currency),
     };
     let category = |found: &LoadedCategory| File {
         path: format!("{CATEGORIES}/{}/_index.md", found.category.path),
@@ -79,6 +85,21 @@ pub fn changes(root: &Path, files: &[File]) -> std::io::Result<Vec<(File, Change
     files.iter().map(one).collect()
 }
 
+/// What an import would change in a file that differs, line by line; long differences are cut.
+///
+/// Errors: the file cannot be read.
+pub fn difference(root: &Path, file: &File) -> std::io::Result<String> {
+    let before = String::from_utf8_lossy(&std::fs::read(root.join(&file.path))?).into_owned();
+    let diff = TextDiff::from_lines(&before, &file.text);
+    let shown = diff.unified_diff().context_radius(1).to_string();
+    let lines: Vec<&str> = shown.lines().filter(|line| !line.starts_with("\\ No newline")).collect();
+    let mut text = lines.iter().take(MAX_DIFF_LINES).map(|line| format!("{line}\n")).collect::<String>();
+    if lines.len() > MAX_DIFF_LINES {
+        text.push_str(&format!("… {} more lines\n", lines.len() - MAX_DIFF_LINES));
+    }
+    Ok(text)
+}
+
 #[derive(Serialize)]
 struct WrittenCategory<'a> {
     title: &'a str,
@@ -98,13 +119,29 @@ struct WrittenProduct<'a> {
     status: Option<ProductStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tax_class: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    publish_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    updated_at: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    related: Vec<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    redirects: &'a [String],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     options: Vec<&'a str>,
+    body: &'static str,
     #[serde(flatten)]
     only: Option<WrittenVariant<'a>>,
-    body: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quantity: Option<WrittenQuantity>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    attributes: BTreeMap<&'a str, &'a str>,
     #[serde(skip_serializing_if = "WrittenSeo::is_empty")]
     seo: WrittenSeo<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    properties: Vec<WrittenProperty<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     images: Vec<WrittenImage<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -132,6 +169,30 @@ struct WrittenImage<'a> {
 }
 
 #[derive(Serialize)]
+struct WrittenQuantity {
+    min: u32,
+    max: u32,
+    step: u32,
+}
+
+#[derive(Serialize)]
+struct WrittenProperty<'a> {
+    key: &'a str,
+    label: &'a str,
+    required: bool,
+    max_bytes: u32,
+}
+
+#[derive(Serialize)]
+struct WrittenSale {
+    price: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+}
+
+#[derive(Serialize)]
 struct WrittenVariant<'a> {
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     options: &'a [String],
@@ -152,12 +213,16 @@ struct WrittenVariant<'a> {
     gtin: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     image: Option<&'a str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    prices: BTreeMap<&'a str, String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sales: Vec<WrittenSale>,
 }
 
-fn product_text(found: &LoadedProduct, usual_class: &TaxClass) -> String {
+fn product_text(found: &LoadedProduct, usual_class: &TaxClass, currency: Currency) -> String {
     let (product, details) = (&found.product, &found.details);
     let has_options = !product.options.is_empty();
-    let variants: Vec<WrittenVariant<'_>> = product.variants.iter().map(variant).collect();
+    let variants: Vec<WrittenVariant<'_>> = product.variants.iter().map(|one| variant(one, currency)).collect();
     let (only, variants) = match has_options {
         true => (None, variants),
         false => (variants.into_iter().next(), Vec::new()),
@@ -172,9 +237,20 @@ fn product_text(found: &LoadedProduct, usual_class: &TaxClass) -> String {
         tags: &details.tags,
         status: (product.status != ProductStatus::Active).then_some(product.status),
         tax_class: (product.tax_class != *usual_class).then(|| product.tax_class.as_str()),
+        publish_at: product.publish_at.map(instant),
+        expires_at: product.expires_at.map(instant),
+        updated_at: details.updated_at.map(instant),
+        related: details.related.iter().map(|slug| slug.as_str()).collect(),
+        redirects: &details.redirects,
         options: product.options.iter().map(|option| option.name.as_str()).collect(),
-        only,
         body: if matches!(details.body, Body::Html(_)) { "html" } else { "markdown" },
+        only,
+        quantity: (product.quantity != QuantityRule::default()).then(|| {
+            let QuantityRule { min, max, step } = product.quantity;
+            WrittenQuantity { min, max, step }
+        }),
+        attributes: details.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+        properties: product.properties.iter().map(property).collect(),
         seo: WrittenSeo { title: details.seo_title.as_deref(), description: details.seo_description.as_deref() },
         images: details.images.iter().map(|image| WrittenImage { src: &image.url, alt: &image.alt }).collect(),
         variants,
@@ -182,22 +258,42 @@ fn product_text(found: &LoadedProduct, usual_class: &TaxClass) -> String {
     fenced(&written, text)
 }
 
-fn variant(variant: &Variant) -> WrittenVariant<'_> {
-    // An export holds the prices of one currency, that of the root market.
-    let price = variant.prices.first();
+fn property(rule: &crate::commerce::catalog::PropertyRule) -> WrittenProperty<'_> {
+    WrittenProperty { key: &rule.key, label: &rule.label, required: rule.required, max_bytes: rule.max_bytes }
+}
+
+fn instant(at: Timestamp) -> String {
+    jiff::Timestamp::from_second(at.0).map(|instant| instant.to_string()).unwrap_or_default()
+}
+
+fn variant(variant: &Variant, currency: Currency) -> WrittenVariant<'_> {
+    let price = variant.price(currency);
     let decimal = |price: &Price, minor: i64| Money::new(minor, price.currency).to_decimal_string();
-    let is_counted = variant.stock_policy != StockPolicy::Untracked;
+    let others = variant.prices.iter().filter(|other| other.currency != currency);
+    let sales = price.into_iter().flat_map(|price| {
+        let sale = |sale: &crate::commerce::catalog::SaleWindow| WrittenSale {
+            price: decimal(price, sale.price_minor),
+            from: sale.from.map(instant),
+            until: sale.until.map(instant),
+        };
+        price.sales.iter().map(sale)
+    });
+    // A policy that follows from the stock need not be said.
+    let says_stock = variant.stock_policy != StockPolicy::Untracked || variant.opening_stock > 0;
+    let usual = if says_stock { StockPolicy::Deny } else { StockPolicy::Untracked };
     WrittenVariant {
         options: &variant.option_values,
         sku: variant.sku.as_str(),
         price: price.map(|price| decimal(price, price.unit_minor)),
         compare_at: price.and_then(|price| price.compare_at_minor.map(|minor| decimal(price, minor))),
-        stock: is_counted.then_some(variant.opening_stock),
-        stock_policy: (variant.stock_policy == StockPolicy::Backorder).then_some(StockPolicy::Backorder),
+        stock: says_stock.then_some(variant.opening_stock),
+        stock_policy: (variant.stock_policy != usual).then_some(variant.stock_policy),
         weight_g: (variant.weight_g > 0).then_some(variant.weight_g),
         requires_shipping: (!variant.requires_shipping).then_some(false),
         gtin: variant.gtin.as_deref(),
         image: variant.image.as_ref().map(|image| image.url.as_str()),
+        prices: others.map(|price| (price.currency.code(), decimal(price, price.unit_minor))).collect(),
+        sales: sales.collect(),
     }
 }
 

@@ -117,6 +117,9 @@ pub struct Problem {
     /// How many other pages show it too.
     #[serde(skip_serializing_if = "is_zero")]
     pub more_pages: usize,
+    /// Whether what stands there is left out of the shop.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub left_out: bool,
     #[serde(skip)]
     picture: Option<(Arc<str>, Range<usize>)>,
 }
@@ -139,6 +142,7 @@ impl Problem {
             hint: None,
             page: None,
             more_pages: 0,
+            left_out: false,
             picture: Some((file.text.clone(), range)),
         }
     }
@@ -156,6 +160,7 @@ impl Problem {
             hint: None,
             page: None,
             more_pages: 0,
+            left_out: false,
             picture: None,
         }
     }
@@ -187,6 +192,12 @@ impl Problem {
     pub fn warning(mut self) -> Self {
         self.severity = Severity::Warning;
         self
+    }
+
+    /// As a warning: what stands there is left out, and the rest goes on.
+    #[must_use]
+    pub fn left_out(self) -> Self {
+        Self { left_out: true, ..self.warning() }
     }
 
     fn render(&self, renderer: &Renderer) -> String {

@@ -33,7 +33,12 @@ impl Tiny {
         let picture = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 40 50\"/>";
         fs::write(root.path().join("static/images/lamp.svg"), picture).expect("written");
         let bundle = edge::bundle(edge::BASE_URL, 1990);
-        let loaded = |product: Product| LoadedProduct { details: details(&product), product, derived_skus: Vec::new() };
+        let loaded = |product: Product| LoadedProduct {
+            details: details(&product),
+            product,
+            derived_skus: Vec::new(),
+            variant_lines: Vec::new(),
+        };
         let mut products: Vec<LoadedProduct> = bundle.catalog.products().iter().cloned().map(furnished).map(loaded).collect();
         let lamp = &mut products[1];
         lamp.details.redirects = vec!["/old-lamp".to_owned()];

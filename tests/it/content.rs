@@ -215,10 +215,10 @@ fn an_output_that_cannot_be_written_is_told_and_nothing_is_lost() {
 #[test]
 fn what_stands_in_the_way_is_told_with_what_to_do() {
     let folder = shop();
-    write(folder.path(), "semicolons.csv", "Handle;Title;Variant Price\nlamp;Lamp;10,00\n");
-    let (code, _, told) = run(folder.path(), &["import", "shopify", "semicolons.csv"]);
+    write(folder.path(), "other.csv", "Artikel;Name;Preis\nlamp;Lamp;10,00\n");
+    let (code, _, told) = run(folder.path(), &["import", "shopify", "other.csv"]);
     assert_eq!(code, 1);
-    holds(&told, &["semicolons.csv:1", "Handle and Variant Price", "separated by semicolons"]);
+    holds(&told, &["other.csv:1", "Handle and Variant Price", "`Artikel, Name, Preis`", "export the products from Shopify"]);
     write(folder.path(), ".vitrine", "a file");
     let (code, _, told) = run(folder.path(), &["build", "--no-cache"]);
     assert_eq!(code, 3);

@@ -1,6 +1,7 @@
 //! Integration tests: one binary, so that the house is linked once. A module per capability.
 
 mod build;
+mod catalogues;
 mod check;
 mod checkout;
 mod content;
@@ -15,6 +16,7 @@ mod readme;
 mod search;
 mod serve;
 mod shops;
+mod sources;
 #[expect(unreachable_pub, reason = "`pub` tells what a support module offers from what it keeps")]
 mod support;
 mod theme;

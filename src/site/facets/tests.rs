@@ -68,7 +68,7 @@ fn product(slug: &str, brand: &str, material: &str, unit_minor: i64) -> LoadedPr
         seo_description: None,
         updated_at: None,
     };
-    LoadedProduct { product, details, derived_skus: Vec::new() }
+    LoadedProduct { product, details, derived_skus: Vec::new(), variant_lines: Vec::new() }
 }
 
 fn loaded_on(products: Vec<LoadedProduct>, shelves: &[&str]) -> Loaded {

@@ -12,7 +12,7 @@ mod pages;
 mod parsed;
 mod products;
 mod promotions;
-pub mod shopify;
+pub mod sources;
 pub mod written;
 
 use std::collections::{BTreeSet, HashMap};
@@ -25,7 +25,7 @@ use self::details::{Details, Part, Place, pack};
 use self::marks::Marks;
 use super::problem::{Problem, Problems, SourceFile, nearest};
 use crate::commerce::catalog::{Catalog, Category, Image, Product};
-use crate::commerce::ids::{CategoryPath, Sku, Slug, TaxClass, Timestamp};
+use crate::commerce::ids::{CategoryPath, Sku, Slug, Timestamp};
 use crate::commerce::promotion::Promotion;
 use crate::commerce::rules::Rules;
 
@@ -132,6 +132,7 @@ struct Held {
     product: Product,
     notes: ProductNotes,
     derived_skus: Vec<Sku>,
+    variant_lines: Vec<usize>,
     related: Vec<Slug>,
     /// Pictures that have to lie in static/.
     pictures: Vec<String>,
@@ -140,7 +141,7 @@ struct Held {
 impl Held {
     /// Packs a product's details at the end of `records`.
     fn new(loaded: LoadedProduct, records: &mut Vec<u8>) -> Self {
-        let LoadedProduct { product, details, derived_skus } = loaded;
+        let LoadedProduct { product, details, derived_skus, variant_lines } = loaded;
         let (place, packed) = pack(&details, std::mem::take(records));
         *records = packed;
         let mut hasher = blake3::Hasher::new();
@@ -158,7 +159,7 @@ impl Held {
             place,
             source: details.source,
         };
-        Self { notes, derived_skus, related: details.related, pictures: pictures.cloned().collect(), product }
+        Self { notes, derived_skus, variant_lines, related: details.related, pictures: pictures.cloned().collect(), product }
     }
 }
 
@@ -215,27 +216,6 @@ pub const RESERVED: [&str; 9] = ["api", "cart", "checkout", "orders", "search", 
 /// Largest text file: a catalogue of 100,000 rows has about 100 MiB.
 const MAX_TEXT_BYTES: u64 = 512 * 1024 * 1024;
 
-/// A file that holds many products.
-#[derive(Clone, Debug)]
-pub struct BulkSource {
-    /// How it is written.
-    pub format: BulkFormat,
-    /// As named in site.toml.
-    pub name: String,
-    /// Where it lies.
-    pub path: PathBuf,
-    /// Tax class of its products; default: the first class.
-    pub tax_class: Option<TaxClass>,
-}
-
-/// Ways to write many products into a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BulkFormat {
-    /// Shopify's product CSV.
-    Shopify,
-}
-
 /// One product with what only its page shows, before slugs are known to be unique.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct LoadedProduct {
@@ -245,6 +225,8 @@ pub struct LoadedProduct {
     pub details: ProductDetails,
     /// Whether SKUs were derived.
     pub derived_skus: Vec<Sku>,
+    /// The line of each variant, where each has its own; else empty.
+    pub variant_lines: Vec<usize>,
 }
 
 /// One category with what only its page shows.
@@ -257,18 +239,20 @@ pub struct LoadedCategory {
 }
 
 /// Reads content/ and bulk sources of the shop in `root`. `cache`: a folder that remembers what did not change since the last time.
-pub fn load(root: &Path, rules: &Rules, sources: &[BulkSource], cache: Option<&Path>, problems: &mut Problems) -> Loaded {
+pub fn load(
+    root: &Path,
+    rules: &Rules,
+    sources: &[sources::BulkSource],
+    cache: Option<&Path>,
+    problems: &mut Problems,
+) -> Loaded {
     let mut details = Details::default();
     let mut products = products::read(root, rules, cache, &mut details, problems);
     let mut categories = categories::read(root, problems);
-    for source in sources {
-        let BulkFormat::Shopify = source.format;
-        let class = source.tax_class.clone().or_else(|| rules.tax.classes.first().cloned());
-        let found = shopify::read(&source.path, &source.name, rules.root_market().currency, class, problems);
-        let known: BTreeSet<CategoryPath> = categories.iter().map(|loaded| loaded.category.path.clone()).collect();
-        categories.extend(found.categories.into_iter().filter(|loaded| !known.contains(&loaded.category.path)));
-        products.extend(hold(found.products, &mut details));
-    }
+    let found = sources::read(sources, rules, problems);
+    let known: BTreeSet<CategoryPath> = categories.iter().map(|loaded| loaded.category.path.clone()).collect();
+    categories.extend(found.categories.into_iter().filter(|loaded| !known.contains(&loaded.category.path)));
+    products.extend(hold(found.products, &mut details));
     let promotions = promotions::read(root, rules, problems);
     let pages = pages::read(root, rules, problems);
     let mut loaded = join(Some(root), products, details, categories, problems);
@@ -400,28 +384,38 @@ fn check_slugs(products: &mut Vec<Held>, problems: &mut Problems) {
 }
 
 fn check_skus(products: &mut [Held], problems: &mut Problems) {
-    let mut seen: HashMap<Sku, usize> = HashMap::with_capacity(products.len());
-    let mut repeated: Vec<(usize, Sku, usize)> = Vec::new();
-    for (index, found) in products.iter().enumerate() {
-        for variant in &found.product.variants {
-            if let Some(first) = seen.get(&variant.sku) {
-                repeated.push((index, variant.sku.clone(), *first));
-            } else {
-                seen.insert(variant.sku.clone(), index);
-            }
+    let named = products.iter().map(|found| (&found.product, &found.notes.source, &found.variant_lines[..]));
+    for (index, variant) in repeated_skus(named, problems).into_iter().rev() {
+        products[index].product.variants.remove(variant);
+    }
+}
+
+/// Whether every variant of what a source holds has its own SKU.
+pub fn check_skus_of(products: &[LoadedProduct], problems: &mut Problems) {
+    repeated_skus(products.iter().map(|found| (&found.product, &found.details.source, &found.variant_lines[..])), problems);
+}
+
+// The variants whose SKU another has too, as (product, variant), each told with both places.
+fn repeated_skus<'a>(
+    products: impl Iterator<Item = (&'a Product, &'a Source, &'a [usize])>,
+    problems: &mut Problems,
+) -> Vec<(usize, usize)> {
+    let mut seen: HashMap<&Sku, (&Source, usize)> = HashMap::with_capacity(products.size_hint().0);
+    let mut repeated = Vec::new();
+    for (index, (product, source, lines)) in products.enumerate() {
+        for (number, variant) in product.variants.iter().enumerate() {
+            let line = lines.get(number).copied().unwrap_or(source.line);
+            let Some((first, first_line)) = seen.get(&variant.sku) else {
+                seen.insert(&variant.sku, (source, line));
+                continue;
+            };
+            let message = format!("the SKU `{}` is already used at {}:{first_line}", variant.sku, first.file);
+            let problem = Problem::about(&source.file, message).on_line(line, 0, variant.sku.as_str());
+            problems.push(problem.hint("give every variant of the shop its own SKU"));
+            repeated.push((index, number));
         }
     }
-    for (index, sku, first) in repeated {
-        let mut is_kept = first == index;
-        let first = products[first].notes.source.clone();
-        let found = &mut products[index];
-        let source = &found.notes.source;
-        let message = format!("the SKU `{sku}` is already used at {}:{}", first.file, first.line);
-        let problem = Problem::about(&source.file, message).on_line(source.line, 0, sku.as_str());
-        problems.push(problem.hint("give every variant of the shop its own SKU"));
-        // The first of one product is its own; every one of another product is too many.
-        found.product.variants.retain(|variant| variant.sku != sku || std::mem::take(&mut is_kept));
-    }
+    repeated
 }
 
 fn check_references(root: Option<&Path>, products: &mut [Held], categories: &[LoadedCategory], problems: &mut Problems) {

@@ -119,6 +119,16 @@ pub(super) struct WrittenImage {
     alt: String,
 }
 
+impl WrittenImage {
+    pub(super) fn src(&self) -> &String {
+        &self.src
+    }
+
+    pub(super) fn alt(&self) -> &str {
+        &self.alt
+    }
+}
+
 impl From<WrittenImage> for Image {
     fn from(written: WrittenImage) -> Self {
         Self { url: written.src, alt: written.alt, width: None, height: None }
@@ -134,7 +144,7 @@ pub(super) struct WrittenSeo {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct WrittenQuantity {
+pub(super) struct WrittenQuantity {
     min: u32,
     max: u32,
     step: u32,
@@ -146,15 +156,45 @@ impl Default for WrittenQuantity {
     }
 }
 
+impl WrittenQuantity {
+    /// The rule; `None` where nobody could buy that many.
+    pub(super) fn rule(&self) -> Option<QuantityRule> {
+        let Self { min, max, step } = *self;
+        let is_possible = min >= 1 && step >= 1 && min <= max && max <= MAX_QUANTITY;
+        is_possible.then_some(QuantityRule { min, max, step })
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WrittenProperty {
+pub(super) struct WrittenProperty {
     key: String,
     label: String,
     #[serde(default)]
     required: bool,
     #[serde(default = "whole_property")]
     max_bytes: u32,
+}
+
+impl From<WrittenProperty> for PropertyRule {
+    fn from(written: WrittenProperty) -> Self {
+        let WrittenProperty { key, label, required, max_bytes } = written;
+        Self { key, label, required, max_bytes }
+    }
+}
+
+/// Whether a field can have that name on the wire.
+pub(super) fn plain_key(key: &str) -> bool {
+    !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+/// Whether a text is an old address: a path of the site, without query and closing slash.
+pub(super) fn is_old_address(text: &str) -> bool {
+    text.starts_with('/')
+        && text.len() > 1
+        && !text.contains("..")
+        && !text.contains(['?', '#', ' ', '\\'])
+        && !text.ends_with('/')
 }
 
 fn whole_property() -> u32 {
@@ -255,27 +295,24 @@ impl Reader<'_> {
             seo_description: written.seo.description,
             updated_at,
         };
-        Some(LoadedProduct { product, details, derived_skus })
+        Some(LoadedProduct { product, details, derived_skus, variant_lines: Vec::new() })
     }
 
     fn quantity(&self, written: &Written, place: Place<'_>, problems: &mut Problems) -> Option<QuantityRule> {
         let Some(rule) = &written.quantity else { return Some(QuantityRule::default()) };
-        let WrittenQuantity { min, max, step } = *rule.get_ref();
-        if min < 1 || step < 1 || max < min || max > MAX_QUANTITY {
+        let found = rule.get_ref().rule();
+        if found.is_none() {
             let problem = place.problem(rule, "nobody could buy that many");
             problems.push(problem.hint(format!("write 1 ≤ min ≤ max ≤ {MAX_QUANTITY} and a step of 1 or more")));
-            return None;
         }
-        Some(QuantityRule { min, max, step })
+        found
     }
 
     fn properties(&self, written: &Written, place: Place<'_>, problems: &mut Problems) -> Vec<PropertyRule> {
         let mut rules = Vec::new();
         for property in &written.properties {
             let WrittenProperty { key, label, required, max_bytes } = property.get_ref();
-            let is_word =
-                !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-            if !is_word {
+            if !plain_key(key) {
                 problems
                     .push(place.problem(property, format!("`{key}` cannot be a field's name")).hint("write a–z, 0–9 and `_`"));
             }
@@ -502,12 +539,7 @@ fn redirects(written: &[Spanned<String>], place: Place<'_>, problems: &mut Probl
     let mut kept = Vec::new();
     for address in written {
         let text = address.get_ref();
-        let is_plain = text.starts_with('/')
-            && text.len() > 1
-            && !text.contains("..")
-            && !text.contains(['?', '#', ' ', '\\'])
-            && !text.ends_with('/');
-        if is_plain {
+        if is_old_address(text) {
             kept.push(text.clone());
         } else {
             let problem = place.problem(address, format!("`{text}` is not an old address"));

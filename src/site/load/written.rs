@@ -12,26 +12,24 @@ use crate::site::problem::{Problem, Problems, SourceFile, nearest};
 pub fn parse<T: DeserializeOwned>(file: &SourceFile, toml: &str, offset: usize) -> Result<T, Problem> {
     toml::from_str(toml).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
-        let message = error.message().trim().to_owned();
-        let mut hint = None;
-        if let Some((_, known)) = message.split_once("expected one of ").or(message.split_once("expected ")) {
-            let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
-            let typed = toml.get(span.clone()).unwrap_or("").trim();
-            if message.starts_with("unknown field") {
-                hint = nearest(typed, known.iter().copied()).map(|word| format!("did you mean `{word}`?"));
-                hint = hint.or_else(|| Some(format!("known keys here: {}", known.join(", "))));
-            }
-        }
-        let message = match message.split_once(", expected one of ") {
-            Some((first, _)) if message.starts_with("unknown field") => first.replace("unknown field", "unknown key"),
-            _ => message,
-        };
+        let (message, hint, _) = unknown_key(error.message().trim());
         let problem = Problem::at(file, span.start + offset..span.end + offset, message);
         match hint {
             Some(hint) => problem.hint(hint),
             None => problem,
         }
     })
+}
+
+/// What serde says, for people: the message, a hint and the key where one is unknown.
+pub fn unknown_key(message: &str) -> (String, Option<String>, Option<String>) {
+    let Some((typed, known)) = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`')) else {
+        return (message.to_owned(), None, None);
+    };
+    let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+    let near = nearest(typed, known.iter().copied()).map(|word| format!("did you mean `{word}`?"));
+    let hint = near.unwrap_or_else(|| format!("known keys here: {}", known.join(", ")));
+    (format!("unknown key `{typed}`"), Some(hint), Some(typed.to_owned()))
 }
 
 /// An amount as people write it: text, or a whole number. A fraction without quotes would be a float, which holds no exact cents.

@@ -5,6 +5,27 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use vitrine::commerce::rules::Rules;
+use vitrine::site::problem::Problems;
+
+/// Settings of a shop with one market, in that currency.
+pub fn site(currency: &str) -> String {
+    format!(
+        "[shop]\nname = \"Tiny\"\nbase_url = \"https://tiny.example\"\n\n[[markets]]\nid = \"eu\"\ncountries = [\"DE\"]\n\
+         currency = \"{currency}\"\n\n[tax]\nclasses = [\"standard\", \"reduced\"]\n\
+         rates = [{{ country = \"DE\", name = \"VAT\", standard = \"19\", reduced = \"7\" }}]\n\n[[shipping]]\nid = \"home\"\n\
+         countries = [\"DE\"]\nrates = [{{ id = \"standard\", name = \"Standard\", price = \"5\" }}]\n"
+    )
+}
+
+/// The rules of that shop.
+pub fn rules(currency: &str) -> Rules {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("site.toml"), site(currency)).expect("written");
+    let mut problems = Problems::new();
+    vitrine::config::read(folder.path(), &mut problems).unwrap_or_else(|| panic!("{}", problems.render(false))).rules
+}
+
 /// The binary under test.
 pub fn vitrine(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vitrine"));
