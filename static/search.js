@@ -3,7 +3,7 @@
 const $ = (selector, root = document) => root.querySelector(selector);
 const finder = $("[data-finder]");
 const { prefix } = (finder ?? $("[data-search]")).dataset;
-const PAGE = 24, SUGGESTIONS = 6, WORDS = 8, EXPANDED = 64, PAUSE_MS = 70;
+const PAGE = 24, FIRST = 8, SUGGESTIONS = 6, WORDS = 8, EXPANDED = 64, PAUSE_MS = 70;
 
 // ---- Files: each is fetched once.
 
@@ -344,9 +344,9 @@ const work = (finder) => {
       if (!wish.counts) return;
     }
     try {
-      const { chosen, shown } = await withFiles(async (head) => {
-        const chosen = await choose(head, wish);
-        return { chosen, shown: isIdle ? [] : await cards(head, chosen.found.slice(0, wish.shown)) };
+      const { chosen, first, rest } = await withFiles(async (head) => {
+        const chosen = await choose(head, wish), shown = isIdle ? [] : chosen.found.slice(0, wish.shown);
+        return { chosen, first: await cards(head, shown.slice(0, FIRST)), rest: () => withFiles((head) => cards(head, shown.slice(FIRST))) };
       });
       if (mine !== turn) return;
       if (chosen.filters) {
@@ -356,7 +356,12 @@ const work = (finder) => {
       if (isIdle) return;
       const note = !chosen.found.length ? "" : chosen.isPart ? " with some of your words" : chosen.isNear ? " with words like yours" : "";
       status.textContent = chosen.found.length ? counted(chosen.found.length) + note : "Nothing is like that. Try fewer words or filters.";
-      list.replaceChildren(...shown.map((card) => drawn(template, card)));
+      // The first ones are shown while the files of the others are still on their way.
+      const draw = (some) => some.map((card) => drawn(template, card));
+      if (wish.shown === PAGE) list.replaceChildren(...draw(first));
+      const others = await rest();
+      if (mine !== turn) return;
+      list.replaceChildren(...draw([...first, ...others]));
       more.hidden = chosen.found.length <= wish.shown;
     } catch {
       if (mine !== turn) return;

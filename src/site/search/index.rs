@@ -9,10 +9,10 @@ use crate::site::load::Loaded;
 
 /// Bytes of words in one file: the words of most shops are one.
 const VOCABULARY_BYTES: usize = 32 * 1024;
-/// Entries (a word stands in a product) in one file: about 8 kB on the wire.
-const POSTINGS: usize = 6_000;
-/// Words in one file of postings.
-const POSTED_WORDS: usize = 3_000;
+/// Entries (a word stands in a product) in one file: about 5 kB on the wire where words are common.
+const POSTINGS: usize = 12_000;
+/// Words in one file of postings: rare ones, such as codes, are about 9 kB on the wire.
+const POSTED_WORDS: usize = 2_500;
 
 /// Where a word stands in a product. The first is the best.
 #[derive(Clone, Copy, Debug)]
