@@ -129,6 +129,8 @@ struct Written {
     #[serde(default)]
     facets: Vec<facets::WrittenFacet>,
     #[serde(default)]
+    feeds: WrittenFeeds,
+    #[serde(default)]
     sources: Vec<WrittenSource>,
     #[serde(default)]
     checkout: WrittenCheckout,
@@ -228,6 +230,12 @@ struct WrittenBuild {
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+struct WrittenFeeds {
+    google: Option<bool>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 struct WrittenCheckout {
     quote_minutes: Option<Spanned<i64>>,
     reservation_minutes: Option<Spanned<i64>>,
@@ -284,6 +292,7 @@ impl Written {
         let reservation_seconds = seconds(self.checkout.reservation_minutes, 30, problems);
         let mail = self.mail.checked(place, problems);
         let mut build = self.build.checked(place, problems);
+        build.google_feed = self.feeds.google.unwrap_or(build.google_feed);
         // What follows needs the markets: all that does not was told by now.
         let markets = markets.filter(|markets| !markets.is_empty())?;
         build.facets = facets::checked(self.facets, &markets, place, problems);

@@ -34,6 +34,7 @@ if ($("[data-again]")) setTimeout(() => location.reload(), 3000);
 const form = $("[data-add]");
 if (form) {
   const cost = $("[data-cost]"), until = $("[data-until]"), state = $("[data-state]"), picture = $("[data-gallery] img");
+  const seen = form.elements.seen_price_minor;
   const choices = [...form.querySelectorAll("[name=sku]")];
   const chosen = () => choices.find((choice) => choice.checked || choice.type === "hidden");
   const texts = {
@@ -62,11 +63,38 @@ if (form) {
       $("span", until).textContent = data.until ?? "";
     }
     if (data.image && picture) [picture.src, picture.alt] = [data.image, data.alt];
+    if (seen && data.minor) seen.value = data.minor;
     state.textContent = texts[data.stock] ?? "";
     const button = $("[data-submit]");
     if (button) button.disabled = data.stock === "sold_out" || data.stock === "not_for_sale";
   };
   form.addEventListener("change", (event) => event.target.name === "sku" && show());
+  const label = (choice) => {
+    const text = $(".price", choice.parentNode);
+    if (text && choice.type === "radio") text.textContent = choice.dataset.price;
+  };
+
+  // A sale ends at its second, on pages that stand open too. Timers are kept short, since they are late after a sleep and end at 24 days.
+  const end = (choice) => {
+    const data = choice.dataset, wait = Date.parse(data.ends) - Date.now();
+    if (wait > 0) return setTimeout(end, Math.min(wait, 6e4), choice);
+    if (!data.ends) return;
+    [data.minor, data.price] = [data.nextMinor, data.nextPrice];
+    data.nextCompare ? (data.compare = data.nextCompare) : delete data.compare;
+    delete data.until;
+    delete data.ends;
+    label(choice);
+    if (choice === chosen()) show();
+  };
+  choices.forEach(end);
+
+  // An address may name a variant: feeds and search results lead to one.
+  const wanted = new URLSearchParams(location.search).get("variant");
+  const named = choices.find(({ value, type, disabled }) => value === wanted && type === "radio" && !disabled);
+  if (named) {
+    named.checked = true;
+    show();
+  }
 
   // What the page says may be a day old; price and stock class are asked for once.
   const market = form.elements.market.value;
@@ -84,13 +112,13 @@ if (form) {
           data.minor = price.amount;
           data.price = money(price);
           delete data.until;
+          delete data.ends;
           compare_at ? (data.compare = money(compare_at)) : delete data.compare;
         }
         if (choice.type === "radio") {
           choice.disabled = availability === "sold_out" || availability === "not_for_sale";
           $("[data-gone]", choice.parentNode).hidden = !choice.disabled;
-          const label = $(".price", choice.parentNode);
-          if (label) label.textContent = data.price;
+          label(choice);
         }
       }
       if (news) show();

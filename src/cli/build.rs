@@ -10,6 +10,7 @@ use super::source::{self, Source};
 use super::{CommandError, keys};
 use crate::commerce::ids::Timestamp;
 use crate::site::problem::{Problem, Problems};
+use crate::site::render::feeds::google::GoogleFeed;
 use crate::site::{self, BuildError, Built, Order, Phase};
 
 #[derive(Debug, clap::Args)]
@@ -195,11 +196,32 @@ impl Outcome {
         if self.derived_skus > 0 {
             lines.push(format!("{} SKUs were derived from address and options; `--report json` counts them", self.derived_skus));
         }
+        for feed in &built.google {
+            lines.push(format!("{}: {} {}{}", feed.path, feed.items, if feed.items == 1 { "item" } else { "items" }, gaps(feed)));
+        }
+        if !built.atom {
+            lines.push("no Atom feed: no product says `updated_at` or `publish_at`".to_owned());
+        }
+        if let Some(at) = &built.next_change_at {
+            lines.push(format!("pages change of themselves at {at}: build and publish again then"));
+        }
         if self.used_opening_stock {
             lines.push("availability is the opening stock; --stock FILE takes a snapshot".to_owned());
         }
         lines.iter().map(|line| format!("  {line}\n")).collect()
     }
+}
+
+/// What a product feed lacks, for people.
+fn gaps(feed: &GoogleFeed) -> String {
+    let gaps = [
+        (feed.without_price, "left out without a price"),
+        (feed.without_picture, "left out without a picture"),
+        (feed.refused_pictures, "with a picture that Google refuses (it takes JPEG, PNG, WebP and GIF)"),
+        (feed.undated_backorders, "on back-order and told as out of stock, since they name no `availability_date`"),
+        (feed.wrong_gtins, "without their GTIN, whose check digit is wrong"),
+    ];
+    gaps.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("; {count} {what}")).collect()
 }
 
 fn size(bytes: u64) -> String {

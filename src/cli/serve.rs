@@ -36,6 +36,9 @@ pub(super) struct Args {
 /// Paths that the edge answers, each with all below it.
 const EDGE_PATHS: [&str; 4] = ["/api", "/cart", "/checkout", "/orders"];
 
+/// A laptop that slept has another clock than its timers: it is looked at this often.
+const CLOCK_LOOK: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// The shop that is being worked on.
 struct Workshop {
     build: build::Args,
@@ -111,7 +114,7 @@ impl Workshop {
         })
     }
 
-    /// Builds, and again with each change; returns only when the world fails.
+    /// Builds, and again with each change and when one is due; returns only when the world fails.
     async fn work(self: Arc<Self>, url: String) -> Result<(), CommandError> {
         let mut was_wrong = false;
         for round in 0_u64.. {
@@ -120,6 +123,7 @@ impl Workshop {
             let workshop = self.clone();
             let built = tokio::task::spawn_blocking(move || build::build(&workshop.build)).await;
             let outcome = built.map_err(|error| CommandError::World(format!("the build broke off: {error}")))?;
+            let due = outcome.as_ref().ok().and_then(|outcome| outcome.built.as_ref()?.next_change_at.clone());
             let (text, is_news) = match outcome {
                 Ok(outcome) => self.take(&outcome, round == 0).await?,
                 // A full disk may have room again at the next change.
@@ -134,7 +138,10 @@ impl Workshop {
                 eprintln!("  the shop {shop}: {url}");
             }
             was_wrong = text.is_some();
-            watcher.changed().await;
+            tokio::select! {
+                () = watcher.changed() => {}
+                () = come(due.and_then(|due| due.parse().ok())) => {}
+            }
         }
         Ok(())
     }
@@ -194,6 +201,17 @@ impl Workshop {
             Some(app) => server::respond(app, request).await,
             None => self.pages.respond(request.method(), path, request.uri().query()).await,
         }
+    }
+}
+
+/// Waits until an instant has come; for ever where there is none.
+async fn come(instant: Option<jiff::Timestamp>) {
+    let Some(instant) = instant else { return std::future::pending().await };
+    // What is past is a negative duration.
+    while let Ok(wait) = std::time::Duration::try_from(instant.duration_since(jiff::Timestamp::now()))
+        && !wait.is_zero()
+    {
+        tokio::time::sleep(wait.min(CLOCK_LOOK)).await;
     }
 }
 

@@ -4,6 +4,8 @@
 //!         galleries) are not here: this is what both wings need, and all of it travels in the bundle.
 //! Always  sorted (products by slug, categories by path), so the same input gives the same bytes.
 
+mod schedule;
+
 use std::borrow::Cow;
 
 use serde::ser::{SerializeStruct, Serializer};

@@ -87,7 +87,7 @@ impl Route {
 /// Every route of the edge.
 #[rustfmt::skip]
 pub const ROUTES: &[Route] = &[
-    Route::get("/api/v1/availability/{product}", |app, call| Box::pin(availability::show(app, call))).kept(Cache::Shared { seconds: 5 }),
+    Route::get("/api/v1/availability/{product}", |app, call| Box::pin(availability::show(app, call))).kept(Cache::Shared { seconds: availability::KEPT_SECONDS }),
     Route::get("/api/v1/cart", |app, call| Box::pin(cart::show(app, call))),
     Route::send(Method::POST, "/api/v1/cart/lines", |app, call| Box::pin(cart::add_line(app, call))),
     Route::send(Method::PATCH, "/api/v1/cart/lines/{line}", |app, call| Box::pin(cart::change_line(app, call))),

@@ -17,8 +17,10 @@ use super::keys::{Key, Keys};
 use super::load::{Loaded, is_remote};
 use super::plan::{Addresses, Page, PageKind, Plan, plan, prefix};
 use super::render::cards::Cards;
+use super::render::feeds::google::{self, GoogleFeed};
 use super::render::key::Shared;
 use super::render::{PrintError, Printer, Ways, feeds};
+use super::schedule::next_change_at;
 use super::write::{Changes, Output, Put, WriteError, replace_file};
 use super::{BuildSettings, Shop, final_image, search};
 use crate::commerce::catalog::{Catalog, Product};
@@ -77,6 +79,12 @@ pub struct Built {
     pub bundle_bytes: usize,
     /// Whether the bundle's bytes changed.
     pub bundle_written: bool,
+    /// When pages will change of themselves (RFC 3339): a product appears or goes, a sale begins or ends. `None`: never.
+    pub next_change_at: Option<String>,
+    /// Whether there is an Atom feed: a product of the shop says when it changed.
+    pub atom: bool,
+    /// Product feeds, one per market; empty where site.toml asks for none.
+    pub google: Vec<GoogleFeed>,
     /// Seconds of each phase, in order.
     pub phases: Vec<Phase>,
 }
@@ -149,7 +157,7 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
     printer.offers = (0..order.rules.markets.len()).map(|market| printer.offers(market)).collect();
     let keys = Keys::open(order.cache, order.out, key_base(order, &sites, &assets));
     let (printed, bundle) = rayon::join(|| print_pages(&printer, &output, &keys, progress), || sealed(order, &sites, &assets));
-    let (mut puts, remembered) = printed?;
+    let (mut puts, mut remembered) = printed?;
     clock.lap("pages");
 
     if order.settings.search {
@@ -157,19 +165,38 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
     }
     clock.lap("search");
 
+    let mut atom = false;
     for (path, bytes) in feeds::all(&printer)? {
+        atom |= path == feeds::ATOM;
         puts.push(output.put(&path, &bytes)?);
     }
+    let google = if order.settings.google_feed {
+        product_feeds(&printer, &output, &keys, &mut puts, &mut remembered)?
+    } else {
+        Vec::new()
+    };
+    clock.lap("feeds");
     let files: Result<Vec<Put>, WriteError> = assets.files.par_iter().map(|file| output.put(&file.path, &file.bytes)).collect();
     puts.extend(files?);
     clock.lap("files");
 
     // The edge is ready for a product before its page can be seen.
     let bundle_written = replace_file(order.bundle, &bundle)?;
-    let changes = output.finish(puts)?;
+    let next_change_at = next_change_at(order.loaded, order.rules, &plan, order.at).map(feeds::rfc3339);
+    let changes = output.due_again(next_change_at.clone()).finish(puts)?;
     keys.remember(remembered);
     clock.lap("write");
-    Ok(Built { pages: plan.pages.len(), changes, bundle_bytes: bundle.len(), bundle_written, phases: clock.phases })
+    let bundle_bytes = bundle.len();
+    Ok(Built {
+        pages: plan.pages.len(),
+        changes,
+        bundle_bytes,
+        bundle_written,
+        next_change_at,
+        atom,
+        google,
+        phases: clock.phases,
+    })
 }
 
 /// What every page is printed with: templates, `site`, files of static/, and this program.
@@ -240,6 +267,28 @@ fn print_pages(
     // One fault in a template breaks every page that uses it: told once, with the first page.
     faults.dedup_by(|one, other| one.1 == other.1);
     if faults.is_empty() { Ok((puts, remembered)) } else { Err(BuildError::Templates(faults)) }
+}
+
+// A feed that would be the same again is not written again.
+fn product_feeds(
+    printer: &Printer<'_>,
+    output: &Output,
+    keys: &Keys,
+    puts: &mut Vec<Put>,
+    remembered: &mut Vec<(String, Key, String)>,
+) -> Result<Vec<GoogleFeed>, BuildError> {
+    let mut found = Vec::new();
+    for market in 0..printer.rules.markets.len() {
+        let (path, key) = (google::path(printer, market), google::key(printer, market, keys));
+        let put = match keys.known(&path, &key).and_then(|hash| output.keep(&path, hash)) {
+            Some(put) => put,
+            None => output.put_parts(&path, |take| google::write::<BuildError>(printer, market, &mut |part| Ok(take(part)?)))?,
+        };
+        remembered.push((path, key, put.hash().to_owned()));
+        puts.push(put);
+        found.push(google::survey(printer, market)?);
+    }
+    Ok(found)
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -18,6 +18,9 @@ pub const FORMAT: u32 = 1;
 pub struct Manifest {
     /// See `FORMAT`.
     pub format: u32,
+    /// When pages will change of themselves (RFC 3339); `None`: never. Another build is due then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_change_at: Option<String>,
     /// By path below the folder.
     pub files: BTreeMap<String, Entry>,
 }
@@ -50,7 +53,7 @@ pub enum CacheClass {
 
 impl Default for Manifest {
     fn default() -> Self {
-        Self { format: FORMAT, files: BTreeMap::new() }
+        Self { format: FORMAT, next_change_at: None, files: BTreeMap::new() }
     }
 }
 
@@ -72,16 +75,16 @@ impl Manifest {
 impl Entry {
     /// The entry of a file with these bytes.
     pub fn of(path: &str, bytes: &[u8]) -> Self {
+        Self::of_hash(path, blake3::hash(bytes), bytes.len() as u64)
+    }
+
+    /// The entry of a file whose bytes have that hash and number.
+    pub fn of_hash(path: &str, hash: blake3::Hash, size: u64) -> Self {
         let cache = match path {
             _ if path.starts_with("a/") => CacheClass::Immutable,
             _ if path.ends_with(".html") => CacheClass::Page,
             _ => CacheClass::Feed,
         };
-        Self {
-            hash: blake3::hash(bytes).to_hex().to_string(),
-            size: bytes.len() as u64,
-            content_type: media::content_type(path).to_owned(),
-            cache,
-        }
+        Self { hash: hash.to_hex().to_string(), size, content_type: media::content_type(path).to_owned(), cache }
     }
 }

@@ -23,6 +23,7 @@ pub mod serve;
 pub mod write;
 
 mod build;
+mod schedule;
 
 pub use self::build::{BuildError, Built, Order, Phase, build};
 
@@ -57,6 +58,8 @@ pub struct BuildSettings {
     pub max_facet_pages: usize,
     /// Whether there is a search page with its index. Default yes.
     pub search: bool,
+    /// Whether each market has a product feed for Google Merchant Center (`[feeds]` of site.toml). Default no.
+    pub google_feed: bool,
 }
 
 impl Default for BuildSettings {
@@ -69,6 +72,7 @@ impl Default for BuildSettings {
             facets: Vec::new(),
             max_facet_pages: 5000,
             search: true,
+            google_feed: false,
         }
     }
 }

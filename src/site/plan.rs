@@ -127,6 +127,14 @@ pub fn prefix(rules: &Rules, market: usize) -> String {
     }
 }
 
+/// The prefix of a market as it stands before paths below the output folder.
+pub fn output_prefix(rules: &Rules, market: usize) -> String {
+    match rules.markets[market].prefix.as_str() {
+        "" => String::new(),
+        prefix => format!("{prefix}/"),
+    }
+}
+
 /// Says which pages there are.
 pub fn plan(loaded: &Loaded, rules: &Rules, settings: &BuildSettings, at: Timestamp, drafts: bool) -> Plan {
     let catalog = &loaded.catalog;

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -42,6 +42,7 @@ pub struct Output {
     stage: PathBuf,
     journal: PathBuf,
     old: Manifest,
+    next_change_at: Option<String>,
 }
 
 /// What a file's putting came to.
@@ -85,8 +86,13 @@ impl Output {
             let name = folder.file_name().unwrap_or_else(|| "public".as_ref()).to_string_lossy().into_owned();
             folder.with_file_name(format!(".{name}.{ending}"))
         };
-        let mut output =
-            Self { folder: folder.to_owned(), stage: beside("stage"), journal: beside("journal"), old: Manifest::default() };
+        let mut output = Self {
+            folder: folder.to_owned(),
+            stage: beside("stage"),
+            journal: beside("journal"),
+            old: Manifest::default(),
+            next_change_at: None,
+        };
         if let Ok(bytes) = fs::read(&output.journal) {
             if let Ok(journal) = serde_json::from_slice(&bytes) {
                 output.follow(&journal)?;
@@ -103,23 +109,56 @@ impl Output {
         Ok(output)
     }
 
+    /// The same, its manifest to say when the next build is due (RFC 3339).
+    pub fn due_again(self, next_change_at: Option<String>) -> Self {
+        Self { next_change_at, ..self }
+    }
+
     /// Puts a file; one that already has these bytes is left alone.
     pub fn put(&self, path: &str, bytes: &[u8]) -> Result<Put, WriteError> {
         let entry = Entry::of(path, bytes);
-        let is_there =
-            || fs::metadata(self.folder.join(path)).is_ok_and(|metadata| metadata.is_file() && metadata.len() == entry.size);
-        let changed = self.old.files.get(path) != Some(&entry) || !is_there();
+        let changed = !self.has(path, &entry);
         if changed {
             write_file(&self.stage.join(path), bytes)?;
         }
         Ok(Put { path: path.to_owned(), entry, changed })
     }
 
+    /// Puts a file that is too long to be held at once: `fill` is given a function that takes one part after the other.
+    ///
+    /// Errors: those of `fill`, and of writing.
+    pub fn put_parts<E: From<WriteError>>(
+        &self,
+        path: &str,
+        fill: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<(), WriteError>) -> Result<(), E>,
+    ) -> Result<Put, E> {
+        let staged = self.stage.join(path);
+        staged.parent().map_or(Ok(()), create_folder)?;
+        let mut file = fs::File::create(&staged).map_err(fail(&staged))?;
+        let (mut hasher, mut size) = (blake3::Hasher::new(), 0);
+        fill(&mut |part| {
+            hasher.update(part);
+            size += part.len() as u64;
+            file.write_all(part).map_err(fail(&staged))
+        })?;
+        let entry = Entry::of_hash(path, hasher.finalize(), size);
+        let changed = !self.has(path, &entry);
+        if !changed {
+            remove_file(&staged)?;
+        }
+        Ok(Put { path: path.to_owned(), entry, changed })
+    }
+
+    // Whether the folder has that file already.
+    fn has(&self, path: &str, entry: &Entry) -> bool {
+        let is_there = |file: fs::Metadata| file.is_file() && file.len() == entry.size;
+        self.old.files.get(path) == Some(entry) && fs::metadata(self.folder.join(path)).is_ok_and(is_there)
+    }
+
     /// Keeps a file as it is, where its bytes have that hash; `None`: it is not there like that, and has to be put.
     pub fn keep(&self, path: &str, hash: &str) -> Option<Put> {
         let entry = self.old.files.get(path).filter(|entry| entry.hash == hash)?;
-        let is_there = fs::metadata(self.folder.join(path)).is_ok_and(|file| file.is_file() && file.len() == entry.size);
-        is_there.then(|| Put { path: path.to_owned(), entry: entry.clone(), changed: false })
+        self.has(path, entry).then(|| Put { path: path.to_owned(), entry: entry.clone(), changed: false })
     }
 
     /// Makes the folder what was put, and nothing else.
@@ -137,7 +176,7 @@ impl Output {
         let remove: Vec<String> = self.old.files.keys().filter(|path| !files.contains_key(*path)).cloned().collect();
         changes.written = rename.len();
         changes.removed = remove.len();
-        let manifest = Manifest { files, ..Manifest::default() };
+        let manifest = Manifest { files, next_change_at: self.next_change_at.clone(), ..Manifest::default() };
         if rename.is_empty() && remove.is_empty() && manifest == self.old && self.folder.join(FILE).is_file() {
             remove_folder(&self.stage)?;
             return Ok(changes);
@@ -296,6 +335,39 @@ mod tests {
         assert_eq!(listing(&folder), ["a.html", "manifest.json"]);
         assert!(!folder.join("deep").exists());
         assert_eq!(listing(root.path()).len(), 2, "nothing is left beside the folder");
+    }
+
+    #[test]
+    fn a_file_put_in_parts_is_the_file_put_at_once() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let folder = root.path().join("public");
+        build(&folder, &[("a.html", "1"), ("feeds/long.xml", "one two three")]);
+        let output = Output::open(&folder).expect("writable");
+        let long = output
+            .put_parts("feeds/long.xml", |take| ["one ", "two ", "three"].iter().try_for_each(|part| take(part.as_bytes())));
+        let long: Result<Put, WriteError> = long;
+        let puts = vec![output.put("a.html", b"1").expect("writable"), long.expect("writable")];
+        assert_eq!(output.finish(puts).expect("writable").written, 0, "it is there already");
+        let output = Output::open(&folder).expect("writable");
+        let long: Result<Put, WriteError> = output.put_parts("feeds/long.xml", |take| take(b"four"));
+        let puts = vec![output.put("a.html", b"1").expect("writable"), long.expect("writable")];
+        assert_eq!(output.finish(puts).expect("writable").written, 1);
+        assert_eq!(fs::read_to_string(folder.join("feeds/long.xml")).expect("there"), "four");
+    }
+
+    #[test]
+    fn a_new_date_is_told_though_no_file_changed() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let folder = root.path().join("public");
+        build(&folder, &[("a.html", "1")]);
+        let due = |at: Option<&str>| {
+            let output = Output::open(&folder).expect("writable").due_again(at.map(str::to_owned));
+            let puts = vec![output.put("a.html", b"1").expect("writable")];
+            assert_eq!(output.finish(puts).expect("writable").written, 0);
+            Manifest::read(&folder).expect("written").next_change_at
+        };
+        assert_eq!(due(Some("2027-01-31T00:00:00Z")).as_deref(), Some("2027-01-31T00:00:00Z"));
+        assert_eq!(due(None), None);
     }
 
     #[test]

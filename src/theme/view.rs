@@ -248,6 +248,12 @@ pub struct VariantView {
     pub compare_at: Option<Money>,
     /// Date (RFC 3339 date, UTC) until which a sale price holds.
     pub sale_until: Option<String>,
+    /// Instant (RFC 3339) from which `price_after` holds instead of a sale price.
+    pub sale_ends_at: Option<String>,
+    /// Price after the sale.
+    pub price_after: Option<Money>,
+    /// Struck-out price after the sale.
+    pub compare_at_after: Option<Money>,
     /// Whether it can be bought.
     pub availability: Availability,
     /// Its own picture.

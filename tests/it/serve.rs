@@ -43,6 +43,21 @@ fn one_port_is_a_whole_shop() {
 }
 
 #[test]
+fn a_product_appears_at_its_second_without_an_edit() {
+    let folder = starter();
+    let (file, text) = cup(folder.path());
+    let soon = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second() + 3).expect("a time");
+    fs::write(&file, text.replacen("+++\n", &format!("+++\npublish_at = \"{soon}\"\n"), 1)).expect("edited");
+    let served = Served::start(folder.path());
+    let first = news(served.port, &Value::Null);
+    // Not there yet, unless the machine is slow: then held open until there is news.
+    if request(served.port, "GET", "/products/morning-cup", &[], "").status == 404 {
+        news(served.port, &first["version"]);
+    }
+    request(served.port, "GET", "/products/morning-cup", &[], "").expect(200);
+}
+
+#[test]
 fn what_is_edited_is_seen_and_what_is_broken_is_told_and_keeps_nothing_down() {
     let folder = starter();
     let served = Served::start(folder.path());

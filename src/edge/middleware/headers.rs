@@ -26,7 +26,8 @@ pub fn complete(headers: &mut HeaderMap, cache: Cache, secure: bool, request_id:
     add(header::HeaderName::from_static("x-request-id"), id);
 }
 
-fn cache_control(cache: Cache) -> HeaderValue {
+/// Who may keep an answer, and for how long.
+pub fn cache_control(cache: Cache) -> HeaderValue {
     match cache {
         Cache::NoStore => HeaderValue::from_static("no-store"),
         Cache::PrivateNoCache => HeaderValue::from_static("private, no-cache"),

@@ -1,9 +1,11 @@
 //! Availability: what a product page asks for when it is shown, from the URL alone.
 //!
-//! Always  no cookie is read or set: the answer is the same for everyone and a CDN keeps it for seconds.
+//! Always  no cookie is read or set: the answer is the same for everyone and a CDN keeps it for seconds, but not beyond the instant at
+//!         which a sale begins or ends.
 
 use std::sync::Arc;
 
+use http::header;
 use serde::Serialize;
 
 use crate::commerce::ids::MarketId;
@@ -12,7 +14,12 @@ use crate::edge::app::App;
 use crate::edge::error::Failure;
 use crate::edge::http::{Call, Reply};
 use crate::edge::input;
+use crate::edge::middleware::headers::cache_control;
+use crate::edge::router::Cache;
 use crate::theme::view::Availability;
+
+/// Seconds that a CDN keeps an answer: what thousands look at is asked once, and stock is hardly ever told wrong.
+pub const KEPT_SECONDS: u32 = 5;
 
 /// The product now.
 #[derive(Debug, Serialize)]
@@ -58,10 +65,15 @@ pub async fn show(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
             availability,
         }
     };
-    Ok(super::cart::json(&AvailabilityReply {
+    let mut reply = super::cart::json(&AvailabilityReply {
         product: product.slug.as_str(),
         market: market.id.as_str(),
         currency: market.currency.code(),
         variants: product.variants.iter().map(variant_reply).collect(),
-    }))
+    });
+    let due = product.next_change_at(&[market.currency], now).map(|due| due.0 - now.0);
+    if let Some(seconds) = due.and_then(|due| u32::try_from(due).ok()).filter(|due| *due < KEPT_SECONDS) {
+        reply.headers.insert(header::CACHE_CONTROL, cache_control(Cache::Shared { seconds }));
+    }
+    Ok(reply)
 }

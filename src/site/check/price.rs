@@ -21,6 +21,7 @@ use crate::commerce::pricing::{PricingFacts, price_cart};
 use crate::commerce::rules::Market;
 use crate::site::plan::{Page, PageKind, Plan};
 use crate::site::problem::Kind;
+use crate::site::render::feeds::google;
 use crate::theme::bundle::Bundle;
 
 const HINT: &str = "a page and a cart have to say the same price; build again, or print it with the `money` filter";
@@ -31,6 +32,8 @@ const MAX_DEPTH: usize = 16;
 pub(super) struct Till<'a> {
     bundle: &'a Bundle,
     markets: Vec<Drawer>,
+    /// SKUs that are too long for product feeds, by the names they have there.
+    feed_names: HashMap<String, &'a Sku>,
 }
 
 /// One market's prices.
@@ -80,7 +83,10 @@ impl<'a> Till<'a> {
                 }
             }
         }
-        Self { bundle, markets }
+        let skus = products.iter().flat_map(|product| &product.variants).map(|variant| &variant.sku);
+        let long = skus.filter(|sku| sku.as_str().len() > google::MAX_ID);
+        let feed_names = long.map(|sku| (google::id(sku), sku)).collect();
+        Self { bundle, markets, feed_names }
     }
 
     /// Holds a page against the till; gives how many prices were compared.
@@ -130,7 +136,8 @@ impl<'a> Till<'a> {
     }
 
     fn place(&self, sku: &str) -> Option<(usize, usize)> {
-        let (product, variant) = self.bundle.catalog.variant_by_sku(&Sku(sku.to_owned()))?;
+        let by_sku = |sku: &Sku| self.bundle.catalog.variant_by_sku(sku);
+        let (product, variant) = by_sku(&Sku(sku.to_owned())).or_else(|| by_sku(self.feed_names.get(sku)?))?;
         let products = self.bundle.catalog.products();
         let place = products.binary_search_by(|other| other.slug.cmp(&product.slug)).ok()?;
         Some((place, product.variants.iter().position(|other| other.sku == variant.sku)?))

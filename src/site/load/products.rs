@@ -18,6 +18,7 @@ use crate::commerce::ids::{CategoryPath, Sku, Slug, TaxClass};
 use crate::commerce::money::Currency;
 use crate::commerce::rules::Rules;
 use crate::site::problem::{Problem, Problems, SourceFile, nearest};
+use crate::site::render::feeds::wrong_value;
 
 /// Variants of one product: more are several products.
 const MAX_VARIANTS: usize = 1000;
@@ -263,7 +264,17 @@ impl Reader<'_> {
             return None;
         }
         let line = self.file.place(place.offset + written.title.span().start).0;
-        let attributes = written.attributes.into_iter().map(|(name, value)| (name, plain(&value))).collect();
+        let attributes: Vec<(String, String)> =
+            written.attributes.into_iter().map(|(name, value)| (name, plain(&value))).collect();
+        for (name, value) in &attributes {
+            if let Some(hint) = wrong_value(name, value) {
+                problems.push(
+                    place
+                        .problem(&written.title, format!("`{name} = \"{value}\"` is nothing that product feeds take"))
+                        .hint(hint),
+                );
+            }
+        }
         let product = Product {
             slug: Slug(slug),
             title: written.title.into_inner().trim().to_owned(),

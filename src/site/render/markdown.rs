@@ -85,7 +85,8 @@ pub(super) fn summary(html: &str, limit: usize) -> String {
     text
 }
 
-fn cut_at_word(text: &str, limit: usize) -> String {
+/// The words of a longer text that fit into `limit` characters, with a sign that it goes on.
+pub(super) fn cut_at_word(text: &str, limit: usize) -> String {
     let cut: String = text.chars().take(limit.saturating_sub(1)).collect();
     let end = cut.rfind(' ').unwrap_or(cut.len());
     format!("{}…", cut[..end].trim_end_matches([',', ';', ':', '.', ' ']))

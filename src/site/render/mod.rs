@@ -86,6 +86,12 @@ pub struct Ways {
 }
 
 impl Ways {
+    /// Titles of a category and those above it, the top one first.
+    fn titles(&self, index: usize) -> impl Iterator<Item = &str> {
+        // The first step is home.
+        self.trails[index].iter().skip(1).map(|link| link.title.as_str())
+    }
+
     /// Of one market.
     pub fn new(catalog: &Catalog, addresses: Addresses<'_>) -> Self {
         let categories = catalog.categories();

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
+use crate::commerce::ids::Sku;
 use crate::commerce::money::{Currency, Money};
 use crate::theme::filters::script_safe;
 use crate::theme::view::{Availability, Card, Link, ProductView, VariantView};
@@ -167,7 +168,7 @@ fn variant_document<'a>(
     base_url: &'a str,
     url: &str,
 ) -> Option<VariantDocument<'a>> {
-    let offer = offer(variant, format!("{url}?variant={}", encoded(variant.sku.as_str())))?;
+    let offer = offer(variant, format!("{url}{}", variant_query(&variant.sku)))?;
     let image = variant.image.as_ref().or(view.images.first()).map(|image| with_origin(base_url, &image.url));
     Some(VariantDocument { view, variant, image, offer })
 }
@@ -235,9 +236,26 @@ fn axis(name: &str) -> Cow<'_, str> {
     known_axis(name).map_or(Cow::Borrowed(name), |property| format!("https://schema.org/{property}").into())
 }
 
-fn known_axis(name: &str) -> Option<&'static str> {
-    let known = [("size", "size"), ("color", "color"), ("colour", "color"), ("material", "material"), ("pattern", "pattern")];
-    known.iter().find(|(word, _)| word.eq_ignore_ascii_case(name)).map(|(_, property)| *property)
+/// The word that schema.org and Google have for an axis of choice, in the languages whose shops name it themselves.
+pub(super) fn known_axis(name: &str) -> Option<&'static str> {
+    const WORDS: [(&str, &[&str]); 4] = [
+        ("size", &["size", "größe", "groesse", "taille", "talla", "tamaño", "taglia", "misura", "maat", "storlek", "rozmiar"]),
+        ("color", &["color", "colour", "farbe", "couleur", "colore", "kleur", "färg", "kolor", "cor"]),
+        ("material", &["material", "matériau", "matière", "materiale", "materiaal", "materiał"]),
+        ("pattern", &["pattern", "muster", "motif", "estampado", "fantasia", "patroon", "mönster", "wzór"]),
+    ];
+    let is_one = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(name) || is_same(word, name));
+    WORDS.iter().find(|(_, words)| is_one(words)).map(|(property, _)| *property)
+}
+
+// Beyond ASCII letters have cases too.
+fn is_same(word: &str, name: &str) -> bool {
+    !name.is_ascii() && name.chars().flat_map(char::to_lowercase).eq(word.chars())
+}
+
+/// The query that chooses a variant on its product's page.
+pub(super) fn variant_query(sku: &Sku) -> String {
+    format!("?variant={}", encoded(sku.as_str()))
 }
 
 /// BreadcrumbList; `None` for fewer than two steps.

@@ -1,8 +1,9 @@
 //! Views: the values of each page kind, from the loaded shop.
 
 use super::cards::Cards;
-use super::{Printer, markdown, structured};
+use super::{Printer, feeds, markdown, structured};
 use crate::commerce::catalog::{Image, Product, Variant};
+use crate::site::assets::AssetFile;
 use crate::site::load::ProductDetails;
 use crate::site::plan::Page;
 use crate::site::related::Traits;
@@ -23,7 +24,8 @@ impl Printer<'_> {
     /// A product's page.
     pub(super) fn product(&self, page: &Page, index: usize, details: ProductDetails, cards: &mut Cards) -> ProductView {
         let product = &self.loaded.catalog.products()[index];
-        let ProductDetails { body, images, tags, attributes, seo_title, seo_description, .. } = details;
+        let ProductDetails { body, images, tags, mut attributes, seo_title, seo_description, .. } = details;
+        attributes.retain(|(name, _)| !feeds::is_for_the_feed(name));
         let offer = &self.offers[page.market][index];
         let description_html = self.body(body);
         let description = seo_description.unwrap_or_else(|| markdown::summary(&description_html, DESCRIPTION_LENGTH));
@@ -181,13 +183,18 @@ impl Printer<'_> {
     fn variant(&self, market: usize, variant: &Variant) -> VariantView {
         let currency = self.rules.markets[market].currency;
         let current = variant.current_price(currency, self.at);
+        let until = current.and_then(|price| price.until);
+        let after = until.and_then(|until| variant.current_price(currency, until));
         VariantView {
             sku: variant.sku.clone(),
             title: variant.title(),
             option_values: variant.option_values.clone(),
             price: current.map(|price| price.unit),
             compare_at: current.and_then(|price| price.compare_at),
-            sale_until: current.and_then(|price| price.until).map(last_day),
+            sale_until: until.map(last_day),
+            sale_ends_at: until.map(feeds::rfc3339),
+            price_after: after.map(|price| price.unit),
+            compare_at_after: after.and_then(|price| price.compare_at),
             availability: if current.is_some() { self.availability(variant) } else { Availability::NotForSale },
             image: variant.image.as_ref().map(|image| self.image(image)),
             gtin: variant.gtin.clone(),
@@ -221,6 +228,11 @@ impl Printer<'_> {
     /// A picture with its final address and its size.
     pub(super) fn image(&self, image: &Image) -> Image {
         crate::site::final_image(self.assets, image)
+    }
+
+    /// The final address of a picture, by the one it was written with.
+    pub(super) fn picture_url(&self, written: &str) -> String {
+        self.assets.find(written.trim_start_matches('/')).map_or_else(|| written.to_owned(), AssetFile::url)
     }
 
     fn product_breadcrumbs(&self, page: &Page, product: &Product) -> Vec<Link> {

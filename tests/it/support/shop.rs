@@ -40,6 +40,50 @@ pub fn run(folder: &Path, words: &[&str]) -> (i32, String, String) {
     (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
 }
 
+/// A folder with these files in it: (path, text).
+pub fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    files.iter().for_each(|(path, text)| write(folder.path(), path, text));
+    folder
+}
+
+/// Writes a file of a shop.
+pub fn write(root: &Path, path: &str, text: &str) {
+    let path = root.join(path);
+    std::fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("made");
+    std::fs::write(path, text).expect("written");
+}
+
+/// Builds as of an instant; gives the report.
+pub fn build(root: &Path, as_of: &str, words: &[&str]) -> serde_json::Value {
+    let (code, out, told) = run(root, &[&["build", "--as-of", as_of, "--report", "json"], words].concat());
+    assert_eq!(code, 0, "{told}");
+    let mut report: serde_json::Value = serde_json::from_str(&out).expect("a report");
+    report["built"].take()
+}
+
+/// Every file below a folder with its bytes, by its path.
+pub fn tree(root: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
+    let files = walkdir::WalkDir::new(root).into_iter().map(|entry| entry.expect("readable"));
+    let named = |entry: walkdir::DirEntry| {
+        let name = entry.path().strip_prefix(root).expect("below").to_string_lossy().into_owned();
+        (name, std::fs::read(entry.path()).expect("read"))
+    };
+    files.filter(|entry| entry.file_type().is_file()).map(named).collect()
+}
+
+/// Paths whose bytes differ between two trees.
+pub fn changed(
+    before: &std::collections::BTreeMap<String, Vec<u8>>,
+    after: &std::collections::BTreeMap<String, Vec<u8>>,
+) -> Vec<String> {
+    let mut names: Vec<String> =
+        before.keys().chain(after.keys()).filter(|name| before.get(*name) != after.get(*name)).cloned().collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
 /// A shop that is served; ended when dropped.
 pub struct Served {
     pub port: u16,

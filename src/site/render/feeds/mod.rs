@@ -1,0 +1,77 @@
+//! Feeds: what crawlers and readers ask for by name: sitemaps, robots.txt, the Atom feed, product feeds, redirects.
+//!
+//! Source  RFC 9309 (robots.txt); `_redirects` and `_headers` as Netlify and Cloudflare Pages read them.
+
+mod atom;
+pub mod google;
+mod google_attributes;
+mod google_price;
+mod sitemap;
+mod xml;
+
+pub use self::atom::FILE as ATOM;
+pub use self::google_attributes::{is_for_the_feed, wrong_value};
+
+use super::Printer;
+use crate::commerce::ids::Timestamp;
+use crate::site::load::Loaded;
+use crate::site::plan::{Page, PageKind};
+
+/// Every such file, one after the other, none of them longer than a sitemap may be: (path below the output folder, bytes).
+///
+/// Errors: what a product's page shows cannot be read back.
+pub fn all<'a>(printer: &'a Printer<'a>) -> std::io::Result<impl Iterator<Item = (String, Vec<u8>)> + 'a> {
+    let few = [
+        ("robots.txt", robots(&printer.shop.base_url).into_bytes()),
+        ("_redirects", redirects(&printer.plan.pages).into_bytes()),
+        ("_headers", HEADERS.as_bytes().to_vec()),
+    ];
+    let few = few.into_iter().map(|(path, bytes)| (path.to_owned(), bytes));
+    let atom = atom::feed(printer)?.map(|bytes| (atom::FILE.to_owned(), bytes));
+    Ok(sitemap::files(printer).chain(few).chain(atom))
+}
+
+const HEADERS: &str = "/*\n  X-Content-Type-Options: nosniff\n  Referrer-Policy: strict-origin-when-cross-origin\n\
+    \n/a/*\n  Cache-Control: public, max-age=31536000, immutable\n";
+
+fn robots(base_url: &str) -> String {
+    // Lists that a shopper sorts and filters are the same products again.
+    format!(
+        "User-agent: *\nDisallow: /api/\nDisallow: /cart\nDisallow: /checkout\nDisallow: /orders\n\
+         Disallow: /search?\nDisallow: /*/search?\nDisallow: /*?*sort=\n\nSitemap: {base_url}/sitemap.xml\n"
+    )
+}
+
+/// When a product last changed or appeared, where it says so: no other instant is true.
+fn changed_at(loaded: &Loaded, index: usize) -> Option<Timestamp> {
+    loaded.products[index].updated_at.max(loaded.catalog.products()[index].publish_at)
+}
+
+/// An instant as feeds write it.
+pub fn rfc3339(at: Timestamp) -> String {
+    jiff::Timestamp::from_second(at.0).unwrap_or(jiff::Timestamp::MAX).to_string()
+}
+
+fn redirects(pages: &[Page]) -> String {
+    let line = |page: &Page| match &page.kind {
+        PageKind::Redirect { to } => Some(format!("{} {to} 301\n", page.url)),
+        _ => None,
+    };
+    pages.iter().filter_map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(url: &str, kind: PageKind) -> Page {
+        Page { market: 0, kind, url: url.to_owned(), path: String::new() }
+    }
+
+    #[test]
+    fn old_addresses_are_told_to_hosts() {
+        let to = "/products/lamp".to_owned();
+        let pages = [page("/", PageKind::Home), page("/404", PageKind::NotFound), page("/old", PageKind::Redirect { to })];
+        assert_eq!(redirects(&pages), "/old /products/lamp 301\n");
+    }
+}
