@@ -80,7 +80,10 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
     if args.report.is_some() {
         println!("{}", serde_json::to_string_pretty(&outcome).expect("a report is plain data"));
     }
-    if outcome.problems.has_errors() { Err(CommandError::Content) } else { Ok(()) }
+    let result = if outcome.problems.has_errors() { Err(CommandError::Content) } else { Ok(()) };
+    // The process ends now: taking a hundred thousand products apart would be waited for.
+    std::mem::forget(outcome);
+    result
 }
 
 /// Reads and builds a shop. Problems of the content are in the outcome; a failing world is an error.

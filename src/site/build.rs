@@ -13,7 +13,7 @@ use tera::Value;
 
 use super::assets::{AssetError, AssetSet};
 use super::facets::TooManyFacetPages;
-use super::keys::{Key, Keys};
+use super::keys::{Key, Keys, Remembered};
 use super::load::{Loaded, is_remote};
 use super::plan::{Addresses, Page, PageKind, Plan, plan, prefix};
 use super::render::cards::Cards;
@@ -21,10 +21,10 @@ use super::render::feeds::google::{self, GoogleFeed};
 use super::render::key::Shared;
 use super::render::{PrintError, Printer, Ways, feeds};
 use super::schedule::next_change_at;
-use super::write::{Changes, Output, Put, WriteError, replace_file};
+use super::write::{Changes, Draft, Output, Put, WriteError};
 use super::{BuildSettings, Shop, final_image, search};
-use crate::commerce::catalog::{Catalog, Product};
-use crate::commerce::ids::{CategoryPath, Sku, Timestamp};
+use crate::commerce::catalog::{Catalog, Category, Product};
+use crate::commerce::ids::{Sku, Timestamp};
 use crate::commerce::rules::Rules;
 use crate::theme::bundle::{Bundle, MailTerms, PaymentTerms, SigningKey};
 use crate::theme::countries;
@@ -156,8 +156,11 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
     };
     printer.offers = (0..order.rules.markets.len()).map(|market| printer.offers(market)).collect();
     let keys = Keys::open(order.cache, order.out, key_base(order, &sites, &assets));
-    let (printed, bundle) = rayon::join(|| print_pages(&printer, &output, &keys, progress), || sealed(order, &sites, &assets));
+    // The bundle of a large shop is large: it waits on the disk for the pages.
+    let seal = || Draft::new(order.bundle, &sealed(order, &sites, &assets));
+    let (printed, bundle) = rayon::join(|| print_pages(&printer, &output, &keys, progress), seal);
     let (mut puts, mut remembered) = printed?;
+    let bundle = bundle?;
     clock.lap("pages");
 
     if order.settings.search {
@@ -181,12 +184,11 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
     clock.lap("files");
 
     // The edge is ready for a product before its page can be seen.
-    let bundle_written = replace_file(order.bundle, &bundle)?;
+    let (bundle_bytes, bundle_written) = (bundle.size, bundle.settle()?);
     let next_change_at = next_change_at(order.loaded, order.rules, &plan, order.at).map(feeds::rfc3339);
     let changes = output.due_again(next_change_at.clone()).finish(puts)?;
     keys.remember(remembered);
     clock.lap("write");
-    let bundle_bytes = bundle.len();
     Ok(Built {
         pages: plan.pages.len(),
         changes,
@@ -198,6 +200,9 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
         phases: clock.phases,
     })
 }
+
+/// Bytes of a product in the bundle, hardly ever more.
+const PRODUCT_BYTES: usize = 1024;
 
 /// What every page is printed with: templates, `site`, files of static/, and this program.
 fn key_base(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet) -> [u8; 32] {
@@ -223,7 +228,7 @@ fn key_base(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet) -> [u8; 32
 }
 
 /// Pages with the keys they were printed by.
-type Printed = (Vec<Put>, Vec<(String, Key, String)>);
+type Printed = (Vec<Put>, Vec<Remembered>);
 
 fn print_pages(
     printer: &Printer<'_>,
@@ -236,7 +241,7 @@ fn print_pages(
     let done = AtomicUsize::new(0);
     let print = |cards: &mut Cards, page: &Page| -> Result<(Put, Option<Key>), PageError> {
         let key = printer.key(page, &shared[page.market], keys);
-        let kept = key.and_then(|key| output.keep(&page.path, keys.known(&page.path, &key)?));
+        let kept = key.and_then(|key| output.keep(&page.path, |hash| keys.knows(&page.path, &key, hash)));
         let put = match kept {
             Some(put) => put,
             None => output.put(&page.path, printer.print(page, cards)?.as_bytes())?,
@@ -256,7 +261,7 @@ fn print_pages(
     for (page, (_, result)) in pages.iter().zip(results) {
         match result {
             Ok((put, key)) => {
-                remembered.extend(key.map(|key| (page.path.clone(), key, put.hash().to_owned())));
+                remembered.extend(key.map(|key| Remembered::new(&page.path, key, put.hash())));
                 puts.push(put);
             }
             Err(PageError::Print(PrintError::Template(fault))) => faults.push((Some(page.url.clone()), fault)),
@@ -275,16 +280,16 @@ fn product_feeds(
     output: &Output,
     keys: &Keys,
     puts: &mut Vec<Put>,
-    remembered: &mut Vec<(String, Key, String)>,
+    remembered: &mut Vec<Remembered>,
 ) -> Result<Vec<GoogleFeed>, BuildError> {
     let mut found = Vec::new();
     for market in 0..printer.rules.markets.len() {
         let (path, key) = (google::path(printer, market), google::key(printer, market, keys));
-        let put = match keys.known(&path, &key).and_then(|hash| output.keep(&path, hash)) {
+        let put = match output.keep(&path, |hash| keys.knows(&path, &key, hash)) {
             Some(put) => put,
             None => output.put_parts(&path, |take| google::write::<BuildError>(printer, market, &mut |part| Ok(take(part)?)))?,
         };
-        remembered.push((path, key, put.hash().to_owned()));
+        remembered.push(Remembered::new(&path, key, put.hash()));
         puts.push(put);
         found.push(google::survey(printer, market)?);
     }
@@ -301,9 +306,8 @@ enum PageError {
 
 // Pages of one shelf one after the other: they show the same cards, which are made once then.
 fn by_shelf(printer: &Printer<'_>) -> Vec<usize> {
-    let catalog = &printer.loaded.catalog;
     let shelf = |page: &Page| match &page.kind {
-        PageKind::Product(index) => catalog.products()[*index].categories.first().and_then(|path| catalog.category_index(path)),
+        PageKind::Product(index) => printer.plan.home_shelves[*index],
         PageKind::Category { index, .. } => Some(*index),
         PageKind::Facet { shelf, .. } => Some(printer.plan.facet_shelves.all[*shelf].category),
         _ => None,
@@ -338,7 +342,7 @@ fn site_view(order: &Order<'_>, plan: &Plan, market: usize) -> SiteView {
         currency: rules.currency.code().to_owned(),
         tax_mode: rules.tax_mode,
         countries: rules.countries.iter().map(|code| countries::country(code)).collect(),
-        navigation: navigation(&order.loaded.catalog, plan, addresses, None),
+        navigation: navigation(&order.loaded.catalog, plan, addresses),
         footer: footer.collect(),
         search: order.settings.search,
         theme: order.theme.clone(),
@@ -346,21 +350,27 @@ fn site_view(order: &Order<'_>, plan: &Plan, market: usize) -> SiteView {
 }
 
 // Shelves with nothing on them are not shown; their pages stand, since somebody may have linked them.
-fn navigation(catalog: &Catalog, plan: &Plan, addresses: Addresses<'_>, parent: Option<&CategoryPath>) -> Vec<NavigationNode> {
-    let mut below: Vec<_> = catalog
-        .categories()
-        .iter()
-        .enumerate()
-        .filter(|(index, category)| category.path.parent().as_ref() == parent && !plan.shelves[*index].is_empty())
-        .map(|(_, category)| category)
-        .collect();
-    below.sort_by_key(|category| (category.order, category.title.clone()));
-    let node = |category: &crate::commerce::catalog::Category| NavigationNode {
-        title: category.title.clone(),
-        url: addresses.category(&category.path, 1),
-        children: navigation(catalog, plan, addresses, Some(&category.path)),
+fn navigation(catalog: &Catalog, plan: &Plan, addresses: Addresses<'_>) -> Vec<NavigationNode> {
+    let categories = catalog.categories();
+    let mut top = Vec::new();
+    let mut below = vec![Vec::new(); categories.len()];
+    for (index, category) in categories.iter().enumerate().filter(|(index, _)| !plan.shelves[*index].is_empty()) {
+        match category.path.parent() {
+            None => top.push(index),
+            Some(parent) => below[catalog.category_index(&parent).expect("`load` has looked for every parent")].push(index),
+        }
+    }
+    nodes(categories, top, &below, addresses)
+}
+
+fn nodes(categories: &[Category], mut level: Vec<usize>, below: &[Vec<usize>], addresses: Addresses<'_>) -> Vec<NavigationNode> {
+    level.sort_by_key(|index| (categories[*index].order, &categories[*index].title));
+    let node = |index: usize| NavigationNode {
+        title: categories[index].title.clone(),
+        url: addresses.category(&categories[index].path, 1),
+        children: nodes(categories, below[index].clone(), below, addresses),
     };
-    below.into_iter().map(node).collect()
+    level.into_iter().map(node).collect()
 }
 
 // Drafts, archived and expired products travel too: whether one is sold at an instant is the edge's question then.
@@ -382,7 +392,8 @@ fn sealed(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet) -> Vec<u8> {
         payment: order.payment.clone(),
         mail: order.mail.clone(),
     };
-    bundle.seal(order.key)
+    // Room that is not written to costs nothing; room that has to grow is there twice for a while.
+    bundle.seal_into(Vec::with_capacity(order.loaded.catalog.products().len() * PRODUCT_BYTES), order.key)
 }
 
 fn with_final_images<'a>(product: &'a Product, assets: &AssetSet) -> Cow<'a, Product> {

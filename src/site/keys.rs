@@ -4,12 +4,11 @@
 //!         and the program itself; and the file that remembers keys between builds.
 //! Always  a key that is not known, or a page that is not as it was left, is printed: the file may be deleted at any time.
 
-use std::collections::HashMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use rayon::prelude::*;
 
 /// Bytes of a key: beyond chance at any number of pages.
 const KEY_BYTES: usize = 16;
@@ -43,7 +42,7 @@ impl KeyHasher {
 
     /// The key of all that was added.
     pub fn finish(&self) -> Key {
-        self.0.finalize().as_bytes()[..KEY_BYTES].try_into().expect("a hash is longer than a key")
+        half(&self.0.finalize())
     }
 }
 
@@ -53,15 +52,28 @@ pub struct Keys {
     /// Hash of what all pages share.
     base: [u8; 32],
     file: Option<PathBuf>,
-    known: HashMap<String, Remembered>,
+    /// As the file holds them.
+    known: Vec<u8>,
 }
 
-/// What a key led to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Remembered {
-    key: Key,
-    /// Hash of the page's bytes, as the manifest has it.
-    hash: String,
+/// Bytes that the file begins with: another shape has others.
+const MAGIC: &[u8] = b"vitrine pages 2\n";
+/// Bytes of a record: hash of the path, key, hash of the bytes. Records are sorted, so that one is found without reading them all.
+const RECORD: usize = 3 * KEY_BYTES;
+
+/// One page of a finished build: hash of its path, key, the first half of its bytes' hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Remembered([Key; 3]);
+
+impl Remembered {
+    /// Of a page with this path and key, and bytes of this hash.
+    pub fn new(path: &str, key: Key, hash: &blake3::Hash) -> Self {
+        Self([half(&blake3::hash(path.as_bytes())), key, half(hash)])
+    }
+}
+
+fn half(hash: &blake3::Hash) -> Key {
+    hash.as_bytes()[..KEY_BYTES].try_into().expect("a hash is longer than a key")
 }
 
 impl Keys {
@@ -72,9 +84,9 @@ impl Keys {
             let name = blake3::hash(out.as_os_str().as_encoded_bytes()).to_hex();
             folder.join(format!("pages-{}", &name[..16]))
         });
-        let bytes = file.as_ref().and_then(|file| fs::read(file).ok());
-        let known = bytes.and_then(|bytes| postcard::from_bytes(&bytes).ok()).unwrap_or_default();
-        Self { base, file, known }
+        let bytes = file.as_ref().and_then(|file| fs::read(file).ok()).unwrap_or_default();
+        let is_whole = bytes.strip_prefix(MAGIC).is_some_and(|records| records.len().is_multiple_of(RECORD));
+        Self { base, file, known: if is_whole { bytes } else { Vec::new() } }
     }
 
     /// Begins a key.
@@ -82,19 +94,22 @@ impl Keys {
         KeyHasher(blake3::Hasher::new_keyed(&self.base))
     }
 
-    /// The hash of the bytes that a page with this key has, where it was the page's key last time.
-    pub fn known(&self, path: &str, key: &Key) -> Option<&str> {
-        self.known.get(path).filter(|remembered| remembered.key == *key).map(|remembered| remembered.hash.as_str())
+    /// Whether a page of these bytes is what this key led to last time.
+    pub fn knows(&self, path: &str, key: &Key, hash: &blake3::Hash) -> bool {
+        let wanted = Remembered::new(path, *key, hash);
+        let records = self.known.get(MAGIC.len()..).unwrap_or_default();
+        let (records, _) = records.as_chunks::<RECORD>();
+        records.binary_search_by(|record| record[..].cmp(wanted.0.as_flattened())).is_ok()
     }
 
-    /// Remembers the keys of a finished build: path, key, hash of the bytes. A file that cannot be written costs time at the next
-    /// build and nothing else.
-    pub fn remember(&self, pages: Vec<(String, Key, String)>) {
+    /// Remembers the pages of a finished build. A file that cannot be written costs time at the next build and nothing else.
+    pub fn remember(&self, mut pages: Vec<Remembered>) {
         let Some(file) = &self.file else { return };
-        let known: HashMap<String, Remembered> =
-            pages.into_iter().map(|(path, key, hash)| (path, Remembered { key, hash })).collect();
-        if known != self.known {
-            let bytes = postcard::to_allocvec(&known).expect("texts and bytes always serialise");
+        pages.par_sort_unstable();
+        let mut bytes = Vec::with_capacity(MAGIC.len() + pages.len() * RECORD);
+        bytes.extend_from_slice(MAGIC);
+        pages.iter().for_each(|page| bytes.extend_from_slice(page.0.as_flattened()));
+        if bytes != self.known {
             write(file, &[&bytes]);
         }
     }

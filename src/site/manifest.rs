@@ -2,9 +2,10 @@
 //! equal manifests.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::media;
 
@@ -25,18 +26,35 @@ pub struct Manifest {
     pub files: BTreeMap<String, Entry>,
 }
 
-/// One file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// One file. A large shop has hundreds of thousands of them: none of it lies on the heap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// BLAKE3 of its bytes, hex.
-    pub hash: String,
+    /// BLAKE3 of its bytes; written as hex.
+    #[serde(serialize_with = "as_hex", deserialize_with = "from_hex")]
+    pub hash: blake3::Hash,
     /// Bytes.
     pub size: u64,
-    /// Content type.
-    #[serde(rename = "type")]
-    pub content_type: String,
+    /// Content type; one that this version does not know reads as "".
+    #[serde(rename = "type", deserialize_with = "known_type")]
+    pub content_type: ContentType,
     /// How long it may be kept.
     pub cache: CacheClass,
+}
+
+/// Not spelled out in the field: serde would take it for a text borrowed from the input.
+type ContentType = &'static str;
+
+fn as_hex<S: Serializer>(hash: &blake3::Hash, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&hash.to_hex())
+}
+
+fn from_hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<blake3::Hash, D::Error> {
+    let text = <&str>::deserialize(deserializer)?;
+    blake3::Hash::from_hex(text).map_err(serde::de::Error::custom)
+}
+
+fn known_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ContentType, D::Error> {
+    Ok(media::known_type(<&str>::deserialize(deserializer)?).unwrap_or(""))
 }
 
 /// How long a file may be kept.
@@ -64,11 +82,10 @@ impl Manifest {
         serde_json::from_slice::<Self>(&bytes).ok().filter(|manifest| manifest.format == FORMAT)
     }
 
-    /// Its bytes.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = serde_json::to_vec_pretty(self).expect("texts and numbers always serialise");
-        bytes.push(b'\n');
-        bytes
+    /// Writes it as JSON, one line a value: it is read by people, and compared line by line.
+    pub fn write(&self, mut writer: impl io::Write) -> io::Result<()> {
+        serde_json::to_writer_pretty(&mut writer, self)?;
+        writer.write_all(b"\n")
     }
 }
 
@@ -85,6 +102,6 @@ impl Entry {
             _ if path.ends_with(".html") => CacheClass::Page,
             _ => CacheClass::Feed,
         };
-        Self { hash: hash.to_hex().to_string(), size, content_type: media::content_type(path).to_owned(), cache }
+        Self { hash, size, content_type: media::content_type(path), cache }
     }
 }

@@ -2,26 +2,35 @@
 
 /// The content type of a published path; pages have no ending when they are served, but have `.html` on disk.
 pub fn content_type(path: &str) -> &'static str {
-    match path.rsplit_once('.').map_or("", |(_, ending)| ending) {
-        "html" => "text/html; charset=utf-8",
-        "css" => "text/css; charset=utf-8",
-        "js" | "mjs" => "text/javascript; charset=utf-8",
-        "json" => "application/json",
-        "webmanifest" => "application/manifest+json",
-        "svg" => "image/svg+xml",
-        "png" => "image/png",
-        "jpg" | "jpeg" => "image/jpeg",
-        "webp" => "image/webp",
-        "avif" => "image/avif",
-        "gif" => "image/gif",
-        "ico" => "image/x-icon",
-        "woff2" => "font/woff2",
-        "xml" => "application/xml",
-        "txt" => "text/plain; charset=utf-8",
-        "pdf" => "application/pdf",
-        _ => "application/octet-stream",
-    }
+    let ending = path.rsplit_once('.').map_or("", |(_, ending)| ending);
+    TYPES.iter().find(|(endings, _)| endings.contains(&ending)).map_or(OTHER, |(_, name)| name)
 }
+
+/// The same content type as `content_type` gives it; `None`: it gives no such one.
+pub fn known_type(name: &str) -> Option<&'static str> {
+    TYPES.iter().map(|(_, known)| *known).chain([OTHER]).find(|known| *known == name)
+}
+
+/// By the ending of a file's name; most files of a shop are the first.
+const TYPES: [(&[&str], &str); 16] = [
+    (&["html"], "text/html; charset=utf-8"),
+    (&["css"], "text/css; charset=utf-8"),
+    (&["js", "mjs"], "text/javascript; charset=utf-8"),
+    (&["json"], "application/json"),
+    (&["webmanifest"], "application/manifest+json"),
+    (&["svg"], "image/svg+xml"),
+    (&["png"], "image/png"),
+    (&["jpg", "jpeg"], "image/jpeg"),
+    (&["webp"], "image/webp"),
+    (&["avif"], "image/avif"),
+    (&["gif"], "image/gif"),
+    (&["ico"], "image/x-icon"),
+    (&["woff2"], "font/woff2"),
+    (&["xml"], "application/xml"),
+    (&["txt"], "text/plain; charset=utf-8"),
+    (&["pdf"], "application/pdf"),
+];
+const OTHER: &str = "application/octet-stream";
 
 /// Width and height in pixels of an SVG, PNG, JPEG, GIF or WebP; `None` where they cannot be read.
 pub fn pixel_size(name: &str, bytes: &[u8]) -> Option<(u32, u32)> {

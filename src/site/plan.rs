@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::facets::{self, FacetShelves};
 use super::load::Loaded;
 use super::{BuildSettings, UrlStyle};
-use crate::commerce::catalog::{Catalog, ProductStatus};
+use crate::commerce::catalog::{Catalog, Product, ProductStatus};
 use crate::commerce::ids::{CategoryPath, Timestamp};
 use crate::commerce::rules::Rules;
 
@@ -25,6 +25,8 @@ pub struct Plan {
     pub shelves: Vec<Vec<usize>>,
     /// The same, cut by facets.
     pub facet_shelves: FacetShelves,
+    /// The first category of each product, as its index.
+    pub home_shelves: Vec<Option<usize>>,
 }
 
 /// One page.
@@ -138,8 +140,7 @@ pub fn output_prefix(rules: &Rules, market: usize) -> String {
 /// Says which pages there are.
 pub fn plan(loaded: &Loaded, rules: &Rules, settings: &BuildSettings, at: Timestamp, drafts: bool) -> Plan {
     let catalog = &loaded.catalog;
-    let is_shown =
-        |product: &crate::commerce::catalog::Product| product.is_active(at) || (drafts && product.status == ProductStatus::Draft);
+    let is_shown = |product: &Product| product.is_active(at) || (drafts && product.status == ProductStatus::Draft);
     let shown: Vec<bool> = catalog.products().iter().map(is_shown).collect();
     let shelves = shelves(catalog, &shown);
     let facet_shelves = facets::Shop { loaded, shown: &shown, markets: &rules.markets, at }.shelves(
@@ -185,7 +186,9 @@ pub fn plan(loaded: &Loaded, rules: &Rules, settings: &BuildSettings, at: Timest
     }
     add_redirects(&mut pages, loaded, &shown, settings);
     pages.par_sort_by(|one, other| (one.market, &one.url).cmp(&(other.market, &other.url)));
-    Plan { pages, shown, shelves, facet_shelves }
+    let first = |product: &Product| catalog.category_index(product.categories.first()?);
+    let home_shelves = catalog.products().par_iter().map(first).collect();
+    Plan { pages, shown, shelves, facet_shelves, home_shelves }
 }
 
 fn shelves(catalog: &Catalog, shown: &[bool]) -> Vec<Vec<usize>> {

@@ -55,7 +55,7 @@ pub struct Put {
 
 impl Put {
     /// Hash of its bytes.
-    pub fn hash(&self) -> &str {
+    pub fn hash(&self) -> &blake3::Hash {
         &self.entry.hash
     }
 }
@@ -134,6 +134,7 @@ impl Output {
     ) -> Result<Put, E> {
         let staged = self.stage.join(path);
         staged.parent().map_or(Ok(()), create_folder)?;
+        before_change().map_err(fail(&staged))?;
         let mut file = fs::File::create(&staged).map_err(fail(&staged))?;
         let (mut hasher, mut size) = (blake3::Hasher::new(), 0);
         fill(&mut |part| {
@@ -151,44 +152,44 @@ impl Output {
 
     // Whether the folder has that file already.
     fn has(&self, path: &str, entry: &Entry) -> bool {
-        let is_there = |file: fs::Metadata| file.is_file() && file.len() == entry.size;
-        self.old.files.get(path) == Some(entry) && fs::metadata(self.folder.join(path)).is_ok_and(is_there)
+        self.old.files.get(path) == Some(entry) && is_there(&self.folder.join(path), entry.size)
     }
 
-    /// Keeps a file as it is, where its bytes have that hash; `None`: it is not there like that, and has to be put.
-    pub fn keep(&self, path: &str, hash: &str) -> Option<Put> {
-        let entry = self.old.files.get(path).filter(|entry| entry.hash == hash)?;
-        self.has(path, entry).then(|| Put { path: path.to_owned(), entry: entry.clone(), changed: false })
+    /// Keeps a file as it is, where its bytes are the `right` ones by their hash; `None`: it is not there like that, and has to be put.
+    pub fn keep(&self, path: &str, right: impl Fn(&blake3::Hash) -> bool) -> Option<Put> {
+        let entry = self.old.files.get(path).filter(|entry| right(&entry.hash))?;
+        is_there(&self.folder.join(path), entry.size).then(|| Put { path: path.to_owned(), entry: *entry, changed: false })
     }
 
     /// Makes the folder what was put, and nothing else.
     pub fn finish(self, puts: Vec<Put>) -> Result<Changes, WriteError> {
         let mut changes = Changes { files: puts.len(), ..Changes::default() };
-        let mut rename = BTreeSet::new();
+        let is_first = is_empty(&self.folder);
+        let mut rename = Vec::new();
         let mut files = BTreeMap::new();
         for put in puts {
             changes.bytes += put.entry.size;
-            if put.changed {
-                rename.insert(put.path.clone());
+            changes.written += usize::from(put.changed);
+            if put.changed && !is_first {
+                rename.push(put.path.clone());
             }
             files.insert(put.path, put.entry);
         }
         let remove: Vec<String> = self.old.files.keys().filter(|path| !files.contains_key(*path)).cloned().collect();
-        changes.written = rename.len();
         changes.removed = remove.len();
         let manifest = Manifest { files, next_change_at: self.next_change_at.clone(), ..Manifest::default() };
-        if rename.is_empty() && remove.is_empty() && manifest == self.old && self.folder.join(FILE).is_file() {
+        if changes.written == 0 && remove.is_empty() && manifest == self.old && self.folder.join(FILE).is_file() {
             remove_folder(&self.stage)?;
             return Ok(changes);
         }
-        write_file(&self.stage.join(FILE), &manifest.to_bytes())?;
-        if is_empty(&self.folder) {
-            // A first build: the whole folder appears at once.
+        write_with(&self.stage.join(FILE), |file| manifest.write(file))?;
+        if is_first {
+            // The whole folder appears at once.
             let _ = fs::remove_dir(&self.folder);
             rename_path(&self.stage, &self.folder)?;
             return Ok(changes);
         }
-        let mut rename: Vec<String> = rename.into_iter().collect();
+        rename.sort_unstable();
         // Last: until then the old manifest describes what a half-done pass started from.
         rename.push(FILE.to_owned());
         let journal = Journal { rename, remove };
@@ -233,15 +234,45 @@ impl Output {
     }
 }
 
-/// Replaces one file so that a reader sees the old bytes or the new ones; equal bytes are left alone. Says whether it was written.
-pub fn replace_file(path: &Path, bytes: &[u8]) -> Result<bool, WriteError> {
-    if holds(path, bytes).unwrap_or(false) {
-        return Ok(false);
+/// One file that will take another's place, so that a reader sees the old bytes or the new ones.
+#[derive(Debug)]
+pub struct Draft {
+    path: PathBuf,
+    /// `None`: the file has these bytes already.
+    draft: Option<PathBuf>,
+    /// Bytes.
+    pub size: usize,
+}
+
+impl Draft {
+    /// Writes these bytes beside `path`, where they are not there yet.
+    pub fn new(path: &Path, bytes: &[u8]) -> Result<Self, WriteError> {
+        let draft = path.with_extension("draft");
+        let is_there = holds(path, bytes).unwrap_or(false);
+        if is_there {
+            // Left by a build that was killed.
+            let _ = fs::remove_file(&draft);
+        } else {
+            write_file(&draft, bytes)?;
+        }
+        Ok(Self { path: path.to_owned(), draft: (!is_there).then_some(draft), size: bytes.len() })
     }
-    let draft = path.with_extension("draft");
-    write_file(&draft, bytes)?;
-    rename_path(&draft, path)?;
-    Ok(true)
+
+    /// Puts them in their place. Says whether anything had to be written.
+    pub fn settle(mut self) -> Result<bool, WriteError> {
+        let Some(draft) = &self.draft else { return Ok(false) };
+        rename_path(draft, &self.path)?;
+        self.draft = None;
+        Ok(true)
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if let Some(draft) = &self.draft {
+            let _ = fs::remove_file(draft);
+        }
+    }
 }
 
 // Piece by piece: the bundle of a large shop is large.
@@ -258,6 +289,10 @@ fn holds(path: &Path, bytes: &[u8]) -> io::Result<bool> {
         }
     }
     Ok(true)
+}
+
+fn is_there(path: &Path, size: u64) -> bool {
+    fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() == size)
 }
 
 fn is_empty(folder: &Path) -> bool {
@@ -278,6 +313,17 @@ fn write_file(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
         }
         other => other.map_err(fail(path)),
     }
+}
+
+// For what is too long to be held beside what it is made from; its folder is there.
+fn write_with(path: &Path, give: impl FnOnce(&mut io::BufWriter<fs::File>) -> io::Result<()>) -> Result<(), WriteError> {
+    let written = || {
+        before_change()?;
+        let mut file = io::BufWriter::with_capacity(1 << 16, fs::File::create(path)?);
+        give(&mut file)?;
+        file.flush()
+    };
+    written().map_err(fail(path))
 }
 
 fn create_folder(path: &Path) -> Result<(), WriteError> {
@@ -356,6 +402,19 @@ mod tests {
     }
 
     #[test]
+    fn a_draft_is_seen_when_it_is_settled_and_leaves_nothing_otherwise() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let path = root.path().join("shop.bundle");
+        assert!(Draft::new(&path, b"one").and_then(Draft::settle).expect("writable"));
+        assert!(!Draft::new(&path, b"one").and_then(Draft::settle).expect("writable"), "it is there already");
+        drop(Draft::new(&path, b"two").expect("writable"));
+        assert_eq!(fs::read(&path).expect("there"), b"one");
+        fs::write(root.path().join("shop.draft"), b"two").expect("as a killed build leaves it");
+        assert!(!Draft::new(&path, b"one").and_then(Draft::settle).expect("writable"));
+        assert_eq!(listing(root.path()), ["shop.bundle"]);
+    }
+
+    #[test]
     fn a_new_date_is_told_though_no_file_changed() {
         let root = tempfile::tempdir().expect("a temporary folder");
         let folder = root.path().join("public");
@@ -389,7 +448,7 @@ mod tests {
         let puts = [output.put("a.html", b"2").expect("staged"), output.put("b.html", b"2").expect("staged")];
         let manifest =
             Manifest { files: puts.iter().map(|put| (put.path.clone(), put.entry.clone())).collect(), ..Manifest::default() };
-        write_file(&output.stage.join(FILE), &manifest.to_bytes()).expect("staged");
+        write_with(&output.stage.join(FILE), |file| manifest.write(file)).expect("staged");
         let rename = vec!["a.html".to_owned(), "b.html".to_owned(), FILE.to_owned()];
         let journal = Journal { rename, remove: vec!["gone.html".to_owned()] };
         write_file(&output.journal, &serde_json::to_vec(&journal).expect("texts")).expect("written");

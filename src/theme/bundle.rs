@@ -154,7 +154,13 @@ impl VerifyingKey {
 impl<C: Serialize> Bundle<C> {
     /// The signed bytes; equal bundles and keys give equal bytes.
     pub fn seal(&self, key: &SigningKey) -> Vec<u8> {
-        let mut bytes = postcard::to_extend(self, vec![0; HEAD_BYTES]).expect("plain data of known lengths can be written");
+        self.seal_into(Vec::new(), key)
+    }
+
+    /// The same in an empty `bytes`, whose room is used.
+    pub fn seal_into(&self, mut bytes: Vec<u8>, key: &SigningKey) -> Vec<u8> {
+        bytes.resize(HEAD_BYTES, 0);
+        let mut bytes = postcard::to_extend(self, bytes).expect("plain data of known lengths can be written");
         let (head, payload) = bytes.split_at_mut(HEAD_BYTES);
         let hash = blake3::hash(payload);
         let id = key.verifying_key().id();

@@ -195,7 +195,7 @@ impl Reader<'_> {
                 return None;
             }
         };
-        if bytes.len() as u64 != entry.size || blake3::hash(&bytes).to_hex().as_str() != entry.hash {
+        if bytes.len() as u64 != entry.size || blake3::hash(&bytes) != entry.hash {
             let message = format!("{path} is not as the build wrote it");
             found.add(Finding::new(Kind::File, message).hint("build again; change templates and content, never the output"));
         }

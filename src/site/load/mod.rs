@@ -126,7 +126,7 @@ pub struct ProductNotes {
     place: Place,
 }
 
-/// A product while it is joined with the others.
+/// A product while it is joined with the others. Boxed, since lists of a hundred thousand are made of it, and sorted.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Held {
     product: Product,
@@ -140,7 +140,7 @@ struct Held {
 
 impl Held {
     /// Packs a product's details at the end of `records`.
-    fn new(loaded: LoadedProduct, records: &mut Vec<u8>) -> Self {
+    fn new(loaded: LoadedProduct, records: &mut Vec<u8>) -> Box<Self> {
         let LoadedProduct { product, details, derived_skus, variant_lines } = loaded;
         let (place, packed) = pack(&details, std::mem::take(records));
         *records = packed;
@@ -159,7 +159,8 @@ impl Held {
             place,
             source: details.source,
         };
-        Self { notes, derived_skus, variant_lines, related: details.related, pictures: pictures.cloned().collect(), product }
+        let pictures = pictures.cloned().collect();
+        Box::new(Self { notes, derived_skus, variant_lines, related: details.related, pictures, product })
     }
 }
 
@@ -180,9 +181,9 @@ impl Loaded {
 }
 
 // Products of one source, packed in memory.
-fn hold(products: Vec<LoadedProduct>, details: &mut Details) -> Vec<Held> {
+fn hold(products: Vec<LoadedProduct>, details: &mut Details) -> Vec<Box<Held>> {
     let mut records = Vec::new();
-    let mut held: Vec<Held> = products.into_iter().map(|product| Held::new(product, &mut records)).collect();
+    let mut held: Vec<Box<Held>> = products.into_iter().map(|product| Held::new(product, &mut records)).collect();
     let part = details.add(Part::Held(records));
     held.iter_mut().for_each(|held| held.notes.place.part = part);
     held
@@ -341,12 +342,12 @@ fn bytes(path: &Path, name: &str, problems: &mut Problems) -> Option<Vec<u8>> {
 // Puts everything in order, gives each problem between two files both places, and checks what only the whole can tell.
 fn join(
     root: Option<&Path>,
-    mut products: Vec<Held>,
+    mut products: Vec<Box<Held>>,
     details: Details,
     mut categories: Vec<LoadedCategory>,
     problems: &mut Problems,
 ) -> Loaded {
-    products.sort_by(|one, other| (&one.product.slug, place(&one.notes)).cmp(&(&other.product.slug, place(&other.notes))));
+    products.par_sort_by(|one, other| (&one.product.slug, place(&one.notes)).cmp(&(&other.product.slug, place(&other.notes))));
     categories.sort_by(|one, other| one.category.path.cmp(&other.category.path));
     check_slugs(&mut products, problems);
     check_skus(&mut products, problems);
@@ -354,9 +355,10 @@ fn join(
     let mut loaded = Loaded { details, ..Loaded::default() };
     let mut sold = Vec::with_capacity(products.len());
     for found in products {
-        sold.push(found.product);
-        loaded.products.push(found.notes);
-        loaded.derived_skus.extend(found.derived_skus);
+        let Held { product, notes, derived_skus, .. } = *found;
+        sold.push(product);
+        loaded.products.push(notes);
+        loaded.derived_skus.extend(derived_skus);
     }
     let mut shelves = Vec::new();
     for found in categories {
@@ -374,7 +376,7 @@ fn place(notes: &ProductNotes) -> (&str, usize) {
     (&notes.source.file, notes.source.line)
 }
 
-fn check_slugs(products: &mut Vec<Held>, problems: &mut Problems) {
+fn check_slugs(products: &mut Vec<Box<Held>>, problems: &mut Problems) {
     for pair in products.windows(2).filter(|pair| pair[0].product.slug == pair[1].product.slug) {
         let (first, second) = (&pair[0].notes.source, &pair[1].notes.source);
         let message = format!("the address `{}` is already that of {}:{}", pair[1].product.slug, first.file, first.line);
@@ -383,7 +385,7 @@ fn check_slugs(products: &mut Vec<Held>, problems: &mut Problems) {
     products.dedup_by(|second, first| second.product.slug == first.product.slug);
 }
 
-fn check_skus(products: &mut [Held], problems: &mut Problems) {
+fn check_skus(products: &mut [Box<Held>], problems: &mut Problems) {
     let named = products.iter().map(|found| (&found.product, &found.notes.source, &found.variant_lines[..]));
     for (index, variant) in repeated_skus(named, problems).into_iter().rev() {
         products[index].product.variants.remove(variant);
@@ -418,7 +420,7 @@ fn repeated_skus<'a>(
     repeated
 }
 
-fn check_references(root: Option<&Path>, products: &mut [Held], categories: &[LoadedCategory], problems: &mut Problems) {
+fn check_references(root: Option<&Path>, products: &mut [Box<Held>], categories: &[LoadedCategory], problems: &mut Problems) {
     let paths: BTreeSet<&str> = categories.iter().map(|found| found.category.path.as_str()).collect();
     let slugs: HashMap<&str, usize> =
         products.iter().enumerate().map(|(index, found)| (found.product.slug.as_str(), index)).collect();

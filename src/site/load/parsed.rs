@@ -51,7 +51,7 @@ struct Entry {
     path: String,
     /// `None`: to be read each time.
     stamp: Option<Stamp>,
-    held: Held,
+    held: Box<Held>,
 }
 
 /// A product's file.
@@ -71,11 +71,11 @@ pub(super) fn products(
     read: &(dyn Fn(&File) -> (Option<LoadedProduct>, Problems) + Sync),
     details: &mut Details,
     problems: &mut Problems,
-) -> Vec<Held> {
+) -> Vec<Box<Held>> {
     let count = (files.len() / PART).next_power_of_two().min(MAX_PARTS);
     let shelf = Shelf { cache, base: base(rules, count), read };
     let mut parts: Vec<Vec<(usize, File)>> = (0..count).map(|_| Vec::new()).collect();
-    let mut slots: Vec<Option<Held>> = files.iter().map(|_| None).collect();
+    let mut slots: Vec<Option<Box<Held>>> = files.iter().map(|_| None).collect();
     let mut found: Vec<Problems> = files.iter().map(|_| Problems::new()).collect();
     for (index, file) in files.into_iter().enumerate() {
         let hash = blake3::hash(file.name.as_bytes());
@@ -110,7 +110,7 @@ struct Shelf<'a> {
 
 struct Done {
     part: Part,
-    products: Vec<(usize, Option<Held>, Problems)>,
+    products: Vec<(usize, Option<Box<Held>>, Problems)>,
 }
 
 /// A part as the last build left it.

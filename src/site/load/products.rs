@@ -218,7 +218,7 @@ pub(super) fn read(
     cache: Option<&Path>,
     details: &mut Details,
     problems: &mut Problems,
-) -> Vec<Held> {
+) -> Vec<Box<Held>> {
     let file = |path: std::path::PathBuf| File { name: shown_path(root, &path), path };
     let files = paths(root, FOLDER, "md", problems).into_iter().map(file).collect();
     let read = |file: &File| {

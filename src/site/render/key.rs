@@ -40,8 +40,7 @@ impl Printer<'_> {
             PageKind::Product(index) => {
                 let product = &self.loaded.catalog.products()[*index];
                 key.key(&self.loaded.products[*index].hash);
-                let shelf = product.categories.first().and_then(|path| self.loaded.catalog.category_index(path));
-                if let Some(shelf) = shelf {
+                if let Some(shelf) = self.plan.home_shelves[*index] {
                     key.key(&shared.categories[shelf]);
                 }
                 let currency = self.rules.markets[page.market].currency;

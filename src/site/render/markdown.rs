@@ -85,11 +85,16 @@ pub(super) fn summary(html: &str, limit: usize) -> String {
     text
 }
 
+/// A plain text, cut at a word where it has more than `limit` characters.
+pub(super) fn shortened(text: &str, limit: usize) -> String {
+    if text.chars().nth(limit).is_none() { text.to_owned() } else { cut_at_word(text, limit) }
+}
+
 /// The words of a longer text that fit into `limit` characters, with a sign that it goes on.
 pub(super) fn cut_at_word(text: &str, limit: usize) -> String {
-    let cut: String = text.chars().take(limit.saturating_sub(1)).collect();
-    let end = cut.rfind(' ').unwrap_or(cut.len());
-    format!("{}…", cut[..end].trim_end_matches([',', ';', ':', '.', ' ']))
+    let cut = text.char_indices().nth(limit.saturating_sub(1)).map_or(text, |(end, _)| &text[..end]);
+    let words = cut.rfind(' ').map_or(cut, |end| &cut[..end]);
+    format!("{}…", words.trim_end_matches([',', ';', ':', '.', ' ']))
 }
 
 // Only what our own printer and sanitiser write: the sign and the bytes it takes.

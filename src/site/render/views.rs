@@ -2,7 +2,7 @@
 
 use super::cards::Cards;
 use super::{Printer, feeds, markdown, structured};
-use crate::commerce::catalog::{Image, Product, Variant};
+use crate::commerce::catalog::{Image, Variant};
 use crate::site::assets::AssetFile;
 use crate::site::load::ProductDetails;
 use crate::site::plan::Page;
@@ -28,13 +28,14 @@ impl Printer<'_> {
         attributes.retain(|(name, _)| !feeds::is_for_the_feed(name));
         let offer = &self.offers[page.market][index];
         let description_html = self.body(body);
-        let description = seo_description.unwrap_or_else(|| markdown::summary(&description_html, DESCRIPTION_LENGTH));
+        let plain = markdown::summary(&description_html, STRUCTURED_DESCRIPTION_LENGTH);
+        let description = seo_description.unwrap_or_else(|| markdown::shortened(&plain, DESCRIPTION_LENGTH));
         let images: Vec<Image> = images.into_iter().map(|image| self.image(&image)).collect();
         let mut head = self.head(page, seo_title.as_deref().unwrap_or(&product.title), description, images.first());
         head.og_type = "product";
         let mut view = ProductView {
             head,
-            breadcrumbs: self.product_breadcrumbs(page, product),
+            breadcrumbs: self.product_breadcrumbs(page, index),
             slug: product.slug.to_string(),
             url: page.url.clone(),
             title: product.title.clone(),
@@ -53,7 +54,6 @@ impl Printer<'_> {
             related: self.related(index).into_iter().map(|other| self.card(page.market, other, cards)).collect(),
             tax_name: self.tax_name(page.market),
         };
-        let plain = markdown::summary(&view.description_html, STRUCTURED_DESCRIPTION_LENGTH);
         let base_url = &self.shop.base_url;
         view.head.json_ld = [structured::product(&view, base_url, &plain), structured::breadcrumbs(&view.breadcrumbs, base_url)]
             .into_iter()
@@ -211,8 +211,7 @@ impl Printer<'_> {
             return chosen;
         }
         let product = &catalog.products()[index];
-        let shelf = product.categories.first().and_then(|path| catalog.category_index(path));
-        if let Some(shelf) = shelf.map(|category| &self.plan.shelves[category]) {
+        if let Some(shelf) = self.plan.home_shelves[index].map(|category| &self.plan.shelves[category]) {
             // Shelves are sorted by title.
             let place = shelf.binary_search_by(|other| {
                 (catalog.products()[*other].title.as_str(), *other).cmp(&(product.title.as_str(), index))
@@ -235,11 +234,12 @@ impl Printer<'_> {
         self.assets.find(written.trim_start_matches('/')).map_or_else(|| written.to_owned(), AssetFile::url)
     }
 
-    fn product_breadcrumbs(&self, page: &Page, product: &Product) -> Vec<Link> {
+    fn product_breadcrumbs(&self, page: &Page, index: usize) -> Vec<Link> {
         let ways = &self.ways[page.market];
-        let shelf = product.categories.first().and_then(|path| self.loaded.catalog.category_index(path));
-        let mut links = shelf.map_or_else(|| vec![ways.home.clone()], |index| ways.trails[index].clone());
-        links.push(Link { title: product.title.clone(), url: page.url.clone() });
+        let trail = self.plan.home_shelves[index].map_or(std::slice::from_ref(&ways.home), |shelf| &ways.trails[shelf]);
+        let mut links = Vec::with_capacity(trail.len() + 1);
+        links.extend_from_slice(trail);
+        links.push(Link { title: self.loaded.catalog.products()[index].title.clone(), url: page.url.clone() });
         links
     }
 
