@@ -194,7 +194,7 @@ impl Outcome {
         let mut lines = vec![
             format!("{} pages of {} products in {:.2} s ({} s)", built.pages, self.products, self.seconds, phases.join(", ")),
             format!("{} files, {}: {} written, {} removed", changes.files, size(changes.bytes), changes.written, changes.removed),
-            format!("bundle {}{}", size(built.bundle_bytes as u64), if built.bundle_written { "" } else { ", unchanged" }),
+            format!("bundle {}{}", size(built.bundle_bytes), if built.bundle_written { "" } else { ", unchanged" }),
         ];
         if self.derived_skus > 0 {
             lines.push(format!("{} SKUs were derived from address and options; `--report json` counts them", self.derived_skus));

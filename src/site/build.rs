@@ -76,7 +76,7 @@ pub struct Built {
     /// What changed in the output folder.
     pub changes: Changes,
     /// Bytes of the bundle.
-    pub bundle_bytes: usize,
+    pub bundle_bytes: u64,
     /// Whether the bundle's bytes changed.
     pub bundle_written: bool,
     /// When pages will change of themselves (RFC 3339): a product appears or goes, a sale begins or ends. `None`: never.
@@ -129,7 +129,9 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
     let engine = Engine::new(order.templates, for_templates).map_err(|error| BuildError::Templates(vec![(None, error)]))?;
     clock.lap("assets");
 
-    let plan = plan(order.loaded, order.rules, order.settings, order.at, order.drafts);
+    let (plan, output) =
+        rayon::join(|| plan(order.loaded, order.rules, order.settings, order.at, order.drafts), || Output::open(order.out));
+    let output = output?;
     if let Some(too_many) = &plan.facet_shelves.too_many {
         return Err(too_many.clone().into());
     }
@@ -137,7 +139,6 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
     let site_values: Vec<Value> = sites.iter().map(Value::from_serializable).collect();
     clock.lap("plan");
 
-    let output = Output::open(order.out)?;
     let mut printer = Printer {
         shop: order.shop,
         rules: order.rules,
@@ -156,11 +157,11 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
     };
     printer.offers = (0..order.rules.markets.len()).map(|market| printer.offers(market)).collect();
     let keys = Keys::open(order.cache, order.out, key_base(order, &sites, &assets));
-    // The bundle of a large shop is large: it waits on the disk for the pages.
-    let seal = || Draft::new(order.bundle, &sealed(order, &sites, &assets));
-    let (printed, bundle) = rayon::join(|| print_pages(&printer, &output, &keys, progress), seal);
+    let (printed, bundle) =
+        rayon::join(|| print_pages(&printer, &output, &keys, progress), || bundle(order, &sites, &assets, &keys));
     let (mut puts, mut remembered) = printed?;
-    let bundle = bundle?;
+    let (bundle, bundle_key) = bundle?;
+    remembered.push(Remembered::new(BUNDLE, bundle_key, &bundle.hash));
     clock.lap("pages");
 
     if order.settings.search {
@@ -239,12 +240,16 @@ fn print_pages(
     let pages = &printer.plan.pages;
     let shared: Vec<Shared> = (0..printer.rules.markets.len()).map(|market| printer.shared_keys(market, keys)).collect();
     let done = AtomicUsize::new(0);
-    let print = |cards: &mut Cards, page: &Page| -> Result<(Put, Option<Key>), PageError> {
+    let print = |(cards, bytes): &mut (Cards, Vec<u8>), page: &Page| -> Result<(Put, Option<Key>), PageError> {
         let key = printer.key(page, &shared[page.market], keys);
         let kept = key.and_then(|key| output.keep(&page.path, |hash| keys.knows(&page.path, &key, hash)));
         let put = match kept {
             Some(put) => put,
-            None => output.put(&page.path, printer.print(page, cards)?.as_bytes())?,
+            None => {
+                bytes.clear();
+                printer.print(page, cards, bytes)?;
+                output.put(&page.path, bytes)?
+            }
         };
         let count = done.fetch_add(1, Ordering::Relaxed) + 1;
         if count.is_multiple_of(64) || count == pages.len() {
@@ -253,7 +258,7 @@ fn print_pages(
         Ok((put, key))
     };
     let mut results: Vec<_> =
-        by_shelf(printer).into_par_iter().map_init(Cards::default, |cards, index| (index, print(cards, &pages[index]))).collect();
+        by_shelf(printer).into_par_iter().map_init(Default::default, |held, index| (index, print(held, &pages[index]))).collect();
     results.par_sort_unstable_by_key(|(index, _)| *index);
     let mut puts = Vec::with_capacity(pages.len());
     let mut remembered = Vec::with_capacity(pages.len());
@@ -371,6 +376,31 @@ fn nodes(categories: &[Category], mut level: Vec<usize>, below: &[Vec<usize>], a
         children: nodes(categories, below[index].clone(), below, addresses),
     };
     level.into_iter().map(node).collect()
+}
+
+/// The bundle's name among remembered pages; no path of a page is so.
+const BUNDLE: &str = "/bundle";
+
+// The bundle of a large shop is large: it is sealed only where something of it changed, and waits on the disk for the pages.
+fn bundle(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet, keys: &Keys) -> Result<(Draft, Key), WriteError> {
+    let mut key = keys.hasher();
+    key.text(BUNDLE).text(&order.shop.id).text(&order.shop.order_prefix);
+    key.text(&format!("{:?} {:?} {:?} {:?}", order.key.verifying_key(), order.rules, order.payment, order.mail));
+    for page in &order.loaded.pages {
+        key.text(page.slug.as_str()).text(&page.title);
+    }
+    for category in order.loaded.catalog.categories() {
+        key.text(&format!("{category:?}"));
+    }
+    order.loaded.products.iter().for_each(|product| {
+        key.key(&product.hash);
+    });
+    let key = key.finish();
+    let bundle = match Draft::keep(order.bundle, |hash| keys.knows(BUNDLE, &key, hash)) {
+        Some(bundle) => bundle,
+        None => Draft::new(order.bundle, &sealed(order, sites, assets))?,
+    };
+    Ok((bundle, key))
 }
 
 // Drafts, archived and expired products travel too: whether one is sold at an instant is the edge's question then.

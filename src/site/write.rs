@@ -241,10 +241,20 @@ pub struct Draft {
     /// `None`: the file has these bytes already.
     draft: Option<PathBuf>,
     /// Bytes.
-    pub size: usize,
+    pub size: u64,
+    /// Their hash.
+    pub hash: blake3::Hash,
 }
 
 impl Draft {
+    /// Of a file that stays, if its bytes are the `right` ones by their hash; they are not held at once.
+    pub fn keep(path: &Path, right: impl Fn(&blake3::Hash) -> bool) -> Option<Self> {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(fs::File::open(path).ok()?).ok()?;
+        let hash = hasher.finalize();
+        right(&hash).then(|| Self { path: path.to_owned(), draft: None, size: hasher.count(), hash })
+    }
+
     /// Writes these bytes beside `path`, where they are not there yet.
     pub fn new(path: &Path, bytes: &[u8]) -> Result<Self, WriteError> {
         let draft = path.with_extension("draft");
@@ -255,7 +265,8 @@ impl Draft {
         } else {
             write_file(&draft, bytes)?;
         }
-        Ok(Self { path: path.to_owned(), draft: (!is_there).then_some(draft), size: bytes.len() })
+        let (size, hash) = (bytes.len() as u64, blake3::hash(bytes));
+        Ok(Self { path: path.to_owned(), draft: (!is_there).then_some(draft), size, hash })
     }
 
     /// Puts them in their place. Says whether anything had to be written.
@@ -446,8 +457,7 @@ mod tests {
         // As a build leaves it that dies after the first of its renames.
         let output = Output::open(&folder).expect("writable");
         let puts = [output.put("a.html", b"2").expect("staged"), output.put("b.html", b"2").expect("staged")];
-        let manifest =
-            Manifest { files: puts.iter().map(|put| (put.path.clone(), put.entry.clone())).collect(), ..Manifest::default() };
+        let manifest = Manifest { files: puts.iter().map(|put| (put.path.clone(), put.entry)).collect(), ..Manifest::default() };
         write_with(&output.stage.join(FILE), |file| manifest.write(file)).expect("staged");
         let rename = vec!["a.html".to_owned(), "b.html".to_owned(), FILE.to_owned()];
         let journal = Journal { rename, remove: vec!["gone.html".to_owned()] };

@@ -87,6 +87,11 @@ impl Engine {
     pub fn render(&self, template: &str, context: &Context) -> Result<String, TemplateError> {
         self.tera.render(template, context).map_err(|error| explain(&error))
     }
+
+    /// The same, at the end of `page`: for many pages one after the other.
+    pub fn render_into(&self, template: &str, context: &Context, page: &mut Vec<u8>) -> Result<(), TemplateError> {
+        self.tera.render_to(template, context, page).map_err(|error| explain(&error))
+    }
 }
 
 /// What a template is printed with. `site` once per market is dear: keep it as a `Value` and hand out cheap copies.

@@ -159,6 +159,38 @@ fn one_price_rewrites_the_pages_that_show_it_and_no_other() {
     shop.check();
 }
 
+#[test]
+fn whatever_the_bundle_carries_makes_it_anew() {
+    let mut shop = Shop::new();
+    let site = fs::read_to_string(shop.path().join("site.toml")).expect("settings");
+    let head = "[shop]\n";
+    let edits = [
+        ("site.toml", site.replace(head, "[shop]\nemail = \"hello@tiny.example\"\n")),
+        ("site.toml", site.replace(head, "[shop]\norder_prefix = \"T-\"\n")),
+        ("site.toml", format!("{site}\n[mail]\nfrom = \"Tiny <tiny@tiny.example>\"\n")),
+        ("site.toml", format!("{site}\n[checkout]\nreservation_minutes = 45\n")),
+        ("site.toml", site.replace("standard = \"19\"", "standard = \"20\"")),
+        ("content/promotions/spring.toml", "title = \"Spring\"\ncode = \"SPRING\"\npercentage = \"10\"\n".to_owned()),
+        ("content/pages/terms.md", "+++\ntitle = \"Terms\"\n+++\nFair.\n".to_owned()),
+        ("content/pages/terms.md", "+++\ntitle = \"Our terms\"\n+++\nFair.\n".to_owned()),
+        ("content/categories/table/_index.md", "+++\ntitle = \"Tables\"\n+++\nA shelf.\n".to_owned()),
+        ("templates/edge/cart.html", "{% extends \"theme/edge/cart.html\" %}{% block main %}Yours{% endblock main %}".to_owned()),
+        ("content/products/thing-1.md", "+++\ntitle = \"Thing 1\"\nsku = \"X1\"\nprice = \"9.00\"\nstock = 4\n+++\n".to_owned()),
+    ];
+    shop.build();
+    for (path, text) in edits {
+        let before = fs::read(shop.path().join("shop.bundle")).expect("a bundle");
+        shop.write(path, &text);
+        shop.build();
+        assert_ne!(fs::read(shop.path().join("shop.bundle")).expect("a bundle"), before, "{path}: {text}");
+        shop.check();
+    }
+    // And another key.
+    fs::remove_file(shop.path().join(".vitrine/development.keys")).expect("a development key");
+    shop.build();
+    shop.check();
+}
+
 /// An edit as a merchant makes it.
 #[derive(Clone, Debug)]
 enum Edit {

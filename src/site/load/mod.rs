@@ -16,6 +16,7 @@ pub mod sources;
 pub mod written;
 
 use std::collections::{BTreeSet, HashMap};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -145,7 +146,7 @@ impl Held {
         let (place, packed) = pack(&details, std::mem::take(records));
         *records = packed;
         let mut hasher = blake3::Hasher::new();
-        hasher.update(&postcard::to_allocvec(&product).expect("plain data always serialises"));
+        hasher.update(&postcard::to_extend(&product, Vec::with_capacity(1024)).expect("plain data always serialises"));
         hasher.update(&records[place.offset as usize..]);
         let own = product.variants.iter().filter_map(|variant| variant.image.as_ref());
         let pictures = details.images.iter().chain(own).map(|image| &image.url).filter(|url| !is_remote(url));
@@ -302,7 +303,7 @@ fn paths(root: &Path, folder: &str, ending: &str, problems: &mut Problems) -> Ve
     if !start.exists() {
         return paths;
     }
-    for entry in WalkDir::new(&start).follow_links(true).sort_by_file_name() {
+    for entry in WalkDir::new(&start).follow_links(true) {
         match entry {
             Ok(entry) if entry.file_type().is_file() && entry.path().extension().is_some_and(|found| found == ending) => {
                 paths.push(entry.into_path());
@@ -311,12 +312,18 @@ fn paths(root: &Path, folder: &str, ending: &str, problems: &mut Problems) -> Ve
             Err(error) => problems.push(Problem::about(folder, error.to_string())),
         }
     }
+    // By bytes: paths compare part by part, which is dear.
+    paths.par_sort_unstable_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
     paths
 }
 
 /// The path of a file as problems name it.
 fn shown_path(root: &Path, path: &Path) -> String {
-    path.strip_prefix(root).unwrap_or(path).to_string_lossy().replace('\\', "/")
+    let below = match (path.to_str(), root.to_str()) {
+        (Some(path), Some(root)) => path.strip_prefix(root).and_then(|below| below.strip_prefix('/')),
+        _ => None,
+    };
+    below.map_or_else(|| path.strip_prefix(root).unwrap_or(path).to_string_lossy().replace('\\', "/"), str::to_owned)
 }
 
 /// A file's text, or why it has none; `name` is how problems call it.
@@ -326,11 +333,20 @@ fn source_file(name: &str, path: &Path) -> (Option<SourceFile>, Problems) {
     (text.map(|text| SourceFile::new(name, &text)), found)
 }
 
+fn limited(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut file = std::fs::File::open(path)?;
+    let length = file.metadata()?.len();
+    if length > MAX_TEXT_BYTES {
+        return Err(std::io::ErrorKind::FileTooLarge.into());
+    }
+    // One more than there should be: the end is seen in the same call.
+    let mut bytes = Vec::with_capacity(length as usize + 1);
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 fn bytes(path: &Path, name: &str, problems: &mut Problems) -> Option<Vec<u8>> {
-    let length = std::fs::metadata(path).map(|metadata| metadata.len());
-    match length.and_then(|length| {
-        if length > MAX_TEXT_BYTES { Err(std::io::ErrorKind::FileTooLarge.into()) } else { std::fs::read(path) }
-    }) {
+    match limited(path) {
         Ok(bytes) => Some(bytes),
         Err(error) => {
             problems.push(Problem::about(name, format!("this file cannot be read: {error}")));

@@ -5,7 +5,6 @@
 //! Always  a product comes from here only where its file has the length and the time it had, was not changed in the moment before it
 //!         was read, and had no problem to tell; the files may be deleted at any time.
 
-use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -118,7 +117,8 @@ struct Old {
     file: fs::File,
     /// Byte at which the packed details begin.
     start: u64,
-    entries: HashMap<String, Entry>,
+    /// In the order of their paths.
+    entries: std::iter::Peekable<std::vec::IntoIter<Entry>>,
 }
 
 impl Shelf<'_> {
@@ -130,7 +130,7 @@ impl Shelf<'_> {
         let take = |(index, file): (usize, File)| {
             // Told before it is read, so that a change after that shows the next time.
             let stamp = self.cache.and_then(|_| Stamp::of(&file.path, now_ns));
-            let entry = old.as_mut().and_then(|old| old.entries.remove(&file.name));
+            let entry = old.as_mut().and_then(|old| old.take(&file.name));
             (index, file, stamp, entry.filter(|entry| stamp.is_some() && entry.stamp == stamp))
         };
         let mut files: Vec<(usize, File, Option<Stamp>, Option<Entry>)> = files.into_iter().map(take).collect();
@@ -187,8 +187,7 @@ impl Shelf<'_> {
         let mut entries = vec![0; is_ours.then_some(length)? as usize];
         file.read_exact_at(&mut entries, HEAD).ok()?;
         let entries: Vec<Entry> = postcard::from_bytes(&entries).ok()?;
-        let entries = entries.into_iter().map(|entry| (entry.path.clone(), entry)).collect();
-        Some(Old { file, start: HEAD + length, entries })
+        Some(Old { file, start: HEAD + length, entries: entries.into_iter().peekable() })
     }
 
     // Where nothing can be remembered, the details stay in memory.
@@ -205,6 +204,12 @@ impl Shelf<'_> {
 }
 
 impl Old {
+    // Paths are asked for in their order too: what lies before one that is asked for is gone.
+    fn take(&mut self, path: &str) -> Option<Entry> {
+        while self.entries.next_if(|entry| entry.path.as_str() < path).is_some() {}
+        self.entries.next_if(|entry| entry.path == path)
+    }
+
     fn records(&self) -> Option<Vec<u8>> {
         let length = self.file.metadata().ok()?.len().checked_sub(self.start)?;
         let mut records = vec![0; length as usize];

@@ -124,8 +124,8 @@ impl Ways {
 }
 
 impl Printer<'_> {
-    /// Prints a page; `cards` are those that were made for pages before.
-    pub fn print(&self, page: &Page, cards: &mut Cards) -> Result<String, PrintError> {
+    /// Prints a page into an empty `bytes`; `cards` are those that were made for pages before.
+    pub fn print(&self, page: &Page, cards: &mut Cards, bytes: &mut Vec<u8>) -> Result<(), PrintError> {
         let values = Values::new().with_value("site", self.site_values[page.market].clone());
         let (template, values) = match &page.kind {
             PageKind::Home => ("home.html", values.with("page", &self.home(page, cards))),
@@ -142,9 +142,12 @@ impl Printer<'_> {
             PageKind::Search => ("search.html", values.with("page", &self.search(page))),
             PageKind::Content(index) => ("page.html", values.with("page", &self.content(page, *index))),
             PageKind::NotFound => ("404.html", values.with("page", &self.not_found())),
-            PageKind::Redirect { to } => return Ok(redirect_page(&absolute(&self.shop.base_url, to))),
+            PageKind::Redirect { to } => {
+                bytes.extend_from_slice(redirect_page(&absolute(&self.shop.base_url, to)).as_bytes());
+                return Ok(());
+            }
         };
-        Ok(self.engine.render(template, values.context())?)
+        Ok(self.engine.render_into(template, values.context(), bytes)?)
     }
 
     fn addresses(&self, market: usize) -> String {
