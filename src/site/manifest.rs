@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::media;
@@ -14,16 +15,16 @@ pub const FILE: &str = "manifest.json";
 /// Format this binary writes and reads.
 pub const FORMAT: u32 = 1;
 
-/// Every file of an output folder but the manifest itself.
+/// Every file of an output folder but the manifest itself; `Files` maps paths to entries.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Manifest {
+pub struct Manifest<Files = BTreeMap<String, Entry>> {
     /// See `FORMAT`.
     pub format: u32,
     /// When pages will change of themselves (RFC 3339); `None`: never. Another build is due then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_change_at: Option<String>,
     /// By path below the folder.
-    pub files: BTreeMap<String, Entry>,
+    pub files: Files,
 }
 
 /// One file. A large shop has hundreds of thousands of them: none of it lies on the heap.
@@ -69,19 +70,21 @@ pub enum CacheClass {
     Feed,
 }
 
-impl Default for Manifest {
+impl<Files: Default> Default for Manifest<Files> {
     fn default() -> Self {
-        Self { format: FORMAT, next_change_at: None, files: BTreeMap::new() }
+        Self { format: FORMAT, next_change_at: None, files: Files::default() }
     }
 }
 
-impl Manifest {
+impl<Files: DeserializeOwned> Manifest<Files> {
     /// The manifest of a folder; `None` where there is none that this version can read (then every file is written anew).
     pub fn read(folder: &Path) -> Option<Self> {
         let bytes = std::fs::read(folder.join(FILE)).ok()?;
         serde_json::from_slice::<Self>(&bytes).ok().filter(|manifest| manifest.format == FORMAT)
     }
+}
 
+impl<Files: Serialize> Manifest<Files> {
     /// Writes it as JSON, one line a value: it is read by people, and compared line by line.
     pub fn write(&self, mut writer: impl io::Write) -> io::Result<()> {
         serde_json::to_writer_pretty(&mut writer, self)?;

@@ -4,7 +4,7 @@
 //! Always  a file whose bytes are the same is not touched; a folder that was not written by a build is not emptied; files are removed
 //!         by manifest, never by guess.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ pub struct Output {
     folder: PathBuf,
     stage: PathBuf,
     journal: PathBuf,
-    old: Manifest,
+    old: Manifest<HashMap<Box<str>, Entry>>,
     next_change_at: Option<String>,
 }
 
@@ -164,35 +164,37 @@ impl Output {
     /// Makes the folder what was put, and nothing else.
     pub fn finish(self, puts: Vec<Put>) -> Result<Changes, WriteError> {
         let mut changes = Changes { files: puts.len(), ..Changes::default() };
-        let is_first = is_empty(&self.folder);
+        let files: BTreeMap<&str, &Entry> = puts.iter().map(|put| (put.path.as_str(), &put.entry)).collect();
         let mut rename = Vec::new();
-        let mut files = BTreeMap::new();
-        for put in puts {
+        for put in &puts {
             changes.bytes += put.entry.size;
-            changes.written += usize::from(put.changed);
-            if put.changed && !is_first {
-                rename.push(put.path.clone());
+            if put.changed {
+                rename.push(put.path.as_str());
             }
-            files.insert(put.path, put.entry);
         }
-        let remove: Vec<String> = self.old.files.keys().filter(|path| !files.contains_key(*path)).cloned().collect();
+        let old = self.old.files.keys().map(|path| &**path);
+        let mut remove: Vec<&str> = old.filter(|path| !files.contains_key(path)).collect();
+        remove.sort_unstable();
+        changes.written = rename.len();
         changes.removed = remove.len();
-        let manifest = Manifest { files, next_change_at: self.next_change_at.clone(), ..Manifest::default() };
-        if changes.written == 0 && remove.is_empty() && manifest == self.old && self.folder.join(FILE).is_file() {
+        let is_same = rename.is_empty() && remove.is_empty() && self.next_change_at == self.old.next_change_at;
+        if is_same && self.folder.join(FILE).is_file() {
             remove_folder(&self.stage)?;
             return Ok(changes);
         }
+        let manifest = Manifest { files, next_change_at: self.next_change_at.clone(), ..Manifest::default() };
         write_with(&self.stage.join(FILE), |file| manifest.write(file))?;
-        if is_first {
-            // The whole folder appears at once.
+        if is_empty(&self.folder) {
+            // A first build: the whole folder appears at once.
             let _ = fs::remove_dir(&self.folder);
             rename_path(&self.stage, &self.folder)?;
             return Ok(changes);
         }
         rename.sort_unstable();
         // Last: until then the old manifest describes what a half-done pass started from.
-        rename.push(FILE.to_owned());
-        let journal = Journal { rename, remove };
+        rename.push(FILE);
+        let owned = |paths: Vec<&str>| paths.into_iter().map(str::to_owned).collect();
+        let journal = Journal { rename: owned(rename), remove: owned(remove) };
         let bytes = serde_json::to_vec(&journal).expect("paths are texts");
         let draft = self.journal.with_extension("draft");
         write_file(&draft, &bytes)?;
@@ -434,7 +436,7 @@ mod tests {
             let output = Output::open(&folder).expect("writable").due_again(at.map(str::to_owned));
             let puts = vec![output.put("a.html", b"1").expect("writable")];
             assert_eq!(output.finish(puts).expect("writable").written, 0);
-            Manifest::read(&folder).expect("written").next_change_at
+            <Manifest>::read(&folder).expect("written").next_change_at
         };
         assert_eq!(due(Some("2027-01-31T00:00:00Z")).as_deref(), Some("2027-01-31T00:00:00Z"));
         assert_eq!(due(None), None);
@@ -457,7 +459,8 @@ mod tests {
         // As a build leaves it that dies after the first of its renames.
         let output = Output::open(&folder).expect("writable");
         let puts = [output.put("a.html", b"2").expect("staged"), output.put("b.html", b"2").expect("staged")];
-        let manifest = Manifest { files: puts.iter().map(|put| (put.path.clone(), put.entry)).collect(), ..Manifest::default() };
+        let manifest: Manifest =
+            Manifest { files: puts.iter().map(|put| (put.path.clone(), put.entry)).collect(), ..Manifest::default() };
         write_with(&output.stage.join(FILE), |file| manifest.write(file)).expect("staged");
         let rename = vec!["a.html".to_owned(), "b.html".to_owned(), FILE.to_owned()];
         let journal = Journal { rename, remove: vec!["gone.html".to_owned()] };

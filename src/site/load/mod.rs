@@ -366,14 +366,22 @@ fn join(
     products.par_sort_by(|one, other| (&one.product.slug, place(&one.notes)).cmp(&(&other.product.slug, place(&other.notes))));
     categories.sort_by(|one, other| one.category.path.cmp(&other.category.path));
     check_slugs(&mut products, problems);
-    check_skus(&mut products, problems);
-    check_references(root, &mut products, &categories, problems);
+    // A product that could not be read is not missing.
+    let all_were_read = !problems.has_errors();
+    let named = || products.iter().map(|found| (&found.product, &found.notes.source, &found.variant_lines[..]));
+    let ((repeated, told), (related, others)) =
+        rayon::join(|| repeated_skus(named()), || references(root, &products, &categories, all_were_read));
+    problems.extend(told);
+    problems.extend(others);
+    for (index, variant) in repeated.into_iter().rev() {
+        products[index].product.variants.remove(variant);
+    }
     let mut loaded = Loaded { details, ..Loaded::default() };
     let mut sold = Vec::with_capacity(products.len());
-    for found in products {
+    for (found, related) in products.into_iter().zip(related) {
         let Held { product, notes, derived_skus, .. } = *found;
         sold.push(product);
-        loaded.products.push(notes);
+        loaded.products.push(ProductNotes { related, ..notes });
         loaded.derived_skus.extend(derived_skus);
     }
     let mut shelves = Vec::new();
@@ -401,23 +409,15 @@ fn check_slugs(products: &mut Vec<Box<Held>>, problems: &mut Problems) {
     products.dedup_by(|second, first| second.product.slug == first.product.slug);
 }
 
-fn check_skus(products: &mut [Box<Held>], problems: &mut Problems) {
-    let named = products.iter().map(|found| (&found.product, &found.notes.source, &found.variant_lines[..]));
-    for (index, variant) in repeated_skus(named, problems).into_iter().rev() {
-        products[index].product.variants.remove(variant);
-    }
-}
-
 /// Whether every variant of what a source holds has its own SKU.
 pub fn check_skus_of(products: &[LoadedProduct], problems: &mut Problems) {
-    repeated_skus(products.iter().map(|found| (&found.product, &found.details.source, &found.variant_lines[..])), problems);
+    let named = products.iter().map(|found| (&found.product, &found.details.source, &found.variant_lines[..]));
+    problems.extend(repeated_skus(named).1);
 }
 
 // The variants whose SKU another has too, as (product, variant), each told with both places.
-fn repeated_skus<'a>(
-    products: impl Iterator<Item = (&'a Product, &'a Source, &'a [usize])>,
-    problems: &mut Problems,
-) -> Vec<(usize, usize)> {
+fn repeated_skus<'a>(products: impl Iterator<Item = (&'a Product, &'a Source, &'a [usize])>) -> (Vec<(usize, usize)>, Problems) {
+    let mut problems = Problems::new();
     let mut seen: HashMap<&Sku, (&Source, usize)> = HashMap::with_capacity(products.size_hint().0);
     let mut repeated = Vec::new();
     for (index, (product, source, lines)) in products.enumerate() {
@@ -433,14 +433,18 @@ fn repeated_skus<'a>(
             repeated.push((index, number));
         }
     }
-    repeated
+    (repeated, problems)
 }
 
-fn check_references(root: Option<&Path>, products: &mut [Box<Held>], categories: &[LoadedCategory], problems: &mut Problems) {
+// The places of products that each names as going with it; what is named and is not there is told.
+fn references(
+    root: Option<&Path>,
+    products: &[Box<Held>],
+    categories: &[LoadedCategory],
+    all_were_read: bool,
+) -> (Vec<Vec<usize>>, Problems) {
+    let mut problems = Problems::new();
     let paths: BTreeSet<&str> = categories.iter().map(|found| found.category.path.as_str()).collect();
-    let slugs: HashMap<&str, usize> =
-        products.iter().enumerate().map(|(index, found)| (found.product.slug.as_str(), index)).collect();
-    let mut pictures: BTreeSet<&str> = BTreeSet::new();
     for found in categories {
         let source = &found.details.source;
         if let Some(parent) = found.category.path.parent().filter(|parent| !paths.contains(parent.as_str())) {
@@ -449,10 +453,10 @@ fn check_references(root: Option<&Path>, products: &mut [Box<Held>], categories:
             problems.push(Problem::about(&source.file, message).on_line(source.line, 0, "").hint(hint));
         }
     }
-    // A product that could not be read is not missing.
-    let all_were_read = !problems.has_errors();
-    let mut related = Vec::with_capacity(products.len());
-    for found in products.iter() {
+    let slugs: HashMap<&str, usize> =
+        products.iter().enumerate().map(|(index, found)| (found.product.slug.as_str(), index)).collect();
+    let of_product = |found: &Held| {
+        let mut problems = Problems::new();
         let source = &found.notes.source;
         let about = |message: String, text: &str| Problem::about(&source.file, message).on_line(source.line, 0, text);
         for path in found.product.categories.iter().filter(|path| !paths.contains(path.as_str())) {
@@ -462,27 +466,31 @@ fn check_references(root: Option<&Path>, products: &mut [Box<Held>], categories:
             };
             problems.push(about(format!("there is no category `{path}`"), path.as_str()).hint(hint));
         }
-        for slug in found.related.iter().filter(|slug| all_were_read && !slugs.contains_key(slug.as_str())) {
-            let mut problem = about(format!("there is no product `{slug}` to go with this one"), slug.as_str()).warning();
-            if let Some(near) = nearest(slug.as_str(), slugs.keys().copied()) {
-                problem = problem.hint(format!("did you mean `{near}`?"));
+        let mut related = Vec::with_capacity(found.related.len());
+        for slug in &found.related {
+            if let Some(index) = slugs.get(slug.as_str()) {
+                related.push(*index);
+            } else if all_were_read {
+                let mut problem = about(format!("there is no product `{slug}` to go with this one"), slug.as_str()).warning();
+                if let Some(near) = nearest(slug.as_str(), slugs.keys().copied()) {
+                    problem = problem.hint(format!("did you mean `{near}`?"));
+                }
+                problems.push(problem);
             }
-            problems.push(problem);
         }
-        related.push(found.related.iter().filter_map(|slug| slugs.get(slug.as_str()).copied()).collect::<Vec<usize>>());
+        let is_there = |path: &str| root.is_none_or(|root| root.join("static").join(path).is_file());
         for url in &found.pictures {
             let path = url.trim_start_matches('/');
-            let is_there = || root.is_none_or(|root| root.join("static").join(path).is_file());
-            if pictures.contains(url.as_str()) || !is_there() {
-                pictures.insert(url);
+            if !is_there(path) {
                 let hint = "put the picture into static/, or write its path as it lies there";
                 problems.push(about(format!("there is no picture static/{path}"), url).hint(hint));
             }
         }
-    }
-    for (found, related) in products.iter_mut().zip(related) {
-        found.notes.related = related;
-    }
+        (related, problems)
+    };
+    let (related, told): (Vec<_>, Vec<_>) = products.par_iter().map(|found| of_product(found)).unzip();
+    told.into_iter().for_each(|told| problems.extend(told));
+    (related, problems)
 }
 
 /// Whether a picture lies elsewhere.
