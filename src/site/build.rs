@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io::{self, Seek, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -115,7 +116,7 @@ pub enum BuildError {
     Write(#[from] WriteError),
     /// What was read cannot be read back.
     #[error(transparent)]
-    Read(#[from] std::io::Error),
+    Read(#[from] io::Error),
 }
 
 /// Makes `public/` and the bundle. `progress` is told (pages done, pages in all) now and then, from any thread.
@@ -202,9 +203,6 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
     })
 }
 
-/// Bytes of a product in the bundle, hardly ever more.
-const PRODUCT_BYTES: usize = 1024;
-
 /// What every page is printed with: templates, `site`, files of static/, and this program.
 fn key_base(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet) -> [u8; 32] {
     let mut base = blake3::Hasher::new();
@@ -242,13 +240,14 @@ fn print_pages(
     let done = AtomicUsize::new(0);
     let print = |(cards, bytes): &mut (Cards, Vec<u8>), page: &Page| -> Result<(Put, Option<Key>), PageError> {
         let key = printer.key(page, &shared[page.market], keys);
-        let kept = key.and_then(|key| output.keep(&page.path, |hash| keys.knows(&page.path, &key, hash)));
+        let path = printer.plan.path(page);
+        let kept = key.and_then(|key| output.keep(&path, |hash| keys.knows(&path, &key, hash)));
         let put = match kept {
             Some(put) => put,
             None => {
                 bytes.clear();
                 printer.print(page, cards, bytes)?;
-                output.put(&page.path, bytes)?
+                output.put(&path, bytes)?
             }
         };
         let count = done.fetch_add(1, Ordering::Relaxed) + 1;
@@ -266,7 +265,7 @@ fn print_pages(
     for (page, (_, result)) in pages.iter().zip(results) {
         match result {
             Ok((put, key)) => {
-                remembered.extend(key.map(|key| Remembered::new(&page.path, key, put.hash())));
+                remembered.extend(key.map(|key| Remembered::new(put.path(), key, put.hash())));
                 puts.push(put);
             }
             Err(PageError::Print(PrintError::Template(fault))) => faults.push((Some(page.url.clone()), fault)),
@@ -398,13 +397,13 @@ fn bundle(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet, keys: &Keys)
     let key = key.finish();
     let bundle = match Draft::keep(order.bundle, |hash| keys.knows(BUNDLE, &key, hash)) {
         Some(bundle) => bundle,
-        None => Draft::new(order.bundle, &sealed(order, sites, assets))?,
+        None => Draft::new(order.bundle, |file| seal(order, sites, assets, file))?,
     };
     Ok((bundle, key))
 }
 
 // Drafts, archived and expired products travel too: whether one is sold at an instant is the edge's question then.
-fn sealed(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet) -> Vec<u8> {
+fn seal(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet, file: &mut (impl Write + Seek)) -> io::Result<()> {
     let catalog = order.loaded.catalog.changed(|product| with_final_images(product, assets));
     let asset = |(name, asset): (String, crate::theme::engine::Asset)| (name, asset.url, asset.integrity);
     let is_legal = |slug: &str| matches!(slug, "terms" | "privacy" | "returns" | "withdrawal" | "imprint" | "shipping");
@@ -422,8 +421,7 @@ fn sealed(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet) -> Vec<u8> {
         payment: order.payment.clone(),
         mail: order.mail.clone(),
     };
-    // Room that is not written to costs nothing; room that has to grow is there twice for a while.
-    bundle.seal_into(Vec::with_capacity(order.loaded.catalog.products().len() * PRODUCT_BYTES), order.key)
+    bundle.seal_to(file, order.key)
 }
 
 fn with_final_images<'a>(product: &'a Product, assets: &AssetSet) -> Cow<'a, Product> {

@@ -27,6 +27,15 @@ pub struct Plan {
     pub facet_shelves: FacetShelves,
     /// The first category of each product, as its index.
     pub home_shelves: Vec<Option<usize>>,
+    /// How addresses become paths.
+    pub url_style: UrlStyle,
+}
+
+impl Plan {
+    /// The path of a page below the output folder.
+    pub fn path(&self, page: &Page) -> String {
+        output_path(&page.url, self.url_style)
+    }
 }
 
 /// One page.
@@ -38,8 +47,6 @@ pub struct Page {
     pub kind: PageKind,
     /// Address from the root, market prefix included.
     pub url: String,
-    /// Path below the output folder.
-    pub path: String,
 }
 
 /// What a page shows. Indices are those of the catalogue and of the loaded pages.
@@ -153,10 +160,7 @@ pub fn plan(loaded: &Loaded, rules: &Rules, settings: &BuildSettings, at: Timest
     for market in 0..rules.markets.len() {
         let prefix = prefix(rules, market);
         let addresses = Addresses { prefix: &prefix };
-        let mut add = |kind: PageKind, url: String| {
-            let path = output_path(&url, settings.url_style);
-            pages.push(Page { market, kind, url, path });
-        };
+        let mut add = |kind: PageKind, url: String| pages.push(Page { market, kind, url });
         add(PageKind::Home, addresses.home());
         for (index, product) in catalog.products().iter().enumerate().filter(|(index, _)| shown[*index]) {
             add(PageKind::Product(index), addresses.product(product.slug.as_str()));
@@ -184,11 +188,11 @@ pub fn plan(loaded: &Loaded, rules: &Rules, settings: &BuildSettings, at: Timest
             add(PageKind::NotFound, "/404".to_owned());
         }
     }
-    add_redirects(&mut pages, loaded, &shown, settings);
+    add_redirects(&mut pages, loaded, &shown);
     pages.par_sort_by(|one, other| (one.market, &one.url).cmp(&(other.market, &other.url)));
     let first = |product: &Product| catalog.category_index(product.categories.first()?);
     let home_shelves = catalog.products().par_iter().map(first).collect();
-    Plan { pages, shown, shelves, facet_shelves, home_shelves }
+    Plan { pages, shown, shelves, facet_shelves, home_shelves, url_style: settings.url_style }
 }
 
 fn shelves(catalog: &Catalog, shown: &[bool]) -> Vec<Vec<usize>> {
@@ -213,7 +217,7 @@ fn shelves(catalog: &Catalog, shown: &[bool]) -> Vec<Vec<usize>> {
 }
 
 // An old address that a page has taken over is that page's.
-fn add_redirects(pages: &mut Vec<Page>, loaded: &Loaded, shown: &[bool], settings: &BuildSettings) {
+fn add_redirects(pages: &mut Vec<Page>, loaded: &Loaded, shown: &[bool]) {
     if loaded.products.iter().all(|details| details.redirects.is_empty()) {
         return;
     }
@@ -222,8 +226,7 @@ fn add_redirects(pages: &mut Vec<Page>, loaded: &Loaded, shown: &[bool], setting
         let to = Addresses { prefix: "" }.product(loaded.catalog.products()[index].slug.as_str());
         for from in &details.redirects {
             if taken.insert(from.clone()) {
-                let path = output_path(from, settings.url_style);
-                pages.push(Page { market: 0, kind: PageKind::Redirect { to: to.clone() }, url: from.clone(), path });
+                pages.push(Page { market: 0, kind: PageKind::Redirect { to: to.clone() }, url: from.clone() });
             }
         }
     }

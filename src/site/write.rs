@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -54,6 +54,11 @@ pub struct Put {
 }
 
 impl Put {
+    /// Its path below the folder.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Hash of its bytes.
     pub fn hash(&self) -> &blake3::Hash {
         &self.entry.hash
@@ -251,24 +256,27 @@ pub struct Draft {
 impl Draft {
     /// Of a file that stays, if its bytes are the `right` ones by their hash; they are not held at once.
     pub fn keep(path: &Path, right: impl Fn(&blake3::Hash) -> bool) -> Option<Self> {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(fs::File::open(path).ok()?).ok()?;
-        let hash = hasher.finalize();
-        right(&hash).then(|| Self { path: path.to_owned(), draft: None, size: hasher.count(), hash })
+        let (hash, size) = hash_of(path).ok()?;
+        right(&hash).then(|| {
+            // Left by a build that was killed.
+            let _ = fs::remove_file(path.with_extension("draft"));
+            Self { path: path.to_owned(), draft: None, size, hash }
+        })
     }
 
-    /// Writes these bytes beside `path`, where they are not there yet.
-    pub fn new(path: &Path, bytes: &[u8]) -> Result<Self, WriteError> {
+    /// Has a file written by `give` beside `path`; it is dropped again where `path` has its bytes already.
+    pub fn new(path: &Path, give: impl FnOnce(&mut io::BufWriter<fs::File>) -> io::Result<()>) -> Result<Self, WriteError> {
+        let mut written = Self { path: path.to_owned(), draft: Some(path.with_extension("draft")), size: 0, hash: NO_HASH };
         let draft = path.with_extension("draft");
-        let is_there = holds(path, bytes).unwrap_or(false);
+        write_with(&draft, give)?;
+        (written.hash, written.size) = hash_of(&draft).map_err(fail(&draft))?;
+        let is_there = fs::metadata(path).is_ok_and(|file| file.len() == written.size)
+            && hash_of(path).is_ok_and(|(hash, _)| hash == written.hash);
         if is_there {
-            // Left by a build that was killed.
-            let _ = fs::remove_file(&draft);
-        } else {
-            write_file(&draft, bytes)?;
+            remove_file(&draft)?;
+            written.draft = None;
         }
-        let (size, hash) = (bytes.len() as u64, blake3::hash(bytes));
-        Ok(Self { path: path.to_owned(), draft: (!is_there).then_some(draft), size, hash })
+        Ok(written)
     }
 
     /// Puts them in their place. Says whether anything had to be written.
@@ -288,20 +296,13 @@ impl Drop for Draft {
     }
 }
 
-// Piece by piece: the bundle of a large shop is large.
-fn holds(path: &Path, bytes: &[u8]) -> io::Result<bool> {
-    let mut file = fs::File::open(path)?;
-    if file.metadata()?.len() != bytes.len() as u64 {
-        return Ok(false);
-    }
-    let mut piece = vec![0; 1 << 16];
-    for expected in bytes.chunks(piece.len()) {
-        file.read_exact(&mut piece[..expected.len()])?;
-        if piece[..expected.len()] != *expected {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+const NO_HASH: blake3::Hash = blake3::Hash::from_bytes([0; 32]);
+
+// Hash and length, piece by piece: the bundle of a large shop is large.
+fn hash_of(path: &Path) -> io::Result<(blake3::Hash, u64)> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(fs::File::open(path)?)?;
+    Ok((hasher.finalize(), hasher.count()))
 }
 
 fn is_there(path: &Path, size: u64) -> bool {
@@ -418,13 +419,18 @@ mod tests {
     fn a_draft_is_seen_when_it_is_settled_and_leaves_nothing_otherwise() {
         let root = tempfile::tempdir().expect("a temporary folder");
         let path = root.path().join("shop.bundle");
-        assert!(Draft::new(&path, b"one").and_then(Draft::settle).expect("writable"));
-        assert!(!Draft::new(&path, b"one").and_then(Draft::settle).expect("writable"), "it is there already");
-        drop(Draft::new(&path, b"two").expect("writable"));
+        let draft = |text: &str| Draft::new(&path, |file| file.write_all(text.as_bytes())).expect("writable");
+        assert!(draft("one").settle().expect("writable"));
+        assert!(!draft("one").settle().expect("writable"), "it is there already");
+        drop(draft("two"));
         assert_eq!(fs::read(&path).expect("there"), b"one");
         fs::write(root.path().join("shop.draft"), b"two").expect("as a killed build leaves it");
-        assert!(!Draft::new(&path, b"one").and_then(Draft::settle).expect("writable"));
+        assert!(Draft::keep(&path, |hash| *hash == blake3::hash(b"two")).is_none());
+        let kept = Draft::keep(&path, |hash| *hash == blake3::hash(b"one")).expect("it has these bytes");
+        assert!(!kept.settle().expect("writable"));
         assert_eq!(listing(root.path()), ["shop.bundle"]);
+        assert!(Draft::new(&path, |_| Err(io::ErrorKind::StorageFull.into())).is_err());
+        assert_eq!(listing(root.path()), ["shop.bundle"], "nothing is left of a failure");
     }
 
     #[test]

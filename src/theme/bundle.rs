@@ -6,6 +6,8 @@
 //!         before it (64) · payload (postcard). Integers are little-endian.
 //! Always  a byte that is not as it was signed is refused by name, before anything is read out of the payload.
 
+use std::io::{self, BufWriter, Cursor, Seek, Write};
+
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
@@ -154,22 +156,51 @@ impl VerifyingKey {
 impl<C: Serialize> Bundle<C> {
     /// The signed bytes; equal bundles and keys give equal bytes.
     pub fn seal(&self, key: &SigningKey) -> Vec<u8> {
-        self.seal_into(Vec::new(), key)
+        let mut bytes = Cursor::new(Vec::new());
+        self.seal_to(&mut bytes, key).expect("memory takes what is written");
+        bytes.into_inner()
     }
 
-    /// The same in an empty `bytes`, whose room is used.
-    pub fn seal_into(&self, mut bytes: Vec<u8>, key: &SigningKey) -> Vec<u8> {
-        bytes.resize(HEAD_BYTES, 0);
-        let mut bytes = postcard::to_extend(self, bytes).expect("plain data of known lengths can be written");
-        let (head, payload) = bytes.split_at_mut(HEAD_BYTES);
-        let hash = blake3::hash(payload);
+    /// The same into `out`, which is empty: a large bundle is never held as a whole.
+    ///
+    /// Errors: those of `out`.
+    pub fn seal_to(&self, out: &mut (impl Write + Seek), key: &SigningKey) -> io::Result<()> {
+        out.write_all(&[0; HEAD_BYTES])?;
+        let payload = Payload { out, hasher: blake3::Hasher::new(), failure: None };
+        // A hash of much at once is several times faster.
+        let mut buffer = BufWriter::with_capacity(1 << 16, payload);
+        let written = postcard::to_io(self, &mut buffer).map_err(io::Error::other).and_then(|buffer| buffer.flush());
+        let Payload { out, hasher, failure } = buffer.into_parts().0;
+        if let Err(error) = written {
+            return Err(failure.unwrap_or(error));
+        }
         let id = key.verifying_key().id();
-        let length = (payload.len() as u64).to_le_bytes();
-        let signed = [&MAGIC[..], &FORMAT.to_le_bytes(), &length, &id, hash.as_bytes()].concat();
+        let length = hasher.count().to_le_bytes();
+        let signed = [&MAGIC[..], &FORMAT.to_le_bytes(), &length, &id, hasher.finalize().as_bytes()].concat();
         let signature = key.0.sign(&signed);
-        head[..SIGNED_BYTES].copy_from_slice(&signed);
-        head[SIGNED_BYTES..].copy_from_slice(signature.as_ref());
-        bytes
+        out.rewind()?;
+        out.write_all(&signed)?;
+        out.write_all(signature.as_ref())
+    }
+}
+
+/// What follows the head, while it is written.
+struct Payload<'a, W> {
+    out: &'a mut W,
+    hasher: blake3::Hasher,
+    /// What postcard's own errors do not tell.
+    failure: Option<io::Error>,
+}
+
+impl<W: Write> Write for Payload<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.hasher.update(bytes);
+        let written = self.out.write_all(bytes);
+        written.inspect_err(|error| self.failure = Some(io::Error::new(error.kind(), error.to_string()))).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }
 

@@ -87,9 +87,9 @@ pub fn check(written: &Written<'_>) -> Checked {
     let catalog = &written.loaded.catalog;
     let till = Till::open(written.bundle, written.plan, |index| catalog.products()[index].slug.as_str(), written.at);
 
-    let planned: HashMap<&str, &Page> = written.plan.pages.iter().map(|page| (page.path.as_str(), page)).collect();
+    let planned: HashMap<String, &Page> = written.plan.pages.iter().map(|page| (written.plan.path(page), page)).collect();
     let paths: Vec<&str> = manifest.files.keys().filter(|path| page_address(path).is_some()).map(String::as_str).collect();
-    let pages: Vec<Option<&Page>> = paths.iter().map(|path| planned.get(path).copied()).collect();
+    let pages: Vec<Option<&Page>> = paths.iter().map(|path| planned.get(*path).copied()).collect();
     let urls: Vec<String> = paths.iter().map(|path| page_address(path).expect("only pages are listed")).collect();
 
     let reader =
@@ -284,8 +284,9 @@ impl Reader<'_> {
     // Planned pages that are not there, files that are missing, and what feeds say.
     fn files(&self, read: &mut Read) {
         let mut found = Findings::default();
-        for page in self.written.plan.pages.iter().filter(|page| !self.manifest.files.contains_key(&page.path)) {
-            let message = format!("{} was not built: there is no {}", page.url, page.path);
+        let planned = self.written.plan.pages.iter().map(|page| (page, self.written.plan.path(page)));
+        for (page, path) in planned.filter(|(_, path)| !self.manifest.files.contains_key(path)) {
+            let message = format!("{} was not built: there is no {path}", page.url);
             found.add(Finding::new(Kind::File, message).hint("build again"));
         }
         for (path, entry) in self.manifest.files.iter().filter(|(path, _)| page_address(path).is_none()) {

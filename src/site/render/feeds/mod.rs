@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     fn page(url: &str, kind: PageKind) -> Page {
-        Page { market: 0, kind, url: url.to_owned(), path: String::new() }
+        Page { market: 0, kind, url: url.to_owned() }
     }
 
     #[test]
