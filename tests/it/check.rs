@@ -364,6 +364,52 @@ fn another_price_is_caught_wherever_it_stands() {
     );
 }
 
+/// The only file of the search index whose name begins so.
+fn index_file(root: &Path, start: &str) -> String {
+    let files = fs::read_dir(root.join("public/a/search")).expect("an index");
+    let names = files.map(|file| file.expect("readable").file_name().to_string_lossy().into_owned());
+    let found: Vec<String> = names.filter(|name| name.starts_with(start)).collect();
+    let [name] = &found[..] else { panic!("{start}: {found:?}") };
+    format!("a/search/{name}")
+}
+
+#[test]
+fn the_search_index_says_the_price_of_the_cart() {
+    let folder = shop();
+    build(folder.path());
+    for (start, from, to, message) in [
+        ("cards-eu", "\"€14.90\"", "\"€14.91\"", "the search index shows €14.91 for `lamp`, a cart would say 14.90 EUR"),
+        ("cards-eu", "\"€19.90\"", "\"€18.90\"", "the search index strikes out €18.90 for `lamp`, a cart would say 19.90 EUR"),
+        ("cards-us", "$21.00", "$22.00", "the search index shows $22.00 for `lamp`, a cart would say 21.00 USD"),
+        (
+            "cards-eu",
+            "\"varies\":\"10\"",
+            "\"varies\":\"11\"",
+            "the search index says that `mug` has several prices, a cart knows 1",
+        ),
+        ("columns-eu", "[1490,900]", "[1490,901]", "the search index sorts `mug` by 9.01 EUR, a cart would charge 9.00 EUR"),
+        ("columns-us", "[2100,null]", "[2100,1000]", "the search index sorts `mug` by 10.00 USD, a cart would charge nothing"),
+    ] {
+        tampered(&index_file(folder.path(), start), from, to, message);
+    }
+}
+
+#[test]
+fn a_search_index_that_is_no_longer_whole_is_told() {
+    for (start, from, to, message) in [
+        ("cards-eu", "\"mug\"", "\"mag\"", "does not hold the product `mug`"),
+        ("cards-eu", "\"prices\"", "\"pricez\"", "is no file of a search index that this version can read"),
+        ("columns-eu", "\"first\":0", "\"first\":9", "is no file of a search index that this version can read"),
+    ] {
+        let folder = shop();
+        build(folder.path());
+        let path = index_file(folder.path(), start);
+        edit(folder.path(), &format!("public/{path}"), from, to);
+        let (code, report, told) = checked(folder.path(), &["--built"]);
+        assert!(code == 1 && says(&report, "file", message), "`{message}` is missing in:\n{told}");
+    }
+}
+
 #[test]
 fn a_price_that_cannot_be_read_and_a_card_that_differs_are_caught() {
     let folder = shop();

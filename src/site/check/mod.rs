@@ -14,6 +14,7 @@ mod findings;
 mod page;
 mod price;
 mod redirects;
+mod search;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::File;
@@ -31,7 +32,7 @@ use self::price::Till;
 use self::redirects::Redirects;
 use super::load::Loaded;
 use super::manifest::{self, Manifest};
-use super::plan::{Page, PageKind, Plan};
+use super::plan::{Page, PageKind, Plan, output_prefix};
 use super::problem::{Kind, Problem, Problems};
 use crate::commerce::ids::Timestamp;
 use crate::theme::bundle::Bundle;
@@ -297,6 +298,18 @@ impl Reader<'_> {
             } else if path.ends_with(".xml") {
                 self.feed(path, &file, read, &mut found);
             }
+        }
+        let products = self.written.loaded.catalog.products().iter().zip(&self.written.plan.shown);
+        let shown: Vec<&str> = products.filter(|(_, is_shown)| **is_shown).map(|(product, _)| product.slug.as_str()).collect();
+        for page in self.written.plan.pages.iter().filter(|page| matches!(page.kind, PageKind::Search)) {
+            let (market, rules) = (page.market, &self.written.bundle.rules);
+            if market >= rules.markets.len() {
+                continue;
+            }
+            let head = format!("{}search.json", output_prefix(rules, market));
+            let id = rules.markets[market].id.to_string();
+            let index = search::Index { folder: self.written.folder, manifest: self.manifest, head: &head, market, id: &id };
+            read.prices += index.examine(self.till, &shown, &mut found);
         }
         read.found = std::mem::take(&mut read.found).and(found);
     }

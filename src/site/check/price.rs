@@ -135,6 +135,64 @@ impl<'a> Till<'a> {
         scale.compared
     }
 
+    /// Holds what a search's result shows of a product in a market against the till; gives how many prices were compared.
+    pub(super) fn found_card(
+        &self,
+        market: usize,
+        slug: &str,
+        price: Option<&str>,
+        struck: Option<&str>,
+        varies: bool,
+        found: &mut Findings,
+    ) -> usize {
+        let Some((mut scale, charged)) = self.scale_of(market, slug, found) else { return 1 };
+        let lowest = lowest(charged);
+        let texts = [
+            ("shows", price, lowest.map(|lowest| lowest.unit_minor)),
+            ("strikes out", struck, lowest.and_then(|it| it.compare_minor)),
+        ];
+        for (verb, said, expected) in texts {
+            scale.compared += 1;
+            let amounts = said.map(|text| scale.drawer.signs.amounts(text)).unwrap_or_default();
+            if amounts.as_slice() != expected.as_slice() {
+                let expected = expected.map_or("nothing".to_owned(), |minor| scale.drawer.signs.named(minor));
+                let said = said.unwrap_or("nothing");
+                scale.fault(format!("the search index {verb} {said} for `{slug}`, a cart would say {expected}"), slug);
+            }
+        }
+        let prices: BTreeSet<i64> = charged.iter().flatten().map(|charged| charged.unit_minor).collect();
+        if varies != (prices.len() > 1) {
+            let said = if varies { "several prices" } else { "one price" };
+            scale.fault(format!("the search index says that `{slug}` has {said}, a cart knows {}", prices.len()), slug);
+        }
+        scale.compared
+    }
+
+    /// The same for the amount (minor units) that results are sorted and filtered by.
+    pub(super) fn found_amount(&self, market: usize, slug: &str, minor: Option<i64>, found: &mut Findings) -> usize {
+        let Some((mut scale, charged)) = self.scale_of(market, slug, found) else { return 1 };
+        let expected = lowest(charged).map(|lowest| lowest.unit_minor);
+        if minor != expected {
+            let [said, expected] =
+                [minor, expected].map(|minor| minor.map_or("nothing".to_owned(), |minor| scale.drawer.signs.named(minor)));
+            scale.fault(format!("the search index sorts `{slug}` by {said}, a cart would charge {expected}"), slug);
+        }
+        1
+    }
+
+    // What a product's variants cost in a market; `None`: there is no such product, which is told.
+    fn scale_of<'s>(&'s self, market: usize, slug: &str, found: &'s mut Findings) -> Option<(Scale<'s>, &'s [Option<Charged>])> {
+        let drawer = self.markets.get(market)?;
+        let mut scale = Scale { till: self, drawer, found, compared: 0 };
+        match self.bundle.catalog.products().binary_search_by(|product| product.slug.as_str().cmp(slug)) {
+            Ok(place) => Some((scale, &drawer.charged[place])),
+            Err(_) => {
+                scale.fault(format!("the search index names the product `{slug}`, which the bundle does not hold"), slug);
+                None
+            }
+        }
+    }
+
     fn place(&self, sku: &str) -> Option<(usize, usize)> {
         let by_sku = |sku: &Sku| self.bundle.catalog.variant_by_sku(sku);
         let (product, variant) = by_sku(&Sku(sku.to_owned())).or_else(|| by_sku(self.feed_names.get(sku)?))?;
@@ -172,6 +230,11 @@ fn ring_up(bundle: &Bundle, market: &Market, product: &Product, at: Timestamp) -
         }
     }
     charged
+}
+
+// The first of the cheapest, whose price cards show.
+fn lowest(charged: &[Option<Charged>]) -> Option<Charged> {
+    charged.iter().flatten().copied().reduce(|lowest, other| if other.unit_minor < lowest.unit_minor { other } else { lowest })
 }
 
 /// A page being held against one market's prices.
