@@ -11,7 +11,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::commerce::ids::{MarketId, ShippingRateId, TaxClass};
-use crate::commerce::money::{Currency, Rounding};
+use crate::commerce::money::{Currency, Percent, Rounding};
 use crate::commerce::problems::RulesProblem;
 use crate::commerce::rules::{Market, RoundingScope, Rules};
 use crate::commerce::shipping::{RatePrice, ShippingRate, ShippingZone};
@@ -44,6 +44,8 @@ pub struct Config {
     pub sources: Vec<BulkSource>,
     /// Free values for templates.
     pub theme: serde_json::Value,
+    /// By how much a price may move from one publication to the next before somebody has to look (`[diff]`).
+    pub max_price_change: Percent,
 }
 
 /// `[payment]`.
@@ -130,6 +132,8 @@ struct Written {
     facets: Vec<facets::WrittenFacet>,
     #[serde(default)]
     feeds: WrittenFeeds,
+    #[serde(default)]
+    diff: WrittenDiff,
     #[serde(default)]
     sources: Vec<WrittenSource>,
     #[serde(default)]
@@ -236,6 +240,12 @@ struct WrittenFeeds {
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+struct WrittenDiff {
+    max_price_change: Option<Spanned<String>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 struct WrittenCheckout {
     quote_minutes: Option<Spanned<i64>>,
     reservation_minutes: Option<Spanned<i64>>,
@@ -264,6 +274,8 @@ fn english() -> String {
     "en".to_owned()
 }
 
+/// Percent by which a price may move: more is seldom meant.
+const MAX_PRICE_CHANGE: &str = "30";
 /// Largest page of a category: more is slow on a phone.
 const MAX_PAGE_SIZE: usize = 200;
 /// A quote or reservation of a day and more is a stock lock, not a checkout.
@@ -293,6 +305,8 @@ impl Written {
         let mail = self.mail.checked(place, problems);
         let mut build = self.build.checked(place, problems);
         build.google_feed = self.feeds.google.unwrap_or(build.google_feed);
+        let max_price_change = self.diff.max_price_change.and_then(|text| place.percent(&text, problems));
+        let max_price_change = max_price_change.unwrap_or_else(|| MAX_PRICE_CHANGE.parse().expect("it is a percentage"));
         // What follows needs the markets: all that does not was told by now.
         let markets = markets.filter(|markets| !markets.is_empty())?;
         build.facets = facets::checked(self.facets, &markets, place, problems);
@@ -300,7 +314,16 @@ impl Written {
         let rules = Rules { markets, tax, shipping: zones, promotions: Vec::new(), quote_seconds, reservation_seconds };
         tell_uncovered(&rules, &named, place, problems);
         let sources = self.sources.into_iter().map(|source| source.checked(&rules, place, root, problems)).collect();
-        Some(Config { shop: shop?, payment: self.payment.terms(), mail, build, sources, theme: self.theme, rules })
+        Some(Config {
+            shop: shop?,
+            payment: self.payment.terms(),
+            mail,
+            build,
+            sources,
+            theme: self.theme,
+            max_price_change,
+            rules,
+        })
     }
 }
 

@@ -227,7 +227,8 @@ fn gaps(feed: &GoogleFeed) -> String {
     gaps.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("; {count} {what}")).collect()
 }
 
-fn size(bytes: u64) -> String {
+/// A number of bytes for people.
+pub(super) fn size(bytes: u64) -> String {
     match bytes {
         0..1_000 => format!("{bytes} B"),
         1_000..1_000_000 => format!("{} kB", bytes.div_ceil(1_000)),

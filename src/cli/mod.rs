@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 
 mod build;
 mod check;
+mod diff;
 mod edge;
 mod import;
 mod init;
@@ -40,6 +41,8 @@ enum Command {
     Build(build::Args),
     /// Say everything that can be wrong before publishing
     Check(check::Args),
+    /// Say what the last build changes beside an earlier one, and stop where that should be looked at
+    Diff(diff::Args),
     /// Turn another shop's export into content
     Import(import::Args),
     /// Run the cart and checkout server
@@ -85,6 +88,7 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Build(args) => build::run(args),
         Command::Check(args) => check::run(args),
+        Command::Diff(args) => diff::run(args),
         Command::Import(args) => import::run(args),
         Command::Edge(args) => edge::run(args),
         Command::Orders(args) => orders::run(args),

@@ -6,6 +6,7 @@
 
 pub mod assets;
 pub mod check;
+pub mod diff;
 pub mod facets;
 #[cfg(feature = "faults")]
 mod faults;

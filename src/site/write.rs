@@ -329,8 +329,9 @@ fn write_file(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     }
 }
 
-// For what is too long to be held beside what it is made from; its folder is there.
+// For what is too long to be held beside what it is made from.
 fn write_with(path: &Path, give: impl FnOnce(&mut io::BufWriter<fs::File>) -> io::Result<()>) -> Result<(), WriteError> {
+    path.parent().map_or(Ok(()), create_folder)?;
     let written = || {
         before_change()?;
         let mut file = io::BufWriter::with_capacity(1 << 16, fs::File::create(path)?);

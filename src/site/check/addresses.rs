@@ -91,7 +91,7 @@ impl<'a> Addresses<'a> {
 }
 
 /// The address of a page by its file: `products/lamp.html` and `products/lamp/index.html` are `/products/lamp`. `None`: no page.
-pub(super) fn page_address(path: &str) -> Option<String> {
+pub fn page_address(path: &str) -> Option<String> {
     let name = path.strip_suffix(".html")?;
     Some(match name.strip_suffix("index") {
         Some("") => "/".to_owned(),

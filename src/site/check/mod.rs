@@ -13,7 +13,7 @@ mod feed;
 mod findings;
 mod page;
 mod price;
-mod redirects;
+pub mod redirects;
 mod search;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -24,7 +24,8 @@ use std::path::Path;
 use rayon::prelude::*;
 
 pub use self::addresses::EdgeRoutes;
-use self::addresses::{Addresses, Target, page_address};
+pub use self::addresses::page_address;
+use self::addresses::{Addresses, Target};
 use self::feed::Fact;
 use self::findings::{Finding, Findings, Sources};
 use self::page::{PageFacts, Role};

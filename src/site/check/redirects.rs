@@ -17,14 +17,15 @@ const MAX_STEPS: usize = 20;
 
 /// Old address → where it leads, as written, with the lines of `_redirects` that say another thing of the same address.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Redirects {
-    pub(super) to: BTreeMap<String, String>,
+pub struct Redirects {
+    /// The first line of each old address.
+    pub to: BTreeMap<String, String>,
     pub(super) twice: BTreeSet<String>,
 }
 
 impl Redirects {
     /// Reads `_redirects`: `FROM TO [STATUS]` a line; other lines are comments or empty.
-    pub(super) fn read(text: &str) -> Self {
+    pub fn read(text: &str) -> Self {
         let mut redirects = Self::default();
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             let mut words = line.split_ascii_whitespace();
