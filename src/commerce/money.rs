@@ -7,7 +7,10 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
+use iso_currency::IntoEnumIterator;
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Largest single price or fee, in minor units: a full cart of them (100 lines × 9,999 units) stays inside an `i64`.
@@ -23,10 +26,7 @@ pub struct Currency {
 impl Currency {
     /// Finds a currency by its alphabetic code, upper case. Currencies without a minor unit rule (gold, test codes) are refused.
     pub fn from_code(code: &str) -> Option<Self> {
-        let known = iso_currency::Currency::from_code(code)?;
-        let exponent = u8::try_from(known.exponent()?).ok()?;
-        let code: [u8; 3] = code.as_bytes().try_into().ok()?;
-        Some(Self { code, exponent })
+        known(code.as_bytes().try_into().ok()?).map(|(currency, _)| *currency)
     }
 
     /// The alphabetic code, such as `EUR`.
@@ -40,11 +40,24 @@ impl Currency {
     }
 
     /// The sign people know, such as `€`; the code where there is none.
-    pub fn symbol(&self) -> String {
-        iso_currency::Currency::from_code(self.code())
-            .map(|known| known.symbol().symbol)
-            .unwrap_or_else(|| self.code().to_owned())
+    pub fn symbol(&self) -> &'static str {
+        known(self.code).map_or("", |(_, symbol)| symbol)
     }
+}
+
+// Every price that is read or printed names its currency, and the table's own look-up compares texts one after the other.
+fn known(code: [u8; 3]) -> Option<&'static (Currency, String)> {
+    static KNOWN: LazyLock<Vec<(Currency, String)>> = LazyLock::new(|| {
+        let of = |known: iso_currency::Currency| {
+            let code = known.code().as_bytes().try_into().ok()?;
+            Some((Currency { code, exponent: u8::try_from(known.exponent()?).ok()? }, known.symbol().symbol))
+        };
+        let mut all: Vec<_> = iso_currency::Currency::iter().filter_map(of).collect();
+        all.sort_unstable();
+        all
+    });
+    let place = KNOWN.binary_search_by_key(&code, |(currency, _)| currency.code).ok()?;
+    KNOWN.get(place)
 }
 
 impl fmt::Display for Currency {
@@ -74,8 +87,17 @@ impl Serialize for Currency {
 
 impl<'de> Deserialize<'de> for Currency {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let code = String::deserialize(deserializer)?;
-        code.parse().map_err(serde::de::Error::custom)
+        struct Code;
+        impl Visitor<'_> for Code {
+            type Value = Currency;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a currency's code")
+            }
+            fn visit_str<E: serde::de::Error>(self, code: &str) -> Result<Currency, E> {
+                code.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Code)
     }
 }
 

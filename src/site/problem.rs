@@ -33,7 +33,15 @@ impl SourceFile {
         }
         let before = &self.text[..end];
         let line_start = before.rfind('\n').map_or(0, |index| index + 1);
-        (before.bytes().filter(|byte| *byte == b'\n').count() + 1, before[line_start..].chars().count() + 1)
+        (self.line(end), before[line_start..].chars().count() + 1)
+    }
+
+    /// The line (from 1) of a byte.
+    pub fn line(&self, byte: usize) -> usize {
+        let before = &self.text.as_bytes()[..byte.min(self.text.len())];
+        // Counted in bytes, which many are added of at once; a piece has no more than a byte can count.
+        let ends = |piece: &[u8]| usize::from(piece.iter().map(|byte| u8::from(*byte == b'\n')).sum::<u8>());
+        before.chunks(u8::MAX.into()).map(ends).sum::<usize>() + 1
     }
 }
 

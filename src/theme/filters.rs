@@ -1,6 +1,7 @@
 //! Filters: how money, dates and data are printed, the same on pages, in carts and in mails.
 
 use jiff::civil::Date;
+use tera::value::Key;
 use tera::{Kwargs, State, Tera, TeraResult, Value};
 
 use super::texts;
@@ -16,8 +17,9 @@ pub(super) fn register(tera: &mut Tera) {
 // `{{ price | money(lang=site.language) }}`: {amount, currency} as people of that language write it.
 fn money(value: &Value, kwargs: Kwargs, _: &State) -> TeraResult<String> {
     let wrong = || tera::Error::message("`money` prints {amount, currency} and nothing else");
-    let minor = value.get_from_path("amount").and_then(Value::as_i64).ok_or_else(wrong)?;
-    let currency = value.get_from_path("currency").and_then(Value::as_str).and_then(Currency::from_code).ok_or_else(wrong)?;
+    let of = |name| value.as_map().and_then(|map| map.get(&Key::Str(name)));
+    let minor = of("amount").and_then(Value::as_i64).ok_or_else(wrong)?;
+    let currency = of("currency").and_then(Value::as_str).and_then(Currency::from_code).ok_or_else(wrong)?;
     let language: Option<&str> = kwargs.get("lang")?;
     Ok(texts::money(Money::new(minor, currency), language.unwrap_or("en")))
 }
@@ -62,15 +64,16 @@ pub fn script_safe(json: &str) -> String {
 }
 
 // Where the first byte lies that may have to be written otherwise; the first one of U+2028 is also that of other signs, which are kept.
-// Piece by piece without a branch, which compiles to instructions that look at a piece at once.
+// A piece is judged as a whole and in bytes, not truth values: that compiles to instructions that look at all of it at once.
 fn unsafe_sign(text: &str) -> Option<usize> {
     const PIECE: usize = 32;
-    let is_unsafe = |byte: &u8| (*byte == b'<') | (*byte == b'>') | (*byte == b'&') | (*byte == b'\'') | (*byte == 0xE2);
+    let is = |byte: u8, sign: u8| u8::from(byte == sign);
+    let judged = |byte: u8| is(byte, b'<') | is(byte, b'>') | is(byte, b'&') | is(byte, b'\'') | is(byte, 0xE2);
     let bytes = text.as_bytes();
     let (pieces, rest) = bytes.as_chunks::<PIECE>();
-    let piece = pieces.iter().position(|piece| piece.iter().fold(false, |found, byte| found | is_unsafe(byte)));
+    let piece = pieces.iter().position(|piece| piece.map(judged).into_iter().fold(0, |found, byte| found | byte) != 0);
     let (start, tail) = piece.map_or((bytes.len() - rest.len(), rest), |piece| (piece * PIECE, &bytes[piece * PIECE..]));
-    tail.iter().position(is_unsafe).map(|at| start + at)
+    tail.iter().position(|byte| judged(*byte) != 0).map(|at| start + at)
 }
 
 /// A text as HTML, in an element or in a quoted attribute.

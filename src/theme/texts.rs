@@ -54,7 +54,7 @@ pub fn money(amount: Money, language: &str) -> String {
     }
     let sign = amount.currency.symbol();
     if locale.sign_first {
-        text.push_str(&sign);
+        text.push_str(sign);
         // A sign of letters is never glued to its digits: CHF 12.90.
         text.push_str(if sign.ends_with(char::is_alphabetic) { "\u{a0}" } else { locale.gap });
     }
@@ -70,7 +70,7 @@ pub fn money(amount: Money, language: &str) -> String {
     }
     if !locale.sign_first {
         text.push(HARD);
-        text.push_str(&sign);
+        text.push_str(sign);
     }
     text
 }

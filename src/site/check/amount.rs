@@ -19,7 +19,7 @@ pub(super) struct CurrencySigns {
 
 impl CurrencySigns {
     pub(super) fn of(currency: Currency) -> Self {
-        Self { symbol: currency.symbol(), code: currency.code().to_owned(), exponent: currency.exponent() as usize }
+        Self { symbol: currency.symbol().to_owned(), code: currency.code().to_owned(), exponent: currency.exponent() as usize }
     }
 
     /// Every amount of the currency in a text, in minor units: numbers that its sign or code stands beside.

@@ -144,10 +144,10 @@ impl Held {
     fn new(loaded: LoadedProduct, records: &mut Vec<u8>) -> Box<Self> {
         let LoadedProduct { product, details, derived_skus, variant_lines } = loaded;
         let (place, packed) = pack(&details, std::mem::take(records));
-        *records = packed;
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&postcard::to_extend(&product, Vec::with_capacity(1024)).expect("plain data always serialises"));
-        hasher.update(&records[place.offset as usize..]);
+        // The product lies behind its details only to be hashed with them in one piece, which is faster.
+        *records = postcard::to_extend(&product, packed).expect("plain data always serialises");
+        let hash = blake3::hash(&records[place.offset as usize..]);
+        records.truncate(place.offset as usize + place.length as usize);
         let own = product.variants.iter().filter_map(|variant| variant.image.as_ref());
         let pictures = details.images.iter().chain(own).map(|image| &image.url).filter(|url| !is_remote(url));
         let notes = ProductNotes {
@@ -156,7 +156,7 @@ impl Held {
             is_featured: details.tags.iter().any(|tag| tag == "featured"),
             updated_at: details.updated_at,
             related: Vec::new(),
-            hash: hasher.finalize().as_bytes()[..16].try_into().expect("a hash is longer"),
+            hash: hash.as_bytes()[..16].try_into().expect("a hash is longer"),
             place,
             source: details.source,
         };

@@ -263,7 +263,7 @@ impl Reader<'_> {
         if problems.errors() > before {
             return None;
         }
-        let line = self.file.place(place.offset + written.title.span().start).0;
+        let line = self.file.line(place.offset + written.title.span().start);
         let attributes: Vec<(String, String)> =
             written.attributes.into_iter().map(|(name, value)| (name, plain(&value))).collect();
         for (name, value) in &attributes {
@@ -402,7 +402,7 @@ impl Reader<'_> {
                 problems.push(place.problem(spanned, message).hint(hint));
                 continue;
             }
-            let (line, _) = self.file.place(place.offset + spanned.span().start);
+            let line = self.file.line(place.offset + spanned.span().start);
             if let Some(first) = seen.insert(own.options.clone(), line) {
                 problems.push(place.problem(spanned, format!("the variant of line {first} has the same values")));
                 continue;

@@ -52,32 +52,46 @@ fn below_first(level: HeadingLevel) -> HeadingLevel {
 
 /// The first words of HTML as plain text, at most `limit` characters, cut at a word: for descriptions. Reads no further than it needs.
 pub(super) fn summary(html: &str, limit: usize) -> String {
-    let mut text = String::with_capacity(limit.min(html.len()) + 8);
+    let mut text = String::with_capacity(2 * limit.min(html.len()) + 8);
     let mut length = 0;
     let mut is_apart = false;
     let mut rest = html;
-    while let Some(sign) = rest.chars().next() {
-        if sign == '<'
+    while let Some(first) = rest.bytes().next() {
+        if first == b'<'
             && let Some(end) = rest.find('>')
         {
             is_apart = true;
             rest = &rest[end + 1..];
             continue;
         }
-        let (sign, bytes) = if sign == '&' { entity(rest) } else { (sign, sign.len_utf8()) };
+        // Most of a text is words of ASCII: they are taken whole.
+        let is_plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'&');
+        let plain = rest.bytes().take(limit + 1 - length).take_while(is_plain).count();
+        let mut sign = [0; 4];
+        let (part, bytes): (&str, usize) = match plain {
+            0 if first == b'&' => {
+                let (named, bytes) = entity(rest);
+                (named.encode_utf8(&mut sign), bytes)
+            }
+            0 => {
+                let bytes = rest.chars().next().map_or(1, char::len_utf8);
+                (&rest[..bytes], bytes)
+            }
+            plain => (&rest[..plain], plain),
+        };
         rest = &rest[bytes..];
-        if sign.is_whitespace() {
+        if part.starts_with(char::is_whitespace) {
             is_apart = true;
             continue;
         }
         // A tag that ends before a full stop is no gap.
-        if is_apart && !text.is_empty() && !matches!(sign, '.' | ',') {
+        if is_apart && !text.is_empty() && !part.starts_with(['.', ',']) {
             text.push(' ');
             length += 1;
         }
         is_apart = false;
-        text.push(sign);
-        length += 1;
+        text.push_str(part);
+        length += plain.max(1);
         if length > limit {
             return cut_at_word(&text, limit);
         }
