@@ -117,9 +117,19 @@ impl Workshop {
     /// Builds, and again with each change and when one is due; returns only when the world fails.
     async fn work(self: Arc<Self>, url: String) -> Result<(), CommandError> {
         let mut was_wrong = false;
+        let start = |watched: &[(PathBuf, bool)]| {
+            let paths: Vec<PathBuf> = watched.iter().map(|(path, _)| path.clone()).collect();
+            Watcher::start(&paths).map_err(|error| CommandError::World(error.to_string()))
+        };
+        let mut watched = self.watched();
+        let mut watcher = start(&watched)?;
         for round in 0_u64.. {
-            // Watching begins before reading, so that no change falls between.
-            let mut watcher = Watcher::start(&self.watched()).map_err(|error| CommandError::World(error.to_string()))?;
+            // Before reading, so that no change falls between.
+            let wanted = self.watched();
+            if wanted != watched {
+                watcher = start(&wanted)?;
+                watched = wanted;
+            }
             let workshop = self.clone();
             let built = tokio::task::spawn_blocking(move || build::build(&workshop.build)).await;
             let outcome = built.map_err(|error| CommandError::World(format!("the build broke off: {error}")))?;
@@ -181,8 +191,8 @@ impl Workshop {
         Ok(app)
     }
 
-    /// What a build reads: settings, content, templates, static files and bulk files.
-    fn watched(&self) -> Vec<PathBuf> {
+    /// What a build reads: settings, content, templates, static files and bulk files, each with whether it is a folder.
+    fn watched(&self) -> Vec<(PathBuf, bool)> {
         // Events carry whole paths.
         let root = std::path::absolute(&self.build.source).unwrap_or_else(|_| self.build.source.clone());
         let root = root.canonicalize().unwrap_or(root);
@@ -192,6 +202,12 @@ impl Workshop {
             watched.extend(config.sources.into_iter().map(|source| plain(&root, &source.path)));
         }
         watched
+            .into_iter()
+            .map(|path| {
+                let is_folder = path.is_dir();
+                (path, is_folder)
+            })
+            .collect()
     }
 
     async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {

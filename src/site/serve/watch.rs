@@ -8,7 +8,9 @@ use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, ne
 use tokio::sync::mpsc;
 
 /// Editors write a file in several steps; changes that follow each other this closely are one.
-const SETTLE: Duration = Duration::from_millis(40);
+const SETTLE: Duration = Duration::from_millis(15);
+/// How often is looked whether they have settled.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Watches until it is dropped.
 #[derive(Debug)]
@@ -31,7 +33,7 @@ impl Watcher {
         // One waiting change is enough: a build reads everything anew.
         let (sender, changes) = mpsc::channel(1);
         let meant = paths.to_vec();
-        let mut debouncer = new_debouncer(SETTLE, None, move |result: DebounceEventResult| {
+        let mut debouncer = new_debouncer(SETTLE, Some(LOOK_EVERY), move |result: DebounceEventResult| {
             let is_meant = |path: &PathBuf| meant.iter().any(|watched| path.starts_with(watched));
             let changed = match result {
                 Ok(events) => {
