@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::source::{self, Source};
 use super::{CommandError, keys};
 use crate::commerce::ids::Timestamp;
+use crate::site::load;
 use crate::site::problem::{Problem, Problems};
 use crate::site::render::feeds::google::GoogleFeed;
 use crate::site::{self, BuildError, Built, Order, Phase};
@@ -122,10 +123,14 @@ pub(super) fn build(args: &Args) -> Result<Outcome, CommandError> {
             let hint = "raise `min_products` of that facet, take it out, or raise `max_facet_pages` under [build]";
             outcome.problems.push(Problem::about(crate::config::FILE, error.to_string()).hint(hint));
         }
-        Err(BuildError::Templates(faults)) => {
-            for (page, error) in faults {
+        Err(BuildError::Pages(faults)) => {
+            for (page, error) in faults.templates {
                 outcome.problems.push(source.template_problem(&error, page.as_deref()));
             }
+            for found in faults.texts {
+                load::problems_of_text(&source.root, found).into_iter().for_each(|problem| outcome.problems.push(problem));
+            }
+            outcome.problems.sort();
         }
     }
     outcome.seconds = started.elapsed().as_secs_f64();

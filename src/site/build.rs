@@ -14,13 +14,15 @@ use tera::Value;
 
 use super::assets::{AssetError, AssetSet};
 use super::facets::TooManyFacetPages;
-use super::keys::{Key, Keys, Remembered};
+use super::keys::{Key, Keys, Remembered, RememberedReads};
 use super::load::{Loaded, is_remote};
 use super::plan::{Addresses, Page, PageKind, Plan, plan, prefix};
-use super::render::cards::Cards;
+use super::render::cards::{Cards, Offer};
 use super::render::feeds::google::{self, GoogleFeed};
+use super::render::functions::{self, Desk};
 use super::render::key::Shared;
-use super::render::{PrintError, Printer, Ways, feeds};
+use super::render::reads::{Read, reading};
+use super::render::{PrintError, Printer, TextFaults, Ways, feeds};
 use super::schedule::next_change_at;
 use super::write::{Changes, Draft, Output, Put, WriteError};
 use super::{BuildSettings, Shop, final_image, search};
@@ -108,15 +110,24 @@ pub enum BuildError {
     /// Facets of site.toml that make too many pages.
     #[error(transparent)]
     Facets(#[from] TooManyFacetPages),
-    /// A template that cannot be understood, or pages that could not be printed with it, each with the page's address where there is one.
-    #[error("templates cannot be printed")]
-    Templates(Vec<(Option<String>, TemplateError)>),
+    /// Pages that cannot be printed.
+    #[error("pages cannot be printed")]
+    Pages(PageFaults),
     /// The output cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
     /// What was read cannot be read back.
     #[error(transparent)]
     Read(#[from] io::Error),
+}
+
+/// Why pages cannot be printed.
+#[derive(Debug, Default)]
+pub struct PageFaults {
+    /// Templates that cannot be understood, or that ask for what is not there, each with the page's address where there is one.
+    pub templates: Vec<(Option<String>, TemplateError)>,
+    /// Texts that call shortcodes wrongly.
+    pub texts: Vec<TextFaults>,
 }
 
 /// Makes `public/` and the bundle. `progress` is told (pages done, pages in all) now and then, from any thread.
@@ -127,12 +138,16 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
         return Err(BuildError::Assets(errors));
     }
     let for_templates = Arc::new(assets.for_templates());
-    let engine = Engine::new(order.templates, for_templates).map_err(|error| BuildError::Templates(vec![(None, error)]))?;
+    let assets = Arc::new(assets);
+    let wrong = |error| BuildError::Pages(PageFaults { templates: vec![(None, error)], texts: Vec::new() });
+    let mut engine = Engine::new(order.templates, for_templates).map_err(wrong)?;
+    let desk = Arc::new(OnceLock::new());
+    functions::register(&mut engine, &desk);
     clock.lap("assets");
 
     let (plan, output) =
         rayon::join(|| plan(order.loaded, order.rules, order.settings, order.at, order.drafts), || Output::open(order.out));
-    let output = output?;
+    let (plan, output) = (Arc::new(plan), output?);
     if let Some(too_many) = &plan.facet_shelves.too_many {
         return Err(too_many.clone().into());
     }
@@ -153,14 +168,15 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
         stock: order.stock,
         at: order.at,
         ways: ways(order),
-        offers: Vec::new(),
+        offers: Arc::default(),
         traits: OnceLock::new(),
     };
-    printer.offers = (0..order.rules.markets.len()).map(|market| printer.offers(market)).collect();
+    printer.offers = Arc::new((0..order.rules.markets.len()).map(|market| printer.offers(market)).collect());
+    desk.get_or_init(|| new_desk(order, &plan, &assets, &printer.offers));
     let keys = Keys::open(order.cache, order.out, key_base(order, &sites, &assets));
     let (printed, bundle) =
         rayon::join(|| print_pages(&printer, &output, &keys, progress), || bundle(order, &sites, &assets, &keys));
-    let (mut puts, mut remembered) = printed?;
+    let Printed { mut puts, mut remembered, reads } = printed?;
     let (bundle, bundle_key) = bundle?;
     remembered.push(Remembered::new(BUNDLE, bundle_key, &bundle.hash));
     clock.lap("pages");
@@ -189,7 +205,7 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
     let (bundle_bytes, bundle_written) = (bundle.size, bundle.settle()?);
     let next_change_at = next_change_at(order.loaded, order.rules, &plan, order.at).map(feeds::rfc3339);
     let changes = output.due_again(next_change_at.clone()).finish(puts)?;
-    keys.remember(remembered);
+    keys.remember(remembered, reads);
     clock.lap("write");
     Ok(Built {
         pages: plan.pages.len(),
@@ -226,8 +242,33 @@ fn key_base(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet) -> [u8; 32
     *base.finalize().as_bytes()
 }
 
+// What the functions of templates answer from.
+fn new_desk(order: &Order<'_>, plan: &Arc<Plan>, assets: &Arc<AssetSet>, offers: &Arc<Vec<Vec<Offer>>>) -> Desk {
+    let markets = 0..order.rules.markets.len();
+    Desk {
+        catalog: Arc::clone(&order.loaded.catalog),
+        plan: Arc::clone(plan),
+        assets: Arc::clone(assets),
+        offers: Arc::clone(offers),
+        prefixes: markets.clone().map(|market| prefix(order.rules, market)).collect(),
+        data: Arc::clone(&order.loaded.data),
+        whole: markets.map(|_| OnceLock::new()).collect(),
+    }
+}
+
 /// Pages with the keys they were printed by.
-type Printed = (Vec<Put>, Vec<Remembered>);
+struct Printed {
+    puts: Vec<Put>,
+    remembered: Vec<Remembered>,
+    reads: Vec<RememberedReads>,
+}
+
+/// One page of them.
+struct PrintedPage {
+    put: Put,
+    key: Option<Key>,
+    reads: Option<Arc<[Read]>>,
+}
 
 fn print_pages(
     printer: &Printer<'_>,
@@ -238,44 +279,58 @@ fn print_pages(
     let pages = &printer.plan.pages;
     let shared: Vec<Shared> = (0..printer.rules.markets.len()).map(|market| printer.shared_keys(market, keys)).collect();
     let done = AtomicUsize::new(0);
-    let print = |(cards, bytes): &mut (Cards, Vec<u8>), page: &Page| -> Result<(Put, Option<Key>), PageError> {
-        let key = printer.key(page, &shared[page.market], keys);
+    let print = |(cards, bytes): &mut (Cards, Vec<u8>), page: &Page| -> Result<PrintedPage, PageError> {
+        let shared = &shared[page.market];
+        let own_key = printer.key(page, shared, keys);
         let path = printer.plan.path(page);
+        let before = keys.reads(&path).filter(|_| own_key.is_some());
+        let key = own_key.map(|key| printer.key_with_reads(key, before.into_iter().flat_map(|reads| reads.iter()), shared, keys));
         let kept = key.and_then(|key| output.keep(&path, |hash| keys.knows(&path, &key, hash)));
-        let put = match kept {
-            Some(put) => put,
+        let printed = match kept {
+            Some(put) => PrintedPage { put, key, reads: before.cloned() },
             None => {
                 bytes.clear();
-                printer.print(page, cards, bytes)?;
-                output.put(&path, bytes)?
+                let (printed, reads) = reading(page.market, || printer.print(page, cards, bytes));
+                printed?;
+                let put = output.put(&path, bytes)?;
+                let key = own_key.map(|key| printer.key_with_reads(key, reads.all.iter(), shared, keys));
+                let asked = key.is_some() && !reads.all.is_empty();
+                let all = asked.then(|| reads.all.iter().cloned().collect());
+                PrintedPage { put, key, reads: all }
             }
         };
         let count = done.fetch_add(1, Ordering::Relaxed) + 1;
         if count.is_multiple_of(64) || count == pages.len() {
             progress(count, pages.len());
         }
-        Ok((put, key))
+        Ok(printed)
     };
     let mut results: Vec<_> =
         by_shelf(printer).into_par_iter().map_init(Default::default, |held, index| (index, print(held, &pages[index]))).collect();
     results.par_sort_unstable_by_key(|(index, _)| *index);
     let mut puts = Vec::with_capacity(pages.len());
     let mut remembered = Vec::with_capacity(pages.len());
-    let mut faults: Vec<(Option<String>, TemplateError)> = Vec::new();
+    let mut reads = Vec::new();
+    let mut faults = PageFaults::default();
     for (page, (_, result)) in pages.iter().zip(results) {
         match result {
-            Ok((put, key)) => {
+            Ok(PrintedPage { put, key, reads: asked }) => {
                 remembered.extend(key.map(|key| Remembered::new(put.path(), key, put.hash())));
+                reads.extend(asked.map(|asked| RememberedReads::new(put.path(), asked)));
                 puts.push(put);
             }
-            Err(PageError::Print(PrintError::Template(fault))) => faults.push((Some(page.url.clone()), fault)),
+            Err(PageError::Print(PrintError::Template(fault))) => faults.templates.push((Some(page.url.clone()), fault)),
+            Err(PageError::Print(PrintError::Text(fault))) => faults.texts.push(*fault),
             Err(PageError::Print(PrintError::Read(error))) => return Err(error.into()),
             Err(PageError::Write(error)) => return Err(error.into()),
         }
     }
     // One fault in a template breaks every page that uses it: told once, with the first page.
-    faults.dedup_by(|one, other| one.1 == other.1);
-    if faults.is_empty() { Ok((puts, remembered)) } else { Err(BuildError::Templates(faults)) }
+    faults.templates.dedup_by(|one, other| one.1 == other.1);
+    if !faults.templates.is_empty() || !faults.texts.is_empty() {
+        return Err(BuildError::Pages(faults));
+    }
+    Ok(Printed { puts, remembered, reads })
 }
 
 // A feed that would be the same again is not written again.

@@ -4,11 +4,16 @@
 //!         and the program itself; and the file that remembers keys between builds.
 //! Always  a key that is not known, or a page that is not as it was left, is printed: the file may be deleted at any time.
 
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::render::reads::Read;
 
 /// Bytes of a key: beyond chance at any number of pages.
 const KEY_BYTES: usize = 16;
@@ -54,6 +59,8 @@ pub struct Keys {
     file: Option<PathBuf>,
     /// As the file holds them.
     known: Vec<u8>,
+    /// What pages asked functions for, by the hash of their paths. Most pages ask for nothing.
+    reads: HashMap<Key, Arc<[Read]>>,
 }
 
 /// Bytes that the file begins with: another shape has others.
@@ -72,6 +79,17 @@ impl Remembered {
     }
 }
 
+/// What a page of a finished build asked for: hash of its path, and the set.
+#[derive(Clone, Debug)]
+pub struct RememberedReads(Key, Arc<[Read]>);
+
+impl RememberedReads {
+    /// Of a page with this path.
+    pub fn new(path: &str, reads: Arc<[Read]>) -> Self {
+        Self(half(&blake3::hash(path.as_bytes())), reads)
+    }
+}
+
 fn half(hash: &blake3::Hash) -> Key {
     hash.as_bytes()[..KEY_BYTES].try_into().expect("a hash is longer than a key")
 }
@@ -86,7 +104,14 @@ impl Keys {
         });
         let bytes = file.as_ref().and_then(|file| fs::read(file).ok()).unwrap_or_default();
         let is_whole = bytes.strip_prefix(MAGIC).is_some_and(|records| records.len().is_multiple_of(RECORD));
-        Self { base, file, known: if is_whole { bytes } else { Vec::new() } }
+        let reads = file.as_ref().and_then(|file| fs::read(reads_file(file)).ok());
+        let reads = reads.and_then(|bytes| postcard::from_bytes::<WrittenReads>(&bytes).ok()).unwrap_or_default();
+        Self { base, file, known: if is_whole { bytes } else { Vec::new() }, reads: reads.into_map() }
+    }
+
+    /// What a page asked functions for when it was printed last. It would ask for the same again as long as it is given the same.
+    pub fn reads(&self, path: &str) -> Option<&Arc<[Read]>> {
+        if self.reads.is_empty() { None } else { self.reads.get(&half(&blake3::hash(path.as_bytes()))) }
     }
 
     /// Begins a key.
@@ -102,9 +127,11 @@ impl Keys {
         records.binary_search_by(|record| record[..].cmp(wanted.0.as_flattened())).is_ok()
     }
 
-    /// Remembers the pages of a finished build. A file that cannot be written costs time at the next build and nothing else.
-    pub fn remember(&self, mut pages: Vec<Remembered>) {
+    /// Remembers the pages of a finished build, and what those asked for that asked for something. A file that cannot be written costs
+    /// time at the next build and nothing else.
+    pub fn remember(&self, mut pages: Vec<Remembered>, reads: Vec<RememberedReads>) {
         let Some(file) = &self.file else { return };
+        self.remember_reads(&reads_file(file), reads);
         pages.par_sort_unstable();
         let mut bytes = Vec::with_capacity(MAGIC.len() + pages.len() * RECORD);
         bytes.extend_from_slice(MAGIC);
@@ -113,6 +140,51 @@ impl Keys {
             write(file, &[&bytes]);
         }
     }
+
+    fn remember_reads(&self, file: &Path, reads: Vec<RememberedReads>) {
+        if reads.is_empty() && self.reads.is_empty() {
+            return;
+        }
+        let bytes = postcard::to_allocvec(&WrittenReads::new(reads)).expect("plain data always serialises");
+        if fs::read(file).ok().as_ref() != Some(&bytes) {
+            write(file, &[&bytes]);
+        }
+    }
+}
+
+/// What pages asked for, as the cache holds it: each set once, since pages of one template ask for the same.
+#[derive(Default, Serialize, Deserialize)]
+struct WrittenReads {
+    sets: Vec<Vec<Read>>,
+    /// Hash of a page's path, and the place of its set.
+    pages: Vec<(Key, u32)>,
+}
+
+impl WrittenReads {
+    fn new(mut reads: Vec<RememberedReads>) -> Self {
+        reads.sort_unstable_by_key(|page| page.0);
+        let mut places: BTreeMap<Arc<[Read]>, u32> = BTreeMap::new();
+        let mut sets = Vec::new();
+        let mut pages = Vec::with_capacity(reads.len());
+        for RememberedReads(page, set) in reads {
+            let place = *places.entry(set).or_insert_with_key(|set| {
+                sets.push(set.to_vec());
+                sets.len() as u32 - 1
+            });
+            pages.push((page, place));
+        }
+        Self { sets, pages }
+    }
+
+    fn into_map(self) -> HashMap<Key, Arc<[Read]>> {
+        let sets: Vec<Arc<[Read]>> = self.sets.into_iter().map(Arc::from).collect();
+        self.pages.into_iter().filter_map(|(page, place)| Some((page, Arc::clone(sets.get(place as usize)?)))).collect()
+    }
+}
+
+// Beside the keys: `pages-0123.reads`. Keys hold what was asked for too, so that the two need not be of one build.
+fn reads_file(keys: &Path) -> PathBuf {
+    keys.with_extension("reads")
 }
 
 /// Writes a file of the cache, part after part, so that a reader sees the old bytes or the new ones, and gives it, open for reading;

@@ -26,7 +26,7 @@ pub mod write;
 mod build;
 mod schedule;
 
-pub use self::build::{BuildError, Built, Order, Phase, build};
+pub use self::build::{BuildError, Built, Order, PageFaults, Phase, build};
 
 use self::assets::AssetSet;
 use crate::commerce::catalog::Image;

@@ -17,6 +17,9 @@ static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 /// Before a shadowed built-in template's name: `{% extends "theme/product.html" %}` in a site's own product.html.
 const SHADOWED: &str = "theme/";
 
+/// Functions that pages of a build can call and the edge's cannot: a build registers them. See `site::render::functions`.
+pub const PAGE_FUNCTIONS: [&str; 5] = ["category", "data", "image", "product", "products"];
+
 /// A file of static/ as pages name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asset {
@@ -60,6 +63,12 @@ impl Engine {
         let mut tera = Tera::new();
         filters::register(&mut tera);
         register_assets(&mut tera, assets);
+        for name in PAGE_FUNCTIONS {
+            let refusal = format!("`{name}()` can be called on pages of a build only, not on those of cart and checkout");
+            tera.register_function(name, move |_: Kwargs, _: &State| -> TeraResult<Value> {
+                Err(tera::Error::message(&refusal))
+            });
+        }
         let mut templates: BTreeMap<String, String> = BTreeMap::new();
         for (name, source) in built_in() {
             templates.insert(name.to_owned(), source.to_owned());
@@ -74,6 +83,25 @@ impl Engine {
         }
         tera.add_raw_templates(templates).map_err(|error| explain(&error))?;
         Ok(Self { tera })
+    }
+
+    /// Puts a function of `PAGE_FUNCTIONS` in its place.
+    pub fn register(&mut self, name: &'static str, call: impl Fn(&Kwargs) -> TeraResult<Value> + Send + Sync + 'static) {
+        debug_assert!(PAGE_FUNCTIONS.contains(&name), "another name would be unknown at the edge");
+        self.tera.register_function(name, move |kwargs: Kwargs, _: &State| call(&kwargs));
+    }
+
+    /// The names of all templates, in no order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tera.get_template_names()
+    }
+
+    /// The values that a template takes from outside, sorted; empty where there is no such template.
+    pub fn variables(&self, template: &str) -> Vec<&str> {
+        let found = self.tera.get_template_variables(template);
+        let mut names: Vec<&str> = found.map(|names| names.into_iter().collect()).unwrap_or_default();
+        names.sort_unstable();
+        names
     }
 
     /// Whether there is such a template.
@@ -116,6 +144,11 @@ impl Values {
     pub fn with_value(mut self, name: &'static str, value: Value) -> Self {
         self.0.insert_value(name, value);
         self
+    }
+
+    /// Puts a value under a name that is known only now.
+    pub fn set(&mut self, name: &str, value: Value) {
+        self.0.insert_value(name.to_owned(), value);
     }
 
     /// For `Engine::render`.

@@ -10,7 +10,7 @@ use vitrine::commerce::ids::{Sku, Timestamp};
 use vitrine::commerce::rules::Rules;
 use vitrine::site::load::{Body, CategoryDetails, Loaded, LoadedCategory, LoadedProduct, PageSource, ProductDetails, Source};
 use vitrine::site::problem::Problems;
-use vitrine::site::{BuildError, BuildSettings, Built, Order, Shop, build};
+use vitrine::site::{BuildError, BuildSettings, Built, Order, PageFaults, Shop, build};
 
 use crate::support::edge::{self, NOW};
 
@@ -280,7 +280,7 @@ fn a_value_that_a_template_wants_and_no_page_has_is_told_with_its_place() {
     let mut tiny = Tiny::new();
     tiny.templates = vec![("page.html".to_owned(), "fine\n  {{ page.nothing.here }}".to_owned())];
     let error = tiny.build_to(&tiny.public(), "shop.bundle").expect_err("there is no such value");
-    let BuildError::Templates(faults) = error else { panic!("{error:?}") };
+    let BuildError::Pages(PageFaults { templates: faults, .. }) = error else { panic!("{error:?}") };
     let (url, fault) = &faults[0];
     assert_eq!((url.as_deref(), fault.template.as_str(), fault.line), (Some("/imprint"), "page.html", 2));
     assert!(fault.column > 2 && !fault.message.is_empty(), "{fault:?}");

@@ -19,6 +19,7 @@ mod schedule;
 mod search;
 mod serve;
 mod shops;
+mod shortcodes;
 mod sources;
 #[expect(unreachable_pub, reason = "`pub` tells what a support module offers from what it keeps")]
 mod support;

@@ -8,6 +8,7 @@ use super::{CategoryDetails, LoadedCategory, Source, files, front_matter};
 use crate::commerce::catalog::{Category, Image};
 use crate::commerce::ids::CategoryPath;
 use crate::site::problem::{Problem, Problems, SourceFile};
+use crate::site::render::shortcode;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,6 +44,7 @@ fn category(file: &SourceFile, problems: &mut Problems) -> Option<LoadedCategory
         }
     }
     let (written, body, _): (Written, _, _) = front_matter::read(file, problems)?;
+    shortcode::check(file, file.text.len() - body.len(), body, problems);
     let source = Source { file: file.path.to_string(), line: 1 };
     Some(LoadedCategory {
         category: Category { path: CategoryPath(path.to_owned()), title: written.title, order: written.order },

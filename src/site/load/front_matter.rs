@@ -43,6 +43,12 @@ pub(super) fn read<'a, T: DeserializeOwned>(file: &'a SourceFile, problems: &mut
     result.map_err(|problem| problems.push(problem)).ok()
 }
 
+/// A problem in the text that follows the front matter of a file; `None` where the file holds another text by now, or has no front matter.
+pub(super) fn in_body(file: &SourceFile, body: &str, tell: impl Fn(usize) -> Problem) -> Option<Problem> {
+    let cut = cut(file).ok().filter(|cut| cut.body == body)?;
+    Some(tell(file.text.len() - cut.body.len()))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

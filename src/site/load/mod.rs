@@ -4,6 +4,7 @@
 //! Always  all problems of a run, sorted by file and line; one broken product does not hide the next.
 
 mod categories;
+pub mod data;
 pub mod details;
 mod front_matter;
 pub mod html;
@@ -18,13 +19,17 @@ pub mod written;
 use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use walkdir::WalkDir;
 
+use self::data::DataFiles;
 use self::details::{Details, Part, Place, pack};
 use self::marks::Marks;
 use super::problem::{Problem, Problems, SourceFile, nearest};
+use super::render::TextFaults;
+use super::render::shortcode::Fault;
 use crate::commerce::catalog::{Catalog, Category, Image, Product};
 use crate::commerce::ids::{CategoryPath, Sku, Slug, Timestamp};
 use crate::commerce::promotion::Promotion;
@@ -34,7 +39,7 @@ use crate::commerce::rules::Rules;
 #[derive(Debug, Default)]
 pub struct Loaded {
     /// What is sold.
-    pub catalog: Catalog,
+    pub catalog: Arc<Catalog>,
     /// What is held of each product beside; same order as `catalog.products()`.
     pub products: Vec<ProductNotes>,
     /// What only a product's page shows: see `Loaded::details`.
@@ -47,6 +52,8 @@ pub struct Loaded {
     pub promotions: Vec<Promotion>,
     /// SKUs that the source did not give.
     pub derived_skus: Vec<Sku>,
+    /// Files of content/data.
+    pub data: Arc<DataFiles>,
 }
 
 /// Where something was written.
@@ -259,6 +266,7 @@ pub fn load(
     let pages = pages::read(root, rules, problems);
     let mut loaded = join(Some(root), products, details, categories, problems);
     (loaded.pages, loaded.promotions) = (pages, promotions);
+    loaded.data = Arc::new(data::read(root, problems));
     check_as_a_whole(&loaded, rules, problems);
     problems.sort();
     loaded
@@ -390,7 +398,7 @@ fn join(
         loaded.categories.push(found.details);
     }
     match Catalog::new(sold, shelves) {
-        Ok(catalog) => loaded.catalog = catalog,
+        Ok(catalog) => loaded.catalog = Arc::new(catalog),
         Err(errors) => errors.iter().for_each(|error| problems.push(Problem::about("", error.to_string()))),
     }
     loaded
@@ -491,6 +499,19 @@ fn references(
     let (related, told): (Vec<_>, Vec<_>) = products.par_iter().map(|found| of_product(found)).unzip();
     told.into_iter().for_each(|told| problems.extend(told));
     (related, problems)
+}
+
+/// Mistakes in a text that was read before, as problems at their place in the file; on the line of the source where the text stands in
+/// a bulk file, or where its file is another by now.
+pub fn problems_of_text(root: &Path, found: TextFaults) -> Vec<Problem> {
+    let TextFaults { source, text, faults } = found;
+    let (file, _) = source_file(&source.file, &root.join(&source.file));
+    let place = |fault: Fault| {
+        let in_file =
+            file.as_ref().and_then(|file| front_matter::in_body(file, &text, |offset| fault.clone().in_file(file, offset)));
+        in_file.unwrap_or_else(|| fault.on_line(&source.file, source.line, &text))
+    };
+    faults.into_iter().map(place).collect()
 }
 
 /// Whether a picture lies elsewhere.

@@ -8,6 +8,7 @@ use super::{PageSource, RESERVED, Source, files, front_matter};
 use crate::commerce::ids::Slug;
 use crate::commerce::rules::Rules;
 use crate::site::problem::{Problem, Problems, SourceFile};
+use crate::site::render::shortcode;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -54,6 +55,7 @@ fn page(file: &SourceFile, rules: &Rules, problems: &mut Problems) -> Option<Pag
         return None;
     }
     let (written, body, _): (Written, _, _) = front_matter::read(file, problems)?;
+    shortcode::check(file, file.text.len() - body.len(), body, problems);
     Some(PageSource {
         source: Source { file: file.path.to_string(), line: 1 },
         slug: Slug(slug.to_owned()),

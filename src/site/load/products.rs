@@ -19,6 +19,7 @@ use crate::commerce::money::Currency;
 use crate::commerce::rules::Rules;
 use crate::site::problem::{Problem, Problems, SourceFile, nearest};
 use crate::site::render::feeds::wrong_value;
+use crate::site::render::shortcode;
 
 /// Variants of one product: more are several products.
 const MAX_VARIANTS: usize = 1000;
@@ -291,7 +292,10 @@ impl Reader<'_> {
             expires_at,
         };
         let body = match written.body {
-            BodyFormat::Markdown => Body::Markdown(body.to_owned()),
+            BodyFormat::Markdown => {
+                shortcode::check(self.file, self.file.text.len() - body.len(), body, problems);
+                Body::Markdown(body.to_owned())
+            }
             BodyFormat::Html => Body::Html(super::html::sanitized(body)),
         };
         let details = ProductDetails {

@@ -7,6 +7,9 @@ use rayon::prelude::*;
 use super::Printer;
 use crate::commerce::catalog::{CurrentPrice, Product, Variant};
 use crate::commerce::money::Currency;
+use crate::site::assets::AssetSet;
+use crate::site::final_image;
+use crate::site::plan::Addresses;
 use crate::theme::view::{Availability, Card, CardView};
 
 /// Cards that one thread remembers: some shelves of them.
@@ -72,19 +75,23 @@ impl Printer<'_> {
         }
         let product = &self.loaded.catalog.products()[index];
         let offer = &self.offers[market][index];
-        let view = CardView {
-            url: self.with_addresses(market, |addresses| addresses.product(product.slug.as_str())),
-            title: product.title.clone(),
-            brand: product.brand.clone(),
-            image: product.image.as_ref().map(|image| self.image(image)),
-            price: offer.cheapest.map(|current| current.unit),
-            price_varies: offer.varies,
-            compare_at: offer.cheapest.and_then(|current| current.compare_at),
-            availability: offer.availability,
-            variant_count: product.variants.len(),
-        };
-        let card = Card::new(view);
+        let card = Card::new(self.with_addresses(market, |addresses| card_view(product, offer, self.assets, addresses)));
         cards.0.insert((market, index), card.clone());
         card
+    }
+}
+
+/// What a card says of a product.
+pub(super) fn card_view(product: &Product, offer: &Offer, assets: &AssetSet, addresses: Addresses<'_>) -> CardView {
+    CardView {
+        url: addresses.product(product.slug.as_str()),
+        title: product.title.clone(),
+        brand: product.brand.clone(),
+        image: product.image.as_ref().map(|image| final_image(assets, image)),
+        price: offer.cheapest.map(|current| current.unit),
+        price_varies: offer.varies,
+        compare_at: offer.cheapest.and_then(|current| current.compare_at),
+        availability: offer.availability,
+        variant_count: product.variants.len(),
     }
 }

@@ -5,10 +5,16 @@
 //!         templates, files of static/, rules) is the base that `Keys` begins with.
 //! Why     not the printed values themselves: making them costs more than printing half the page.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
 use rayon::prelude::*;
 
 use super::Printer;
+use super::functions::{product_index, shown};
+use super::reads::Read;
 use crate::commerce::catalog::{CurrentPrice, Image};
+use crate::commerce::ids::CategoryPath;
 use crate::site::keys::{Key, KeyHasher, Keys};
 use crate::site::plan::{Page, PageKind};
 use crate::theme::view::Link;
@@ -20,6 +26,8 @@ pub struct Shared {
     cards: Vec<Key>,
     /// Of each category's own text, trail and children; same order as the catalogue's categories.
     categories: Vec<Key>,
+    /// Of lists that functions gave: many pages ask for the same.
+    lists: Mutex<HashMap<Read, Key>>,
 }
 
 impl Printer<'_> {
@@ -29,6 +37,7 @@ impl Printer<'_> {
         Shared {
             cards: (0..products.len()).into_par_iter().map(|index| self.card_key(market, index, keys)).collect(),
             categories: (0..self.loaded.categories.len()).map(|index| self.category_key(market, index, keys)).collect(),
+            lists: Mutex::default(),
         }
     }
 
@@ -72,6 +81,60 @@ impl Printer<'_> {
             _ => return None,
         }
         Some(key.finish())
+    }
+
+    /// The key of a page that asked functions for `reads`, too. What it was given goes in, and that it asked for it.
+    pub fn key_with_reads<'r>(&self, key: Key, reads: impl Iterator<Item = &'r Read>, shared: &Shared, keys: &Keys) -> Key {
+        let mut whole = None;
+        for read in reads {
+            let whole = whole.get_or_insert_with(|| {
+                let mut hasher = keys.hasher();
+                hasher.key(&key);
+                hasher
+            });
+            whole.text(&format!("{read:?}")).key(&self.read_key(read, shared, keys));
+        }
+        whole.map_or(key, |whole| whole.finish())
+    }
+
+    // What a function gives now.
+    fn read_key(&self, read: &Read, shared: &Shared, keys: &Keys) -> Key {
+        let mut key = keys.hasher();
+        let catalog = &self.loaded.catalog;
+        match read {
+            Read::Data(path) => {
+                key.text(&format!("{:?}", self.loaded.data.hash(path)));
+            }
+            Read::Product(slug) => {
+                if let Some(index) = product_index(catalog, slug) {
+                    key.number(u64::from(self.plan.shown[index])).key(&shared.cards[index]);
+                }
+            }
+            Read::Category(path) => {
+                if let Some(index) = catalog.category_index(&CategoryPath(path.clone())) {
+                    key.key(&shared.categories[index]).number(self.plan.shelves[index].len() as u64);
+                }
+            }
+            Read::Products { category, limit } => {
+                if let Some(known) = shared.lists.lock().unwrap_or_else(PoisonError::into_inner).get(read) {
+                    return *known;
+                }
+                let mut add = |index: usize| {
+                    key.key(&shared.cards[index]);
+                };
+                let limit = limit.unwrap_or(usize::MAX);
+                match category {
+                    None => shown(self.plan).take(limit).for_each(&mut add),
+                    Some(path) => {
+                        let shelf = catalog.category_index(&CategoryPath(path.clone()));
+                        let products = shelf.map_or(&[][..], |index| &self.plan.shelves[index]);
+                        products.iter().take(limit).for_each(|index| add(*index));
+                    }
+                }
+                shared.lists.lock().unwrap_or_else(PoisonError::into_inner).insert(read.clone(), key.finish());
+            }
+        }
+        key.finish()
     }
 
     // What a category can be cut by. What facets are called is in the settings, which every key begins with.

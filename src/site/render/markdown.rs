@@ -6,19 +6,127 @@ use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, 
 
 /// HTML of a text. Headings get ids to be linked to; a `#` heading becomes `##`, since the page has its own first heading.
 pub(super) fn to_html(markdown: &str) -> String {
-    let mut options = Options::empty();
-    options.insert(
-        Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_FOOTNOTES | Options::ENABLE_SMART_PUNCTUATION,
-    );
-    let mut events: Vec<Event<'_>> = Parser::new_ext(markdown, options).collect();
-    name_headings(&mut events);
-    let mut page = String::with_capacity(markdown.len() * 3 / 2);
+    print(Parser::new_ext(markdown, options()).collect(), markdown.len(), &mut Names::default(), None)
+}
+
+/// What Markdown is here.
+pub(super) fn options() -> Options {
+    Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_FOOTNOTES | Options::ENABLE_SMART_PUNCTUATION
+}
+
+/// Ids of headings that a page has given, with how often.
+pub(super) type Names = BTreeMap<String, usize>;
+
+/// HTML of a text in which marks stand for what is put there later; gives the numbers of the marks that stand within a sentence, too.
+/// A paragraph of marks alone is none: what they stand for is put between paragraphs.
+pub(super) fn to_html_with_marks(markdown: &str, names: &mut Names, marks: &Marks) -> (String, Vec<usize>) {
+    let mut events: Vec<Event<'_>> = Parser::new_ext(markdown, options()).collect();
+    let within = lift(&mut events, marks);
+    (print(events, markdown.len(), names, Some(marks)), within)
+}
+
+/// Words that stand for something: letters and digits which no text of the page has in it, so that Markdown leaves them as they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Marks {
+    prefix: String,
+}
+
+impl Marks {
+    /// Of a text.
+    pub(super) fn of(text: &str) -> Self {
+        let mut prefix = "vitrineshortcode".to_owned();
+        while text.contains(&prefix) {
+            prefix.push('x');
+        }
+        Self { prefix }
+    }
+
+    /// The mark of a number.
+    pub(super) fn mark(&self, number: usize) -> String {
+        format!("{}{number}z", self.prefix)
+    }
+
+    /// The text with each mark replaced by what `replace` gives.
+    pub(super) fn fill<'t>(&self, text: &str, mut replace: impl FnMut(usize) -> &'t str) -> String {
+        let mut filled = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some((before, number, after)) = self.next(rest) {
+            filled.push_str(before);
+            filled.push_str(replace(number));
+            rest = after;
+        }
+        filled.push_str(rest);
+        filled
+    }
+
+    fn next<'t>(&self, text: &'t str) -> Option<(&'t str, usize, &'t str)> {
+        let (before, after) = text.split_once(&self.prefix)?;
+        let (number, after) = after.split_once('z')?;
+        Some((before, number.parse().ok()?, after))
+    }
+
+    fn numbers(&self, text: &str) -> Vec<usize> {
+        let mut numbers = Vec::new();
+        self.fill(text, |number| {
+            numbers.push(number);
+            ""
+        });
+        numbers
+    }
+
+    fn is_all(&self, text: &str) -> bool {
+        self.fill(text, |_| "").trim().is_empty()
+    }
+}
+
+// Takes paragraphs away from around marks that stand alone; gives those that stand among words.
+fn lift(events: &mut [Event<'_>], marks: &Marks) -> Vec<usize> {
+    let mut within = Vec::new();
+    let mut start = 0;
+    while start < events.len() {
+        let is_paragraph = match &events[start] {
+            Event::Start(Tag::Paragraph) => true,
+            Event::Start(Tag::Heading { .. }) => false,
+            _ => {
+                start += 1;
+                continue;
+            }
+        };
+        let is_end = |event: &Event<'_>| matches!(event, Event::End(TagEnd::Paragraph | TagEnd::Heading(_)));
+        let end = start + events[start..].iter().position(is_end).expect("what begins ends");
+        let inner = &mut events[start..=end];
+        let is_mark = |event: &Event<'_>| match event {
+            Event::Text(text) => marks.is_all(text),
+            event => matches!(event, Event::SoftBreak | Event::HardBreak),
+        };
+        let words = inner.len() - 1;
+        if is_paragraph && inner[1..words].iter().all(is_mark) {
+            for event in inner {
+                *event = match event {
+                    Event::Text(text) => Event::Html(std::mem::replace(text, CowStr::Borrowed(""))),
+                    _ => Event::Html(CowStr::Borrowed("\n")),
+                };
+            }
+        } else {
+            for event in inner.iter() {
+                if let Event::Text(text) = event {
+                    within.extend(marks.numbers(text));
+                }
+            }
+        }
+        start = end + 1;
+    }
+    within
+}
+
+fn print(mut events: Vec<Event<'_>>, length: usize, names: &mut Names, marks: Option<&Marks>) -> String {
+    name_headings(&mut events, names, marks);
+    let mut page = String::with_capacity(length * 3 / 2);
     html::push_html(&mut page, events.into_iter());
     page
 }
 
-fn name_headings(events: &mut [Event<'_>]) {
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+fn name_headings(events: &mut [Event<'_>], seen: &mut Names, marks: Option<&Marks>) {
     for index in 0..events.len() {
         if !matches!(events[index], Event::Start(Tag::Heading { .. })) {
             continue;
@@ -30,6 +138,9 @@ fn name_headings(events: &mut [Event<'_>]) {
                 text.push_str(part);
             }
             end += 1;
+        }
+        if let Some(marks) = marks {
+            text = marks.fill(&text, |_| "");
         }
         let base = slug::slugify(&text);
         let times = seen.entry(base.clone()).and_modify(|times| *times += 1).or_insert(1);

@@ -4,19 +4,24 @@
 //! Always  a page knows nothing global: no build time, no build id. Prices come from `Price::at`, as the cart's do.
 
 pub mod cards;
+mod expand;
 mod facets;
 pub mod feeds;
+pub mod functions;
 pub mod key;
 mod markdown;
+pub mod reads;
+pub mod shortcode;
 mod structured;
 mod views;
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use tera::Value;
 
 use self::cards::{Cards, Offer};
+pub use self::expand::TextFaults;
 use self::structured::absolute;
 use super::assets::AssetSet;
 use super::load::{Body, Loaded};
@@ -58,7 +63,7 @@ pub struct Printer<'a> {
     /// Links between categories, per market.
     pub ways: Vec<Ways>,
     /// What each product is offered at, per market; same order as the catalogue's products.
-    pub offers: Vec<Vec<Offer>>,
+    pub offers: Arc<Vec<Vec<Offer>>>,
     /// What products share; made when a first product has not enough others named.
     pub traits: OnceLock<Traits>,
 }
@@ -69,6 +74,9 @@ pub enum PrintError {
     /// A template uses a value that is not there.
     #[error(transparent)]
     Template(#[from] TemplateError),
+    /// A text calls shortcodes wrongly.
+    #[error("the shortcodes of {} cannot be printed", .0.source.file)]
+    Text(Box<TextFaults>),
     /// What the page shows cannot be read back from where the build keeps it.
     #[error(transparent)]
     Read(#[from] std::io::Error),
@@ -124,30 +132,31 @@ impl Ways {
 }
 
 impl Printer<'_> {
-    /// Prints a page into an empty `bytes`; `cards` are those that were made for pages before.
-    pub fn print(&self, page: &Page, cards: &mut Cards, bytes: &mut Vec<u8>) -> Result<(), PrintError> {
+    /// Prints a page into an empty `bytes`; `cards` are those that were made for pages before. Gives the template it was printed with.
+    pub fn print(&self, page: &Page, cards: &mut Cards, bytes: &mut Vec<u8>) -> Result<&'static str, PrintError> {
         let values = Values::new().with_value("site", self.site_values[page.market].clone());
         let (template, values) = match &page.kind {
-            PageKind::Home => ("home.html", values.with("page", &self.home(page, cards))),
+            PageKind::Home => ("home.html", values.with("page", &self.home(page, cards)?)),
             PageKind::Product(index) => {
                 let details = self.loaded.details(*index)?;
-                ("product.html", values.with("page", &self.product(page, *index, details, cards)))
+                ("product.html", values.with("page", &self.product(page, *index, details, cards)?))
             }
             PageKind::Category { index, number, count } => {
-                ("category.html", values.with("page", &self.category(page, *index, *number, *count, cards)))
+                ("category.html", values.with("page", &self.category(page, *index, *number, *count, cards)?))
             }
             PageKind::Facet { shelf, number, count } => {
                 ("category.html", values.with("page", &self.facet(page, *shelf, *number, *count, cards)))
             }
             PageKind::Search => ("search.html", values.with("page", &self.search(page))),
-            PageKind::Content(index) => ("page.html", values.with("page", &self.content(page, *index))),
+            PageKind::Content(index) => ("page.html", values.with("page", &self.content(page, *index)?)),
             PageKind::NotFound => ("404.html", values.with("page", &self.not_found())),
             PageKind::Redirect { to } => {
                 bytes.extend_from_slice(redirect_page(&absolute(&self.shop.base_url, to)).as_bytes());
-                return Ok(());
+                return Ok(REDIRECT);
             }
         };
-        Ok(self.engine.render_into(template, values.context(), bytes)?)
+        self.engine.render_into(template, values.context(), bytes)?;
+        Ok(template)
     }
 
     fn addresses(&self, market: usize) -> String {
@@ -188,9 +197,10 @@ impl Printer<'_> {
         alternates
     }
 
-    fn body(&self, body: Body) -> String {
+    // For descriptions.
+    fn plain_body(&self, body: Body) -> String {
         match body {
-            Body::Markdown(text) => markdown::to_html(&text),
+            Body::Markdown(text) => expand::without_shortcodes(&text),
             Body::Html(html) => html,
         }
     }
@@ -200,6 +210,9 @@ impl Printer<'_> {
         give(Addresses { prefix: &prefix })
     }
 }
+
+/// What stands for the template of pages that have none.
+const REDIRECT: &str = "(redirect)";
 
 // One tag twice is one that crawlers ignore: markets that share a language are told apart by each of their countries.
 fn language_tags(rules: &Rules, market: usize) -> Vec<String> {

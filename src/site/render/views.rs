@@ -1,7 +1,8 @@
 //! Views: the values of each page kind, from the loaded shop.
 
 use super::cards::Cards;
-use super::{Printer, feeds, markdown, structured};
+use super::expand::{Html, Place};
+use super::{PrintError, Printer, feeds, markdown, structured};
 use crate::commerce::catalog::{Image, Variant};
 use crate::site::assets::AssetFile;
 use crate::site::load::ProductDetails;
@@ -22,13 +23,19 @@ const FEATURED: usize = 8;
 
 impl Printer<'_> {
     /// A product's page.
-    pub(super) fn product(&self, page: &Page, index: usize, details: ProductDetails, cards: &mut Cards) -> ProductView {
+    pub(super) fn product(
+        &self,
+        page: &Page,
+        index: usize,
+        details: ProductDetails,
+        cards: &mut Cards,
+    ) -> Result<ProductView, PrintError> {
         let product = &self.loaded.catalog.products()[index];
-        let ProductDetails { body, images, tags, mut attributes, seo_title, seo_description, .. } = details;
+        let ProductDetails { source, body, images, tags, mut attributes, seo_title, seo_description, .. } = details;
         attributes.retain(|(name, _)| !feeds::is_for_the_feed(name));
         let offer = &self.offers[page.market][index];
-        let description_html = self.body(body);
-        let plain = markdown::summary(&description_html, STRUCTURED_DESCRIPTION_LENGTH);
+        let text = self.body_html(Place::of(page, &product.title), &source, body)?;
+        let plain = markdown::summary(text.plain(), STRUCTURED_DESCRIPTION_LENGTH);
         let description = seo_description.unwrap_or_else(|| markdown::shortened(&plain, DESCRIPTION_LENGTH));
         let images: Vec<Image> = images.into_iter().map(|image| self.image(&image)).collect();
         let mut head = self.head(page, seo_title.as_deref().unwrap_or(&product.title), description, images.first());
@@ -40,7 +47,7 @@ impl Printer<'_> {
             url: page.url.clone(),
             title: product.title.clone(),
             brand: product.brand.clone(),
-            description_html,
+            description_html: text.html,
             images,
             options: product.options.clone(),
             price: offer.cheapest.map(|current| current.unit),
@@ -59,13 +66,13 @@ impl Printer<'_> {
             .into_iter()
             .flatten()
             .collect();
-        view
+        Ok(view)
     }
 
     /// What a product's page says of itself in a line.
     pub(super) fn description(&self, details: ProductDetails) -> String {
         let ProductDetails { body, seo_description, .. } = details;
-        seo_description.unwrap_or_else(|| markdown::summary(&self.body(body), DESCRIPTION_LENGTH))
+        seo_description.unwrap_or_else(|| markdown::summary(&self.plain_body(body), DESCRIPTION_LENGTH))
     }
 
     /// The products of a part of a shelf.
@@ -75,13 +82,24 @@ impl Printer<'_> {
     }
 
     /// A part of a category.
-    pub(super) fn category(&self, page: &Page, index: usize, number: usize, count: usize, cards: &mut Cards) -> CategoryView {
+    pub(super) fn category(
+        &self,
+        page: &Page,
+        index: usize,
+        number: usize,
+        count: usize,
+        cards: &mut Cards,
+    ) -> Result<CategoryView, PrintError> {
         let category = &self.loaded.catalog.categories()[index];
         let details = &self.loaded.categories[index];
         let total = self.plan.shelves[index].len();
-        let body_html = markdown::to_html(&details.body_markdown);
+        let place = Place::of(page, &category.title);
+        let text = match number {
+            1 => self.html(place, &details.source, &details.body_markdown)?,
+            _ => Html::plain_only(&details.body_markdown),
+        };
         let mut description =
-            details.seo_description.clone().unwrap_or_else(|| markdown::summary(&body_html, DESCRIPTION_LENGTH));
+            details.seo_description.clone().unwrap_or_else(|| markdown::summary(text.plain(), DESCRIPTION_LENGTH));
         if description.is_empty() {
             description = format!("{} at {}: {total} products.", category.title, self.shop.name);
         }
@@ -96,11 +114,11 @@ impl Printer<'_> {
             .into_iter()
             .flatten()
             .collect();
-        self.with_addresses(page.market, |addresses| CategoryView {
+        Ok(self.with_addresses(page.market, |addresses| CategoryView {
             head,
             title: category.title.clone(),
             url: addresses.category(&category.path, 1),
-            description_html: if number == 1 { body_html } else { String::new() },
+            description_html: text.html,
             path: category.path.to_string(),
             children: ways.children[index].clone(),
             facets: self.facet_links(page.market, index, None),
@@ -112,10 +130,10 @@ impl Printer<'_> {
             next_url: (number < count).then(|| addresses.category(&category.path, number + 1)),
             cards,
             breadcrumbs: ways.trails[index].clone(),
-        })
+        }))
     }
 
-    pub(super) fn home(&self, page: &Page, cards: &mut Cards) -> HomeView {
+    pub(super) fn home(&self, page: &Page, cards: &mut Cards) -> Result<HomeView, PrintError> {
         let index = self.loaded.pages.iter().find(|source| source.slug.as_str() == "index");
         let description = index.and_then(|source| source.seo_description.clone()).unwrap_or_else(|| self.shop.tagline.clone());
         let shown = || (0..self.plan.shown.len()).filter(|index| self.plan.shown[*index]);
@@ -130,33 +148,34 @@ impl Printer<'_> {
         let reduced: Vec<Card> = reduced.map(&mut card).collect();
         let image = featured.first().and_then(|card| card.image.clone());
         let title = index.map_or(self.shop.name.as_str(), |source| source.seo_title.as_deref().unwrap_or(&self.shop.name));
-        HomeView {
+        let text = index.map(|source| self.html(Place::of(page, title), &source.source, &source.body_markdown)).transpose()?;
+        Ok(HomeView {
             head: self.head(page, title, description, image.as_ref()),
             url: page.url.clone(),
-            body_html: index.map_or_else(String::new, |source| markdown::to_html(&source.body_markdown)),
+            body_html: text.map_or_else(String::new, |text| text.html),
             extra: index.map_or_else(|| serde_json::json!({}), |source| source.extra.clone()),
             featured,
             reduced,
             categories: self.category_cards(page.market),
-        }
+        })
     }
 
-    pub(super) fn content(&self, page: &Page, index: usize) -> ContentView {
+    pub(super) fn content(&self, page: &Page, index: usize) -> Result<ContentView, PrintError> {
         let source = &self.loaded.pages[index];
-        let body_html = markdown::to_html(&source.body_markdown);
-        let description = source.seo_description.clone().unwrap_or_else(|| markdown::summary(&body_html, DESCRIPTION_LENGTH));
+        let text = self.html(Place::of(page, &source.title), &source.source, &source.body_markdown)?;
+        let description = source.seo_description.clone().unwrap_or_else(|| markdown::summary(text.plain(), DESCRIPTION_LENGTH));
         let home = self.ways[page.market].home.clone();
         let breadcrumbs = vec![home, Link { title: source.title.clone(), url: page.url.clone() }];
         let mut head = self.head(page, source.seo_title.as_deref().unwrap_or(&source.title), description, None);
         head.json_ld = structured::breadcrumbs(&breadcrumbs, &self.shop.base_url).into_iter().collect();
-        ContentView {
+        Ok(ContentView {
             head,
             url: page.url.clone(),
             breadcrumbs,
             title: source.title.clone(),
-            body_html,
+            body_html: text.html,
             extra: source.extra.clone(),
-        }
+        })
     }
 
     pub(super) fn not_found(&self) -> ContentView {

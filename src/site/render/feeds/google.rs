@@ -232,7 +232,7 @@ impl<'a> Writer<'a> {
     fn common(&self, product: &Product, details: ProductDetails) -> Common {
         let named = named_attributes(&details.attributes).map(|(name, value)| (name, value.into_owned())).collect();
         let ProductDetails { body, images, seo_description, .. } = details;
-        let mut description = markdown::summary(&self.printer.body(body), MAX_DESCRIPTION);
+        let mut description = markdown::summary(&self.printer.plain_body(body), MAX_DESCRIPTION);
         if description.is_empty() {
             description = seo_description.unwrap_or_else(|| product.title.clone());
         }
