@@ -12,7 +12,7 @@ use crate::commerce::ids::Timestamp;
 use crate::site::load;
 use crate::site::problem::{Problem, Problems};
 use crate::site::render::feeds::google::GoogleFeed;
-use crate::site::{self, BuildError, Built, Order, Phase};
+use crate::site::{self, BuildError, Built, Order, Phase, TemplateCost};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -40,6 +40,9 @@ pub(super) struct Args {
     /// Read and print everything anew; by default only what changed since the last build is
     #[arg(long)]
     pub(super) no_cache: bool,
+    /// Show what each template cost: pages, bytes, rows it asked for, time, the slowest page
+    #[arg(long)]
+    pub(super) costs: bool,
     /// Threads [default: one per core]
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<usize>,
@@ -77,6 +80,9 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
     eprint!("{}", outcome.problems.render(source::colors()));
     if let Some(built) = &outcome.built {
         eprint!("{}", outcome.summary(built));
+        if args.costs {
+            eprint!("{}", cost_table(built));
+        }
     }
     if args.report.is_some() {
         println!("{}", serde_json::to_string_pretty(&outcome).expect("a report is plain data"));
@@ -165,6 +171,7 @@ fn print(
         mail: &source.config.mail,
         cache,
         key: &key,
+        costs: args.costs || args.report.is_some(),
     };
     let bar = ProgressBar::new(0);
     if std::io::stderr().is_terminal() {
@@ -213,11 +220,55 @@ impl Outcome {
         if let Some(at) = &built.next_change_at {
             lines.push(format!("pages change of themselves at {at}: build and publish again then"));
         }
+        for cost in &built.costs {
+            if let Some(hint) = &cost.hint {
+                lines.push(format!("templates/{}: {hint}", cost.template));
+            }
+        }
         if self.used_opening_stock {
             lines.push("availability is the opening stock; --stock FILE takes a snapshot".to_owned());
         }
         lines.iter().map(|line| format!("  {line}\n")).collect()
     }
+}
+
+/// What each template cost, the dearest first, for people.
+fn cost_table(built: &Built) -> String {
+    let printed: u64 = built.costs.iter().filter(|cost| !is_shortcode(cost)).map(|cost| cost.pages).sum();
+    let mut table = format!("\n  {printed} of {} pages were printed", built.pages);
+    table.push_str(if printed < built.pages as u64 { "; --no-cache prints them all\n" } else { "\n" });
+    if built.costs.is_empty() {
+        return table;
+    }
+    let whole: f64 = built.costs.iter().filter(|cost| !is_shortcode(cost)).map(|cost| cost.seconds).sum();
+    let width = built.costs.iter().map(|cost| cost.template.len()).max().unwrap_or(0).max("template".len());
+    let head = ["pages", "calls", "written", "rows", "ms", "share", "ms at most"];
+    let [pages, calls, written, rows, all, share, most] = head;
+    table.push_str(&format!(
+        "  {:width$} {pages:>8} {calls:>8} {written:>9} {rows:>9} {all:>9} {share:>6} {most:>10}  slowest page\n",
+        "template"
+    ));
+    for cost in &built.costs {
+        table.push_str(&format!(
+            "  {:width$} {:>8} {:>8} {:>9} {:>9} {:>9.1} {:>5.0}% {:>10.2}  {}\n",
+            cost.template,
+            cost.pages,
+            cost.calls,
+            size(cost.bytes),
+            cost.rows,
+            cost.seconds * 1e3,
+            if whole > 0.0 { cost.seconds / whole * 100.0 } else { 0.0 },
+            cost.max_seconds * 1e3,
+            cost.slowest_page,
+        ));
+    }
+    table.push_str("  ms are those of one thread; a page's time holds that of its shortcodes\n");
+    table
+}
+
+// Their time is that of the pages that call them, too.
+fn is_shortcode(cost: &TemplateCost) -> bool {
+    cost.template.starts_with("shortcodes/")
 }
 
 /// What a product feed lacks, for people.

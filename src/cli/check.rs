@@ -94,6 +94,7 @@ fn build_and_read(args: &Args, at: Timestamp) -> Result<(Problems, Option<Checke
         as_of: Some(jiff::Timestamp::from_second(at.0).map_err(|error| CommandError::Usage(error.to_string()))?.to_string()),
         stock: args.stock.clone(),
         no_cache: false,
+        costs: false,
         threads: None,
         report: None,
     })?;

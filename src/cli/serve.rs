@@ -97,6 +97,7 @@ impl Workshop {
                 as_of: None,
                 stock: None,
                 no_cache: false,
+                costs: false,
                 threads: None,
                 report: None,
             },

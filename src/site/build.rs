@@ -13,6 +13,7 @@ use serde::Serialize;
 use tera::Value;
 
 use super::assets::{AssetError, AssetSet};
+use super::costs::{self, PageCost, TemplateCost};
 use super::facets::TooManyFacetPages;
 use super::keys::{Key, Keys, Remembered, RememberedReads};
 use super::load::{Loaded, is_remote};
@@ -69,6 +70,8 @@ pub struct Order<'a> {
     pub cache: Option<&'a Path>,
     /// Signs the bundle.
     pub key: &'a SigningKey,
+    /// Whether to tell what each template costs.
+    pub costs: bool,
 }
 
 /// What a build has done.
@@ -90,6 +93,8 @@ pub struct Built {
     pub google: Vec<GoogleFeed>,
     /// Seconds of each phase, in order.
     pub phases: Vec<Phase>,
+    /// What each template has cost, the dearest first. Where costs were not asked for: of those alone that asked for all products.
+    pub costs: Vec<TemplateCost>,
 }
 
 /// A phase and how long it took.
@@ -175,8 +180,8 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
     desk.get_or_init(|| new_desk(order, &plan, &assets, &printer.offers));
     let keys = Keys::open(order.cache, order.out, key_base(order, &sites, &assets));
     let (printed, bundle) =
-        rayon::join(|| print_pages(&printer, &output, &keys, progress), || bundle(order, &sites, &assets, &keys));
-    let Printed { mut puts, mut remembered, reads } = printed?;
+        rayon::join(|| print_pages(&printer, &output, &keys, order.costs, progress), || bundle(order, &sites, &assets, &keys));
+    let Printed { mut puts, mut remembered, reads, costs } = printed?;
     let (bundle, bundle_key) = bundle?;
     remembered.push(Remembered::new(BUNDLE, bundle_key, &bundle.hash));
     clock.lap("pages");
@@ -216,6 +221,7 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
         atom,
         google,
         phases: clock.phases,
+        costs,
     })
 }
 
@@ -261,6 +267,7 @@ struct Printed {
     puts: Vec<Put>,
     remembered: Vec<Remembered>,
     reads: Vec<RememberedReads>,
+    costs: Vec<TemplateCost>,
 }
 
 /// One page of them.
@@ -268,12 +275,15 @@ struct PrintedPage {
     put: Put,
     key: Option<Key>,
     reads: Option<Arc<[Read]>>,
+    /// Boxed: most builds ask for none.
+    cost: Option<Box<PageCost>>,
 }
 
 fn print_pages(
     printer: &Printer<'_>,
     output: &Output,
     keys: &Keys,
+    costs: bool,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Printed, BuildError> {
     let pages = &printer.plan.pages;
@@ -287,16 +297,20 @@ fn print_pages(
         let key = own_key.map(|key| printer.key_with_reads(key, before.into_iter().flat_map(|reads| reads.iter()), shared, keys));
         let kept = key.and_then(|key| output.keep(&path, |hash| keys.knows(&path, &key, hash)));
         let printed = match kept {
-            Some(put) => PrintedPage { put, key, reads: before.cloned() },
+            Some(put) => PrintedPage { put, key, reads: before.cloned(), cost: None },
             None => {
                 bytes.clear();
-                let (printed, reads) = reading(page.market, || printer.print(page, cards, bytes));
-                printed?;
+                let started = costs.then(Instant::now);
+                let (template, reads) = reading(page.market, || printer.print(page, cards, bytes));
+                let template = template?;
+                let nanoseconds = started.map_or(0, |started| started.elapsed().as_nanos() as u64);
                 let put = output.put(&path, bytes)?;
                 let key = own_key.map(|key| printer.key_with_reads(key, reads.all.iter(), shared, keys));
                 let asked = key.is_some() && !reads.all.is_empty();
                 let all = asked.then(|| reads.all.iter().cloned().collect());
-                PrintedPage { put, key, reads: all }
+                let is_told = costs || reads.asked_for_all();
+                let cost = is_told.then(|| Box::new(PageCost::new(template, nanoseconds, bytes.len(), reads)));
+                PrintedPage { put, key, reads: all, cost }
             }
         };
         let count = done.fetch_add(1, Ordering::Relaxed) + 1;
@@ -311,12 +325,14 @@ fn print_pages(
     let mut puts = Vec::with_capacity(pages.len());
     let mut remembered = Vec::with_capacity(pages.len());
     let mut reads = Vec::new();
+    let mut told = Vec::new();
     let mut faults = PageFaults::default();
     for (page, (_, result)) in pages.iter().zip(results) {
         match result {
-            Ok(PrintedPage { put, key, reads: asked }) => {
+            Ok(PrintedPage { put, key, reads: asked, cost }) => {
                 remembered.extend(key.map(|key| Remembered::new(put.path(), key, put.hash())));
                 reads.extend(asked.map(|asked| RememberedReads::new(put.path(), asked)));
+                told.extend(cost.map(|cost| (page.url.as_str(), cost)));
                 puts.push(put);
             }
             Err(PageError::Print(PrintError::Template(fault))) => faults.templates.push((Some(page.url.clone()), fault)),
@@ -330,7 +346,8 @@ fn print_pages(
     if !faults.templates.is_empty() || !faults.texts.is_empty() {
         return Err(BuildError::Pages(faults));
     }
-    Ok(Printed { puts, remembered, reads })
+    let costs = costs::sum(told.iter().map(|(url, cost)| (*url, &**cost)));
+    Ok(Printed { puts, remembered, reads, costs })
 }
 
 // A feed that would be the same again is not written again.

@@ -24,9 +24,11 @@ pub mod serve;
 pub mod write;
 
 mod build;
+mod costs;
 mod schedule;
 
 pub use self::build::{BuildError, Built, Order, PageFaults, Phase, build};
+pub use self::costs::TemplateCost;
 
 use self::assets::AssetSet;
 use crate::commerce::catalog::Image;

@@ -96,6 +96,7 @@ impl Tiny {
             mail: &vitrine::theme::bundle::MailTerms::default(),
             cache: None,
             key: &edge::signing_key(),
+            costs: false,
         };
         build(&order, &|_, _| {})
     }

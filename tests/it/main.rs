@@ -5,6 +5,7 @@ mod catalogues;
 mod check;
 mod checkout;
 mod content;
+mod costs;
 mod diff;
 mod edge_bundle;
 mod edge_cart;
