@@ -201,6 +201,10 @@ enum Edit {
     Template(u32),
     PageSize(u32),
     Style(u32),
+    Data(u32),
+    Shortcode(u32),
+    Text(u32, u32),
+    Functions(u32),
 }
 
 fn edits() -> impl Strategy<Value = Vec<Edit>> {
@@ -212,6 +216,10 @@ fn edits() -> impl Strategy<Value = Vec<Edit>> {
         (0..4u32).prop_map(Edit::Template),
         (1..5u32).prop_map(Edit::PageSize),
         (0..4u32).prop_map(Edit::Style),
+        (0..4u32).prop_map(Edit::Data),
+        (0..3u32).prop_map(Edit::Shortcode),
+        (0..6u32, 0..5u32).prop_map(|(number, shown)| Edit::Text(number, shown)),
+        (0..5u32).prop_map(Edit::Functions),
     ];
     prop::collection::vec(edit, 1..5)
 }
@@ -235,16 +243,50 @@ fn apply(shop: &mut Shop, edit: &Edit) {
             let kept = site.split("page_size").next().expect("it has one").to_owned();
             shop.write("site.toml", &format!("{kept}page_size = {size}\n"));
         }
+        Edit::Data(turn) => shop.write("content/data/sizes.csv", &format!("Size,Chest\nS,{turn}\n")),
+        Edit::Shortcode(0) => shop.remove("templates/shortcodes/product.html"),
+        Edit::Shortcode(turn) => {
+            let text =
+                format!("{{% set card = product(slug=slug) %}}{{% if card %}}<p>{turn} {{{{ card.title }}}}</p>{{% endif %}}");
+            shop.write("templates/shortcodes/product.html", &text);
+        }
+        // What a text names has to be there: the first and the last product may be removed, these two are not.
+        Edit::Text(number, shown) => {
+            let text = format!(
+                "+++\ntitle = \"Thing {number}\"\nsku = \"T{number}\"\nprice = \"5.00\"\nstock = 5\ncategories = [\"table\"]\n+++\n\
+                 A text.\n\n{{{{ product(slug=\"shown-{}\") }}}}\n\n{{{{ table(file=\"sizes.csv\") }}}}\n",
+                shown % 2
+            );
+            shop.write(&format!("content/products/thing-{number}.md"), &text);
+            let price = shown + 1;
+            let text = format!("+++\ntitle = \"Shown\"\nsku = \"S{}\"\nprice = \"{price}.00\"\nstock = 5\n+++\n", shown % 2);
+            shop.write(&format!("content/products/shown-{}.md", shown % 2), &text);
+        }
+        Edit::Functions(0) => shop.remove("templates/category.html"),
+        Edit::Functions(turn) => {
+            let calls = [
+                "{% for card in products() %}{{ card.title }} {{ card.price | money }}{% endfor %}",
+                "{% for card in products(category=\"table\", limit=2) %}{{ card.title }} {{ card.price | money }}{% endfor %}",
+                "{% set shelf = category(path=\"light\") %}{{ shelf.title }} {{ shelf.total }}",
+                "{% set card = product(slug=\"shown-1\") %}{% for row in data(path=\"sizes.csv\") %}{{ row.Chest }}{{ card.title }}{% endfor %}",
+            ];
+            let call = calls[*turn as usize - 1];
+            shop.write("templates/category.html", &format!("{{{{ page.title }}}}{call}"));
+        }
         Edit::Style(turn) => shop.write("static/shop.css", &format!("body{{margin:{turn}px}}")),
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
     #[test]
     fn any_edits_give_what_a_build_from_nothing_gives(rounds in prop::collection::vec((edits(), 0..30u32), 1..4)) {
         let mut shop = Shop::new();
+        for number in 0..2 {
+            shop.write(&format!("content/products/shown-{number}.md"), &format!("+++\ntitle = \"Shown\"\nsku = \"S{number}\"\nprice = \"9.00\"\nstock = 5\n+++\n"));
+        }
+        shop.write("content/data/sizes.csv", "Size,Chest\nS,88\n");
         shop.build();
         for (edits, killed_at) in rounds {
             edits.iter().for_each(|edit| apply(&mut shop, edit));

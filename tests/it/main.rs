@@ -6,6 +6,7 @@ mod check;
 mod checkout;
 mod content;
 mod costs;
+mod data;
 mod diff;
 mod edge_bundle;
 mod edge_cart;

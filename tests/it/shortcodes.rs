@@ -64,6 +64,7 @@ fn within_a_sentence_it_stands_in_the_sentence_and_alone_it_stands_between_parag
         "| a | b |\n|---|---|\n| {{ say(word=\"x|y\") }} | 2 |\n",
         "<table><thead><tr><th>a</th><th>b</th></tr></thead><tbody>\n<tr><td>x|y</td><td>2</td></tr>\n</tbody></table>",
     );
+    check("<div>\n{{ say(word=\"a\") }}\n</div>", "<div>\na\n</div>");
     check("## The {{ say(word=\"Fine\") }} print\n", "<h2 id=\"the-print\">The Fine print</h2>");
     check(
         "[go]({{ say(word=\"/here_now*\") }}) <b title=\"{{ say(word=\"t\") }}\">b</b>",
@@ -264,8 +265,9 @@ fn a_product_that_a_text_shows_makes_its_page_stale() {
     });
     assert_eq!(changed, Vec::<String>::new());
     // Not shown any more: its card is gone, and the page stands.
-    let changed =
-        pages_changed(root, || write(root, "content/products/lamp.md", &LAMP.replace("stock =", "status = \"draft\"\nstock =")));
+    let changed = pages_changed(root, || {
+        write(root, "content/products/lamp.md", &LAMP.replace("19.90", "24.90").replace("stock =", "status = \"draft\"\nstock ="))
+    });
     assert_eq!(changed, ["products/lamp.html", "products/mug.html"]);
     // Not there any more: told where it is named.
     std::fs::remove_file(root.join("content/products/lamp.md")).expect("removed");
