@@ -272,6 +272,11 @@ impl Problems {
         self.0.push(problem);
     }
 
+    /// Without those of that message, which turned out to be none.
+    pub fn take_back(&mut self, message: &str) {
+        self.0.retain(|problem| problem.message != message);
+    }
+
     /// All of another collection.
     pub fn extend(&mut self, others: Problems) {
         self.0.extend(others.0);

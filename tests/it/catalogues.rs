@@ -201,6 +201,9 @@ fn compressed_catalogues_are_read_by_a_map() {
         let (found, problems) = read(&[json(map, path)]);
         assert_eq!((problems.errors(), counts(&found).0), (0, 3291), "{}", problems.render(false));
         assert!(found.products.iter().all(|one| !one.product.title.contains("&#")), "entities are decoded");
+        let shows_entities =
+            |one: &&LoadedProduct| matches!(&one.details.body, load::Body::Html(body) if body.contains("&amp;#"));
+        assert_eq!(found.products.iter().filter(shows_entities).count(), 0, "in texts too");
         let screens = found.categories.iter().filter(|found| found.category.title == "Screen Protectors").count();
         assert_eq!(screens, 2, "one name under two parents is two categories");
         reads_back(&found);

@@ -93,6 +93,56 @@ fn a_price_of_too_many_decimals_or_none_at_all_is_told() {
 }
 
 #[test]
+fn a_reduction_is_taken_by_the_price_it_stands_beside_or_told() {
+    let lamp = |keys: &str| LAMP.replace("price = \"19.90\"", keys);
+    let folder = shop();
+    let site = SITE.replace("19\" }]", "19\" }, { country = \"US\", name = \"Tax\", standard = \"0\" }]");
+    let dollars = "\n[[markets]]\nid = \"us\"\nprefix = \"us\"\ncountries = [\"US\"]\ncurrency = \"USD\"\n\n[tax]";
+    write(folder.path(), "site.toml", site.replace("\n[tax]", dollars));
+    let told_of = |keys: &str| {
+        write(folder.path(), "content/products/lamp.md", lamp(keys));
+        let (code, _, told) = run(folder.path(), &["build", "--as-of", "2026-12-01"]);
+        (code, told)
+    };
+    let sale = "sales = [{ price = \"14.90\", until = \"2027-01-31\" }]";
+    let (code, told) = told_of(&format!("prices = {{ EUR = \"19.90\", USD = \"21.00\" }}\ncompare_at = \"25.00\"\n{sale}"));
+    assert_eq!(code, 0, "{told}");
+    let page = fs::read_to_string(folder.path().join("public/products/lamp.html")).expect("a page");
+    holds(&page, &["€14.90", "€25.00"]);
+    let dollars_only = "prices = { USD = \"21.00\" }\ncompare_at = \"25.00\"\n";
+    let (code, told) = told_of(&format!("{dollars_only}{sale}"));
+    assert_eq!(code, 1);
+    holds(
+        &told,
+        &["content/products/lamp.md:5:14", "lamp.md:6:20", "there is no price in EUR which this reduces", "write `price`"],
+    );
+    let (code, told) = told_of("price = \"19.90\"\nprices = { EUR = \"18.90\" }");
+    assert_eq!(code, 1);
+    holds(&told, &["content/products/lamp.md:5:18", "`price` is the price in EUR already"]);
+    let variants = "options = [\"Size\"]\nvariants = [{ options = [\"S\"], sku = \"S\", price = \"9\" }, { options = [\"L\"], sku = \"L\", prices = { EUR = \"12\" } }]\n";
+    let (code, told) = told_of(&format!("{variants}compare_at = \"25.00\"").replace("sku = \"LAMP\"\n", ""));
+    assert_eq!(code, 1);
+    holds(&told, &["content/products/lamp.md:6:14", "every variant has a price of its own"]);
+}
+
+#[test]
+fn whoever_sends_no_parcels_is_not_told_of_shipping() {
+    let zone = "[[shipping]]\nid = \"home\"\ncountries = [\"DE\"]\nrates = [{ id = \"standard\", name = \"Standard\", price = \"4.90\" }]\n";
+    let song = LAMP.replace("stock = 3", "requires_shipping = false");
+    for (zone_there, lamp_there, warned) in
+        [("", LAMP, true), ("", &song, false), ("rates = []", &song, false), ("rates = []", LAMP, true)]
+    {
+        let folder = shop();
+        let rates = "rates = [{ id = \"standard\", name = \"Standard\", price = \"4.90\" }]";
+        let zone_there = if zone_there.is_empty() { String::new() } else { zone.replace(rates, zone_there) };
+        write(folder.path(), "site.toml", SITE.replace(zone, &zone_there));
+        write(folder.path(), "content/products/lamp.md", lamp_there);
+        let (code, _, told) = run(folder.path(), &["check"]);
+        assert_eq!((code, told.contains("zone")), (0, warned), "{told}");
+    }
+}
+
+#[test]
 fn the_same_address_or_sku_twice_names_both_places() {
     let told = refused("content/products/more/lamp.md", LAMP.replace("\"LAMP\"", "\"OTHER\""));
     holds(&told, &["content/products/more/lamp.md:2", "content/products/lamp.md:2", "rename one"]);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use proptest::prelude::*;
-use vitrine::commerce::catalog::{Product, ProductStatus, QuantityRule, StockPolicy, Variant};
+use vitrine::commerce::catalog::{Price, Product, ProductStatus, QuantityRule, StockPolicy, Variant};
 use vitrine::commerce::ids::Timestamp;
 use vitrine::site::load::sources::{self, BulkFormat, BulkSource, Found, WeightUnit};
 use vitrine::site::load::{self, Body};
@@ -511,6 +511,35 @@ fn a_line_says_all_that_front_matter_can_say_and_reads_back_from_it() {
 }
 
 #[test]
+fn a_reduction_belongs_to_the_price_in_the_first_markets_currency() {
+    let line = r#"{"title": "A", "prices": {"EUR": 19.90, "USD": 21}, "compare_at": 25, "sales": [{"price": 14.90}], "options": ["S"],
+        "variants": [{"options": ["x"]}, {"options": ["y"], "price": 9}]}"#;
+    let (found, problems) = read(BulkFormat::Jsonl, &line.replace('\n', " "));
+    assert!(!problems.has_errors(), "{}", problems.render(false));
+    let of = |variant: &Variant| {
+        let text =
+            |price: &Price| format!("{} {} {:?} {}", price.currency, price.unit_minor, price.compare_at_minor, price.sales.len());
+        variant.prices.iter().map(text).collect::<Vec<_>>()
+    };
+    let variants = &found.products[0].product.variants;
+    assert_eq!(of(&variants[0]), ["EUR 1990 Some(2500) 1", "USD 2100 None 0"]);
+    assert_eq!(of(&variants[1]), ["EUR 900 None 0", "USD 2100 None 0"], "a price of its own is not reduced by another's");
+}
+
+#[test]
+fn signs_written_as_entities_are_read_in_a_text_without_tags_too() {
+    let source = mapped("title = \"t\"\nbody = \"b\"");
+    let text = r##"[{"t": "A", "b": "Dynex&#8482; &amp; Co&nbsp;\n\n#include <setjmp.h> & more &amp;amp;"}]"##;
+    let (found, _) = read_as(&source, text);
+    let Body::Html(body) = &details(&found, "a").body else { panic!("HTML") };
+    assert_eq!(body, "<p>Dynex™ &amp; Co</p>\n<p>#include &lt;setjmp.h&gt; &amp; more &amp;amp;</p>");
+    let declared = BulkSource { body_format: Some(sources::BodyFormat::Text), ..source };
+    let (found, _) = read_as(&declared, text);
+    let Body::Html(body) = &details(&found, "a").body else { panic!("HTML") };
+    assert!(body.starts_with("<p>Dynex&amp;#8482; &amp;amp; Co"), "what is declared to be text is taken by the letter: {body}");
+}
+
+#[test]
 fn what_is_wrong_in_a_line_is_told_at_its_column() {
     for (line, column, text, message) in [
         (r#"{"title": "A", "preis": 3}"#, 16, "\"preis\"", "unknown key `preis`"),
@@ -531,6 +560,15 @@ fn what_is_wrong_in_a_line_is_told_at_its_column() {
         (r#"{"title": "A", "quantity": {"min": 3, "max": 2}}"#, 28, "{\"min\": 3, \"max\": 2}", "nobody could buy that many"),
         (r#"{"title": "A", "redirects": ["x"]}"#, 30, "x", "is not an old address"),
         (r#"{"title": "A", "price": 2, "sales": [{"price": 3}]}"#, 48, "3", "not below the price"),
+        (r#"{"title": "A", "prices": {"USD": 3}, "compare_at": 4}"#, 52, "4", "there is no price in EUR which this reduces"),
+        (r#"{"title": "A", "sales": [{"price": 3}]}"#, 36, "3", "there is no price in EUR which this reduces"),
+        (r#"{"title": "A", "price": 3, "prices": {"EUR": 2}}"#, 46, "2", "`price` is the price in EUR already"),
+        (
+            r#"{"title": "A", "compare_at": 9, "options": ["S"], "variants": [{"options": ["x"], "prices": {"EUR": 3}}]}"#,
+            30,
+            "9",
+            "every variant has a price of its own",
+        ),
         (r#"{"title": "A", "prices": {"XYZ": 3}}"#, 34, "3", "not a currency"),
         (r#"{"price": 3}"#, 1, "", "a product needs a title"),
     ] {

@@ -16,13 +16,15 @@ use crate::site::problem::Kind;
 /// Adds what is not covered.
 pub(super) fn examine(loaded: &Loaded, plan: &Plan, rules: &Rules, found: &mut Findings) {
     let settings = Source { file: "site.toml".to_owned(), line: 0 };
-    for zone in rules.shipping.iter().filter(|zone| zone.rates.is_empty()) {
+    let shown = || loaded.catalog.products().iter().enumerate().filter(|(index, _)| plan.shown[*index]);
+    let is_shipped = |product: &Product| product.variants.iter().any(|variant| variant.requires_shipping);
+    let needs_rates = shown().next().is_none() || shown().any(|(_, product)| is_shipped(product));
+    for zone in rules.shipping.iter().filter(|zone| needs_rates && zone.rates.is_empty()) {
         let message =
             format!("the shipping zone `{}` has no rates: nothing can be sent to {}", zone.id, zone.countries.join(", "));
         let finding = Finding::new(Kind::Coverage, message).warning().source(&settings).needle(&format!("\"{}\"", zone.id));
         found.add(finding.hint("write rates = [{ id = \"standard\", name = \"Standard\", price = \"4.90\" }]"));
     }
-    let shown = || loaded.catalog.products().iter().enumerate().filter(|(index, _)| plan.shown[*index]);
     for market in &rules.markets {
         let is_sold = |product: &Product| product.variants.iter().any(|variant| variant.price(market.currency).is_some());
         if shown().next().is_some() && !shown().any(|(_, product)| is_sold(product)) {

@@ -26,8 +26,10 @@ pub fn paragraphs(text: &str) -> String {
 
 /// Whether a text was written as HTML: it holds a tag that a text editor writes. `#include <setjmp.h>` is none.
 pub fn is_html(text: &str) -> bool {
-    const TAGS: [&str; 18] =
-        ["p", "div", "span", "br", "ul", "ol", "li", "b", "i", "em", "strong", "h1", "h2", "h3", "h4", "h6", "table", "a"];
+    const TAGS: [&str; 24] = [
+        "p", "div", "span", "br", "ul", "ol", "li", "b", "i", "u", "em", "strong", "sub", "sup", "h1", "h2", "h3", "h4", "h5",
+        "h6", "table", "pre", "img", "a",
+    ];
     let lower = text.to_ascii_lowercase();
     lower.match_indices('<').any(|(start, _)| {
         let rest = lower[start + 1..].trim_start_matches('/');
@@ -39,13 +41,14 @@ pub fn is_html(text: &str) -> bool {
 
 /// A name in which entities stand for signs (`Men&#39;s`, `&trade;`): decoded exactly once, without tags.
 pub fn decoded_name(text: &str) -> String {
-    let trimmed = text.replace('\u{a0}', " ").replace('\u{200b}', "");
-    let trimmed = trimmed.trim();
-    if !trimmed.contains('&') {
-        return trimmed.to_owned();
-    }
-    let mut decoded = String::new();
-    let mut rest = trimmed;
+    let plain = text.replace('\u{a0}', " ").replace('\u{200b}', "");
+    decoded(plain.trim())
+}
+
+/// A text in which entities stand for signs, decoded exactly once.
+pub fn decoded(text: &str) -> String {
+    let mut decoded = String::with_capacity(text.len());
+    let mut rest = text;
     while let Some(start) = rest.find('&') {
         decoded.push_str(&rest[..start]);
         let tail = &rest[start..];
@@ -63,6 +66,13 @@ pub fn decoded_name(text: &str) -> String {
     decoded + rest
 }
 
+// What browsers show for the numbers 0x80 to 0x9F, which are control characters and never meant as such. Source: HTML, numeric character
+// reference end state.
+const WINDOWS_1252: [char; 32] = [
+    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’', '“', '”',
+    '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
+];
+
 // The entities that shop exports hold in names.
 fn entity(name: &str) -> Option<String> {
     if let Some(number) = name.strip_prefix('#') {
@@ -70,7 +80,8 @@ fn entity(name: &str) -> Option<String> {
             Some(hex) => u32::from_str_radix(hex, 16).ok()?,
             None => number.parse().ok()?,
         };
-        return char::from_u32(code).filter(|sign| !sign.is_control()).map(String::from);
+        let code = code.checked_sub(0x80).and_then(|index| WINDOWS_1252.get(index as usize)).copied().or(char::from_u32(code));
+        return code.filter(|sign| !sign.is_control()).map(String::from);
     }
     let sign = match name {
         "amp" => "&",
@@ -133,6 +144,7 @@ mod tests {
         for (written, expected) in [
             ("Men&#39;s &amp;amp; Co", "Men's &amp; Co"),
             ("Lamp&trade; &unknown; & more", "Lamp™ &unknown; & more"),
+            ("Lamp&#153; &#x80;9 &#129; &#1;", "Lamp™ €9 &#129; &#1;"),
             ("  x\u{a0}y\u{200b} ", "x yZ".trim_end_matches('Z')),
         ] {
             assert_eq!(decoded_name(written), expected);

@@ -11,6 +11,7 @@ pub mod html;
 pub mod marks;
 mod pages;
 mod parsed;
+mod prices;
 mod products;
 mod promotions;
 pub mod sources;
@@ -32,6 +33,7 @@ use super::render::TextFaults;
 use super::render::shortcode::Fault;
 use crate::commerce::catalog::{Catalog, Category, Image, Product};
 use crate::commerce::ids::{CategoryPath, Sku, Slug, Timestamp};
+use crate::commerce::problems::RulesProblem;
 use crate::commerce::promotion::Promotion;
 use crate::commerce::rules::Rules;
 
@@ -523,8 +525,16 @@ fn check_as_a_whole(loaded: &Loaded, rules: &Rules, problems: &mut Problems) {
     let rules = Rules { promotions: loaded.promotions.clone(), ..rules.clone() };
     // Told already, with their places.
     let told: BTreeSet<String> = problems.all().iter().map(|problem| problem.message.clone()).collect();
+    let is_shipped = |product: &Product| product.variants.iter().any(|variant| variant.requires_shipping);
+    let products = loaded.catalog.products();
+    let nothing_is_shipped = !problems.has_errors() && !products.is_empty() && !products.iter().any(is_shipped);
     for found in rules.problems() {
         let problem = Problem::about("site.toml", found.to_string());
+        if nothing_is_shipped && matches!(found, RulesProblem::NoShippingZone { .. }) {
+            // Whoever sells nothing that needs a parcel needs no zone.
+            problems.take_back(&problem.message);
+            continue;
+        }
         if !told.contains(&problem.message) {
             problems.push(if found.is_warning() { problem.warning() } else { problem });
         }

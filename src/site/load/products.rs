@@ -8,12 +8,11 @@ use toml::Spanned;
 
 use super::details::Details;
 use super::parsed::{self, File};
+use super::prices::{WrittenPrices, WrittenSale};
 use super::written::{Amount, Place};
 use super::{Body, Held, LoadedProduct, ProductDetails, Source, front_matter, paths, shown_path, source_file};
 use crate::commerce::cart::{MAX_PROPERTY_BYTES, MAX_QUANTITY};
-use crate::commerce::catalog::{
-    Image, Price, Product, ProductOption, ProductStatus, PropertyRule, QuantityRule, SaleWindow, StockPolicy, Variant,
-};
+use crate::commerce::catalog::{Image, Product, ProductOption, ProductStatus, PropertyRule, QuantityRule, StockPolicy, Variant};
 use crate::commerce::ids::{CategoryPath, Sku, Slug, TaxClass};
 use crate::commerce::money::Currency;
 use crate::commerce::rules::Rules;
@@ -76,10 +75,7 @@ struct Written {
 // What a product says for all its variants, and each variant may say for itself. (Not flattened: flattening loses places.)
 #[derive(Clone, Default)]
 struct Shared {
-    price: Option<Spanned<Amount>>,
-    compare_at: Option<Spanned<Amount>>,
-    prices: BTreeMap<String, Spanned<Amount>>,
-    sales: Vec<WrittenSale>,
+    prices: WrittenPrices,
     weight_g: Option<u32>,
     stock_policy: Option<StockPolicy>,
     requires_shipping: Option<bool>,
@@ -103,14 +99,6 @@ struct WrittenVariant {
     weight_g: Option<u32>,
     stock_policy: Option<StockPolicy>,
     requires_shipping: Option<bool>,
-}
-
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenSale {
-    price: Spanned<Amount>,
-    from: Option<Spanned<String>>,
-    until: Option<Spanned<String>>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -362,6 +350,7 @@ impl Reader<'_> {
         problems: &mut Problems,
     ) -> (Vec<Variant>, Vec<ProductOption>, Vec<Sku>) {
         let mut derived = Vec::new();
+        let root = self.rules.root_market().currency;
         let shared = written.shared();
         let mut sku = |given: &Option<Spanned<String>>, values: &[String]| match given {
             Some(sku) if !sku.get_ref().trim().is_empty() => Sku(sku.get_ref().trim().to_owned()),
@@ -382,7 +371,7 @@ impl Reader<'_> {
             let variant = Variant {
                 sku: sku(&written.sku, &[]),
                 option_values: Vec::new(),
-                prices: self.prices(&shared, place, problems),
+                prices: shared.prices.read(root, place, problems),
                 weight_g: shared.weight_g.unwrap_or(0),
                 requires_shipping: shared.requires_shipping.unwrap_or(true),
                 opening_stock: written.stock.unwrap_or(0),
@@ -396,6 +385,8 @@ impl Reader<'_> {
             problems.push(place.problem(&written.title, format!("a product holds at most {MAX_VARIANTS} variants")));
             return (Vec::new(), Vec::new(), derived);
         }
+        let own_prices = written.variants.iter().map(|variant| variant.get_ref().prices());
+        shared.prices.tell_unused(own_prices, root, place, problems);
         let mut seen: BTreeMap<Vec<String>, usize> = BTreeMap::new();
         let mut variants = Vec::new();
         for spanned in &written.variants {
@@ -411,7 +402,7 @@ impl Reader<'_> {
                 problems.push(place.problem(spanned, format!("the variant of line {first} has the same values")));
                 continue;
             }
-            let shared = own.over(&shared);
+            let shared = own.over(&shared, root);
             let image = own.image.as_ref().map(|src| {
                 let alt = written.images.iter().find(|image| image.src == *src).map_or(String::new(), |image| image.alt.clone());
                 Image { url: src.clone(), alt, width: None, height: None }
@@ -420,7 +411,7 @@ impl Reader<'_> {
             variants.push(Variant {
                 sku: sku(&own.sku, &own.options),
                 option_values: own.options.clone(),
-                prices: self.prices(&shared, place, problems),
+                prices: shared.prices.read(root, place, problems),
                 weight_g: shared.weight_g.unwrap_or(0),
                 requires_shipping: shared.requires_shipping.unwrap_or(true),
                 opening_stock: stock.unwrap_or(0),
@@ -431,71 +422,17 @@ impl Reader<'_> {
         }
         (variants.clone(), options(&written.options, &variants), derived)
     }
-
-    fn prices(&self, written: &Shared, place: Place<'_>, problems: &mut Problems) -> Vec<Price> {
-        let root = self.rules.root_market().currency;
-        let mut prices = Vec::new();
-        if let Some(price) = &written.price {
-            prices.extend(self.price(price, written, root, place, problems));
-        }
-        for (code, amount) in &written.prices {
-            match Currency::from_code(code) {
-                Some(currency) => {
-                    let minor = place.minor(amount, currency, problems);
-                    prices.extend(minor.map(|unit_minor| Price {
-                        currency,
-                        unit_minor,
-                        compare_at_minor: None,
-                        sales: Vec::new(),
-                    }));
-                }
-                None => problems.push(place.problem(amount, format!("`{code}` is not a currency of ISO 4217"))),
-            }
-        }
-        prices.sort_by_key(|price| price.currency);
-        prices
-    }
-
-    fn price(
-        &self,
-        price: &Spanned<Amount>,
-        written: &Shared,
-        currency: Currency,
-        place: Place<'_>,
-        problems: &mut Problems,
-    ) -> Option<Price> {
-        let unit_minor = place.minor(price, currency, problems)?;
-        let compare_at_minor = written.compare_at.as_ref().and_then(|struck| {
-            let minor = place.minor(struck, currency, problems)?;
-            if minor <= unit_minor {
-                let problem = place.problem(struck, "the struck-out price is not above the price");
-                problems.push(problem.hint("write the higher price, or take `compare_at` out"));
-            }
-            Some(minor)
-        });
-        let mut sales = Vec::new();
-        for sale in &written.sales {
-            let Some(price_minor) = place.minor(&sale.price, currency, problems) else { continue };
-            if price_minor >= unit_minor {
-                let problem = place.problem(&sale.price, "the sale's price is not below the price");
-                problems.push(problem.hint("write the lower price, or take the sale out"));
-            }
-            let from = sale.from.as_ref().and_then(|text| place.instant(text, problems));
-            let until = sale.until.as_ref().and_then(|text| place.instant(text, problems));
-            sales.push(SaleWindow { price_minor, from, until });
-        }
-        sales.sort_by_key(|sale| (sale.from, sale.until));
-        Some(Price { currency, unit_minor, compare_at_minor, sales })
-    }
 }
 
 impl Written {
     fn shared(&self) -> Shared {
         Shared {
-            price: self.price.clone(),
-            compare_at: self.compare_at.clone(),
-            prices: self.prices.clone(),
-            sales: self.sales.clone(),
+            prices: WrittenPrices {
+                price: self.price.clone(),
+                compare_at: self.compare_at.clone(),
+                prices: self.prices.clone(),
+                sales: self.sales.clone(),
+            },
             weight_g: self.weight_g,
             stock_policy: self.stock_policy,
             requires_shipping: self.requires_shipping,
@@ -504,14 +441,18 @@ impl Written {
 }
 
 impl WrittenVariant {
-    fn over(&self, shared: &Shared) -> Shared {
-        let own_price = self.price.is_some();
+    fn prices(&self) -> WrittenPrices {
+        WrittenPrices {
+            price: self.price.clone(),
+            compare_at: self.compare_at.clone(),
+            prices: self.prices.clone(),
+            sales: self.sales.clone(),
+        }
+    }
+
+    fn over(&self, shared: &Shared, root: Currency) -> Shared {
         Shared {
-            price: self.price.clone().or_else(|| shared.price.clone()),
-            // A price of its own is not struck by another's.
-            compare_at: self.compare_at.clone().or_else(|| shared.compare_at.clone().filter(|_| !own_price)),
-            prices: if self.prices.is_empty() { shared.prices.clone() } else { self.prices.clone() },
-            sales: if self.sales.is_empty() && !own_price { shared.sales.clone() } else { self.sales.clone() },
+            prices: self.prices().over(&shared.prices, root),
             weight_g: self.weight_g.or(shared.weight_g),
             stock_policy: self.stock_policy.or(shared.stock_policy),
             requires_shipping: self.requires_shipping.or(shared.requires_shipping),

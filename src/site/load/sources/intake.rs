@@ -10,7 +10,7 @@ use super::terms::Terms;
 use crate::commerce::catalog::{Image, Price, SaleWindow, StockPolicy};
 use crate::commerce::ids::{TaxClass, Timestamp};
 use crate::commerce::money::{Currency, Money};
-use crate::site::load::html::{is_html, paragraphs, sanitized};
+use crate::site::load::html::{decoded, is_html, paragraphs, sanitized};
 use crate::site::load::{Body, is_remote};
 use crate::site::problem::{Problem, Problems};
 
@@ -362,7 +362,9 @@ impl<'a> Intake<'a> {
             Some(BodyFormat::Markdown) => markdown(written),
             Some(BodyFormat::Html) => Body::Html(sanitized(written)),
             None if is_html(written) => Body::Html(sanitized(written)),
-            Some(BodyFormat::Text) | None => Body::Html(sanitized(&paragraphs(written))),
+            // Some write no tags and yet `&#8482;`.
+            None => Body::Html(sanitized(&paragraphs(&decoded(written)))),
+            Some(BodyFormat::Text) => Body::Html(sanitized(&paragraphs(written))),
         }
     }
 }

@@ -149,13 +149,21 @@ impl<'a> Line<'a> {
 }
 
 impl<'a> LineVariant<'a> {
+    fn has_price(&self, root: &str) -> bool {
+        self.price.is_some() || self.prices.contains_key(root)
+    }
+
     // As in the front matter: a price of its own is neither struck nor reduced by another's.
-    fn over(&self, shared: &Shared<'a>) -> Shared<'a> {
-        let own_price = self.price.is_some();
+    fn over(&self, shared: &Shared<'a>, root: &str) -> Shared<'a> {
+        let own_price = self.has_price(root);
+        let mut prices = if self.prices.is_empty() { shared.prices.clone() } else { self.prices.clone() };
+        if self.price.is_some() && self.prices.is_empty() {
+            prices.remove(root);
+        }
         Shared {
-            price: self.price.or(shared.price),
+            price: self.price.or(shared.price.filter(|_| !own_price)),
             compare_at: self.compare_at.or(shared.compare_at.filter(|_| !own_price)),
-            prices: if self.prices.is_empty() { shared.prices.clone() } else { self.prices.clone() },
+            prices,
             sales: if self.sales.is_empty() && !own_price { shared.sales.clone() } else { self.sales.clone() },
             weight_g: self.weight_g.or(shared.weight_g),
             stock_policy: self.stock_policy.or(shared.stock_policy),
@@ -371,6 +379,8 @@ impl<'a> LineReader<'a, '_, '_> {
             draft.add(self.intake, self.at(0, ""), &[], variant);
             return;
         }
+        let root = self.intake.terms.currency;
+        let mut takes_shared = false;
         for written in &line.variants {
             let cell = self.node(written).cell();
             let Some(own) = self.parse::<LineVariant<'a>>(written.get()) else { continue };
@@ -388,9 +398,21 @@ impl<'a> LineReader<'a, '_, '_> {
                 gtin: own.gtin.clone(),
                 image: own.image.as_ref().map(image),
                 option_values: own.options.clone(),
-                ..self.variant(&own.over(&shared), own.sku.as_ref())
+                ..self.variant(&own.over(&shared, root.code()), own.sku.as_ref())
             };
+            takes_shared |= !own.has_price(root.code());
             draft.add(self.intake, cell, &line.options, variant);
+        }
+        if !takes_shared {
+            self.refuse_reductions(&shared, "every variant has a price of its own, which this does not reduce");
+        }
+    }
+
+    fn refuse_reductions(&mut self, shared: &Shared<'a>, message: &str) {
+        let sale = shared.sales.first().map(|sale| sale.price);
+        for reduced in shared.compare_at.into_iter().chain(sale) {
+            let cell = self.node(reduced).cell();
+            self.intake.refuse(cell, message);
         }
     }
 
@@ -410,9 +432,11 @@ impl<'a> LineReader<'a, '_, '_> {
     fn prices(&mut self, shared: &Shared<'a>) -> Vec<Price> {
         let mut prices = Vec::new();
         let root = self.intake.terms.currency;
-        let (price, compare_at) = (self.scalar(shared.price), self.scalar(shared.compare_at));
-        match &price {
+        let price = self.scalar(shared.price);
+        // Sales and struck-out prices are in the root market's currency, whichever key gives the price in it.
+        match price.clone().or_else(|| self.scalar(shared.prices.get(root.code()).copied())) {
             Some(price) => {
+                let compare_at = self.scalar(shared.compare_at);
                 let compare_at = compare_at.as_ref().map_or(Cell::default(), Scalar::cell);
                 let cells = PriceCells { price: price.cell(), compare_at, ..PriceCells::default() };
                 if let Some(price) = self.intake.price(cells, root) {
@@ -420,13 +444,18 @@ impl<'a> LineReader<'a, '_, '_> {
                     prices.push(Price { sales, ..price });
                 }
             }
-            None if shared.prices.is_empty() => self.intake.note(Note::Unpriced, self.at(0, "")),
-            None => {}
+            None => {
+                self.refuse_reductions(shared, &format!("there is no price in {root} which this reduces"));
+                if shared.prices.is_empty() {
+                    self.intake.note(Note::Unpriced, self.at(0, ""));
+                }
+            }
         }
         for (code, written) in &shared.prices {
             let Some(amount) = self.scalar(Some(written)) else { continue };
             match Currency::from_code(code) {
-                Some(currency) if currency != root || price.is_none() => {
+                Some(currency) if currency == root && price.is_none() => {}
+                Some(currency) if currency != root => {
                     let cells = PriceCells { price: amount.cell(), ..PriceCells::default() };
                     prices.extend(self.intake.price(cells, currency));
                 }
