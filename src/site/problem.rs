@@ -436,31 +436,62 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
-/// The known word nearest to a mistyped one, when it is near enough to be meant.
+/// The known word nearest to a mistyped one, when it is near enough to be meant; of several the first by letters.
 pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (typed.chars().count() / 3).max(1);
-    known.into_iter().map(|word| (distance(typed, word), word)).filter(|(far, _)| *far <= limit).min().map(|(_, word)| word)
-}
-
-// Optimal string alignment: letters added, left out, changed, or two neighbours swapped.
-fn distance(one: &str, other: &str) -> usize {
-    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
-    let mut table = vec![vec![0; other.len() + 1]; one.len() + 1];
-    for i in 0..=one.len() {
-        for j in 0..=other.len() {
-            table[i][j] = match (i, j) {
-                (0, _) => j,
-                (_, 0) => i,
-                _ => {
-                    let changed = table[i - 1][j - 1] + usize::from(one[i - 1] != other[j - 1]);
-                    let plain = changed.min(table[i - 1][j] + 1).min(table[i][j - 1] + 1);
-                    let is_swap = i > 1 && j > 1 && one[i - 1] == other[j - 2] && one[i - 2] == other[j - 1];
-                    if is_swap { plain.min(table[i - 2][j - 2] + 1) } else { plain }
-                }
-            };
+    let typed: Vec<char> = typed.chars().collect();
+    let mut limit = (typed.len() / 3).max(1);
+    let mut best: Option<(usize, &str)> = None;
+    let mut ruler = Ruler::default();
+    for word in known {
+        // What is farther than the best so far is not looked at to its end.
+        if let Some(far) = ruler.distance(&typed, word, limit) {
+            limit = far;
+            best = Some(best.map_or((far, word), |best| best.min((far, word))));
         }
     }
-    table[one.len()][other.len()]
+    best.map(|(_, word)| word)
+}
+
+/// Measures how far two words are apart; its rows are used again.
+#[derive(Default)]
+struct Ruler {
+    word: Vec<char>,
+    /// The row two before, the one before, and the one in work.
+    rows: [Vec<usize>; 3],
+}
+
+impl Ruler {
+    // Optimal string alignment: letters added, left out, changed, or two neighbours swapped. `None`: more than `limit`.
+    fn distance(&mut self, typed: &[char], word: &str, limit: usize) -> Option<usize> {
+        self.word.clear();
+        self.word.extend(word.chars().take(typed.len() + limit + 1));
+        let (word, rows) = (&self.word, &mut self.rows);
+        if word.len().abs_diff(typed.len()) > limit {
+            return None;
+        }
+        rows.iter_mut().for_each(|row| row.resize(word.len() + 1, 0));
+        (0..=word.len()).for_each(|j| rows[1][j] = j);
+        let mut least_before = 0;
+        for i in 1..=typed.len() {
+            let [before, last, row] = rows;
+            row[0] = i;
+            let mut least = i;
+            for j in 1..=word.len() {
+                let changed = last[j - 1] + usize::from(typed[i - 1] != word[j - 1]);
+                let plain = changed.min(last[j] + 1).min(row[j - 1] + 1);
+                let is_swap = i > 1 && j > 1 && typed[i - 1] == word[j - 2] && typed[i - 2] == word[j - 1];
+                row[j] = if is_swap { plain.min(before[j - 2] + 1) } else { plain };
+                least = least.min(row[j]);
+            }
+            // A swap reaches back over one row, nothing over two.
+            if least > limit && least_before > limit {
+                return None;
+            }
+            least_before = least;
+            rows.rotate_left(1);
+        }
+        Some(rows[1][word.len()]).filter(|far| *far <= limit)
+    }
 }
 
 #[cfg(test)]
@@ -511,5 +542,29 @@ mod tests {
     fn only_a_near_word_is_suggested() {
         assert_eq!(nearest("lmaps", ["lamps", "pots"]), Some("lamps"));
         assert_eq!(nearest("zebra", ["lamps", "pots"]), None);
+        assert_eq!(nearest("lamps", ["lampe", "lamp", "lampa"]), Some("lamp"), "of equals the first by letters");
+        assert_eq!(nearest("", ["a", "bc"]), Some("a"));
+    }
+
+    #[test]
+    fn the_nearest_of_many_is_that_of_measuring_each_to_its_end() {
+        let letters = ['a', 'b', 'c'];
+        let word = |mut number: usize| {
+            let mut word = String::new();
+            while number > 0 {
+                word.push(letters[number % 3]);
+                number /= 3;
+            }
+            word
+        };
+        let words: Vec<String> = (0..243).map(word).collect();
+        for typed in &words {
+            let letters: Vec<char> = typed.chars().collect();
+            let limit = (letters.len() / 3).max(1);
+            let far = |word: &str| Ruler::default().distance(&letters, word, usize::MAX / 2);
+            let measured = words.iter().map(|word| (far(word), word.as_str())).min();
+            let expected = measured.filter(|(far, _)| far.is_some_and(|far| far <= limit)).map(|(_, word)| word);
+            assert_eq!(nearest(typed, words.iter().map(String::as_str)), expected, "{typed}");
+        }
     }
 }

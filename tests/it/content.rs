@@ -166,6 +166,22 @@ fn an_unknown_category_is_told_with_the_nearest_one() {
     holds(&told, &["a category is a folder", "_index.md"]);
 }
 
+#[test]
+fn of_very_many_wrong_names_all_are_told_and_the_first_with_what_was_meant() {
+    let folder = shop();
+    write(folder.path(), "content/categories/lamps/_index.md", "+++\ntitle = \"Lamps\"\n+++\n");
+    for number in 0..60 {
+        let keys = format!("sku = \"L{number}\"\ncategories = [\"lamps{number}\"]");
+        write(folder.path(), &format!("content/products/lamp-{number}.md"), LAMP.replace("sku = \"LAMP\"", &keys));
+    }
+    let (code, out, told) = run(folder.path(), &["build", "--report", "json"]);
+    assert_eq!(code, 1, "{told}");
+    let report: serde_json::Value = serde_json::from_str(&out).expect("a report");
+    let hints: Vec<&str> = report["problems"].as_array().expect("a list").iter().filter_map(|one| one["hint"].as_str()).collect();
+    let meant = hints.iter().filter(|hint| hint.contains("did you mean `lamps`?")).count();
+    assert_eq!((hints.len(), meant), (60, 50), "{told}");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_folder_that_lies_in_itself_is_told() {

@@ -14,6 +14,7 @@ mod parsed;
 mod prices;
 mod products;
 mod promotions;
+mod references;
 pub mod sources;
 pub mod written;
 
@@ -28,7 +29,7 @@ use walkdir::WalkDir;
 use self::data::DataFiles;
 use self::details::{Details, Part, Place, pack};
 use self::marks::Marks;
-use super::problem::{Problem, Problems, SourceFile, nearest};
+use super::problem::{Problem, Problems, SourceFile};
 use super::render::TextFaults;
 use super::render::shortcode::Fault;
 use crate::commerce::catalog::{Catalog, Category, Image, Product};
@@ -380,7 +381,7 @@ fn join(
     let all_were_read = !problems.has_errors();
     let named = || products.iter().map(|found| (&found.product, &found.notes.source, &found.variant_lines[..]));
     let ((repeated, told), (related, others)) =
-        rayon::join(|| repeated_skus(named()), || references(root, &products, &categories, all_were_read));
+        rayon::join(|| repeated_skus(named()), || references::check(root, &products, &categories, all_were_read));
     problems.extend(told);
     problems.extend(others);
     for (index, variant) in repeated.into_iter().rev() {
@@ -444,63 +445,6 @@ fn repeated_skus<'a>(products: impl Iterator<Item = (&'a Product, &'a Source, &'
         }
     }
     (repeated, problems)
-}
-
-// The places of products that each names as going with it; what is named and is not there is told.
-fn references(
-    root: Option<&Path>,
-    products: &[Box<Held>],
-    categories: &[LoadedCategory],
-    all_were_read: bool,
-) -> (Vec<Vec<usize>>, Problems) {
-    let mut problems = Problems::new();
-    let paths: BTreeSet<&str> = categories.iter().map(|found| found.category.path.as_str()).collect();
-    for found in categories {
-        let source = &found.details.source;
-        if let Some(parent) = found.category.path.parent().filter(|parent| !paths.contains(parent.as_str())) {
-            let message = format!("`{}` lies in `{parent}`, which is no category", found.category.path);
-            let hint = format!("write content/categories/{parent}/_index.md");
-            problems.push(Problem::about(&source.file, message).on_line(source.line, 0, "").hint(hint));
-        }
-    }
-    let slugs: HashMap<&str, usize> =
-        products.iter().enumerate().map(|(index, found)| (found.product.slug.as_str(), index)).collect();
-    let of_product = |found: &Held| {
-        let mut problems = Problems::new();
-        let source = &found.notes.source;
-        let about = |message: String, text: &str| Problem::about(&source.file, message).on_line(source.line, 0, text);
-        for path in found.product.categories.iter().filter(|path| !paths.contains(path.as_str())) {
-            let hint = match nearest(path.as_str(), paths.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("write content/categories/{path}/_index.md, or take it out"),
-            };
-            problems.push(about(format!("there is no category `{path}`"), path.as_str()).hint(hint));
-        }
-        let mut related = Vec::with_capacity(found.related.len());
-        for slug in &found.related {
-            if let Some(index) = slugs.get(slug.as_str()) {
-                related.push(*index);
-            } else if all_were_read {
-                let mut problem = about(format!("there is no product `{slug}` to go with this one"), slug.as_str()).warning();
-                if let Some(near) = nearest(slug.as_str(), slugs.keys().copied()) {
-                    problem = problem.hint(format!("did you mean `{near}`?"));
-                }
-                problems.push(problem);
-            }
-        }
-        let is_there = |path: &str| root.is_none_or(|root| root.join("static").join(path).is_file());
-        for url in &found.pictures {
-            let path = url.trim_start_matches('/');
-            if !is_there(path) {
-                let hint = "put the picture into static/, or write its path as it lies there";
-                problems.push(about(format!("there is no picture static/{path}"), url).hint(hint));
-            }
-        }
-        (related, problems)
-    };
-    let (related, told): (Vec<_>, Vec<_>) = products.par_iter().map(|found| of_product(found)).unzip();
-    told.into_iter().for_each(|told| problems.extend(told));
-    (related, problems)
 }
 
 /// Mistakes in a text that was read before, as problems at their place in the file; on the line of the source where the text stands in
