@@ -76,7 +76,17 @@ impl Source {
 fn templates(root: &Path, problems: &mut Problems) -> Vec<(String, String)> {
     let folder = root.join("templates");
     let mut found = Vec::new();
-    for entry in walkdir::WalkDir::new(&folder).sort_by_file_name().into_iter().filter_map(Result::ok) {
+    if !load::is_folder(root, "templates", problems) {
+        return found;
+    }
+    for entry in walkdir::WalkDir::new(&folder).follow_links(true).sort_by_file_name() {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                problems.push(Problem::about("templates", error.to_string()));
+                continue;
+            }
+        };
         let ending = entry.path().extension().and_then(|ending| ending.to_str()).unwrap_or("");
         if !entry.file_type().is_file() || !matches!(ending, "html" | "txt" | "xml" | "css") {
             continue;
@@ -110,9 +120,7 @@ pub(super) fn colors() -> bool {
 pub(super) fn as_of(given: Option<&str>) -> Result<Timestamp, CommandError> {
     let usage = |text: &str| CommandError::Usage(format!("`{text}` is not a time; write 2026-12-24 or 2026-12-24T18:00:00Z"));
     if let Some(text) = given {
-        let instant = text.parse::<jiff::Timestamp>().ok();
-        let day = text.parse::<jiff::civil::Date>().ok().and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC).ok());
-        return instant.or(day.map(|day| day.timestamp())).map(|at| Timestamp(at.as_second())).ok_or_else(|| usage(text));
+        return load::written::instant(text).ok_or_else(|| usage(text));
     }
     match std::env::var("SOURCE_DATE_EPOCH") {
         Ok(text) => text

@@ -64,6 +64,11 @@ impl AssetSet {
             sources.insert(name.to_owned(), Source::BuiltIn(file.contents()));
         }
         let mut errors = Vec::new();
+        if folder.is_file() {
+            let reason = "a folder belongs here, not a file".to_owned();
+            errors.push(AssetError { path: folder.display().to_string(), reason });
+            return (Self::default(), errors);
+        }
         for entry in WalkDir::new(folder).follow_links(true).sort_by_file_name() {
             match entry {
                 Ok(entry) if entry.file_type().is_file() => {

@@ -307,10 +307,16 @@ fn leading_number(label: &str) -> u64 {
     label[..digits].parse().unwrap_or(u64::MAX)
 }
 
+/// Longest address of a value: it stands below that of a category, and buckets take keys of 1,024 bytes.
+const MAX_VALUE_BYTES: usize = 100;
+
 // A value of signs alone still has an address, the same at every build.
 fn value_slug(text: &str) -> String {
     match slug::slugify(text) {
         slug if slug.is_empty() => format!("value-{}", &blake3::hash(text.as_bytes()).to_hex()[..8]),
+        slug if slug.len() > MAX_VALUE_BYTES => {
+            format!("{}-{}", &slug[..MAX_VALUE_BYTES - 9], &blake3::hash(slug.as_bytes()).to_hex()[..8])
+        }
         slug => slug,
     }
 }

@@ -14,6 +14,7 @@ mod edge_cli;
 mod edge_http;
 mod facets;
 mod feeds;
+mod hostile;
 mod incremental;
 mod openapi;
 mod readme;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde::Deserialize;
+use toml::Spanned;
 
 use super::{CategoryDetails, LoadedCategory, Source, files, front_matter};
 use crate::commerce::catalog::{Category, Image};
@@ -13,7 +14,7 @@ use crate::site::render::shortcode;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
-    title: String,
+    title: Spanned<String>,
     #[serde(default)]
     order: i64,
     image: Option<super::products::WrittenImage>,
@@ -43,11 +44,21 @@ fn category(file: &SourceFile, problems: &mut Problems) -> Option<LoadedCategory
             return None;
         }
     }
-    let (written, body, _): (Written, _, _) = front_matter::read(file, problems)?;
+    if let Some(reason) = super::wrong_path(path) {
+        problems.push(Problem::about(&file.path, reason).hint("let it stand higher, or give its folders shorter names"));
+        return None;
+    }
+    let (written, body, place): (Written, _, _) = front_matter::read(file, problems)?;
     shortcode::check(file, file.text.len() - body.len(), body, problems);
+    let title = super::one_line(written.title.get_ref());
+    if title.is_empty() || title.chars().count() > super::MAX_TITLE_LETTERS {
+        let message = format!("a category needs a title of at most {} letters", super::MAX_TITLE_LETTERS);
+        problems.push(place.problem(&written.title, message));
+        return None;
+    }
     let source = Source { file: file.path.to_string(), line: 1 };
     Some(LoadedCategory {
-        category: Category { path: CategoryPath(path.to_owned()), title: written.title, order: written.order },
+        category: Category { path: CategoryPath(path.to_owned()), title, order: written.order },
         details: CategoryDetails {
             source,
             body_markdown: body.to_owned(),

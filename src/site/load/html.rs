@@ -2,11 +2,21 @@
 
 use std::collections::HashSet;
 
+use super::one_line;
 use crate::theme::filters::html_safe;
+
+/// Elements within one another, as deep as browsers go; a parser needs a time that grows with their square.
+const MAX_NESTING: usize = 512;
 
 /// HTML from another shop: balanced, and nothing in it but text, structure, links and pictures. Inline styles, scripts, frames and
 /// forms go; a heading of the first level becomes one of the second, since the page has its own.
+///
+/// What is nested deeper than `MAX_NESTING` is taken as text.
 pub fn sanitized(html: &str) -> String {
+    if nesting(html) > MAX_NESTING {
+        let parts = html.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text));
+        return paragraphs(&decoded(&parts.collect::<Vec<_>>().join(" ")));
+    }
     let mut builder = ammonia::Builder::default();
     builder
         .rm_tags(["h1"])
@@ -15,6 +25,25 @@ pub fn sanitized(html: &str) -> String {
         .url_schemes(HashSet::from(["https", "http", "mailto", "tel"]));
     let lowered = html.replace("<h1", "<h2").replace("</h1", "</h2").replace("<H1", "<h2").replace("</H1", "</h2");
     builder.clean(&lowered).to_string().trim().to_owned()
+}
+
+// Elements that are open at once at most, of those that have to be closed.
+fn nesting(html: &str) -> usize {
+    const CLOSED_BY_THEMSELVES: [&str; 18] = [
+        "p", "li", "dt", "dd", "tr", "td", "th", "thead", "tbody", "tfoot", "option", "br", "img", "hr", "wbr", "input", "meta",
+        "link",
+    ];
+    let (mut open, mut most) = (0usize, 0);
+    for part in html.split('<').skip(1) {
+        let (is_end, rest) = part.strip_prefix('/').map_or((false, part), |rest| (true, rest));
+        let name = rest.split(|sign: char| !sign.is_ascii_alphanumeric()).next().unwrap_or("").to_ascii_lowercase();
+        if !name.starts_with(|sign: char| sign.is_ascii_alphabetic()) || CLOSED_BY_THEMSELVES.contains(&name.as_str()) {
+            continue;
+        }
+        open = if is_end { open.saturating_sub(1) } else { open + 1 };
+        most = most.max(open);
+    }
+    most
 }
 
 /// A plain text as paragraphs.
@@ -41,8 +70,7 @@ pub fn is_html(text: &str) -> bool {
 
 /// A name in which entities stand for signs (`Men&#39;s`, `&trade;`): decoded exactly once, without tags.
 pub fn decoded_name(text: &str) -> String {
-    let plain = text.replace('\u{a0}', " ").replace('\u{200b}', "");
-    decoded(plain.trim())
+    one_line(&decoded(text.trim())).replace('\u{a0}', " ").trim().to_owned()
 }
 
 /// A text in which entities stand for signs, decoded exactly once.

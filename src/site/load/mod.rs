@@ -225,8 +225,18 @@ pub struct PageSource {
 
 /// Addresses the shop itself needs.
 pub const RESERVED: [&str; 9] = ["api", "cart", "checkout", "orders", "search", "products", "categories", "a", "404"];
-/// Largest text file: a catalogue of 100,000 rows has about 100 MiB.
-const MAX_TEXT_BYTES: u64 = 512 * 1024 * 1024;
+/// Largest bulk file that is held at once: a catalogue of 100,000 rows has about 100 MiB.
+const MAX_BULK_BYTES: u64 = 512 * 1024 * 1024;
+/// Largest file of content/: one product or page with all its texts.
+const MAX_CONTENT_BYTES: u64 = 8 * 1024 * 1024;
+/// Longest part of an address: a file's name has 255 bytes, and a mark and an ending belong to it.
+pub const MAX_SLUG_BYTES: usize = 200;
+/// Longest address of a category: buckets take keys of 1,024 bytes, and the names of facets and pages come after it.
+const MAX_PATH_BYTES: usize = 700;
+/// Categories above one another: what shoppers find through has less than ten, and each page names all above it.
+const MAX_DEPTH: usize = 16;
+/// Letters of a name that is shown in one line.
+const MAX_TITLE_LETTERS: usize = 1000;
 
 /// One product with what only its page shows, before slugs are known to be unique.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -261,7 +271,9 @@ pub fn load(
     let mut details = Details::default();
     let mut products = products::read(root, rules, cache, &mut details, problems);
     let mut categories = categories::read(root, problems);
-    let found = sources::read(sources, rules, problems);
+    // Where there is no file, site.toml was told of it; and what is no file, such as a pipe, cannot be read at every build.
+    let sources: Vec<sources::BulkSource> = sources.iter().filter(|source| source.path.is_file()).cloned().collect();
+    let found = sources::read(&sources, rules, problems);
     let known: BTreeSet<CategoryPath> = categories.iter().map(|loaded| loaded.category.path.clone()).collect();
     categories.extend(found.categories.into_iter().filter(|loaded| !known.contains(&loaded.category.path)));
     products.extend(hold(found.products, &mut details));
@@ -281,18 +293,51 @@ pub fn text(name: &str, mut bytes: Vec<u8>, problems: &mut Problems) -> Option<S
         bytes.drain(..3);
     }
     match String::from_utf8(bytes) {
-        Ok(text) => Some(text),
+        Ok(text) => match text.bytes().position(|byte| byte == 0) {
+            None => Some(text),
+            Some(at) => {
+                problems.push(no_text(name, text.as_bytes(), at, 1));
+                None
+            }
+        },
         Err(error) => {
-            let at = error.utf8_error().valid_up_to();
-            let bytes = error.as_bytes();
-            let line_start = bytes[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |index| index + 1);
-            let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
-            let column = String::from_utf8_lossy(&bytes[line_start..at]).chars().count() + 1;
-            let message = format!("the byte 0x{:02X} is not UTF-8", bytes[at]);
-            let problem = Problem::about(name, message).on_line(line, column, &String::from_utf8_lossy(&bytes[line_start..at]));
-            problems.push(problem.hint("save the file as UTF-8"));
+            problems.push(no_text(name, error.as_bytes(), error.utf8_error().valid_up_to(), 1));
             None
         }
+    }
+}
+
+// The byte `at` of bytes whose first line has that number is no text.
+fn no_text(name: &str, bytes: &[u8], at: usize, first_line: usize) -> Problem {
+    let line_start = bytes[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |index| index + 1);
+    let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + first_line;
+    let before = String::from_utf8_lossy(&bytes[line_start..at]);
+    let message = match bytes[at] {
+        0 => "the byte 0x00 is no text".to_owned(),
+        byte => format!("the byte 0x{byte:02X} is not UTF-8"),
+    };
+    Problem::about(name, message).on_line(line, before.chars().count() + 1, &before).hint("save the file as UTF-8")
+}
+
+/// A name that is shown in one line: without controls and marks that turn the direction of what follows.
+fn one_line(text: &str) -> String {
+    let is_odd = |sign: char| sign.is_control() || matches!(sign, '\u{200b}' | '\u{202a}'..='\u{202e}');
+    let text = text.trim();
+    if !text.contains(is_odd) {
+        return text.to_owned();
+    }
+    let plain = text.chars().map(|sign| if sign.is_control() { ' ' } else { sign }).filter(|sign| !is_odd(*sign));
+    plain.collect::<String>().trim().to_owned()
+}
+
+/// What is wrong with the path of a category, if anything.
+fn wrong_path(path: &str) -> Option<String> {
+    if path.split('/').count() > MAX_DEPTH {
+        Some(format!("more than {MAX_DEPTH} categories above one another"))
+    } else if path.len() > MAX_PATH_BYTES {
+        Some(format!("the address of this category has more than {MAX_PATH_BYTES} bytes"))
+    } else {
+        None
     }
 }
 
@@ -311,21 +356,58 @@ fn files(root: &Path, folder: &str, ending: &str, problems: &mut Problems) -> Ve
 fn paths(root: &Path, folder: &str, ending: &str, problems: &mut Problems) -> Vec<PathBuf> {
     let start = root.join(folder);
     let mut paths = Vec::new();
-    if !start.exists() {
+    if !is_folder(root, folder, problems) {
         return paths;
     }
     for entry in WalkDir::new(&start).follow_links(true) {
-        match entry {
-            Ok(entry) if entry.file_type().is_file() && entry.path().extension().is_some_and(|found| found == ending) => {
-                paths.push(entry.into_path());
+        let entry = match entry {
+            Ok(entry) if entry.file_type().is_dir() => continue,
+            Ok(entry) => entry,
+            Err(error) => {
+                let name = error.path().map_or_else(|| folder.to_owned(), |path| shown_path(root, path));
+                let reason = error.io_error().map_or_else(|| error.to_string(), |error| format!("this cannot be read: {error}"));
+                problems.push(Problem::about(&name, reason));
+                continue;
             }
-            Ok(_) => {}
-            Err(error) => problems.push(Problem::about(folder, error.to_string())),
+        };
+        let found = entry.path().extension().map(|found| found.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = || shown_path(root, entry.path());
+        if found == ending && entry.file_type().is_file() {
+            paths.push(entry.into_path());
+        } else if found == ending {
+            problems.push(Problem::about(&name(), "this is no file that can be read"));
+        } else if found.eq_ignore_ascii_case(ending) || (ending == "md" && found == "markdown") {
+            let problem = Problem::about(&name(), "this file is not read, because of its ending").warning();
+            problems.push(problem.hint(format!("let its name end in `.{ending}`")));
         }
     }
     // By bytes: paths compare part by part, which is dear.
     paths.par_sort_unstable_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
     paths
+}
+
+/// Whether a folder of the shop is there; a problem where something else stands in its place.
+pub fn is_folder(root: &Path, folder: &str, problems: &mut Problems) -> bool {
+    let parts = folder.split('/').scan(PathBuf::new(), |path, part| {
+        path.push(part);
+        Some(path.clone())
+    });
+    for part in parts {
+        match std::fs::metadata(root.join(&part)) {
+            Ok(metadata) if metadata.is_dir() => {}
+            Ok(_) => {
+                let problem = Problem::about(&part.to_string_lossy(), "a folder belongs here, not a file");
+                problems.push(problem.hint("move the file away, or delete it"));
+                return false;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !root.join(&part).is_symlink() => return false,
+            Err(error) => {
+                problems.push(Problem::about(&part.to_string_lossy(), format!("this folder cannot be read: {error}")));
+                return false;
+            }
+        }
+    }
+    true
 }
 
 /// The path of a file as problems name it.
@@ -347,13 +429,18 @@ fn source_file(name: &str, path: &Path) -> (Option<SourceFile>, Problems) {
 fn limited(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut file = std::fs::File::open(path)?;
     let length = file.metadata()?.len();
-    if length > MAX_TEXT_BYTES {
-        return Err(std::io::ErrorKind::FileTooLarge.into());
+    if length > MAX_CONTENT_BYTES {
+        return Err(too_large(MAX_CONTENT_BYTES));
     }
     // One more than there should be: the end is seen in the same call.
     let mut bytes = Vec::with_capacity(length as usize + 1);
     file.read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+fn too_large(limit: u64) -> std::io::Error {
+    let reason = format!("it has more than {} MiB", limit / (1024 * 1024));
+    std::io::Error::new(std::io::ErrorKind::FileTooLarge, reason)
 }
 
 fn bytes(path: &Path, name: &str, problems: &mut Problems) -> Option<Vec<u8>> {

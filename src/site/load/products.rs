@@ -10,7 +10,8 @@ use super::details::Details;
 use super::parsed::{self, File};
 use super::prices::{WrittenPrices, WrittenSale};
 use super::written::{Amount, Place};
-use super::{Body, Held, LoadedProduct, ProductDetails, Source, front_matter, paths, shown_path, source_file};
+use super::{Body, Held, LoadedProduct, MAX_PATH_BYTES, MAX_SLUG_BYTES, MAX_TITLE_LETTERS, ProductDetails, Source};
+use super::{front_matter, one_line, paths, shown_path, source_file};
 use crate::commerce::cart::{MAX_PROPERTY_BYTES, MAX_QUANTITY};
 use crate::commerce::catalog::{Image, Product, ProductOption, ProductStatus, PropertyRule, QuantityRule, StockPolicy, Variant};
 use crate::commerce::ids::{CategoryPath, Sku, Slug, TaxClass};
@@ -180,11 +181,13 @@ pub(super) fn plain_key(key: &str) -> bool {
 
 /// Whether a text is an old address: a path of the site, without query and closing slash.
 pub(super) fn is_old_address(text: &str) -> bool {
-    text.starts_with('/')
-        && text.len() > 1
-        && !text.contains("..")
-        && !text.contains(['?', '#', ' ', '\\'])
-        && !text.ends_with('/')
+    // Of the signs, some end a line or a word of `_redirects`, and others stand there for any address.
+    let is_odd =
+        |sign: char| sign.is_control() || sign.is_whitespace() || matches!(sign, '?' | '#' | '\\' | '*' | ':' | '<' | '>' | '"');
+    let is_part = |part: &str| !matches!(part, "" | "." | "..") && part.len() <= MAX_SLUG_BYTES;
+    text.len() <= MAX_PATH_BYTES
+        && !text.contains(is_odd)
+        && text.strip_prefix('/').is_some_and(|path| path.split('/').all(is_part))
 }
 
 fn whole_property() -> u32 {
@@ -232,10 +235,18 @@ impl Reader<'_> {
                 .push(problem.hint(format!("name the file with a–z, 0–9 and hyphens, such as `{}.md`", slug::slugify(&slug))));
             return None;
         }
+        if slug.len() > MAX_SLUG_BYTES {
+            let problem = Problem::about(&self.file.path, format!("this address has more than {MAX_SLUG_BYTES} bytes"));
+            problems.push(problem.hint("give the file a shorter name"));
+            return None;
+        }
         let (written, body, place): (Written, _, _) = front_matter::read(self.file, problems)?;
         let before = problems.errors();
-        if written.title.get_ref().trim().is_empty() {
+        let title = one_line(written.title.get_ref());
+        if title.is_empty() {
             problems.push(place.problem(&written.title, "a product needs a title"));
+        } else if title.chars().count() > MAX_TITLE_LETTERS {
+            problems.push(place.problem(&written.title, format!("this title has more than {MAX_TITLE_LETTERS} letters")));
         }
         let quantity = self.quantity(&written, place, problems);
         let properties = self.properties(&written, place, problems);
@@ -266,7 +277,7 @@ impl Reader<'_> {
         }
         let product = Product {
             slug: Slug(slug),
-            title: written.title.into_inner().trim().to_owned(),
+            title,
             brand: written.brand,
             categories: written.categories.into_iter().map(CategoryPath).collect(),
             image: images.first().cloned(),

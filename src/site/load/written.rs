@@ -32,6 +32,24 @@ pub fn unknown_key(message: &str) -> (String, Option<String>, Option<String>) {
     (format!("unknown key `{typed}`"), Some(hint), Some(typed.to_owned()))
 }
 
+/// The instant of an RFC 3339 text, or of a day, which begins at midnight UTC.
+pub fn instant(text: &str) -> Option<Timestamp> {
+    if let Ok(instant) = text.parse::<jiff::Timestamp>() {
+        return Some(Timestamp(instant.as_second()));
+    }
+    let is_day = !text.contains([':', 'T', 't']);
+    // 9999-12-31, with or without an hour, is how many write that something never ends.
+    let moment = if is_day { None } else { text.strip_suffix('Z').and_then(|text| text.parse::<jiff::civil::DateTime>().ok()) };
+    let day = || if is_day { text.parse::<jiff::civil::Date>().ok() } else { None };
+    moment.or_else(|| Some(day()?.to_datetime(jiff::civil::Time::midnight()))).map(utc)
+}
+
+/// The instant of a moment in UTC; the last one there is for those at the end of the year 9999.
+pub fn utc(moment: jiff::civil::DateTime) -> Timestamp {
+    let last = jiff::Timestamp::MAX.as_second();
+    Timestamp(moment.to_zoned(jiff::tz::TimeZone::UTC).map_or(last, |zoned| zoned.timestamp().as_second()))
+}
+
 /// An amount as people write it: text, or a whole number. A fraction without quotes would be a float, which holds no exact cents.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
@@ -95,11 +113,8 @@ impl Place<'_> {
     /// An instant: RFC 3339 text or a day, which begins at midnight UTC.
     pub fn instant(&self, text: &Spanned<String>, problems: &mut Problems) -> Option<Timestamp> {
         let written = text.get_ref().trim();
-        let instant = written.parse::<jiff::Timestamp>().ok();
-        let day =
-            || written.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
-        match instant.or_else(day) {
-            Some(instant) => Some(Timestamp(instant.as_second())),
+        match instant(written) {
+            Some(instant) => Some(instant),
             None => {
                 let problem = self.problem(text, format!("`{written}` is not a time"));
                 problems.push(problem.hint("write an instant such as \"2026-12-24T18:00:00Z\" or a day such as \"2026-12-24\""));

@@ -8,7 +8,7 @@ use crate::commerce::catalog::{Image, Price, Product, ProductStatus, QuantityRul
 use crate::commerce::ids::{Sku, Slug};
 use crate::site::load::html::decoded_name;
 use crate::site::load::products::options;
-use crate::site::load::{Body, LoadedProduct, ProductDetails, Source};
+use crate::site::load::{Body, LoadedProduct, MAX_SLUG_BYTES, MAX_TITLE_LETTERS, ProductDetails, Source};
 
 /// Variants of one product: more are several products.
 const MAX_VARIANTS: usize = 1000;
@@ -62,7 +62,13 @@ pub(super) fn label(key: &str) -> String {
 
 /// The address a text gives; signs alone give one made of their hash.
 pub(super) fn slug_of(text: &str, kind: &str) -> String {
-    let slug = slug::slugify(text);
+    let mut slug = slug::slugify(text);
+    if slug.len() > MAX_SLUG_BYTES {
+        // Two that begin alike still differ.
+        let mark = blake3::hash(slug.as_bytes()).to_hex();
+        slug.truncate(MAX_SLUG_BYTES - 9);
+        slug = format!("{}-{}", slug.trim_end_matches('-'), &mark[..8]);
+    }
     if slug.is_empty() { format!("{kind}-{}", &blake3::hash(text.as_bytes()).to_hex()[..8]) } else { slug }
 }
 
@@ -74,7 +80,16 @@ impl Draft {
             intake.leave_out(title, "this product has no title; it is left out");
             return None;
         }
-        let has_own_slug = !slug::slugify(handle.text).is_empty();
+        if written.chars().count() > MAX_TITLE_LETTERS {
+            intake.leave_out(title, format!("this title has more than {MAX_TITLE_LETTERS} letters; the product is left out"));
+            return None;
+        }
+        let own_slug = slug::slugify(handle.text);
+        if own_slug.len() > MAX_SLUG_BYTES {
+            intake.leave_out(handle, format!("this address has more than {MAX_SLUG_BYTES} bytes; the product is left out"));
+            return None;
+        }
+        let has_own_slug = !own_slug.is_empty();
         let slug = slug_of(if has_own_slug { handle.text } else { &written }, "product");
         let (line, _) = intake.place(title.at);
         let title = if written.is_empty() { decoded_name(handle.text) } else { written };

@@ -11,6 +11,7 @@ use crate::commerce::catalog::{Image, Price, SaleWindow, StockPolicy};
 use crate::commerce::ids::{TaxClass, Timestamp};
 use crate::commerce::money::{Currency, Money};
 use crate::site::load::html::{decoded, is_html, paragraphs, sanitized};
+use crate::site::load::written::{self, utc};
 use crate::site::load::{Body, is_remote};
 use crate::site::problem::{Problem, Problems};
 
@@ -468,15 +469,16 @@ pub(super) fn day_or_instant(text: &str, is_last: bool) -> Option<Timestamp> {
     if let Ok(instant) = text.parse::<jiff::Timestamp>() {
         return Some(Timestamp(instant.as_second()));
     }
-    let utc = |moment: jiff::civil::DateTime| Some(moment.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second());
     let day = text.parse::<jiff::civil::Date>().or_else(|_| jiff::civil::Date::strptime("%m/%d/%y", text));
     // `parse` reads a day out of a longer text too.
     if let Some(day) = day.ok().filter(|_| !text.contains([':', 'T'])) {
-        let day = if is_last { day.tomorrow().ok()? } else { day };
-        return utc(day.to_datetime(jiff::civil::Time::midnight())).map(Timestamp);
+        // The day after the last one that can be told is never.
+        let day = if is_last { day.tomorrow().unwrap_or(day) } else { day };
+        return Some(utc(day.to_datetime(jiff::civil::Time::midnight())));
     }
     let moment = text.parse::<jiff::civil::DateTime>().or_else(|_| jiff::civil::DateTime::strptime("%m/%d/%y, %I:%M %p", text));
-    utc(moment.ok()?).map(Timestamp)
+    // An hour of UTC, which the last days of the year 9999 have too.
+    moment.ok().map(utc).or_else(|| written::instant(text))
 }
 
 /// The digits of a GTIN, where it is one.

@@ -18,10 +18,10 @@ use crate::commerce::cart::{MAX_PROPERTY_BYTES, MAX_QUANTITY};
 use crate::commerce::catalog::{Image, Price, ProductStatus, PropertyRule, QuantityRule, SaleWindow, StockPolicy, Variant};
 use crate::commerce::ids::{CategoryPath, Sku, Slug, Timestamp};
 use crate::commerce::money::Currency;
-use crate::site::load::Body;
 use crate::site::load::html::sanitized;
 use crate::site::load::products::{WrittenImage, WrittenProperty, WrittenQuantity, WrittenSeo, is_old_address, plain_key};
 use crate::site::load::written::unknown_key;
+use crate::site::load::{Body, one_line};
 use crate::site::problem::Problems;
 
 /// Longest line: a product with all its texts; as large as a row of a table.
@@ -223,7 +223,7 @@ impl<'a> LineReader<'a, '_, '_> {
         let handle = slug.as_ref().map_or(Cell::default(), Scalar::cell);
         let mut draft = Draft::new(self.intake, title.cell(), handle)?;
         // Our own texts are what they are: nothing in them stands for another sign.
-        title.cell().text.clone_into(&mut draft.loaded.product.title);
+        draft.loaded.product.title = one_line(title.cell().text);
         if slug.is_none() {
             draft.loaded.product.slug = Slug(super::draft::slug_of(title.cell().text, "product"));
         }
@@ -239,10 +239,11 @@ impl<'a> LineReader<'a, '_, '_> {
         details.related = line.related.into_iter().map(Slug).collect();
         details.seo_title = line.seo.title;
         details.seo_description = line.seo.description;
+        let body = line.body.map(|body| body.replace('\0', "")).unwrap_or_default();
         details.body = match line.body_format.or(self.intake.terms.source.body_format) {
-            Some(BodyFormat::Markdown) | None => markdown(&line.body.unwrap_or_default()),
-            Some(BodyFormat::Html) => Body::Html(sanitized(&line.body.unwrap_or_default())),
-            Some(BodyFormat::Text) => Body::Html(sanitized(&crate::site::load::html::paragraphs(&line.body.unwrap_or_default()))),
+            Some(BodyFormat::Markdown) | None => markdown(&body),
+            Some(BodyFormat::Html) => Body::Html(sanitized(&body)),
+            Some(BodyFormat::Text) => Body::Html(sanitized(&crate::site::load::html::paragraphs(&body))),
         };
         draft.finish(&line.options)
     }

@@ -35,7 +35,7 @@ use self::intake::Intake;
 use self::settle::Drafts;
 use self::table::Table;
 use self::terms::Terms;
-use super::{LoadedCategory, LoadedProduct, MAX_TEXT_BYTES};
+use super::{LoadedCategory, LoadedProduct, MAX_BULK_BYTES, too_large};
 use crate::commerce::rules::Rules;
 use crate::site::problem::{Problem, Problems};
 
@@ -54,7 +54,7 @@ pub struct Found {
 pub fn read(sources: &[BulkSource], rules: &Rules, problems: &mut Problems) -> Found {
     let open = |source: &BulkSource| {
         let file = File::open(&source.path)?;
-        if file.metadata()?.len() > MAX_TEXT_BYTES { Err(std::io::ErrorKind::FileTooLarge.into()) } else { Ok(file) }
+        if file.metadata()?.len() > MAX_BULK_BYTES { Err(too_large(MAX_BULK_BYTES)) } else { Ok(file) }
     };
     let inputs = sources.par_iter().map(|source| (source, open(source))).collect();
     settled(inputs, rules, problems)

@@ -16,7 +16,7 @@ use super::{Found, Intake};
 use crate::commerce::catalog::Category;
 use crate::commerce::ids::CategoryPath;
 use crate::site::load::products::derived_sku;
-use crate::site::load::{CategoryDetails, LoadedCategory, Source};
+use crate::site::load::{CategoryDetails, LoadedCategory, MAX_TITLE_LETTERS, Source, wrong_path};
 use crate::site::problem::{Problem, Problems};
 
 /// What was read of one source.
@@ -151,7 +151,7 @@ fn content(draft: &Draft) -> Vec<u8> {
 
 // Titles from the root → paths; every shelf on the way is there.
 fn settle_categories(drafts: &mut [(usize, Draft)], problems: &mut Problems) -> Vec<LoadedCategory> {
-    let mut paths: HashMap<Vec<String>, CategoryPath> = HashMap::new();
+    let mut paths: HashMap<Vec<String>, Option<CategoryPath>> = HashMap::new();
     let mut categories: BTreeMap<CategoryPath, LoadedCategory> = BTreeMap::new();
     for (_, draft) in drafts {
         for titles in std::mem::take(&mut draft.categories) {
@@ -163,6 +163,7 @@ fn settle_categories(drafts: &mut [(usize, Draft)], problems: &mut Problems) -> 
                     path
                 }
             };
+            let Some(path) = path else { continue };
             if !draft.loaded.product.categories.contains(&path) {
                 draft.loaded.product.categories.push(path);
             }
@@ -176,12 +177,27 @@ fn shelve(
     source: &Source,
     categories: &mut BTreeMap<CategoryPath, LoadedCategory>,
     problems: &mut Problems,
-) -> CategoryPath {
-    let mut path = CategoryPath(String::new());
-    for title in titles {
+) -> Option<CategoryPath> {
+    let slug = |title: &String| {
         let slug = slug_of(title, "category");
         // A number alone is the address of a second page.
-        let slug = if slug.bytes().all(|byte| byte.is_ascii_digit()) { format!("category-{slug}") } else { slug };
+        if slug.bytes().all(|byte| byte.is_ascii_digit()) { format!("category-{slug}") } else { slug }
+    };
+    let slugs: Vec<String> = titles.iter().map(slug).collect();
+    let longest = titles.iter().map(|title| title.chars().count()).max().unwrap_or(0);
+    let too_long =
+        || (longest > MAX_TITLE_LETTERS).then(|| format!("a category's title has more than {MAX_TITLE_LETTERS} letters"));
+    if let Some(reason) = wrong_path(&slugs.join("/")).or_else(too_long) {
+        let shown = titles.join(" > ");
+        problems.push(
+            Problem::about(&source.file, format!("{reason}; the category is left out"))
+                .on_line(source.line, 0, &shown)
+                .left_out(),
+        );
+        return None;
+    }
+    let mut path = CategoryPath(String::new());
+    for (title, slug) in titles.iter().zip(slugs) {
         path = CategoryPath(if path.as_str().is_empty() { slug } else { format!("{path}/{slug}") });
         let details = CategoryDetails { source: source.clone(), ..CategoryDetails::default() };
         let category = Category { path: path.clone(), title: title.clone(), order: 0 };
@@ -196,7 +212,7 @@ fn shelve(
             known.category.title.clone_from(title);
         }
     }
-    path
+    Some(path)
 }
 
 fn settle_related(drafts: &mut [(usize, Draft)], problems: &mut Problems) {

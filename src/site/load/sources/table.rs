@@ -285,10 +285,14 @@ impl Record<'_> {
         // Two halves of a letter in two cells would be whole only together.
         let mut start = 0;
         for (index, end) in self.ends.iter().enumerate() {
-            if let Err(error) = std::str::from_utf8(&self.bytes[start..*end]) {
-                let at = start + error.valid_up_to();
+            let cell = &self.bytes[start..*end];
+            let wrong = std::str::from_utf8(cell).map_err(|error| error.valid_up_to()).err();
+            if let Some(at) = wrong.or_else(|| cell.iter().position(|byte| *byte == 0)) {
                 return Err(Fault {
-                    message: format!("the byte 0x{:02X} is not UTF-8", self.bytes[at]),
+                    message: match cell[at] {
+                        0 => "the byte 0x00 is no text".to_owned(),
+                        byte => format!("the byte 0x{byte:02X} is not UTF-8"),
+                    },
                     hint: "save the file as UTF-8",
                     column: index + 1,
                     text: String::from_utf8_lossy(&self.bytes[start..*end]).into_owned(),
@@ -363,6 +367,9 @@ mod tests {
         assert!(told.message.contains("0xE9"));
         let (_, _, problems) = read(b"a,b\n\xc3,\xa9\n");
         assert_eq!((problems.all()[0].line, problems.all()[0].column), (2, 1), "halves of a letter are no letter");
+        let (_, _, problems) = read(b"a,b\n1,x\0y\n");
+        assert_eq!((problems.all()[0].line, problems.all()[0].column), (2, 2));
+        assert!(problems.all()[0].message.contains("0x00"));
         let (_, _, problems) = read(b"\xff\xfea\0,\0b\0");
         assert!(problems.all()[0].message.contains("UTF-16"));
         let (_, _, problems) = read("");
