@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A file as it was read.
 #[derive(Clone, Debug)]
@@ -46,7 +46,7 @@ impl SourceFile {
 }
 
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Nothing is built.
@@ -56,7 +56,7 @@ pub enum Severity {
 }
 
 /// What a problem is about: the headings of a check.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// What a person wrote: content, settings, templates.
@@ -101,7 +101,7 @@ impl Kind {
 }
 
 /// Something wrong at a place.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Problem {
     /// How bad.
     pub severity: Severity,
@@ -120,13 +120,13 @@ pub struct Problem {
     /// What to write instead.
     pub hint: Option<String>,
     /// Address of the page that shows it, the first one where there are several.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<String>,
     /// How many other pages show it too.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub more_pages: usize,
     /// Whether what stands there is left out of the shop.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub left_out: bool,
     #[serde(skip)]
     picture: Option<(Arc<str>, Range<usize>)>,
@@ -257,7 +257,7 @@ fn group_with_picture<'a>(
 }
 
 /// All problems of a run.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Problems(Vec<Problem>);
 

@@ -191,6 +191,61 @@ fn whatever_the_bundle_carries_makes_it_anew() {
     shop.check();
 }
 
+#[test]
+fn bulk_files_are_remembered_with_their_warnings_until_one_of_them_changes() {
+    let mut shop = Shop::new();
+    let site = fs::read_to_string(shop.path().join("site.toml")).expect("settings");
+    let sources =
+        "\n[[sources]]\nformat = \"jsonl\"\npath = \"own.jsonl\"\n\n[[sources]]\nformat = \"shopify\"\npath = \"shop.csv\"\n";
+    shop.write("site.toml", &format!("{site}{sources}"));
+    let lines = |price: &str| {
+        let mug = format!(
+            "{{\"title\": \"Mug\", \"sku\": \"M\", \"price\": {price}, \"categories\": [\"table\"], \"body\": \"A mug.\"}}\n"
+        );
+        mug + "{\"title\": \"Mat\", \"related\": [\"mug\"]}\n"
+    };
+    shop.write("own.jsonl", &lines("5.00"));
+    shop.write("shop.csv", "Handle,Title,Variant Price,Variant SKU,Type\nvase,Vase,9,V,Jars\n,Lost,1,X,\n");
+    let told = |shop: &Shop| {
+        let (code, _, told) = run(shop.path(), &["build", "--as-of", AS_OF]);
+        assert_eq!(code, 0, "{told}");
+        told.lines().take_while(|line| *line != "3 warnings").collect::<Vec<_>>().join("\n")
+    };
+    let first = told(&shop);
+    assert!(first.contains("shop.csv:3") && first.contains("own.jsonl:2"), "{first}");
+    let cache = shop.path().join(".vitrine/cache");
+    assert!(cache.join("sources").is_file());
+    assert_eq!(told(&shop), first, "warnings are told each time");
+    assert_eq!(shop.build(), (0, 0));
+    // Another text of the same length and time: only somebody who read the file would see it.
+    let path = shop.path().join("own.jsonl");
+    let time = fs::metadata(&path).and_then(|file| file.modified()).expect("a time");
+    fs::write(&path, lines("7.00")).expect("written");
+    File::options().write(true).open(&path).and_then(|file| file.set_modified(time)).expect("its time is set");
+    assert_eq!(shop.build(), (0, 0));
+    // A file that is damaged is no memory, and what a killed build left is taken away.
+    let bytes = fs::read(cache.join("sources")).expect("there");
+    fs::write(cache.join("sources"), &bytes[..bytes.len() - 9]).expect("written");
+    fs::write(cache.join("sources.1.draft"), "half").expect("written");
+    assert!(shop.build().0 > 0);
+    shop.check();
+    assert!(!cache.join("sources.1.draft").exists());
+    assert_eq!(shop.build(), (0, 0));
+    // Each file counts, and what it is read by.
+    shop.write("own.jsonl", &lines("6.50"));
+    assert!(shop.build().0 > 0);
+    shop.check();
+    shop.write("shop.csv", "Handle,Title,Variant Price,Variant SKU,Type\nvase,Vase,0,V,Jars\n");
+    shop.build();
+    shop.check();
+    shop.write("site.toml", &format!("{site}{sources}allow_free = true\n"));
+    assert!(shop.build().0 > 0);
+    shop.check();
+    shop.write("site.toml", &site);
+    assert!(shop.build().1 > 0);
+    shop.check();
+}
+
 /// An edit as a merchant makes it.
 #[derive(Clone, Debug)]
 enum Edit {

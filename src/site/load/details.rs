@@ -20,6 +20,18 @@ pub struct Place {
     pub(super) length: u32,
 }
 
+impl Place {
+    /// The same in the part of that number.
+    pub(super) fn in_part(self, part: u32) -> Self {
+        Self { part, ..self }
+    }
+
+    /// The same where its batch begins at `start`.
+    pub(super) fn after(self, start: Self) -> Self {
+        Self { part: start.part, offset: start.offset + self.offset, ..self }
+    }
+}
+
 /// The details of all products, in parts.
 #[derive(Debug, Default)]
 pub struct Details {
@@ -60,6 +72,51 @@ impl Details {
             }
         };
         record.map_err(|_| damaged())
+    }
+}
+
+/// Records that come in one batch after the other: in a file as long as one can be written, then in memory.
+#[derive(Debug, Default)]
+pub(super) struct Heap {
+    file: Option<fs::File>,
+    /// Byte of the file at which records begin.
+    start: u64,
+    filed: u64,
+    held: Vec<u8>,
+}
+
+impl Heap {
+    /// With a file whose records begin at the byte `start`; `None`: all is held in memory.
+    pub(super) fn new(file: Option<fs::File>, start: u64) -> Self {
+        Self { file, start, ..Self::default() }
+    }
+
+    /// Takes records; gives the place of the first byte. Part 0 is the file, part 1 memory: see `settle`.
+    pub(super) fn take(&mut self, records: &[u8]) -> Place {
+        if let Some(file) = self.file.as_ref().filter(|_| self.held.is_empty())
+            && file.write_all_at(records, self.start + self.filed).is_ok()
+        {
+            let offset = self.filed;
+            self.filed += records.len() as u64;
+            return Place { part: 0, offset, length: 0 };
+        }
+        let offset = self.held.len() as u64;
+        self.held.extend_from_slice(records);
+        Place { part: 1, offset, length: 0 }
+    }
+
+    /// The end of the records in the file, where all of them are there.
+    pub(super) fn end(&self) -> Option<u64> {
+        (self.file.is_some() && self.held.is_empty()).then_some(self.start + self.filed)
+    }
+
+    /// Adds its parts to `details`; gives the numbers of part 0 and part 1.
+    pub(super) fn settle(self, details: &mut Details) -> [u32; 2] {
+        let file = match self.file {
+            Some(file) => details.add(Part::Filed { file, start: self.start }),
+            None => 0,
+        };
+        [file, details.add(Part::Held(self.held))]
     }
 }
 

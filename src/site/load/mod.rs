@@ -3,6 +3,7 @@
 //! Owns    `Loaded` and the reading of content/ and of bulk sources.
 //! Always  all problems of a run, sorted by file and line; one broken product does not hide the next.
 
+mod bulk;
 mod categories;
 pub mod data;
 pub mod details;
@@ -103,7 +104,7 @@ pub struct ProductDetails {
 }
 
 /// What only a category's page shows.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct CategoryDetails {
     /// Where it was written.
     pub source: Source,
@@ -172,6 +173,17 @@ impl Held {
         };
         let pictures = pictures.cloned().collect();
         Box::new(Self { notes, derived_skus, variant_lines, related: details.related, pictures, product })
+    }
+}
+
+impl Held {
+    /// Hashes anew what was settled after it was packed.
+    fn rehash(&mut self) {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.notes.hash);
+        let changed = (&self.product, &self.related);
+        hasher.update(&postcard::to_extend(&changed, Vec::with_capacity(1024)).expect("plain data always serialises"));
+        self.notes.hash = hasher.finalize().as_bytes()[..16].try_into().expect("a hash is longer");
     }
 }
 
@@ -252,7 +264,7 @@ pub struct LoadedProduct {
 }
 
 /// One category with what only its page shows.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct LoadedCategory {
     /// The shelf.
     pub category: Category,
@@ -273,10 +285,10 @@ pub fn load(
     let mut categories = categories::read(root, problems);
     // Where there is no file, site.toml was told of it; and what is no file, such as a pipe, cannot be read at every build.
     let sources: Vec<sources::BulkSource> = sources.iter().filter(|source| source.path.is_file()).cloned().collect();
-    let found = sources::read(&sources, rules, problems);
+    let found = bulk::read(&sources, rules, cache, &mut details, problems);
     let known: BTreeSet<CategoryPath> = categories.iter().map(|loaded| loaded.category.path.clone()).collect();
     categories.extend(found.categories.into_iter().filter(|loaded| !known.contains(&loaded.category.path)));
-    products.extend(hold(found.products, &mut details));
+    products.extend(found.products);
     let promotions = promotions::read(root, rules, problems);
     let pages = pages::read(root, rules, problems);
     let mut loaded = join(Some(root), products, details, categories, problems);

@@ -30,14 +30,14 @@ const HEAD: u64 = 32 + 8;
 
 /// What tells one state of a file from another without reading it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Stamp {
+pub(super) struct Stamp {
     length: u64,
     changed_ns: u128,
 }
 
 impl Stamp {
     /// Of a file as it is now; `None` where that cannot be told, or where it may change again without showing it.
-    fn of(path: &Path, now_ns: u128) -> Option<Self> {
+    pub(super) fn of(path: &Path, now_ns: u128) -> Option<Self> {
         let metadata = fs::metadata(path).ok()?;
         let changed_ns = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?.as_nanos();
         (changed_ns + RACY_NANOSECONDS < now_ns).then_some(Self { length: metadata.len(), changed_ns })

@@ -8,7 +8,7 @@ use crate::commerce::catalog::{Image, Price, Product, ProductStatus, QuantityRul
 use crate::commerce::ids::{Sku, Slug};
 use crate::site::load::html::decoded_name;
 use crate::site::load::products::options;
-use crate::site::load::{Body, LoadedProduct, MAX_SLUG_BYTES, MAX_TITLE_LETTERS, ProductDetails, Source};
+use crate::site::load::{Body, Held, LoadedProduct, MAX_SLUG_BYTES, MAX_TITLE_LETTERS, ProductDetails, Source};
 
 /// Variants of one product: more are several products.
 const MAX_VARIANTS: usize = 1000;
@@ -26,6 +26,50 @@ pub(super) struct Draft {
     pub(super) names: Vec<String>,
     /// Names of products that go with it.
     pub(super) related: Vec<String>,
+}
+
+/// A draft whose details are packed, with what is asked of it when all drafts are there.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) held: Box<Held>,
+    pub(super) has_own_slug: bool,
+    pub(super) categories: Vec<Vec<String>>,
+    pub(super) names: Vec<String>,
+    pub(super) related: Vec<String>,
+    /// Of what it is called and chosen by.
+    pub(super) identity: blake3::Hash,
+    /// Of all that it says.
+    pub(super) content: blake3::Hash,
+}
+
+impl Draft {
+    /// Packs what only its page shows; gives the packed bytes too.
+    pub(super) fn pack(self) -> (Kept, Vec<u8>) {
+        let (identity, content) = (blake3::hash(&self.identity()), blake3::hash(&self.content()));
+        let Self { loaded, has_own_slug, categories, names, related } = self;
+        let mut record = Vec::new();
+        let held = Held::new(loaded, &mut record);
+        (Kept { held, has_own_slug, categories, names, related, identity, content }, record)
+    }
+
+    // The SKU where there is one; else what tells it from its namesakes for a shopper.
+    fn identity(&self) -> Vec<u8> {
+        let (product, details) = (&self.loaded.product, &self.loaded.details);
+        let skus: Vec<&str> = product.variants.iter().map(|variant| variant.sku.as_str()).filter(|sku| !sku.is_empty()).collect();
+        if !skus.is_empty() {
+            return postcard::to_allocvec(&skus).expect("plain data always serialises");
+        }
+        let variants: Vec<_> = product.variants.iter().map(|variant| (&variant.option_values, &variant.gtin)).collect();
+        postcard::to_allocvec(&(&product.title, &product.brand, &self.categories, &details.attributes, variants))
+            .expect("plain data always serialises")
+    }
+
+    fn content(&self) -> Vec<u8> {
+        let (product, details) = (&self.loaded.product, &self.loaded.details);
+        let texts =
+            (&details.body, &details.images, &details.tags, &details.attributes, &details.seo_title, &details.seo_description);
+        postcard::to_allocvec(&(product, texts, &self.categories, &self.related)).expect("plain data always serialises")
+    }
 }
 
 /// A variant without anything.

@@ -4,14 +4,17 @@
 //! Always  lines are read on all cores, and told of in the file's order.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 
 use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::draft::{Draft, blank_variant};
+use super::Shelf;
+use super::draft::{Draft, Kept, blank_variant};
 use super::intake::{BodyFormat, Intake, Note, Notes, PriceCells, Text, amount, day_or_instant, markdown};
 use super::json::{Node, Scalar};
+use super::pieces::{MAX_LINE_BYTES, Piece, Pieces};
 use super::table::{At, Cell};
 use super::terms::Terms;
 use crate::commerce::cart::{MAX_PROPERTY_BYTES, MAX_QUANTITY};
@@ -21,11 +24,8 @@ use crate::commerce::money::Currency;
 use crate::site::load::html::sanitized;
 use crate::site::load::products::{WrittenImage, WrittenProperty, WrittenQuantity, WrittenSeo, is_old_address, plain_key};
 use crate::site::load::written::unknown_key;
-use crate::site::load::{Body, one_line};
-use crate::site::problem::Problems;
-
-/// Longest line: a product with all its texts; as large as a row of a table.
-const MAX_LINE_BYTES: usize = 8 * 1024 * 1024;
+use crate::site::load::{Body, no_text, one_line};
+use crate::site::problem::{Problem, Problems};
 
 type Raw<'a> = Option<&'a RawValue>;
 
@@ -173,24 +173,53 @@ impl<'a> LineVariant<'a> {
     }
 }
 
-/// The products of a text.
-pub(super) fn read(text: &str, terms: &Terms<'_>, notes: &mut Notes, problems: &mut Problems) -> Vec<Draft> {
-    let lines: Vec<(usize, &str)> = (1..).zip(text.split('\n')).filter(|(_, line)| !line.trim().is_empty()).collect();
+/// The products of a file, piece by piece.
+pub(super) fn read(input: impl Read, terms: &Terms<'_>, shelf: &Shelf, notes: &mut Notes, problems: &mut Problems) -> Vec<Kept> {
+    let mut drafts = Vec::new();
+    let mut pieces = Pieces::new(input);
+    loop {
+        match pieces.next() {
+            Ok(Some(Piece::Lines { text, first_line })) => drafts.extend(lines(text, first_line, terms, shelf, notes, problems)),
+            Ok(Some(Piece::TooLong { line })) => {
+                let message = format!("this line has more than {MAX_LINE_BYTES} bytes");
+                problems.push(Problem::about(&terms.source.name, message).on_line(line, 1, ""));
+            }
+            Ok(Some(Piece::NoText { bytes, at, first_line })) => {
+                problems.push(no_text(&terms.source.name, bytes, at, first_line));
+                return drafts;
+            }
+            Ok(None) => return drafts,
+            Err(error) => {
+                problems.push(Problem::about(&terms.source.name, format!("this file cannot be read: {error}")));
+                return drafts;
+            }
+        }
+    }
+}
+
+fn lines(
+    text: &str,
+    first_line: usize,
+    terms: &Terms<'_>,
+    shelf: &Shelf,
+    notes: &mut Notes,
+    problems: &mut Problems,
+) -> Vec<Kept> {
+    let lines: Vec<(usize, &str)> = (first_line..).zip(text.split('\n')).filter(|(_, line)| !line.trim().is_empty()).collect();
     let read = |(number, line): (usize, &str)| {
         let text = Text::new(line, number);
         let mut intake = Intake::of_text(terms, &text);
         let draft = LineReader { line, intake: &mut intake }.draft();
         // A line that holds an error is not half taken.
-        (draft.filter(|_| !intake.problems.has_errors()), intake.notes, intake.problems)
+        (draft.filter(|_| !intake.problems.has_errors()).map(Draft::pack), intake.notes, intake.problems)
     };
-    let read: Vec<(Option<Draft>, Notes, Problems)> = lines.into_par_iter().map(read).collect();
-    let mut drafts = Vec::with_capacity(read.len());
-    for (draft, noted, found) in read {
-        drafts.extend(draft);
+    let read: Vec<_> = lines.into_par_iter().map(read).collect();
+    let kept = read.into_iter().filter_map(|(draft, noted, found)| {
         notes.extend(noted);
         problems.extend(found);
-    }
-    drafts
+        draft
+    });
+    shelf.keep(kept)
 }
 
 struct LineReader<'a, 'i, 't> {
@@ -200,10 +229,6 @@ struct LineReader<'a, 'i, 't> {
 
 impl<'a> LineReader<'a, '_, '_> {
     fn draft(&mut self) -> Option<Draft> {
-        if self.line.len() > MAX_LINE_BYTES {
-            self.intake.refuse(self.at(0, ""), format!("this line has more than {MAX_LINE_BYTES} bytes"));
-            return None;
-        }
         let line: Line<'a> = self.parse(self.line)?;
         let title = self.scalar(line.title);
         let Some(title) = title.filter(|title| !title.cell().is_empty()) else {

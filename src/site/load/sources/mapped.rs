@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use serde::Deserialize;
 
-use super::draft::{Draft, blank_variant, name, prices};
+use super::Shelf;
+use super::draft::{Draft, Kept, blank_variant, name, prices};
 use super::intake::{Intake, Notes, PriceCells, Text, gtin};
 use super::json::{Node, Scalar};
 use super::table::Cell;
@@ -18,6 +19,8 @@ use crate::commerce::ids::Sku;
 use crate::site::load::html::decoded_name;
 use crate::site::problem::{Problem, Problems, nearest};
 
+/// Items whose details are held at once.
+const BATCH: usize = 4096;
 /// Items that are asked whether they have what a path of the map names.
 const ASKED: usize = 1000;
 
@@ -126,7 +129,7 @@ impl Mapping {
 }
 
 /// The products of a text.
-pub(super) fn read(text: &str, terms: &Terms<'_>, notes: &mut Notes, problems: &mut Problems) -> Vec<Draft> {
+pub(super) fn read(text: &str, terms: &Terms<'_>, shelf: &Shelf, notes: &mut Notes, problems: &mut Problems) -> Vec<Kept> {
     let name = &terms.source.name;
     let Some(map) = &terms.source.map else {
         let problem = Problem::about(name, "nobody says where the values of this document are");
@@ -152,14 +155,17 @@ pub(super) fn read(text: &str, terms: &Terms<'_>, notes: &mut Notes, problems: &
     let read = |item: Node<'_>| {
         let mut intake = Intake::of_text(terms, &lines);
         let draft = draft(&mut intake, map, item);
-        (draft, intake.notes, intake.problems)
+        (draft.map(Draft::pack), intake.notes, intake.problems)
     };
-    let read: Vec<(Option<Draft>, Notes, Problems)> = items.into_par_iter().map(read).collect();
-    let mut drafts = Vec::with_capacity(read.len());
-    for (draft, noted, found) in read {
-        drafts.extend(draft);
-        notes.extend(noted);
-        problems.extend(found);
+    let mut drafts = Vec::with_capacity(items.len());
+    for batch in items.chunks(BATCH) {
+        let read: Vec<_> = batch.par_iter().map(|item| read(*item)).collect();
+        let kept = read.into_iter().filter_map(|(draft, noted, found)| {
+            notes.extend(noted);
+            problems.extend(found);
+            draft
+        });
+        drafts.extend(shelf.keep(kept));
     }
     drafts
 }

@@ -1,8 +1,9 @@
 //! Sources: exports of other shops and bulk files of our own → products and categories.
 //!
 //! Owns    one reader per format (`shopify`, `woocommerce`, `magento`, `vendure`, `spree`, `jsonl`, `mapped`) and what they share:
-//!         `records` and `table` cut CSV of any dialect into cells, `json` finds values in a document, `intake` turns values into ours,
+//!         `records` and `table` cut CSV of any dialect into cells, `pieces` cuts lines, `json` finds values in a document, `intake` turns values into ours,
 //!         `draft` puts a product together, `settle` gives it an address.
+//! Limits  what only pages show is put away as it is read; JSON Lines are read piece by piece, other files are held while they are read.
 //! Always  everything that is left out is told with file, line and column; no address depends on the order of rows.
 
 mod draft;
@@ -11,6 +12,7 @@ mod json;
 mod jsonl;
 mod magento;
 mod mapped;
+mod pieces;
 mod records;
 mod settle;
 mod shopify;
@@ -23,6 +25,7 @@ mod woocommerce;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
+use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
@@ -30,12 +33,14 @@ pub use self::intake::{BodyFormat, WeightUnit};
 pub use self::mapped::Mapping;
 pub use self::terms::{BulkFormat, BulkSource};
 
-use self::draft::Draft;
+use self::draft::{Draft, Kept};
 use self::intake::Intake;
 use self::settle::Drafts;
 use self::table::Table;
 use self::terms::Terms;
-use super::{LoadedCategory, LoadedProduct, MAX_BULK_BYTES, too_large};
+use super::bulk::Bulk;
+use super::details::{Details, Heap};
+use super::{Held, LoadedCategory, LoadedProduct, MAX_BULK_BYTES, ProductDetails, too_large};
 use crate::commerce::rules::Rules;
 use crate::site::problem::{Problem, Problems};
 
@@ -52,24 +57,57 @@ pub struct Found {
 
 /// Reads sources by the shop's rules.
 pub fn read(sources: &[BulkSource], rules: &Rules, problems: &mut Problems) -> Found {
-    let open = |source: &BulkSource| {
-        let file = File::open(&source.path)?;
-        if file.metadata()?.len() > MAX_BULK_BYTES { Err(too_large(MAX_BULK_BYTES)) } else { Ok(file) }
-    };
-    let inputs = sources.par_iter().map(|source| (source, open(source))).collect();
-    settled(inputs, rules, problems)
+    let inputs = sources.iter().map(|source| (source, open(source))).collect();
+    unpacked(inputs, rules, problems)
 }
 
 /// Reads the bytes of one source.
 pub fn parse(bytes: &[u8], source: &BulkSource, rules: &Rules, problems: &mut Problems) -> Found {
-    settled(vec![(source, Ok(bytes))], rules, problems)
+    unpacked(vec![(source, Ok(bytes))], rules, problems)
 }
 
-fn settled<R: Read + Send>(inputs: Vec<(&BulkSource, std::io::Result<R>)>, rules: &Rules, problems: &mut Problems) -> Found {
+/// Reads sources, what only pages show into `heap`.
+pub(super) fn pack(sources: &[BulkSource], rules: &Rules, heap: Heap, problems: &mut Problems) -> (Bulk, Heap) {
+    let inputs = sources.iter().map(|source| (source, open(source))).collect();
+    let (bulk, _, heap) = settled(inputs, rules, heap, problems);
+    (bulk, heap)
+}
+
+fn open(source: &BulkSource) -> std::io::Result<File> {
+    let file = File::open(&source.path)?;
+    // JSON Lines are not held at once.
+    let is_held = source.format != BulkFormat::Jsonl;
+    if is_held && file.metadata()?.len() > MAX_BULK_BYTES { Err(too_large(MAX_BULK_BYTES)) } else { Ok(file) }
+}
+
+fn unpacked<R: Read + Send>(inputs: Inputs<'_, R>, rules: &Rules, problems: &mut Problems) -> Found {
+    let (bulk, columns_left_out, heap) = settled(inputs, rules, Heap::default(), problems);
+    let mut details = Details::default();
+    let parts = heap.settle(&mut details);
+    let product = |held: Box<Held>| {
+        let Held { product, notes, derived_skus, variant_lines, related, .. } = *held;
+        let place = notes.place.in_part(parts[1]);
+        let details = details.read(place).expect("what is held in memory reads back");
+        LoadedProduct { product, details: ProductDetails { related, ..details }, derived_skus, variant_lines }
+    };
+    let products = bulk.products.into_iter().map(product).collect();
+    Found { products, categories: bulk.categories, columns_left_out }
+}
+
+/// Sources, each with what it is read from.
+type Inputs<'a, R> = Vec<(&'a BulkSource, std::io::Result<R>)>;
+
+fn settled<R: Read + Send>(
+    inputs: Inputs<'_, R>,
+    rules: &Rules,
+    heap: Heap,
+    problems: &mut Problems,
+) -> (Bulk, BTreeMap<String, Vec<String>>, Heap) {
     let inputs: Vec<_> = inputs.into_iter().filter_map(|(source, input)| Some((Terms::new(source, rules)?, input))).collect();
     let (terms, inputs): (Vec<Terms<'_>>, Vec<std::io::Result<R>>) = inputs.into_iter().unzip();
+    let shelf = Shelf(Mutex::new(heap));
     let read: Vec<(Drafts<'_>, Vec<String>, Problems)> =
-        terms.par_iter().zip(inputs).map(|(terms, input)| read_one(terms, input)).collect();
+        terms.par_iter().zip(inputs).map(|(terms, input)| read_one(terms, input, &shelf)).collect();
     let mut files = Vec::new();
     let mut columns_left_out = BTreeMap::new();
     for (drafts, columns, found) in read {
@@ -79,10 +117,29 @@ fn settled<R: Read + Send>(inputs: Vec<(&BulkSource, std::io::Result<R>)>, rules
         files.push(drafts);
         problems.extend(found);
     }
-    Found { columns_left_out, ..settle::settle(files, problems) }
+    let bulk = settle::settle(files, problems);
+    (bulk, columns_left_out, shelf.0.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
-fn read_one<'a>(terms: &'a Terms<'a>, input: std::io::Result<impl Read>) -> (Drafts<'a>, Vec<String>, Problems) {
+/// Where drafts of all sources put what only pages show.
+struct Shelf(Mutex<Heap>);
+
+impl Shelf {
+    /// Puts the details of a batch away.
+    fn keep(&self, batch: impl IntoIterator<Item = (Kept, Vec<u8>)>) -> Vec<Kept> {
+        let (mut kept, mut records) = (Vec::new(), Vec::new());
+        for (mut draft, record) in batch {
+            draft.held.notes.place.offset = records.len() as u64;
+            records.extend_from_slice(&record);
+            kept.push(draft);
+        }
+        let start = self.0.lock().unwrap_or_else(PoisonError::into_inner).take(&records);
+        kept.iter_mut().for_each(|draft| draft.held.notes.place = draft.held.notes.place.after(start));
+        kept
+    }
+}
+
+fn read_one<'a>(terms: &'a Terms<'a>, input: std::io::Result<impl Read>, shelf: &Shelf) -> (Drafts<'a>, Vec<String>, Problems) {
     let name = &terms.source.name;
     let mut intake = Intake::new(terms);
     let mut columns = Vec::new();
@@ -91,10 +148,10 @@ fn read_one<'a>(terms: &'a Terms<'a>, input: std::io::Result<impl Read>) -> (Dra
             intake.problems.push(Problem::about(name, format!("this file cannot be read: {error}")));
             Vec::new()
         }
-        (Ok(input), BulkFormat::Jsonl | BulkFormat::Json) => {
-            let read = if terms.source.format == BulkFormat::Jsonl { jsonl::read } else { mapped::read };
+        (Ok(input), BulkFormat::Jsonl) => jsonl::read(input, terms, shelf, &mut intake.notes, &mut intake.problems),
+        (Ok(input), BulkFormat::Json) => {
             let text = whole_text(input, name, &mut intake.problems);
-            text.map_or_else(Vec::new, |text| read(&text, terms, &mut intake.notes, &mut intake.problems))
+            text.map_or_else(Vec::new, |text| mapped::read(&text, terms, shelf, &mut intake.notes, &mut intake.problems))
         }
         (Ok(input), format) => {
             let reader: fn(&mut Table, &mut Intake<'_>) -> Vec<Draft> = match format {
@@ -111,17 +168,22 @@ fn read_one<'a>(terms: &'a Terms<'a>, input: std::io::Result<impl Read>) -> (Dra
                 if !drafts.is_empty() {
                     columns = table.left_out();
                 }
-                drafts
+                drop(table);
+                shelf.keep(drafts.into_iter().map(Draft::pack))
             })
         }
     };
     (Drafts { terms, drafts, notes: intake.notes }, columns, intake.problems)
 }
 
-fn whole_text(mut input: impl Read, name: &str, problems: &mut Problems) -> Option<String> {
+fn whole_text(input: impl Read, name: &str, problems: &mut Problems) -> Option<String> {
     let mut bytes = Vec::new();
-    match input.read_to_end(&mut bytes) {
-        Ok(_) => super::text(name, bytes, problems),
+    // Of a pipe nobody knows the length before.
+    match input.take(MAX_BULK_BYTES + 1).read_to_end(&mut bytes).and_then(|read| match read as u64 > MAX_BULK_BYTES {
+        true => Err(too_large(MAX_BULK_BYTES)),
+        false => Ok(()),
+    }) {
+        Ok(()) => super::text(name, bytes, problems),
         Err(error) => {
             problems.push(Problem::about(name, format!("this file cannot be read: {error}")));
             None

@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use rayon::prelude::*;
 
-use super::draft::{Draft, slug_of};
+use super::Intake;
+use super::draft::{Kept, slug_of};
 use super::intake::{Note, Notes};
 use super::table::{At, Cell};
 use super::terms::Terms;
-use super::{Found, Intake};
 use crate::commerce::catalog::Category;
 use crate::commerce::ids::CategoryPath;
+use crate::site::load::bulk::Bulk;
 use crate::site::load::products::derived_sku;
 use crate::site::load::{CategoryDetails, LoadedCategory, MAX_TITLE_LETTERS, Source, wrong_path};
 use crate::site::problem::{Problem, Problems};
@@ -23,13 +24,13 @@ use crate::site::problem::{Problem, Problems};
 #[derive(Debug)]
 pub(super) struct Drafts<'a> {
     pub(super) terms: &'a Terms<'a>,
-    pub(super) drafts: Vec<Draft>,
+    pub(super) drafts: Vec<Kept>,
     pub(super) notes: Notes,
 }
 
 /// Settles the drafts of all sources together.
-pub(super) fn settle(read: Vec<Drafts<'_>>, problems: &mut Problems) -> Found {
-    let mut drafts: Vec<(usize, Draft)> = Vec::new();
+pub(super) fn settle(read: Vec<Drafts<'_>>, problems: &mut Problems) -> Bulk {
+    let mut drafts: Vec<(usize, Kept)> = Vec::new();
     let mut files: Vec<(&Terms<'_>, Notes)> = Vec::new();
     for (index, file) in read.into_iter().enumerate() {
         files.push((file.terms, file.notes));
@@ -43,19 +44,21 @@ pub(super) fn settle(read: Vec<Drafts<'_>>, problems: &mut Problems) -> Found {
     for (terms, notes) in files {
         notes.tell(terms, problems);
     }
-    let product = |(_, mut draft): (usize, Draft)| {
-        let product = &mut draft.loaded.product;
+    let product = |(_, draft): (usize, Kept)| {
+        let mut held = draft.held;
+        let product = &mut held.product;
         for variant in product.variants.iter_mut().filter(|variant| variant.sku.as_str().is_empty()) {
             variant.sku = derived_sku(product.slug.as_str(), &variant.option_values);
-            draft.loaded.derived_skus.push(variant.sku.clone());
+            held.derived_skus.push(variant.sku.clone());
         }
-        draft.loaded
+        held.rehash();
+        held
     };
-    Found { products: drafts.into_par_iter().map(product).collect(), categories, columns_left_out: BTreeMap::new() }
+    Bulk { products: drafts.into_par_iter().map(product).collect(), categories }
 }
 
 // Gives each draft an address of its own; says which drafts stay.
-fn settle_slugs(drafts: &mut [(usize, Draft)], files: &mut [(&Terms<'_>, Notes)], problems: &mut Problems) -> Vec<bool> {
+fn settle_slugs(drafts: &mut [(usize, Kept)], files: &mut [(&Terms<'_>, Notes)], problems: &mut Problems) -> Vec<bool> {
     let mut is_kept = vec![true; drafts.len()];
     let mut order: Vec<usize> = (0..drafts.len()).collect();
     order.par_sort_unstable_by(|one, other| (slug(&drafts[*one]), one).cmp(&(slug(&drafts[*other]), other)));
@@ -69,88 +72,69 @@ fn settle_slugs(drafts: &mut [(usize, Draft)], files: &mut [(&Terms<'_>, Notes)]
         for index in own.iter().skip(1) {
             is_kept[*index] = false;
             let (first, second) = (&drafts[own[0]].1, &drafts[*index].1);
-            let message = format!("the address `{}` is already that of {}", second.loaded.product.slug, place(first));
-            problems.push(at(second, message, second.loaded.product.slug.as_str()).hint("rename one of the two"));
+            let message = format!("the address `{}` is already that of {}", second.held.product.slug, place(first));
+            problems.push(at(second, message, second.held.product.slug.as_str()).hint("rename one of the two"));
         }
         // Marks: of what a product is called and chosen by, so that they outlive a change of price; where that is the same, of all it says.
-        let mut marks: BTreeMap<String, Vec<(String, usize)>> = BTreeMap::new();
+        let mut marks: BTreeMap<[u8; 32], Vec<([u8; 32], usize)>> = BTreeMap::new();
         for index in derived {
             let draft = &drafts[index].1;
-            marks.entry(mark(&identity(draft))).or_default().push((mark(&content(draft)), index));
+            marks.entry(*draft.identity.as_bytes()).or_default().push((*draft.content.as_bytes(), index));
         }
         let mut distinct: Vec<(String, usize)> = Vec::new();
         for (identity, mut alike) in marks {
             alike.sort();
             let mut first: Option<usize> = None;
             let differ = alike.windows(2).any(|pair| pair[0].0 != pair[1].0);
-            let mut last = String::new();
+            let mut last = [0; 32];
             for (content, index) in alike {
                 if let Some(first) = first.filter(|_| content == last) {
                     is_kept[index] = false;
                     let (first, second) = (&drafts[first].1, &drafts[index].1);
                     let message = format!("this is the same product as that of {}; it is left out", place(first));
-                    problems.push(at(second, message, &second.loaded.product.title).left_out());
+                    problems.push(at(second, message, &second.held.product.title).left_out());
                     continue;
                 }
                 first = Some(index);
-                distinct.push((if differ { content.clone() } else { identity.clone() }, index));
+                distinct.push((mark(&if differ { content } else { identity }.into()), index));
                 last = content;
             }
         }
         if distinct.len() + own.len() > 1 {
             for (mark, index) in distinct {
                 let (file, draft) = &mut drafts[index];
-                let source = &draft.loaded.details.source;
+                let source = &draft.held.notes.source;
                 let at = At::Cell { line: source.line, column: 0 };
                 let (terms, notes) = &mut files[*file];
                 let mut intake = Intake::new(terms);
-                intake.note(Note::SharedTitle, Cell { text: &draft.loaded.product.title, at });
+                intake.note(Note::SharedTitle, Cell { text: &draft.held.product.title, at });
                 notes.extend(intake.notes);
-                draft.loaded.product.slug.0 += &format!("-{mark}");
+                draft.held.product.slug.0 += &format!("-{mark}");
             }
         }
     }
     is_kept
 }
 
-fn slug((_, draft): &(usize, Draft)) -> &str {
-    draft.loaded.product.slug.as_str()
+fn slug((_, draft): &(usize, Kept)) -> &str {
+    draft.held.product.slug.as_str()
 }
 
-fn place(draft: &Draft) -> String {
-    format!("{}:{}", draft.loaded.details.source.file, draft.loaded.details.source.line)
+fn place(draft: &Kept) -> String {
+    format!("{}:{}", draft.held.notes.source.file, draft.held.notes.source.line)
 }
 
-fn at(draft: &Draft, message: String, text: &str) -> Problem {
-    let source = &draft.loaded.details.source;
+fn at(draft: &Kept, message: String, text: &str) -> Problem {
+    let source = &draft.held.notes.source;
     Problem::about(&source.file, message).on_line(source.line, 0, text)
 }
 
-fn mark(bytes: &[u8]) -> String {
-    blake3::hash(bytes).to_hex()[..8].to_owned()
-}
-
-// The SKU where there is one; else what tells it from its namesakes for a shopper.
-fn identity(draft: &Draft) -> Vec<u8> {
-    let (product, details) = (&draft.loaded.product, &draft.loaded.details);
-    let skus: Vec<&str> = product.variants.iter().map(|variant| variant.sku.as_str()).filter(|sku| !sku.is_empty()).collect();
-    if !skus.is_empty() {
-        return postcard::to_allocvec(&skus).expect("plain data always serialises");
-    }
-    let variants: Vec<_> = product.variants.iter().map(|variant| (&variant.option_values, &variant.gtin)).collect();
-    postcard::to_allocvec(&(&product.title, &product.brand, &draft.categories, &details.attributes, variants))
-        .expect("plain data always serialises")
-}
-
-fn content(draft: &Draft) -> Vec<u8> {
-    let (product, details) = (&draft.loaded.product, &draft.loaded.details);
-    let texts =
-        (&details.body, &details.images, &details.tags, &details.attributes, &details.seo_title, &details.seo_description);
-    postcard::to_allocvec(&(product, texts, &draft.categories, &draft.related)).expect("plain data always serialises")
+fn mark(hash: &blake3::Hash) -> String {
+    hash.to_hex()[..8].to_owned()
 }
 
 // Titles from the root → paths; every shelf on the way is there.
-fn settle_categories(drafts: &mut [(usize, Draft)], problems: &mut Problems) -> Vec<LoadedCategory> {
+fn settle_categories(drafts: &mut [(usize, Kept)], problems: &mut Problems) -> Vec<LoadedCategory> {
     let mut paths: HashMap<Vec<String>, Option<CategoryPath>> = HashMap::new();
     let mut categories: BTreeMap<CategoryPath, LoadedCategory> = BTreeMap::new();
     for (_, draft) in drafts {
@@ -158,14 +142,14 @@ fn settle_categories(drafts: &mut [(usize, Draft)], problems: &mut Problems) -> 
             let path = match paths.get(&titles) {
                 Some(path) => path.clone(),
                 None => {
-                    let path = shelve(&titles, &draft.loaded.details.source, &mut categories, problems);
+                    let path = shelve(&titles, &draft.held.notes.source, &mut categories, problems);
                     paths.insert(titles, path.clone());
                     path
                 }
             };
             let Some(path) = path else { continue };
-            if !draft.loaded.product.categories.contains(&path) {
-                draft.loaded.product.categories.push(path);
+            if !draft.held.product.categories.contains(&path) {
+                draft.held.product.categories.push(path);
             }
         }
     }
@@ -215,22 +199,22 @@ fn shelve(
     Some(path)
 }
 
-fn settle_related(drafts: &mut [(usize, Draft)], problems: &mut Problems) {
+fn settle_related(drafts: &mut [(usize, Kept)], problems: &mut Problems) {
     if drafts.iter().all(|(_, draft)| draft.related.is_empty()) {
         return;
     }
     let by_name: HashMap<(usize, String), crate::commerce::ids::Slug> = drafts
         .iter_mut()
         .flat_map(|(file, draft)| {
-            let slug = draft.loaded.product.slug.clone();
+            let slug = draft.held.product.slug.clone();
             std::mem::take(&mut draft.names).into_iter().map(move |name| ((*file, name), slug.clone()))
         })
         .collect();
     for (file, draft) in drafts {
         for name in std::mem::take(&mut draft.related) {
             match by_name.get(&(*file, name.clone())) {
-                Some(slug) if draft.loaded.details.related.contains(slug) || *slug == draft.loaded.product.slug => {}
-                Some(slug) => draft.loaded.details.related.push(slug.clone()),
+                Some(slug) if draft.held.related.contains(slug) || *slug == draft.held.product.slug => {}
+                Some(slug) => draft.held.related.push(slug.clone()),
                 None => {
                     let message = format!("there is no product `{name}` to go with this one; it is left out");
                     problems.push(at(draft, message, &name).warning());
