@@ -251,5 +251,11 @@ fn write(root: &Path, file: &File) -> Result<(), CommandError> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
-    std::fs::write(&path, &file.text).map_err(failed)
+    // Whole or not at all: half a file would look like one that was edited, and be left alone for ever. The ending is none that is read.
+    let draft = path.with_extension("md.draft");
+    let written = std::fs::write(&draft, &file.text).and_then(|()| std::fs::rename(&draft, &path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&draft);
+    }
+    written.map_err(failed)
 }
