@@ -20,6 +20,8 @@
 //! | `config` | `site.toml` → one typed section per room; read by `cli` and tests alone | section types of every room |
 //! | `cli` | one thin file per subcommand; wires rooms and prints | everything |
 //!
+//! `faults` is no room: two macros that every room may use, failpoints and planted bugs, which are nothing in a release.
+//!
 //! `edge` meets `gateway` in two places only: `edge/perform`, which does what was committed, and `edge/routes/webhook.rs`, which hears
 //! what the gateway says. `tests/tidy.rs` reads every path and fails on a breach of this table.
 //!
@@ -49,6 +51,9 @@
 //! - A refusal (`…Rejection`) is expected and shown to the shopper; an error is the world's fault and says whether to try again; a
 //!   panic is our own fault.
 //! - What comes from outside has a limit, which is a named constant with its reason.
+
+#[macro_use]
+pub mod faults;
 
 pub mod cli;
 pub mod commerce;

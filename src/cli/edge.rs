@@ -95,6 +95,7 @@ async fn run_until_told(app: Arc<App>, file: BundleFile, args: &Args) -> Result<
     asked_to_stop().await?;
     tracing::info!("asked to stop: requests in flight are finished");
     let _ = stop.send(true);
+    failpoint!("K40");
     serving.await.map_err(|error| CommandError::World(format!("the server ended badly: {error}")))
 }
 

@@ -106,10 +106,10 @@ impl std::fmt::Debug for Clock {
 
 impl App {
     /// An app that serves `live`, with an empty snapshot of stock and nothing mounted.
-    pub fn new(live: Live, keys: KeyRing, settings: Settings, clock: Clock) -> Self {
+    pub fn new(live: impl Into<Arc<Live>>, keys: KeyRing, settings: Settings, clock: Clock) -> Self {
         let router = Router::new();
         Self {
-            live: ArcSwap::from_pointee(live),
+            live: ArcSwap::new(live.into()),
             refused: ArcSwap::from_pointee(None),
             keys,
             settings,

@@ -155,6 +155,7 @@ fn payment_reply(checkout: &Checkout, facts: &CheckoutFacts<'_>) -> PaymentReply
 
 fn payment_words(attempt: &Attempt) -> (&'static str, Option<&'static str>) {
     match attempt.state {
+        AttemptState::IntentPending if planted!("unknown_is_told_unpaid") => ("none", Some("You have not been charged.")),
         AttemptState::AwaitingShopper => ("redirect", None),
         AttemptState::IntentPending | AttemptState::Authorized | AttemptState::Capturing => ("checking", Some(CHECKING)),
         AttemptState::Review => ("review", Some(CHECKING)),

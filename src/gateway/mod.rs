@@ -7,6 +7,8 @@
 //! Source  CHECKOUT.md 2.2: the shape is not that of one provider.
 
 pub mod sandbox;
+#[cfg(feature = "faults")]
+pub mod scripted;
 
 use std::collections::BTreeMap;
 
@@ -110,6 +112,9 @@ pub enum RemoteState {
 pub enum Gateway {
     /// Play money with a ledger of its own.
     Sandbox(sandbox::Sandbox),
+    /// Whatever a test makes of it.
+    #[cfg(feature = "faults")]
+    Scripted(scripted::Scripted),
 }
 
 impl Gateway {
@@ -117,6 +122,8 @@ impl Gateway {
     pub fn capabilities(&self) -> Capabilities {
         match self {
             Self::Sandbox(_) => sandbox::CAPABILITIES,
+            #[cfg(feature = "faults")]
+            Self::Scripted(scripted) => scripted.capabilities,
         }
     }
 
@@ -124,6 +131,8 @@ impl Gateway {
     pub async fn create(&self, key: &str, body: &[u8]) -> Outcome<RemotePayment> {
         match self {
             Self::Sandbox(sandbox) => sandbox.create(key, body).await,
+            #[cfg(feature = "faults")]
+            Self::Scripted(scripted) => scripted.create(key, body).await,
         }
     }
 
@@ -131,6 +140,8 @@ impl Gateway {
     pub async fn fetch(&self, reference: &str) -> Outcome<RemotePayment> {
         match self {
             Self::Sandbox(sandbox) => sandbox.fetch(reference).await,
+            #[cfg(feature = "faults")]
+            Self::Scripted(scripted) => scripted.fetch(reference).await,
         }
     }
 
@@ -138,6 +149,8 @@ impl Gateway {
     pub async fn lookup(&self, key: &str) -> Outcome<Option<RemotePayment>> {
         match self {
             Self::Sandbox(sandbox) => sandbox.lookup(key).await,
+            #[cfg(feature = "faults")]
+            Self::Scripted(scripted) => scripted.lookup(key).await,
         }
     }
 
@@ -145,6 +158,8 @@ impl Gateway {
     pub async fn capture(&self, key: &str, reference: &str) -> Outcome<RemotePayment> {
         match self {
             Self::Sandbox(sandbox) => sandbox.capture(key, reference).await,
+            #[cfg(feature = "faults")]
+            Self::Scripted(scripted) => scripted.capture(key, reference).await,
         }
     }
 
@@ -152,6 +167,8 @@ impl Gateway {
     pub async fn cancel(&self, key: &str, reference: &str) -> Outcome<RemotePayment> {
         match self {
             Self::Sandbox(sandbox) => sandbox.cancel(key, reference).await,
+            #[cfg(feature = "faults")]
+            Self::Scripted(scripted) => scripted.cancel(key, reference).await,
         }
     }
 
@@ -159,6 +176,8 @@ impl Gateway {
     pub async fn refund(&self, key: &str, reference: &str, amount: Money) -> Outcome<RemotePayment> {
         match self {
             Self::Sandbox(sandbox) => sandbox.refund(key, reference, amount).await,
+            #[cfg(feature = "faults")]
+            Self::Scripted(scripted) => scripted.refund(key, reference, amount).await,
         }
     }
 }

@@ -18,6 +18,9 @@ use crate::commerce::quote::Quote;
 use sqlite::writer::Lane;
 use sqlite::{Sqlite, checkouts, keys, orders, outbox, payments, stock};
 
+#[cfg(feature = "faults")]
+pub use sqlite::inline::{Moment, Seam};
+
 mod sqlite;
 #[cfg(test)]
 mod tests;
@@ -33,6 +36,9 @@ const REAP_ROWS: u32 = 500;
 pub enum Store {
     /// One file next to the edge.
     Sqlite(Sqlite),
+    /// The same tables and steps in memory, one after the other on the caller's thread, for tests.
+    #[cfg(feature = "faults")]
+    Inline(sqlite::inline::Inline),
 }
 
 /// Why a step was not done.
@@ -293,6 +299,8 @@ macro_rules! step {
     ($store:expr, $lane:ident, $work:expr) => {
         match $store {
             Store::Sqlite(engine) => engine.write(Lane::$lane, $work).await,
+            #[cfg(feature = "faults")]
+            Store::Inline(engine) => engine.write($work).await,
         }
     };
 }
@@ -302,6 +310,8 @@ macro_rules! look {
     ($store:expr, $work:expr) => {
         match $store {
             Store::Sqlite(engine) => engine.read($work).await,
+            #[cfg(feature = "faults")]
+            Store::Inline(engine) => engine.read($work).await,
         }
     };
 }
@@ -310,6 +320,12 @@ impl Store {
     /// Opens the file, making or migrating it as needed.
     pub fn open_sqlite(path: &Path) -> Result<Self, StoreError> {
         Sqlite::open(path).map(Self::Sqlite)
+    }
+
+    /// Opens a database in memory, shared by its name with whoever opens it in this process, with a test between every two steps.
+    #[cfg(feature = "faults")]
+    pub fn open_inline(name: &str, seam: Seam) -> Result<Self, StoreError> {
+        sqlite::inline::Inline::open(name, seam).map(Self::Inline)
     }
 
     /// Whether a step could be committed now.

@@ -29,6 +29,13 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// Takes the agreed amount for the gateway's, for the proof that it would be seen.
+    pub(super) fn believe(&mut self, attempt: &Attempt) {
+        if let Command::GatewayOpened(report) | Command::GatewayReported(report) = &mut self.command {
+            report.amount = attempt.amount;
+        }
+    }
+
     /// The gateway's name for the payment; empty where it told none.
     pub(super) fn reference(&self) -> &str {
         match &self.command {
@@ -73,9 +80,11 @@ impl Till {
                 Outcome::Rejected(_) | Outcome::Accepted | Outcome::Unknown(_) => Said::Unknown,
             };
         }
-        match timed(self.gateway.create(&attempt.key, &attempt.body)).await {
+        let key = if planted!("key_with_counter") { format!("{}:{}", attempt.key, now.0) } else { attempt.key.clone() };
+        match timed(self.gateway.create(&key, &attempt.body)).await {
             Outcome::Done(payment) => Said::Opened(payment),
             Outcome::Rejected(reason) => Said::No(reason),
+            Outcome::Unknown(reason) if planted!("timeout_is_decline") => Said::No(reason),
             Outcome::Accepted | Outcome::Unknown(_) => Said::Unknown,
         }
     }
@@ -92,6 +101,9 @@ impl Till {
             },
         };
         match found {
+            Outcome::Done(payment) if planted!("return_is_believed") && payment.state == RemoteState::Open => {
+                Said::Stands(RemotePayment { state: RemoteState::Authorized, ..payment })
+            }
             Outcome::Done(payment) => Said::Stands(payment),
             Outcome::Rejected(reason) => Said::No(reason),
             Outcome::Accepted | Outcome::Unknown(_) => Said::Unknown,
@@ -125,6 +137,9 @@ impl Till {
         match timed(self.gateway.cancel(key, &found.reference)).await {
             Outcome::Done(payment) => Said::Stands(payment),
             Outcome::Rejected(_) => self.look(attempt).await,
+            Outcome::Unknown(_) if planted!("lost_cancel_is_done") => {
+                Said::Stands(RemotePayment { state: RemoteState::Canceled, ..found })
+            }
             Outcome::Accepted | Outcome::Unknown(_) => Said::Unknown,
         }
     }

@@ -29,6 +29,25 @@ pub enum Mailer {
     Folder(PathBuf),
     /// A server.
     Smtp(Box<AsyncSmtpTransport<Tokio1Executor>>),
+    /// Whatever a test makes of it.
+    #[cfg(feature = "faults")]
+    Scripted(Script),
+}
+
+/// A test's sink for mails: gets a mail's file name and its bytes.
+#[cfg(feature = "faults")]
+#[derive(Clone)]
+pub struct Script(pub std::sync::Arc<dyn Fn(String, Vec<u8>) -> Sending + Send + Sync>);
+
+/// A mail on its way.
+#[cfg(feature = "faults")]
+pub type Sending = std::pin::Pin<Box<dyn Future<Output = Result<(), MailError>> + Send>>;
+
+#[cfg(feature = "faults")]
+impl std::fmt::Debug for Script {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Script")
+    }
 }
 
 /// Why a mail was not sent.
@@ -89,6 +108,8 @@ impl Mailer {
                 let sent = server.send(letter.message.clone()).await;
                 sent.map(drop).map_err(|error| MailError::Server(error.to_string()))
             }
+            #[cfg(feature = "faults")]
+            Self::Scripted(script) => (script.0)(letter.name.clone(), letter.message.formatted()).await,
         }
     }
 
@@ -97,6 +118,8 @@ impl Mailer {
         match self {
             Self::Folder(folder) => folder.join(file_name(order)).is_file(),
             Self::Smtp(_) => false,
+            #[cfg(feature = "faults")]
+            Self::Scripted(_) => false,
         }
     }
 }

@@ -24,6 +24,7 @@ use super::reply::PaymentMethodReply;
 use crate::commerce::checkout::{Checkout, Command, Decision, Effect, Facts, Step, decide};
 use crate::commerce::ids::{AttemptId, CheckoutId, OrderId, QuoteId, Timestamp};
 use crate::commerce::inventory::stock_needs;
+use crate::commerce::money::Money;
 use crate::commerce::order::OrderState;
 use crate::commerce::payment::{Attempt, AttemptState, Operation, idempotency_key};
 use crate::commerce::quote::Quote;
@@ -81,7 +82,9 @@ impl Till {
             hold_until: attempt.deadline_at,
             attempt,
         };
-        self.store.begin_payment(begin).await.map(drop)
+        self.store.begin_payment(begin).await?;
+        failpoint!("K6");
+        Ok(())
     }
 
     fn attempt(&self, purchase: &Purchase<'_>) -> Attempt {
@@ -97,7 +100,7 @@ impl Till {
             ("quote_hash", quote.hash.clone()),
         ];
         let create = CreatePayment {
-            amount: quote.total(),
+            amount: if planted!("float_total") { floated(quote.total()) } else { quote.total() },
             return_url: format!("{}/checkout/{}/return?token={token}", site.base_url, checkout.id),
             description: site.name.clone(),
             metadata: metadata.map(|(key, value)| (key.to_owned(), value)).into(),
@@ -131,7 +134,11 @@ impl Till {
         let now = app.clock.now();
         let lease = self.store.take_lease(id, &self.owner, now, now.plus_seconds(LEASE_SECONDS)).await?;
         let mut is_fresh = false;
+        if lease.is_none() && planted!("loser_compensates") {
+            self.compensate(id).await?;
+        }
         if let Some(lease) = lease {
+            failpoint!("K34");
             let done = self.work(app, &lease, wish).await;
             if let Err(error) = self.store.release_lease(&lease).await {
                 tracing::warn!(%error, checkout = %id, "a lease was not given back; it ends by itself");
@@ -139,7 +146,10 @@ impl Till {
             is_fresh = match done {
                 Ok(is_fresh) => is_fresh,
                 // Another worker took over after our lease ran out: what it found counts.
-                Err(StoreError::Refused(Refusal::LeaseLost)) => false,
+                Err(StoreError::Refused(Refusal::LeaseLost)) => {
+                    failpoint!("K35");
+                    false
+                }
                 Err(error) => return Err(error),
             };
         }
@@ -158,7 +168,10 @@ impl Till {
             if is_placed && wish == Wish::CallOff {
                 return Ok(true);
             }
-            let Some(answer) = self.ask(&shop, attempt, wish, now).await else { return Ok(true) };
+            let Some(mut answer) = self.ask(&shop, attempt, wish, now).await else { return Ok(true) };
+            if planted!("amount_not_compared") {
+                answer.believe(attempt);
+            }
             wish = Wish::GoOn;
             let facts = Facts { now, live: answer.live };
             let decision = match decide(&checkout, &answer.command, &facts) {
@@ -200,12 +213,29 @@ impl Till {
             Step::Stay | Step::BeginPayment | Step::Release => {}
             Step::RecordOpened => {
                 let opened = Opened { reference: answer.reference().to_owned(), redirect_url: answer.redirect_url.clone() };
+                failpoint!("K10");
                 store.record_opened(lease, id, opened, now).await?;
+                failpoint!("K11");
             }
-            Step::Place => drop(store.place(lease, settlement()).await?),
-            Step::MarkPaid => drop(store.mark_paid(lease, settlement()).await?),
+            Step::Place => {
+                failpoint!("K14");
+                if planted!("capture_before_place") {
+                    let key = idempotency_key("early", &attempt.checkout, Operation::Capture, attempt.number);
+                    drop(self.gateway.capture(&key, answer.reference()).await);
+                }
+                drop(store.place(lease, settlement()).await?);
+                failpoint!("K16");
+            }
+            Step::MarkPaid => {
+                failpoint!("K21");
+                drop(store.mark_paid(lease, settlement()).await?);
+                failpoint!("K23");
+            }
             Step::Decline => store.decline(lease, id, reason, now).await?,
-            Step::CancelAttempt => store.cancel_attempt(lease, id, now).await?,
+            Step::CancelAttempt => {
+                failpoint!("K29");
+                store.cancel_attempt(lease, id, now).await?;
+            }
             Step::Review => {
                 tracing::error!(checkout = %attempt.checkout, attempt = attempt.number, reason, "a payment has to be looked at");
                 store.review(lease, id, reason, calls_off, now).await?;
@@ -216,6 +246,18 @@ impl Till {
         }
         if decision.step != Step::Stay || calls_off {
             self.due.notify_one();
+        }
+        Ok(())
+    }
+
+    /// What a loser must never do, for the proof that it would be seen.
+    async fn compensate(&self, id: &CheckoutId) -> Result<(), StoreError> {
+        let attempt = self.store.checkout(id).await?.and_then(|checkout| checkout.attempt);
+        if let Some(attempt) = attempt
+            && let Some(reference) = &attempt.reference
+        {
+            let key = idempotency_key("loser", id, Operation::Cancel, attempt.number);
+            drop(self.gateway.cancel(&key, reference).await);
         }
         Ok(())
     }
@@ -290,6 +332,11 @@ pub fn new_id() -> String {
 /// A fresh quote's name.
 pub fn new_quote_id() -> QuoteId {
     QuoteId(new_id())
+}
+
+/// An amount as it comes out of a float, for the proof that it would be seen.
+fn floated(amount: Money) -> Money {
+    Money::new((amount.minor as f64 / 100.0 * 100.0) as i64, amount.currency)
 }
 
 fn coupon_needs(live: &Live, quote: &Quote) -> Vec<CouponNeed> {

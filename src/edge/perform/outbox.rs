@@ -42,6 +42,9 @@ pub(super) async fn deliver(app: &Arc<App>, till: &Arc<Till>) -> Result<usize, S
 }
 
 async fn one(app: &App, till: &Till, row: OutboxRow) {
+    if planted!("mail_marked_first") {
+        let _ = till.store.finish_outbox(row.id, app.clock.now()).await;
+    }
     let done = match row.kind {
         OutboxKind::Capture => settle(app, till, &row, Wish::GoOn).await,
         OutboxKind::CancelPayment => settle(app, till, &row, Wish::CallOff).await,
@@ -50,7 +53,11 @@ async fn one(app: &App, till: &Till, row: OutboxRow) {
     };
     let now = app.clock.now();
     let crossed_off = match done {
-        Ok(Done::Yes) => till.store.finish_outbox(row.id, now).await,
+        Ok(Done::Yes) => {
+            let marked = till.store.finish_outbox(row.id, now).await;
+            failpoint!("K26", row.kind == OutboxKind::Confirmation);
+            marked
+        }
         Ok(Done::Later(reason)) => {
             tracing::warn!(
                 kind = row.kind.name(),
@@ -100,10 +107,12 @@ fn is_settled(state: AttemptState, wish: Wish) -> bool {
 async fn confirm(app: &App, till: &Till, row: &OutboxRow) -> Result<Done, StoreError> {
     let Some(order) = till.store.order(&row.subject.as_str().into()).await? else { return Ok(Done::Yes) };
     let live = app.live.load_full();
+    failpoint!("K24");
     let sent = match mail::confirmation(&live, &app.keys, &order) {
         Ok(message) => till.mailer.send(&message).await,
         Err(error) => Err(error),
     };
+    failpoint!("K25");
     Ok(sent.map_or_else(|error| Done::Later(error.to_string()), |()| Done::Yes))
 }
 

@@ -35,11 +35,12 @@ const START_PATIENCE: Duration = Duration::from_secs(2);
 /// Errors: the store cannot be used.
 pub async fn recover(app: &Arc<App>, till: &Arc<Till>) -> Result<(), StoreError> {
     till.store.release_all_leases().await?;
+    failpoint!("K36");
     let (swept, delivered) = (app.clone(), app.clone());
     let (sweeper, deliverer) = (till.clone(), till.clone());
     let work = tokio::spawn(async move {
         sweep(&swept, &sweeper, swept.clock.now()).await;
-        if let Err(error) = outbox::deliver(&delivered, &deliverer).await {
+        if let Err(error) = deliver(&delivered, &deliverer).await {
             tracing::warn!(%error, "the outbox could not be read; the next round tries again");
         }
     });
@@ -74,7 +75,7 @@ pub fn go(app: &Arc<App>, till: &Arc<Till>) {
     tokio::spawn(every(Duration::ZERO, move || {
         let (app, till) = (app.clone(), till.clone());
         async move {
-            match outbox::deliver(&app, &till).await {
+            match deliver(&app, &till).await {
                 // There may be more than one taking's worth.
                 Ok(count) if count > 0 => return,
                 Ok(_) => {}
@@ -97,6 +98,13 @@ pub async fn reap(app: &App, till: &Till) {
             }
         }
     }
+}
+
+/// Does what commits have promised and is due; gives how many pieces of work were taken.
+///
+/// Errors: the outbox cannot be read.
+pub async fn deliver(app: &Arc<App>, till: &Arc<Till>) -> Result<usize, StoreError> {
+    outbox::deliver(app, till).await
 }
 
 /// Goes a round again and again, with a pause between two. A round that panics is told, and the next one is gone.

@@ -130,6 +130,7 @@ pub async fn come_back(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
         let detail = "this link is not one of ours or is cut short; open the shop and look into your cart".to_owned();
         return Err(Failure::Forbidden { code: "bad_token", detail });
     }
+    failpoint!("K13");
     lead(&counter, counter.moved(&call.param("checkout").into(), false).await?)
 }
 

@@ -136,6 +136,7 @@ impl Ledger {
         let sql = "UPDATE payments SET state = ?2, decline_code = ?3, second_step = ?4, card = ?5
                    WHERE reference = ?1 AND state = 'open'";
         self.connection.execute(sql, params![reference, state, code, step, card.label])?;
+        failpoint!("K12");
         Ok(())
     }
 
@@ -182,6 +183,7 @@ impl Ledger {
         body: &[u8],
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Result<String, String>>,
     ) -> rusqlite::Result<Ruling> {
+        failpoint!("K8", operation == "create");
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let sql = "SELECT operation = ?2 AND body = ?3, reference FROM calls WHERE key = ?1";
         let seen: Option<(bool, String)> =
@@ -200,6 +202,9 @@ impl Ledger {
         };
         let payment = payment(&transaction, &reference)?;
         transaction.commit()?;
+        failpoint!("K9", operation == "create");
+        failpoint!("K20", operation == "capture");
+        failpoint!("K28", operation == "cancel");
         Ok(payment.ok_or_else(|| "there is no such payment".to_owned()))
     }
 }

@@ -53,8 +53,8 @@ async fn same_key_and_bytes_give_the_same_payment_and_other_bytes_are_rejected()
 
 #[tokio::test]
 async fn a_good_card_holds_the_money_and_capture_takes_it_once() {
-    let gateway = Gateway::Sandbox(sandbox());
-    let Gateway::Sandbox(sandbox) = &gateway;
+    let sandbox = &sandbox();
+    let gateway = Gateway::Sandbox(sandbox.clone());
     let payment = opened(sandbox).await;
     assert!(payment.redirect_url.as_deref().is_some_and(|url| url.ends_with(&payment.reference)));
     assert!(is_rejected(gateway.capture("c0", &payment.reference).await), "nothing is held yet");

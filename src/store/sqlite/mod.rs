@@ -16,6 +16,8 @@ use super::StoreError;
 use writer::{Lane, Writer};
 
 pub(super) mod checkouts;
+#[cfg(feature = "faults")]
+pub(super) mod inline;
 pub(super) mod keys;
 pub(super) mod orders;
 pub(super) mod outbox;
@@ -127,6 +129,7 @@ fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<(), Store
     }
     for (index, migration) in migrations.iter().enumerate().skip(found as usize) {
         transaction.execute_batch(migration)?;
+        failpoint!("K38");
         transaction.execute("INSERT INTO schema_version (version) VALUES (?1)", [index as i64 + 1])?;
     }
     Ok(transaction.commit()?)
@@ -138,6 +141,7 @@ fn start_checkpoints(connection: Connection) -> (Sender<()>, JoinHandle<()>) {
         while stopped.recv_timeout(CHECKPOINT_EVERY) == Err(RecvTimeoutError::Timeout) {
             // A checkpoint that a reader holds up is tried again in a second.
             let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+            failpoint!("K37");
         }
     };
     let thread = std::thread::Builder::new().name("checkpoints".to_owned()).spawn(work);

@@ -24,7 +24,7 @@ pub(in crate::store) fn begin(tx: &Connection, begin: &BeginPayment) -> Result<A
     let cart = found.ok_or(Refusal::WrongState)?;
     let order = match shell_of(tx, &cart)? {
         Some(shell) if shell.is_placed => return Err(Refusal::CartSpent { order: shell.id.as_str().into() }.into()),
-        Some(shell) if shell.has_live_attempt => return Err(Refusal::AttemptLive.into()),
+        Some(shell) if shell.has_live_attempt && !planted!("two_live_attempts") => return Err(Refusal::AttemptLive.into()),
         Some(shell) if shell.quote == attempt.quote.as_str() => extend(tx, shell.id, begin.hold_until)?,
         Some(shell) => {
             let_go(tx, &shell.id)?;
@@ -33,6 +33,7 @@ pub(in crate::store) fn begin(tx: &Connection, begin: &BeginPayment) -> Result<A
         None => write_shell(tx, begin, &cart)?,
     };
     insert(tx, attempt, &order)?;
+    failpoint!("K5");
     Ok(attempt.clone())
 }
 
@@ -73,8 +74,10 @@ fn write_shell(tx: &Connection, begin: &BeginPayment, cart: &str) -> Result<Stri
         begin.now.0,
         begin.hold_until.0
     ])?;
+    failpoint!("K3");
     stock::reserve(tx, order, &begin.needs, begin.now)?;
     stock::use_coupons(tx, order, &begin.coupons)?;
+    failpoint!("K4");
     Ok(order.to_owned())
 }
 
@@ -182,6 +185,10 @@ pub(in crate::store) fn place(tx: &Connection, lease: &Lease, settlement: &Settl
     set_state(tx, attempt, AttemptState::Capturing, None, now)?;
     write_ledger(tx, attempt, &row, "authorized", now)?;
     outbox::promise(tx, OutboxKind::Capture, attempt.as_str(), &row.checkout, "", now)?;
+    if planted!("mail_before_paid") {
+        outbox::promise(tx, OutboxKind::Confirmation, &row.order, &row.checkout, "", now)?;
+    }
+    failpoint!("K15");
     Ok(number)
 }
 
@@ -215,7 +222,10 @@ pub(in crate::store) fn mark_paid(tx: &Connection, lease: &Lease, settlement: &S
     tx.prepare_cached("UPDATE attempts SET card = ?2 WHERE id = ?1")?.execute(params![attempt.as_str(), settlement.card])?;
     tx.prepare_cached("UPDATE orders SET paid_at = ?2 WHERE id = ?1")?.execute(params![row.order, now.0])?;
     outbox::finish_subject(tx, OutboxKind::Capture, attempt.as_str(), now)?;
-    outbox::promise(tx, OutboxKind::Confirmation, &row.order, &row.checkout, "", now)?;
+    if !planted!("paid_without_promise") {
+        outbox::promise(tx, OutboxKind::Confirmation, &row.order, &row.checkout, "", now)?;
+    }
+    failpoint!("K22");
     Ok(number)
 }
 
@@ -290,11 +300,13 @@ pub(super) fn let_go(tx: &Connection, order: &str) -> Result<(), StoreError> {
 
 pub(in crate::store) fn release_expired(tx: &Connection, now: Timestamp) -> Result<usize, StoreError> {
     let mut select = tx.prepare_cached(
-        "SELECT id FROM orders WHERE state = 'pending_payment' AND hold_until <= ?1 AND NOT EXISTS
-             (SELECT 1 FROM attempts WHERE order_id = orders.id AND attempts.state NOT IN ('paid', 'declined', 'canceled'))
+        "SELECT id FROM orders WHERE state = 'pending_payment' AND hold_until <= ?1 AND (?3 OR NOT EXISTS
+             (SELECT 1 FROM attempts WHERE order_id = orders.id AND attempts.state NOT IN ('paid', 'declined', 'canceled')))
          ORDER BY hold_until LIMIT ?2",
     )?;
-    let expired: Vec<String> = select.query_map(params![now.0, SWEEP_MAX], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let values = params![now.0, SWEEP_MAX, planted!("hold_ends_under_attempt")];
+    let expired: Vec<String> = select.query_map(values, |row| row.get(0))?.collect::<Result<_, _>>()?;
+    failpoint!("K33", !expired.is_empty());
     expired.iter().try_for_each(|order| let_go(tx, order))?;
     Ok(expired.len())
 }

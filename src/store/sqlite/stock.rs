@@ -14,7 +14,7 @@ pub(super) fn reserve(tx: &Connection, order: &str, needs: &[StockNeed], now: Ti
     let mut short = Vec::new();
     for need in needs.iter().filter(|need| need.policy != StockPolicy::Untracked) {
         open_row(tx, need, now)?;
-        let takes_back_orders = need.policy == StockPolicy::Backorder;
+        let takes_back_orders = need.policy == StockPolicy::Backorder || planted!("stock_not_asked");
         let mut update = tx.prepare_cached(
             "UPDATE stock SET reserved = reserved + ?2, backorder = max(?3, on_hand < reserved + ?2)
              WHERE sku = ?1 AND (?3 OR on_hand - reserved >= ?2)",
@@ -45,6 +45,9 @@ fn open_row(tx: &Connection, need: &StockNeed, now: Timestamp) -> Result<(), Sto
 
 /// Lets held units go.
 pub(super) fn release(tx: &Connection, order: &str) -> Result<(), StoreError> {
+    if planted!("units_not_given_back") {
+        return Ok(());
+    }
     tx.prepare_cached(
         "UPDATE stock SET reserved = reserved - held.quantity
          FROM (SELECT sku, quantity FROM reservations WHERE order_id = ?1 AND sold = 0) AS held WHERE stock.sku = held.sku",
@@ -74,11 +77,12 @@ pub(super) fn sell(tx: &Connection, order: &str, now: Timestamp) -> Result<(), S
 /// Takes one use of each code. The one writer makes count and insertion one.
 pub(super) fn use_coupons(tx: &Connection, order: &str, coupons: &[CouponNeed]) -> Result<(), StoreError> {
     for need in coupons {
+        let limit = need.limit.filter(|_| !planted!("coupon_not_counted"));
         let mut insert = tx.prepare_cached(
             "INSERT INTO coupon_uses (code, order_id)
              SELECT ?1, ?2 WHERE ?3 IS NULL OR (SELECT count(*) FROM coupon_uses WHERE code = ?1) < ?3",
         )?;
-        if insert.execute(params![need.code.as_str(), order, need.limit])? == 0 {
+        if insert.execute(params![need.code.as_str(), order, limit])? == 0 {
             return Err(Refusal::CouponUsedUp { code: need.code.clone() }.into());
         }
     }

@@ -33,10 +33,10 @@ pub(in crate::store) enum Lane {
 }
 
 /// Runs in the transaction, or hears why there is none.
-type Job = Box<dyn FnOnce(Result<&Connection, StoreError>) -> Ran + Send>;
+pub(super) type Job = Box<dyn FnOnce(Result<&Connection, StoreError>) -> Ran + Send>;
 
 /// A step that ran: whether its changes stay, and how its asker is answered once the commit is known.
-struct Ran {
+pub(super) struct Ran {
     keeps: bool,
     answer: Box<dyn FnOnce(Result<(), StoreError>)>,
 }
@@ -80,18 +80,26 @@ impl Writer {
         lane: Lane,
         step: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (tell, told) = oneshot::channel();
-        let job = move |connection: Result<&Connection, StoreError>| {
-            let guarded = |connection| catch_unwind(AssertUnwindSafe(|| step(connection))).unwrap_or(Err(StoreError::Panicked));
-            let result = connection.and_then(guarded);
-            // Whoever asked may be gone by now; the commit stands all the same.
-            let keeps = result.is_ok();
-            let answer = move |committed: Result<(), StoreError>| drop(tell.send(committed.and(result)));
-            Ran { keeps, answer: Box::new(answer) }
-        };
-        self.queue.push(lane, Box::new(job))?;
+        let (job, told) = job(step);
+        self.queue.push(lane, job)?;
         told.await.map_err(|_| StoreError::Engine("the writer stopped".to_owned()))?
     }
+}
+
+/// A step as the writer runs it, and where its answer comes.
+pub(super) fn job<T: Send + 'static>(
+    step: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+) -> (Job, oneshot::Receiver<Result<T, StoreError>>) {
+    let (tell, told) = oneshot::channel();
+    let job = move |connection: Result<&Connection, StoreError>| {
+        let guarded = |connection| catch_unwind(AssertUnwindSafe(|| step(connection))).unwrap_or(Err(StoreError::Panicked));
+        let result = connection.and_then(guarded);
+        // Whoever asked may be gone by now; the commit stands all the same.
+        let keeps = result.is_ok();
+        let answer = move |committed: Result<(), StoreError>| drop(tell.send(committed.and(result)));
+        Ran { keeps, answer: Box::new(answer) }
+    };
+    (Box::new(job), told)
 }
 
 impl Drop for Writer {
@@ -162,7 +170,8 @@ impl std::fmt::Debug for Queue {
     }
 }
 
-fn commit(connection: &Connection, batch: Vec<Job>) {
+/// One transaction for a batch.
+pub(super) fn commit(connection: &Connection, batch: Vec<Job>) {
     if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
         let error = StoreError::from(error);
         for job in batch {
@@ -171,6 +180,7 @@ fn commit(connection: &Connection, batch: Vec<Job>) {
         return;
     }
     let ran: Vec<Ran> = batch.into_iter().map(|job| run(connection, job)).collect();
+    failpoint!("K39", ran.len() > 1);
     let committed = connection.execute_batch("COMMIT").map_err(StoreError::from);
     if committed.is_err() && !connection.is_autocommit() {
         // What ROLLBACK says adds nothing: the transaction is over either way.

@@ -1,0 +1,109 @@
+//! Scripted: a gateway that is whatever a test makes of it. Only with the feature `faults`.
+//!
+//! Owns    the shape of a call as a value; ledger, faults and time are the test's.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::{Capabilities, Outcome, RemotePayment};
+use crate::commerce::money::Money;
+
+/// One call, as it reaches the gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// Open a payment.
+    Create {
+        /// Idempotency key.
+        key: String,
+        /// Exact bytes.
+        body: Vec<u8>,
+    },
+    /// Where it stands.
+    Fetch {
+        /// The gateway's name for it.
+        reference: String,
+    },
+    /// Find it by its key.
+    Lookup {
+        /// Key it was opened with.
+        key: String,
+    },
+    /// Take held money.
+    Capture {
+        /// Idempotency key.
+        key: String,
+        /// The gateway's name for it.
+        reference: String,
+    },
+    /// Call it off.
+    Cancel {
+        /// Idempotency key.
+        key: String,
+        /// The gateway's name for it.
+        reference: String,
+    },
+    /// Give money back.
+    Refund {
+        /// Idempotency key.
+        key: String,
+        /// The gateway's name for it.
+        reference: String,
+        /// How much.
+        amount: Money,
+    },
+}
+
+/// An answer on its way; `Done(None)` is for look-ups alone: there is no such payment.
+pub type Said = Pin<Box<dyn Future<Output = Outcome<Option<RemotePayment>>> + Send>>;
+
+/// The gateway.
+#[derive(Clone)]
+pub struct Scripted {
+    /// What it can do.
+    pub capabilities: Capabilities,
+    /// Answers every call.
+    pub script: Arc<dyn Fn(Call) -> Said + Send + Sync>,
+}
+
+impl fmt::Debug for Scripted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Scripted")
+    }
+}
+
+impl Scripted {
+    pub(super) async fn create(&self, key: &str, body: &[u8]) -> Outcome<RemotePayment> {
+        self.payment(Call::Create { key: key.to_owned(), body: body.to_vec() }).await
+    }
+
+    pub(super) async fn fetch(&self, reference: &str) -> Outcome<RemotePayment> {
+        self.payment(Call::Fetch { reference: reference.to_owned() }).await
+    }
+
+    pub(super) async fn lookup(&self, key: &str) -> Outcome<Option<RemotePayment>> {
+        (self.script)(Call::Lookup { key: key.to_owned() }).await
+    }
+
+    pub(super) async fn capture(&self, key: &str, reference: &str) -> Outcome<RemotePayment> {
+        self.payment(Call::Capture { key: key.to_owned(), reference: reference.to_owned() }).await
+    }
+
+    pub(super) async fn cancel(&self, key: &str, reference: &str) -> Outcome<RemotePayment> {
+        self.payment(Call::Cancel { key: key.to_owned(), reference: reference.to_owned() }).await
+    }
+
+    pub(super) async fn refund(&self, key: &str, reference: &str, amount: Money) -> Outcome<RemotePayment> {
+        self.payment(Call::Refund { key: key.to_owned(), reference: reference.to_owned(), amount }).await
+    }
+
+    async fn payment(&self, call: Call) -> Outcome<RemotePayment> {
+        match (self.script)(call).await {
+            Outcome::Done(Some(payment)) => Outcome::Done(payment),
+            Outcome::Done(None) => Outcome::Rejected("there is no such payment".to_owned()),
+            Outcome::Accepted => Outcome::Accepted,
+            Outcome::Rejected(reason) => Outcome::Rejected(reason),
+            Outcome::Unknown(reason) => Outcome::Unknown(reason),
+        }
+    }
+}
