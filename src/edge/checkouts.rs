@@ -154,10 +154,14 @@ impl Counter {
         format!("/checkout/{}{}", checkout.id, self.query(checkout))
     }
 
-    /// A checkout as it is stored.
+    /// A checkout as it is stored. From then on it is known whether its payment may be under way, whatever the cart's mark says.
     pub async fn stored(&self, id: &CheckoutId) -> Result<Checkout, Failure> {
-        let found = self.till.store.checkout(id).await.map_err(|error| self.unwell(&error))?;
-        found.ok_or_else(no_such_checkout)
+        let found = self.till.store.checkout(id).await.map_err(|error| self.unsure(&error))?;
+        let checkout = found.ok_or_else(no_such_checkout)?;
+        if matches!(checkout.state(self.desk.now), CheckoutState::CompleteInProgress | CheckoutState::Completed) {
+            self.is_paying.store(true, Ordering::Relaxed);
+        }
+        Ok(checkout)
     }
 
     /// Keeps what the shopper told, takes the lines anew from the cart that came along, and freezes a quote where all is known.
@@ -213,7 +217,9 @@ impl Counter {
             created_at: self.desk.now,
             expires_at: self.desk.now.plus_seconds(self.desk.live.bundle.rules.quote_seconds),
         });
+        failpoint!("K1");
         self.till.store.freeze_quote(quote.clone()).await.map_err(|error| self.refused(&error, checkout))?;
+        failpoint!("K2");
         shown.checkout.quote = Some(quote);
         Ok(shown)
     }
@@ -482,6 +488,17 @@ impl Counter {
             message("error", "sold_out", Some(&format!("/cart/lines/{index}")), text)
         };
         short.map(told).collect()
+    }
+
+    /// A store that fails before it told how far a checkout is: nothing is said about money, unless it may be moving.
+    fn unsure(&self, error: &StoreError) -> Failure {
+        match self.unwell(error) {
+            Failure::Unavailable { code, retry_after_s, .. } if !self.is_paying.load(Ordering::Relaxed) => {
+                let detail = "checkout is back in a moment; your cart is kept".to_owned();
+                Failure::Unavailable { code, retry_after_s, detail }
+            }
+            failure => failure,
+        }
     }
 
     /// A failing store. Whoever may have paid is never told that nothing was charged.
