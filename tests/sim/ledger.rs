@@ -1,0 +1,247 @@
+//! Ledger: what the gateway of a simulation knows, and the one witness of what was charged.
+//!
+//! Owns    payments with their whole history, the keys that were used, and the calls that arrive late. Outlives every crash of the shop.
+//! Knows   nothing of the shop's database.
+
+use std::collections::BTreeMap;
+
+use vitrine::commerce::money::Money;
+use vitrine::gateway::scripted::Call;
+use vitrine::gateway::{CreatePayment, RemotePayment, RemoteState};
+
+/// Where the gateway's pages are.
+pub const PAGES: &str = "https://gateway.example/pay/";
+/// Seconds the gateway remembers a key: short, so that a run can outlast it.
+pub const KEY_SECONDS: i64 = 3 * 3600;
+
+/// What a shopper does on the gateway's page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Card {
+    Good,
+    /// A definitive no.
+    Declined,
+    /// The page says no and stays open for another card (F16).
+    DeclinedStaysOpen,
+    /// Back without paying.
+    Leave,
+}
+
+/// A payment.
+#[derive(Clone, Debug)]
+pub struct Payment {
+    pub reference: String,
+    pub key: String,
+    pub amount: Money,
+    /// What the shop asked for, whatever the gateway made of it.
+    pub asked: Money,
+    pub metadata: BTreeMap<String, String>,
+    pub return_url: String,
+    pub decline_code: Option<String>,
+    /// Every state with its instant, the newest last.
+    pub history: Vec<(i64, RemoteState)>,
+}
+
+impl Payment {
+    pub fn state(&self) -> RemoteState {
+        self.history.last().expect("a payment begins open").1
+    }
+
+    fn state_at(&self, instant: i64) -> Option<RemoteState> {
+        self.history.iter().rev().find(|(at, _)| *at <= instant).map(|(_, state)| *state)
+    }
+
+    pub fn meta(&self, name: &str) -> &str {
+        self.metadata.get(name).map_or("", String::as_str)
+    }
+
+    pub fn may_hold_money(&self) -> bool {
+        !matches!(self.state(), RemoteState::Declined | RemoteState::Canceled)
+    }
+}
+
+/// A key that was used, with the exact request.
+#[derive(Clone, Debug)]
+struct Used {
+    request: Vec<u8>,
+    payment: usize,
+    at: i64,
+}
+
+/// The gateway's memory.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    pub payments: Vec<Payment>,
+    keys: BTreeMap<String, Used>,
+    /// First sending of each key with its bytes, for ever: what the shop did, whatever the gateway remembers.
+    sent: BTreeMap<String, (i64, Vec<u8>)>,
+    late: Vec<(i64, Call)>,
+    /// What the shop did that it never may.
+    pub breaches: Vec<String>,
+    /// Changes of state that the oracle has not judged yet.
+    pub changes: Vec<(usize, RemoteState)>,
+}
+
+impl Ledger {
+    /// Notes that a call left the shop, whether or not it arrives.
+    pub fn sent(&mut self, call: &Call, now: i64) {
+        let Some((key, request, is_create)) = mutation(call) else { return };
+        match self.sent.get(&key) {
+            Some((_, before)) if *before != request => self.breaches.push(format!("I7: other bytes under the key {key}")),
+            Some((first, _)) if is_create && now - first > KEY_SECONDS - 3600 => {
+                self.breaches.push(format!("I7: {key} was sent again after {} s", now - first));
+            }
+            Some(_) => {}
+            None => drop(self.sent.insert(key, (now, request))),
+        }
+    }
+
+    /// A call that was given up by the shop and arrives all the same.
+    pub fn arrives_later(&mut self, at: i64, call: Call) {
+        self.late.push((at, call));
+    }
+
+    /// Lets calls arrive whose time has come.
+    pub fn arrivals(&mut self, now: i64) {
+        while let Some(index) = self.late.iter().position(|(at, _)| *at <= now) {
+            let (_, call) = self.late.remove(index);
+            let _ = self.act(&call, now);
+        }
+    }
+
+    pub fn awaits_arrivals(&self) -> bool {
+        !self.late.is_empty()
+    }
+
+    /// Does what a call says; gives the payment it is about.
+    pub fn act(&mut self, call: &Call, now: i64) -> Result<Option<usize>, String> {
+        self.keys.retain(|_, used| now - used.at < KEY_SECONDS);
+        let Some((key, request, _)) = mutation(call) else { return self.find(call) };
+        if let Some(used) = self.keys.get(&key) {
+            return if used.request == request { Ok(Some(used.payment)) } else { Err("this key was used otherwise".to_owned()) };
+        }
+        let payment = match call {
+            Call::Create { body, .. } => self.open(&key, body, now)?,
+            Call::Capture { reference, .. } => self.change(reference, &[RemoteState::Authorized], RemoteState::Captured, now)?,
+            Call::Cancel { reference, .. } => {
+                let from = [RemoteState::Open, RemoteState::Authorized, RemoteState::Declined, RemoteState::Canceled];
+                self.change(reference, &from, RemoteState::Canceled, now)?
+            }
+            Call::Refund { .. } => return Err("nothing is refunded here".to_owned()),
+            Call::Fetch { .. } | Call::Lookup { .. } => unreachable!("looks were answered above"),
+        };
+        self.keys.insert(key, Used { request, payment, at: now });
+        Ok(Some(payment))
+    }
+
+    fn find(&self, call: &Call) -> Result<Option<usize>, String> {
+        match call {
+            Call::Fetch { reference } => self.index_of(reference).map(Some),
+            Call::Lookup { key } => Ok(self.payments.iter().position(|payment| payment.key == *key)),
+            _ => unreachable!("only looks are found"),
+        }
+    }
+
+    fn index_of(&self, reference: &str) -> Result<usize, String> {
+        let found = self.payments.iter().position(|payment| payment.reference == reference);
+        found.ok_or_else(|| "there is no such payment".to_owned())
+    }
+
+    fn open(&mut self, key: &str, body: &[u8], now: i64) -> Result<usize, String> {
+        let wish: CreatePayment = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+        let reference = format!("p{}", self.payments.len() + 1);
+        self.payments.push(Payment {
+            reference,
+            key: key.to_owned(),
+            amount: wish.amount,
+            asked: wish.amount,
+            metadata: wish.metadata,
+            return_url: wish.return_url,
+            decline_code: None,
+            history: vec![(now, RemoteState::Open)],
+        });
+        self.changes.push((self.payments.len() - 1, RemoteState::Open));
+        Ok(self.payments.len() - 1)
+    }
+
+    fn change(&mut self, reference: &str, from: &[RemoteState], to: RemoteState, now: i64) -> Result<usize, String> {
+        let index = self.index_of(reference)?;
+        let state = self.payments[index].state();
+        if !from.contains(&state) {
+            return Err(format!("the payment is {state:?}"));
+        }
+        self.set(index, to, now);
+        Ok(index)
+    }
+
+    fn set(&mut self, index: usize, to: RemoteState, now: i64) {
+        if self.payments[index].state() != to {
+            self.payments[index].history.push((now, to));
+            self.changes.push((index, to));
+        }
+    }
+
+    /// The shopper at the gateway's page; gives the address back to the shop, unless the page stays.
+    pub fn present(&mut self, url: &str, card: Card, now: i64) -> Option<String> {
+        let index = self.index_of(url.strip_prefix(PAGES)?).ok()?;
+        if self.payments[index].state() == RemoteState::Open {
+            match card {
+                Card::Good => self.set(index, RemoteState::Authorized, now),
+                Card::Declined => {
+                    self.payments[index].decline_code = Some("card_declined".to_owned());
+                    self.set(index, RemoteState::Declined, now);
+                }
+                Card::DeclinedStaysOpen => {
+                    self.payments[index].decline_code = Some("card_declined".to_owned());
+                    return None;
+                }
+                Card::Leave => self.set(index, RemoteState::Canceled, now),
+            }
+        }
+        Some(self.payments[index].return_url.clone())
+    }
+
+    /// A shopper who pays at the very moment of the call (F18).
+    pub fn pays_meanwhile(&mut self, call: &Call, now: i64) {
+        if let Call::Cancel { reference, .. } = call
+            && let Ok(index) = self.index_of(reference)
+            && self.payments[index].state() == RemoteState::Open
+        {
+            self.set(index, RemoteState::Authorized, now);
+        }
+    }
+
+    /// The gateway asks for another amount than it was told (F14).
+    pub fn mistakes_amount(&mut self, index: usize) {
+        self.payments[index].amount.minor += 1;
+    }
+
+    /// A payment as it was at an instant; `None`: it was not there yet.
+    pub fn told(&self, index: usize, at: i64) -> Option<RemotePayment> {
+        let payment = &self.payments[index];
+        let state = payment.state_at(at)?;
+        Some(RemotePayment {
+            reference: payment.reference.clone(),
+            state,
+            amount: payment.amount,
+            refunded_minor: 0,
+            live: false,
+            metadata: payment.metadata.clone(),
+            redirect_url: (state == RemoteState::Open).then(|| format!("{PAGES}{}", payment.reference)),
+            decline_code: payment.decline_code.clone(),
+            card: (state == RemoteState::Captured).then(|| "Visa 4242".to_owned()),
+        })
+    }
+}
+
+/// Key and bytes of a call that changes something, and whether it opens a payment.
+fn mutation(call: &Call) -> Option<(String, Vec<u8>, bool)> {
+    match call {
+        Call::Create { key, body } => Some((key.clone(), body.clone(), true)),
+        Call::Capture { key, reference } => Some((key.clone(), format!("capture {reference}").into_bytes(), false)),
+        Call::Cancel { key, reference } => Some((key.clone(), format!("cancel {reference}").into_bytes(), false)),
+        Call::Refund { key, reference, amount } => {
+            Some((key.clone(), format!("refund {reference} {amount}").into_bytes(), false))
+        }
+        Call::Fetch { .. } | Call::Lookup { .. } => None,
+    }
+}

@@ -1,0 +1,216 @@
+//! Sim: many shops by seed, each on its real store in memory, under every fault there is. CHECKOUT.md 5.10.1.
+//!
+//! A failure prints its seed and its trace; `VITRINE_SEED=n` runs that one alone. `VITRINE_WORLDS=n` says how many are run,
+//! `VITRINE_FIRST=n` from which seed on.
+
+#![expect(unreachable_pub, reason = "`pub` tells what a module offers from what it keeps")]
+
+mod bugs;
+mod ledger;
+mod luck;
+mod names;
+mod oracle;
+mod shopper;
+mod world;
+
+#[path = "../it/support/edge.rs"]
+#[expect(dead_code, reason = "the shop is that of the integration tests, which use more of it")]
+mod edge;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use ledger::Card;
+use shopper::{Habits, Shopper};
+use vitrine::commerce::ids::Timestamp;
+use world::{Actor, Harm, Plan, World};
+
+// As in the binary itself: a run is as much allocation as it is anything else.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Shoppers of one world.
+const SHOPPERS: usize = 20;
+/// Worlds of a usual run, each of some 35 checkouts; `tests/run` runs twenty times as many.
+const WORLDS: u64 = 30;
+
+/// What goes wrong in the world of a seed.
+fn plan(seed: u64) -> Plan {
+    let (store, gateway, mail, crash) = match seed % 5 {
+        0 => (0, 0, 0, 0),
+        1 => (0, 150, 0, 0),
+        2 => (10, 0, 200, 0),
+        3 => (0, 50, 0, 100),
+        _ => (5, 150, 100, 60),
+    };
+    Plan { store, gateway, mail, crash, nth: None, judged: 8 }
+}
+
+/// Runs a world to its end; gives it with what was found wrong.
+fn run(seed: u64, plan: Plan, is_traced: bool, people: impl Fn(&Arc<World>) -> Vec<Actor>) -> (Arc<World>, Option<String>) {
+    let world = World::new(seed, plan, is_traced);
+    world.run(people(&world));
+    if world.verdict().is_none() {
+        let causes = [&world.mail_answers_lost, &world.crashes, &world.failures];
+        let extra = causes.iter().map(|cause| cause.load(Ordering::Relaxed)).sum();
+        let mut ledger = world.ledger.lock().expect("unharmed");
+        let mails = world.mails.lock().expect("unharmed");
+        if let Err(breach) = world.oracle.lock().expect("unharmed").judge_end(&mut ledger, &mails, extra) {
+            world.condemn(breach);
+        }
+    }
+    let verdict = world.verdict();
+    (world, verdict)
+}
+
+/// Shoppers of all sorts, a merchant and a stranger.
+fn crowd(world: &Arc<World>) -> Vec<Actor> {
+    let mut actors: Vec<Actor> = Vec::new();
+    for name in 0..SHOPPERS {
+        let shopper = Shopper::new(world, name, Habits::any(world));
+        actors.push(Box::pin(shopper.shops()));
+    }
+    actors.push(Box::pin(merchant(world.clone())));
+    actors.push(Box::pin(Shopper::new(world, SHOPPERS, Habits::plain()).pries()));
+    actors
+}
+
+/// Changes a price and counts stock now and then.
+async fn merchant(world: Arc<World>) {
+    for turn in 0..6 {
+        world.wait(40).await;
+        world.up().await;
+        let Some(app) = world.app() else { continue };
+        app.live.store(world::shop(turn % 2));
+        let Some(till) = app.till.clone() else { continue };
+        let change = world.luck(|luck| luck.one_of(&[-1, 1, 2]));
+        let sku = "LAMP-L".into();
+        // Fewer than are promised is refused, and a SKU that nobody asked for is not known yet.
+        world.while_alive(till.store.adjust_stock(&sku, change, "counted", Timestamp(world.now()))).await;
+    }
+}
+
+fn told(seed: u64, plan: Plan, breach: &str, people: impl Fn(&Arc<World>) -> Vec<Actor>) -> String {
+    let (world, again) = run(seed, plan, true, people);
+    format!("{}\nseed {seed}, {plan:?}: {breach}\nagain: {again:?}", world.trace())
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is a number, not {text}")))
+}
+
+/// Runs seeds on two threads; panics with the trace of the first that fails.
+fn all_hold(seeds: std::ops::Range<u64>) {
+    let (next, checkouts, orders, crashes) =
+        (AtomicU64::new(seeds.start), AtomicI64::new(0), AtomicI64::new(0), AtomicU64::new(0));
+    let started = std::time::Instant::now();
+    std::thread::scope(|scope| {
+        let worker = || {
+            loop {
+                let seed = next.fetch_add(1, Ordering::Relaxed);
+                if seed >= seeds.end {
+                    return;
+                }
+                let (world, verdict) = run(seed, plan(seed), false, crowd);
+                if let Some(breach) = verdict {
+                    next.store(seeds.end, Ordering::Relaxed);
+                    panic!("{}", told(seed, plan(seed), &breach, crowd));
+                }
+                let oracle = world.oracle.lock().expect("unharmed");
+                checkouts.fetch_add(oracle.count("SELECT count(*) FROM checkouts"), Ordering::Relaxed);
+                orders.fetch_add(oracle.count("SELECT count(*) FROM orders WHERE paid_at IS NOT NULL"), Ordering::Relaxed);
+                crashes.fetch_add(world.crashes.load(Ordering::Relaxed), Ordering::Relaxed);
+            }
+        };
+        let workers = [scope.spawn(worker), scope.spawn(worker)];
+        for worker in workers {
+            if let Err(panic) = worker.join() {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    });
+    let seconds = started.elapsed().as_secs_f64();
+    println!(
+        "simulated: {} checkouts, {} paid orders, {} crashes in {seconds:.1} s",
+        checkouts.into_inner(),
+        orders.into_inner(),
+        crashes.into_inner()
+    );
+}
+
+#[test]
+fn every_seed_keeps_every_promise() {
+    match number("VITRINE_SEED") {
+        Some(seed) => all_hold(seed..seed + 1),
+        None => {
+            let first = number("VITRINE_FIRST").unwrap_or(0);
+            all_hold(first..first + number("VITRINE_WORLDS").unwrap_or(WORLDS));
+        }
+    }
+}
+
+/// One shopper each, alone in the shop.
+fn stories() -> Vec<(&'static str, Habits)> {
+    let plain = Habits::plain;
+    vec![
+        ("double click", Habits { double_click: true, ..plain() }),
+        (
+            "declined, then another card",
+            Habits { cards: vec![Some(Card::Declined), Some(Card::Good)], coupon: Some("FIRST"), ..plain() },
+        ),
+        ("the answer is lost", Habits { loses_answers: true, ..plain() }),
+        ("called off, then paid and gone", Habits { hesitates: true, comes_back: false, ..plain() }),
+        (
+            "two tabs, one leaves",
+            Habits { tabs: 2, cards: vec![Some(Card::Leave), Some(Card::Good)], is_stubborn: true, ..plain() },
+        ),
+        ("the tab is closed at the gateway", Habits { cards: vec![None], ..plain() }),
+    ]
+}
+
+/// CHECKOUT.md 5.10.1: the first, the second, … moment goes wrong, until a run passes untouched. Gives the first breach.
+fn moments() -> Option<String> {
+    let mut runs = 0;
+    for (story, habits) in stories() {
+        for harm in [Harm::StoreFails, Harm::CallLost, Harm::AnswerLost, Harm::MailLost, Harm::MailAnswerLost, Harm::Crash] {
+            for number in 1.. {
+                let plan = Plan { nth: Some((harm, number)), judged: 1, ..Plan::default() };
+                let people =
+                    |world: &Arc<World>| -> Vec<Actor> { vec![Box::pin(Shopper::new(world, 0, habits.clone()).shops())] };
+                let (world, verdict) = run(number, plan, false, people);
+                if let Some(breach) = verdict {
+                    return Some(format!("{breach}\n{story}, {harm:?} {number}\n{}", told(number, plan, &breach, people)));
+                }
+                runs += 1;
+                if !world.has_harmed() {
+                    break;
+                }
+            }
+        }
+    }
+    println!("every moment once: {runs} runs");
+    None
+}
+
+#[test]
+fn every_moment_may_go_wrong_once() {
+    if let Some(breach) = moments() {
+        panic!("{breach}");
+    }
+}
+
+/// How a bug is caught.
+#[derive(Clone, Copy, Debug)]
+enum Mode {
+    Seeds,
+    Moments,
+}
+
+impl Mode {
+    fn test(self) -> &'static str {
+        match self {
+            Self::Seeds => "every_seed_keeps_every_promise",
+            Self::Moments => "every_moment_may_go_wrong_once",
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! Oracle: the invariants of CHECKOUT.md 5.9, judged by what can be seen from outside: the database's rows, the gateway's ledger and
+//! the mails that were taken. It never asks the shop.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::{Connection, OpenFlags, params};
+use vitrine::gateway::RemoteState;
+
+use super::ledger::{Ledger, Payment};
+
+/// Rows that no shop may ever hold: the invariant's name, what it is about, and a query for breaches.
+const NEVER: &[(&str, &str)] = &[
+    ("I3: one cart has two orders", "SELECT cart_id FROM orders WHERE state <> 'canceled' GROUP BY cart_id HAVING count(*) > 1"),
+    (
+        "I2: one cart has two live attempts",
+        "SELECT cart_id FROM orders JOIN attempts ON order_id = orders.id
+         WHERE attempts.state IN ('intent_pending', 'awaiting_shopper', 'authorized', 'capturing') GROUP BY cart_id HAVING count(*) > 1",
+    ),
+    ("I8: more is promised than there is", "SELECT sku FROM stock WHERE on_hand < reserved OR reserved < 0"),
+    (
+        "I8: what is reserved is not what orders hold",
+        "SELECT sku FROM stock WHERE reserved <>
+             (SELECT coalesce(sum(quantity), 0) FROM reservations WHERE reservations.sku = stock.sku AND reservations.sold = 0)",
+    ),
+    (
+        "I8: what is sold is not what placed orders have",
+        "SELECT sku FROM stock WHERE sold <>
+             (SELECT coalesce(sum(quantity), 0) FROM reservations JOIN orders ON orders.id = order_id
+              WHERE reservations.sku = stock.sku AND reservations.sold = 1 AND state = 'placed')",
+    ),
+    (
+        "I8: units came or went without a movement",
+        "SELECT sku FROM stock WHERE on_hand <> (SELECT sum(change) FROM stock_movements WHERE stock_movements.sku = stock.sku)",
+    ),
+    (
+        "I9: a live attempt's hold was freed",
+        "SELECT attempts.key FROM attempts JOIN orders ON orders.id = order_id
+         WHERE attempts.state IN ('intent_pending', 'awaiting_shopper', 'authorized', 'capturing')
+           AND (orders.state = 'canceled' OR NOT EXISTS (SELECT 1 FROM reservations WHERE reservations.order_id = orders.id))",
+    ),
+    (
+        "I11: a confirmation without money, or money without a confirmation",
+        "SELECT orders.id FROM orders LEFT JOIN outbox ON kind = 'confirmation' AND subject = orders.id
+         WHERE (paid_at IS NULL) <> (outbox.id IS NULL)",
+    ),
+    (
+        "I12: an order is paid and its attempt is not",
+        "SELECT orders.id FROM orders WHERE paid_at IS NOT NULL AND (state <> 'placed' OR NOT EXISTS
+             (SELECT 1 FROM attempts WHERE order_id = orders.id AND attempts.state = 'paid'))",
+    ),
+    ("I17: a code for one was used twice", "SELECT code FROM coupon_uses WHERE code = 'FIRST' GROUP BY code HAVING count(*) > 1"),
+];
+
+/// Reads the database beside the shop.
+#[derive(Debug, Default)]
+pub struct Oracle {
+    connection: Option<Connection>,
+    /// Keys of attempts of which a shopper was told that they were not charged.
+    uncharged: BTreeSet<String>,
+    paid: i64,
+}
+
+/// An attempt's row.
+struct Attempt {
+    state: String,
+    order_state: String,
+    cart: String,
+    reference: Option<String>,
+    checkout: String,
+    number: u32,
+    amount_minor: i64,
+    currency: String,
+    quote_hash: String,
+}
+
+impl Oracle {
+    /// Looks into the database of that name.
+    pub fn open(&mut self, name: &str) {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_URI;
+        let connection = Connection::open_with_flags(format!("file:/{name}?vfs=memdb"), flags).expect("the shop's database");
+        connection.set_prepared_statement_cache_capacity(64);
+        self.connection = Some(connection);
+    }
+
+    fn rows(&self) -> &Connection {
+        self.connection.as_ref().expect("it was opened with the world")
+    }
+
+    fn attempts(&self) -> BTreeMap<String, Attempt> {
+        let mut select = self
+            .rows()
+            .prepare_cached(
+                "SELECT key, attempts.state, orders.state, cart_id, reference, attempts.checkout, attempts.number, amount_minor,
+                        currency, quote_hash
+                 FROM attempts JOIN orders ON orders.id = order_id",
+            )
+            .expect("the schema is known");
+        let read = |row: &rusqlite::Row<'_>| {
+            let attempt = Attempt {
+                state: row.get(1)?,
+                order_state: row.get(2)?,
+                cart: row.get(3)?,
+                reference: row.get(4)?,
+                checkout: row.get(5)?,
+                number: row.get(6)?,
+                amount_minor: row.get(7)?,
+                currency: row.get(8)?,
+                quote_hash: row.get(9)?,
+            };
+            Ok((row.get(0)?, attempt))
+        };
+        select.query_map([], read).expect("rows").collect::<Result<_, _>>().expect("rows as the schema has them")
+    }
+
+    /// Everything that has to hold at every instant.
+    pub fn judge(&mut self, ledger: &mut Ledger) -> Result<(), String> {
+        if let Some(breach) = ledger.breaches.first() {
+            return Err(breach.clone());
+        }
+        for (breach, query) in NEVER {
+            let mut select = self.rows().prepare_cached(query).expect("the schema is known");
+            let mut rows = select.query([]).expect("rows");
+            if let Some(row) = rows.next().expect("rows") {
+                return Err(format!("{breach}: {}", row.get::<_, String>(0).expect("a name")));
+            }
+        }
+        let paid = self.count("SELECT count(*) FROM orders WHERE paid_at IS NOT NULL");
+        if paid < self.paid {
+            return Err(format!("I12: {} orders were paid and {paid} are", self.paid));
+        }
+        self.paid = paid;
+        let attempts = self.attempts();
+        self.judge_changes(ledger, &attempts)?;
+        self.judge_payments(ledger, &attempts)
+    }
+
+    /// What just happened at the gateway.
+    fn judge_changes(&self, ledger: &mut Ledger, attempts: &BTreeMap<String, Attempt>) -> Result<(), String> {
+        for (index, state) in std::mem::take(&mut ledger.changes) {
+            let payment = &ledger.payments[index];
+            let Some(attempt) = attempts.get(&payment.key) else {
+                return Err(format!("I25: {} belongs to no attempt", payment.reference));
+            };
+            let about = format!("{} of {}", payment.reference, payment.key);
+            if payment.asked.minor != attempt.amount_minor || payment.asked.currency.code() != attempt.currency {
+                return Err(format!("I5: {about} was opened over {} where {} was agreed", payment.asked, attempt.amount_minor));
+            }
+            match state {
+                RemoteState::Captured => self.judge_capture(payment, attempt, &about)?,
+                RemoteState::Canceled if attempt.order_state == "placed" => {
+                    return Err(format!("I6: the money of a placed order was let go, {about}"));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn judge_capture(&self, payment: &Payment, attempt: &Attempt, about: &str) -> Result<(), String> {
+        if attempt.order_state != "placed" {
+            return Err(format!("I1: {about} was captured while its order was {}", attempt.order_state));
+        }
+        if payment.amount.minor != attempt.amount_minor || payment.amount.currency.code() != attempt.currency {
+            return Err(format!("I5: {about} captured {} where {} was agreed", payment.amount, attempt.amount_minor));
+        }
+        let mut select = self.rows().prepare_cached(
+            "SELECT quotes.hash, json_extract(document, '$.priced.totals.total.amount') FROM orders
+             JOIN quotes ON quotes.id = orders.quote WHERE cart_id = ?1 AND state = 'placed'",
+        );
+        let (hash, total): (String, i64) = select
+            .as_mut()
+            .expect("the schema is known")
+            .query_row(params![attempt.cart], |row| Ok((row.get(0)?, row.get(1)?)))
+            .expect("a placed order has a quote");
+        if payment.meta("quote_hash") != hash || attempt.quote_hash != hash || payment.amount.minor != total {
+            return Err(format!("I5: {about} paid another quote than its order's, {} for {total}", payment.amount));
+        }
+        if self.uncharged.contains(&payment.key) {
+            return Err(format!("I13: a shopper was told that nothing was charged, and then {about} was"));
+        }
+        Ok(())
+    }
+
+    /// How the gateway's payments and our attempts fit.
+    fn judge_payments(&self, ledger: &Ledger, attempts: &BTreeMap<String, Attempt>) -> Result<(), String> {
+        let mut holding = BTreeSet::new();
+        let mut keys = BTreeSet::new();
+        for payment in ledger.payments.iter().filter(|payment| payment.may_hold_money()) {
+            let about = format!("{} of {}", payment.reference, payment.key);
+            let Some(attempt) = attempts.get(&payment.key) else { return Err(format!("I25: {about} belongs to no attempt")) };
+            let is_named = attempt.reference.as_ref().is_none_or(|reference| *reference == payment.reference);
+            let is_meant = payment.meta("checkout") == attempt.checkout && payment.meta("attempt") == attempt.number.to_string();
+            if !keys.insert(&payment.key) || !is_named || !is_meant {
+                return Err(format!("I25: {about} is one of two, or another's"));
+            }
+            if matches!(attempt.state.as_str(), "declined" | "canceled") {
+                return Err(format!("I4: {about} is {:?} and its attempt is {}", payment.state(), attempt.state));
+            }
+            if payment.state() != RemoteState::Open && !holding.insert(&attempt.cart) {
+                return Err(format!("I2: a cart pays twice, {about}"));
+            }
+        }
+        let holds = |key: &str| {
+            ledger
+                .payments
+                .iter()
+                .any(|payment| payment.key == key && matches!(payment.state(), RemoteState::Authorized | RemoteState::Captured))
+        };
+        for (key, attempt) in attempts {
+            if matches!(attempt.state.as_str(), "capturing" | "paid") && attempt.amount_minor > 0 && !holds(key) {
+                return Err(format!("I1: {key} is {} and the gateway holds nothing for it", attempt.state));
+            }
+        }
+        Ok(())
+    }
+
+    /// Keys of all attempts of a checkout.
+    pub fn keys_of(&self, checkout: &str) -> Vec<String> {
+        let mut select = self.rows().prepare_cached("SELECT key FROM attempts WHERE checkout = ?1").expect("the schema is known");
+        select.query_map([checkout], |row| row.get(0)).expect("rows").collect::<Result<_, _>>().expect("rows")
+    }
+
+    /// A shopper was told that these were not charged.
+    pub fn told_uncharged(&mut self, keys: Vec<String>) {
+        self.uncharged.extend(keys);
+    }
+
+    /// Whether the cart of a checkout has a placed order.
+    pub fn is_placed(&self, checkout: &str) -> bool {
+        let query = "SELECT EXISTS (SELECT 1 FROM orders WHERE state = 'placed' AND cart_id = (SELECT cart_id FROM checkouts WHERE id = ?1))";
+        self.rows().prepare_cached(query).and_then(|mut select| select.query_row([checkout], |row| row.get(0))).expect("a row")
+    }
+
+    /// Names of some checkouts.
+    pub fn checkouts(&self) -> Vec<String> {
+        let mut select =
+            self.rows().prepare_cached("SELECT id FROM checkouts ORDER BY rowid LIMIT 3").expect("the schema is known");
+        select.query_map([], |row| row.get(0)).expect("rows").collect::<Result<_, _>>().expect("rows")
+    }
+
+    pub fn count(&self, query: &str) -> i64 {
+        self.rows().prepare_cached(query).and_then(|mut select| select.query_row([], |row| row.get(0))).expect("a count")
+    }
+
+    /// Whether nothing is left to do: no attempt under way, no hold, no promised work.
+    pub fn is_settled(&self) -> bool {
+        self.count(
+            "SELECT (SELECT count(*) FROM attempts WHERE state NOT IN ('paid', 'declined', 'canceled', 'review'))
+                  + (SELECT count(*) FROM outbox WHERE done_at IS NULL)
+                  + (SELECT count(*) FROM orders WHERE state = 'pending_payment' AND NOT EXISTS
+                        (SELECT 1 FROM attempts WHERE order_id = orders.id AND attempts.state = 'review'))",
+        ) == 0
+    }
+
+    /// What has to hold once faults have stopped and the shop had its time: L1 to L3, and all sums once more. `extra_mails`: how often
+    /// a mail's answer was lost, or a process ended.
+    pub fn judge_end(&mut self, ledger: &mut Ledger, mails: &[(String, Vec<u8>)], extra_mails: u64) -> Result<(), String> {
+        self.judge(ledger)?;
+        for (breach, query) in [
+            (
+                "L1: an attempt is still under way",
+                "SELECT key || ' ' || state FROM attempts WHERE state NOT IN ('paid', 'declined', 'canceled', 'review')",
+            ),
+            (
+                "L2: a hold was neither freed nor sold",
+                "SELECT sku FROM stock WHERE reserved <> (SELECT coalesce(sum(quantity), 0) FROM reservations WHERE
+                     reservations.sku = stock.sku AND reservations.sold = 0 AND EXISTS
+                     (SELECT 1 FROM attempts WHERE attempts.order_id = reservations.order_id AND attempts.state = 'review'))",
+            ),
+            ("L3: the outbox is not empty", "SELECT kind || ' ' || coalesce(last_error, '') FROM outbox WHERE done_at IS NULL"),
+            (
+                "I19: totals do not add up",
+                "SELECT id FROM (SELECT id, json_extract(document, '$.priced.totals') AS t, json_extract(document, '$.priced.lines') AS l
+                                 FROM quotes)
+                 WHERE json_extract(t, '$.subtotal.amount') - json_extract(t, '$.discount.amount') + json_extract(t, '$.shipping.amount')
+                       - json_extract(t, '$.shipping_discount.amount') <> json_extract(t, '$.total.amount')
+                    OR json_extract(t, '$.total.amount') < 0 OR EXISTS
+                       (SELECT 1 FROM json_each(l) WHERE json_extract(value, '$.quantity') NOT BETWEEN 1 AND 999)",
+            ),
+        ] {
+            let mut select = self.rows().prepare_cached(query).expect("the schema is known");
+            let mut rows = select.query([]).expect("rows");
+            if let Some(row) = rows.next().expect("rows") {
+                return Err(format!("{breach}: {}", row.get::<_, String>(0).expect("a name")));
+            }
+        }
+        self.judge_money(ledger)?;
+        self.judge_mails(mails, extra_mails)
+    }
+
+    /// Every unit of money at the gateway is an order's, or waits for a person.
+    fn judge_money(&self, ledger: &Ledger) -> Result<(), String> {
+        let attempts = self.attempts();
+        for payment in &ledger.payments {
+            let state = attempts.get(&payment.key).map_or("", |attempt| attempt.state.as_str());
+            let fits = match payment.state() {
+                RemoteState::Captured => matches!(state, "paid" | "review"),
+                RemoteState::Open | RemoteState::Authorized => state == "review",
+                RemoteState::Declined | RemoteState::Canceled => state != "paid",
+            };
+            if !fits {
+                return Err(format!("L1: {} is {:?} and its attempt is {state:?}", payment.key, payment.state()));
+            }
+        }
+        Ok(())
+    }
+
+    fn judge_mails(&self, mails: &[(String, Vec<u8>)], extra: u64) -> Result<(), String> {
+        let mut select = self.rows().prepare("SELECT id FROM orders WHERE paid_at IS NOT NULL").expect("the schema is known");
+        let paid: BTreeSet<String> =
+            select.query_map([], |row| row.get(0)).expect("rows").collect::<Result<_, _>>().expect("rows");
+        let mut sent = BTreeMap::<&str, Vec<&[u8]>>::new();
+        for (name, bytes) in mails {
+            if let Some(order) = name.strip_prefix("order-").and_then(|name| name.strip_suffix(".eml")) {
+                sent.entry(order).or_default().push(bytes);
+            }
+        }
+        if let Some(order) = sent.keys().find(|order| !paid.contains(**order)) {
+            return Err(format!("I11: {order} was confirmed and is not paid"));
+        }
+        if let Some(order) = paid.iter().find(|order| !sent.contains_key(order.as_str())) {
+            return Err(format!("L3: {order} is paid and nobody was told"));
+        }
+        if sent.values().any(|copies| copies.iter().any(|copy| *copy != copies[0])) {
+            return Err("I11: two copies of one mail differ".to_owned());
+        }
+        if let Some((order, copies)) = sent.iter().find(|(_, copies)| copies.len() as u64 > 1 + extra) {
+            return Err(format!("I11: {order} was confirmed {} times and there were {extra} reasons to repeat it", copies.len()));
+        }
+        Ok(())
+    }
+}
