@@ -388,8 +388,8 @@ impl Store {
         step!(self, Urgent, move |tx| checkouts::release_lease(tx, &lease))
     }
 
-    /// Lets every lease go: for the one edge of a file at its start, when whoever held them is dead. A zombie's writes are fenced off
-    /// as soon as a lease is taken anew.
+    /// Lets all go that a dead edge held: leases, claims on promised work, requests in flight. For the one edge of a file at its start.
+    /// A zombie's writes are fenced off as soon as a lease is taken anew.
     pub async fn release_all_leases(&self) -> Result<(), StoreError> {
         step!(self, Urgent, checkouts::release_all_leases)
     }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use super::{orders, payments};
+use super::{keys, orders, outbox, payments};
 use crate::commerce::checkout::Checkout;
 use crate::commerce::ids::{CartId, CheckoutId, Timestamp};
 use crate::commerce::quote::Quote;
@@ -162,7 +162,8 @@ pub(in crate::store) fn release_lease(tx: &Connection, lease: &Lease) -> Result<
 
 pub(in crate::store) fn release_all_leases(tx: &Connection) -> Result<(), StoreError> {
     tx.execute("UPDATE checkouts SET lease_owner = NULL, lease_until = 0 WHERE lease_owner IS NOT NULL", [])?;
-    Ok(())
+    outbox::release_all(tx)?;
+    keys::forget_unfinished(tx)
 }
 
 /// I15: what a worker found out counts only while nobody took over.

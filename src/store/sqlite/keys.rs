@@ -46,6 +46,12 @@ pub(in crate::store) fn finish(tx: &Connection, scope: &str, key: &str, status: 
     Ok(())
 }
 
+/// Forgets requests that were never finished, since whoever worked on them is dead: sent again, they find their own traces.
+pub(super) fn forget_unfinished(tx: &Connection) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM idempotency_keys WHERE status IS NULL", [])?;
+    Ok(())
+}
+
 pub(in crate::store) fn forget(tx: &Connection, scope: &str, key: &str) -> Result<(), StoreError> {
     tx.prepare_cached("DELETE FROM idempotency_keys WHERE scope = ?1 AND key = ?2 AND status IS NULL")?.execute([scope, key])?;
     Ok(())

@@ -45,6 +45,12 @@ pub(in crate::store) fn claim(
     Ok(rows)
 }
 
+/// Lets every claim go, since whoever held it is dead; when a row is due stays as it was.
+pub(super) fn release_all(tx: &Connection) -> Result<(), StoreError> {
+    tx.execute("UPDATE outbox SET claimed_by = NULL, claimed_until = 0 WHERE done_at IS NULL AND claimed_until > 0", [])?;
+    Ok(())
+}
+
 pub(in crate::store) fn finish(tx: &Connection, id: i64, now: Timestamp) -> Result<(), StoreError> {
     tx.prepare_cached("UPDATE outbox SET done_at = ?2 WHERE id = ?1 AND done_at IS NULL")?.execute(params![id, now.0])?;
     Ok(())
