@@ -85,6 +85,8 @@ async fn run_until_told(app: Arc<App>, file: BundleFile, args: &Args) -> Result<
     let shoppers = bind(args.listen, "--listen or VITRINE_LISTEN").await?;
     let operators = bind(args.operator, "--operator or VITRINE_OPERATOR").await?;
     till::start(&app).await?;
+    // Whoever reads that it listens may ask it to stop at once.
+    let asked = asked_to_stop()?;
     tell_start(&app, &shoppers, &operators);
     let (stop, stopped) = tokio::sync::watch::channel(false);
     tokio::spawn(file.watch(app.clone()));
@@ -92,7 +94,7 @@ async fn run_until_told(app: Arc<App>, file: BundleFile, args: &Args) -> Result<
     let answer = move |request| std::future::ready(operator::respond(&operated, &request));
     tokio::spawn(server::serve(operators, Settings::default(), answer, told(stopped.clone())));
     let serving = tokio::spawn(server::serve_app(app, shoppers, told(stopped)));
-    asked_to_stop().await?;
+    asked.await;
     tracing::info!("asked to stop: requests in flight are finished");
     let _ = stop.send(true);
     failpoint!("K40");
@@ -122,15 +124,17 @@ async fn told(mut stopped: tokio::sync::watch::Receiver<bool>) {
     let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
 }
 
-pub(super) async fn asked_to_stop() -> Result<(), CommandError> {
+/// Hears signals from now on; what it gives is done once one has come.
+pub(super) fn asked_to_stop() -> Result<impl Future<Output = ()>, CommandError> {
     let failed = |error| CommandError::World(format!("signals cannot be heard: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 fn milliseconds(duration: Duration) -> u64 {

@@ -67,11 +67,7 @@ async fn serve(args: Args) -> Result<(), CommandError> {
         let workshop = answering.clone();
         async move { workshop.respond(request).await }
     };
-    let stopped = async {
-        if let Err(error) = asked_to_stop().await {
-            eprintln!("error: {error}");
-        }
-    };
+    let stopped = asked_to_stop()?;
     // Pages hold a request open to hear of news: nobody waits for those.
     let settings = Settings { drain_timeout: std::time::Duration::ZERO, ..Settings::default() };
     tokio::select! {
