@@ -10,7 +10,7 @@ const BUDGET: u64 = 40;
 
 /// A bug, how it is caught, and what the oracle then says.
 const BUGS: &[(&str, Mode, &[&str])] = &[
-    ("two_live_attempts", Mode::Seeds, &["I9", "I2", "I4"]),
+    ("two_live_attempts", Mode::Seeds, &["I9", "I2", "I4", "a 5xx without a reason"]),
     ("key_with_counter", Mode::Moments, &["I25"]),
     ("capture_before_place", Mode::Moments, &["I1"]),
     ("return_is_believed", Mode::Moments, &["I1"]),

@@ -9,6 +9,7 @@ mod bugs;
 mod ledger;
 mod luck;
 mod names;
+mod never;
 mod oracle;
 mod shopper;
 mod world;

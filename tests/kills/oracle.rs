@@ -1,0 +1,163 @@
+//! Oracle: reads the gateway's ledger file, the mail folder and the database file, and nothing of the shop's own words.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::never::NEVER;
+use super::shop::Shop;
+
+/// A payment in the sandbox's ledger.
+struct Payment {
+    key: String,
+    state: String,
+    amount_minor: i64,
+}
+
+/// An attempt with its order, in the shop's file.
+struct Attempt {
+    state: String,
+    order: String,
+    order_state: String,
+    is_paid: bool,
+    cart: String,
+    amount_minor: i64,
+}
+
+fn open(shop: &Shop, name: &str) -> Option<Connection> {
+    let connection = Connection::open_with_flags(shop.file(name), OpenFlags::SQLITE_OPEN_READ_WRITE).ok()?;
+    connection.busy_timeout(std::time::Duration::from_secs(5)).expect("a time-out can be set");
+    Some(connection)
+}
+
+fn payments(shop: &Shop) -> Vec<Payment> {
+    let Some(ledger) = open(shop, "sandbox.db") else { return Vec::new() };
+    let query = "SELECT key, state, amount_minor FROM payments JOIN calls ON calls.reference = payments.reference AND operation = 'create'";
+    // A ledger that was never opened has no tables yet.
+    let Ok(mut select) = ledger.prepare(query) else { return Vec::new() };
+    let read = |row: &rusqlite::Row<'_>| Ok(Payment { key: row.get(0)?, state: row.get(1)?, amount_minor: row.get(2)? });
+    select.query_map([], read).expect("rows").collect::<Result<_, _>>().expect("rows")
+}
+
+fn attempts(file: &Connection) -> BTreeMap<String, Attempt> {
+    let mut select = file
+        .prepare(
+            "SELECT key, attempts.state, orders.id, orders.state, paid_at IS NOT NULL, cart_id, amount_minor
+             FROM attempts JOIN orders ON orders.id = order_id",
+        )
+        .expect("the schema is known");
+    let read = |row: &rusqlite::Row<'_>| {
+        let attempt = Attempt {
+            state: row.get(1)?,
+            order: row.get(2)?,
+            order_state: row.get(3)?,
+            is_paid: row.get(4)?,
+            cart: row.get(5)?,
+            amount_minor: row.get(6)?,
+        };
+        Ok((row.get(0)?, attempt))
+    };
+    select.query_map([], read).expect("rows").collect::<Result<_, _>>().expect("rows")
+}
+
+/// What holds at every instant, however the process ended. The ledger is read first: what it says was true before the rows were read.
+pub fn judge(shop: &Shop) -> Result<(), String> {
+    let payments = payments(shop);
+    let Some(file) = open(shop, "shop.db") else { return Ok(()) };
+    if file.prepare("SELECT 1 FROM outbox").is_err() {
+        return Ok(());
+    }
+    for (breach, query) in NEVER {
+        let mut select = file.prepare(query).expect("the schema is known");
+        let mut rows = select.query([]).expect("rows");
+        if let Some(row) = rows.next().expect("rows") {
+            return Err(format!("{breach}: {}", row.get::<_, String>(0).expect("a name")));
+        }
+    }
+    let attempts = attempts(&file);
+    let mut captured = BTreeSet::new();
+    for payment in payments {
+        let Some(attempt) = attempts.get(&payment.key) else { return Err(format!("I25: {} belongs to no attempt", payment.key)) };
+        let may_hold_money = matches!(payment.state.as_str(), "open" | "authorized");
+        if may_hold_money && matches!(attempt.state.as_str(), "declined" | "canceled") {
+            return Err(format!("I4: {} is {} and its attempt is {}", payment.key, payment.state, attempt.state));
+        }
+        if payment.amount_minor != attempt.amount_minor {
+            return Err(format!("I5: {} is over {} for {}", payment.key, payment.amount_minor, attempt.amount_minor));
+        }
+        if payment.state == "captured" {
+            if attempt.order_state != "placed" {
+                return Err(format!("I1: {} was captured and its order is {}", payment.key, attempt.order_state));
+            }
+            if !captured.insert(&attempt.cart) {
+                return Err(format!("I2: a cart was charged twice, {}", payment.key));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether nothing is left to do.
+pub fn is_settled(shop: &Shop) -> bool {
+    let Some(file) = open(shop, "shop.db") else { return true };
+    let query = "SELECT (SELECT count(*) FROM attempts WHERE state NOT IN ('paid', 'declined', 'canceled'))
+                      + (SELECT count(*) FROM outbox WHERE done_at IS NULL)
+                      + (SELECT count(*) FROM orders WHERE state = 'pending_payment')";
+    file.query_row(query, [], |row| row.get::<_, i64>(0)).expect("a count") == 0
+}
+
+/// What is left to do, in words.
+pub fn left(shop: &Shop) -> String {
+    let Some(file) = open(shop, "shop.db") else { return String::new() };
+    let query = "SELECT 'attempt ' || state || ' ' || coalesce(reason, '') FROM attempts WHERE state NOT IN ('paid', 'declined', 'canceled')
+                 UNION ALL SELECT 'outbox ' || kind || ' ' || tries || ' ' || coalesce(last_error, '') FROM outbox WHERE done_at IS NULL
+                 UNION ALL SELECT 'order ' || state FROM orders WHERE state = 'pending_payment'";
+    let mut select = file.prepare(query).expect("the schema is known");
+    let lines = select.query_map([], |row| row.get::<_, String>(0)).expect("rows").collect::<Result<Vec<_>, _>>().expect("rows");
+    lines.join(", ")
+}
+
+/// Whether every deadline and every hold is over.
+pub fn is_all_over(shop: &Shop, now: i64) -> bool {
+    let Some(file) = open(shop, "shop.db") else { return true };
+    let query =
+        "SELECT max(coalesce((SELECT max(deadline_at) FROM attempts), 0), coalesce((SELECT max(hold_until) FROM orders), 0))";
+    file.query_row(query, [], |row| row.get::<_, i64>(0)).expect("an instant") < now
+}
+
+/// What holds once the shop had its time; gives how many orders were paid. `bought`: checkouts whose shoppers were told so.
+pub fn judge_end(shop: &Shop, bought: &BTreeSet<String>) -> Result<usize, String> {
+    judge(shop)?;
+    if !is_settled(shop) {
+        return Err(format!("L1: {}", left(shop)));
+    }
+    let file = open(shop, "shop.db").ok_or("there is no shop")?;
+    let attempts = attempts(&file);
+    let held: BTreeMap<String, String> = payments(shop).into_iter().map(|payment| (payment.key, payment.state)).collect();
+    for (key, attempt) in &attempts {
+        let state = held.get(key).map(String::as_str);
+        if (attempt.state == "paid") != (state == Some("captured")) {
+            return Err(format!("L1: {key} is {state:?} and its attempt is {}", attempt.state));
+        }
+        if attempt.state == "paid" && !shop.file(&format!("mail/order-{}.eml", attempt.order)).is_file() {
+            return Err(format!("L3: {} is paid and nobody was told", attempt.order));
+        }
+    }
+    let reserved: i64 = file.query_row("SELECT coalesce(sum(reserved), 0) FROM stock", [], |row| row.get(0)).expect("a sum");
+    if reserved != 0 {
+        return Err(format!("L2: {reserved} units are still held"));
+    }
+    for checkout in bought {
+        let query = "SELECT count(*) FROM orders WHERE checkout = ?1 AND state = 'placed'";
+        if file.query_row(query, [checkout], |row| row.get::<_, i64>(0)).expect("a count") != 1 {
+            return Err(format!("I13: {checkout} was told to be ordered and is not"));
+        }
+    }
+    Ok(attempts.values().filter(|attempt| attempt.is_paid).count())
+}
+
+/// Units of a SKU: on hand, sold.
+pub fn stock(shop: &Shop, sku: &str) -> (i64, i64) {
+    let file = open(shop, "shop.db").expect("the shop's file");
+    file.query_row("SELECT on_hand, sold FROM stock WHERE sku = ?1", [sku], |row| Ok((row.get(0)?, row.get(1)?))).expect("a row")
+}

@@ -1,0 +1,248 @@
+//! Shop: the real binary on its own files, which can be ended at any moment, and shoppers who reach it over loopback.
+
+use std::io::{BufRead, BufReader, Error, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use serde_json::{Value, json};
+
+use super::edge::{BASE_URL, bundle, signing_key};
+
+/// Seconds a payment may take, and units are held: short, so that what was left is over soon.
+pub const HOLD_SECONDS: i64 = 3;
+/// Longest wait for anything of the process.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A shop's files.
+pub struct Shop {
+    folder: tempfile::TempDir,
+}
+
+impl Shop {
+    /// A fresh shop that nobody has opened yet.
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut shop = bundle(BASE_URL, 1990);
+        shop.rules.reservation_seconds = HOLD_SECONDS;
+        std::fs::write(folder.path().join("shop.bundle"), shop.seal(&signing_key())).expect("a bundle");
+        Self { folder }
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(".vitrine").join(name)
+    }
+
+    /// Starts the shop; `None`: it ended before it was ready.
+    pub fn start(&self, failpoint: Option<&str>) -> Option<Running> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vitrine"));
+        command.current_dir(self.folder.path()).args(["edge", "--listen", "127.0.0.1:0", "--operator", "127.0.0.1:0"]);
+        command.env("NO_COLOR", "1").env("RUST_LOG", "error");
+        command.env("VITRINE_BUNDLE_PUBLIC_KEYS", BASE64.encode(signing_key().verifying_key().0));
+        if let Some(name) = failpoint {
+            command.env("VITRINE_FAILPOINT", name);
+        }
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+        let lines = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
+        let (tell, told) = channel();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                if let Some((_, address)) = line.split_once("cart and checkout on http://127.0.0.1:") {
+                    let _ = tell.send(address.trim().parse::<u16>().expect("a port"));
+                }
+                if line.contains("panicked") {
+                    eprintln!("{line}");
+                }
+            }
+        });
+        match told.recv_timeout(PATIENCE) {
+            Ok(port) => Some(Running { child, port, _told: told }),
+            Err(RecvTimeoutError::Disconnected) => {
+                let status = child.wait().expect("it ended");
+                assert!(failpoint.is_some(), "the shop does not start: {status}");
+                None
+            }
+            Err(RecvTimeoutError::Timeout) => panic!("the shop neither starts nor ends"),
+        }
+    }
+}
+
+/// A process that serves.
+pub struct Running {
+    child: Child,
+    pub port: u16,
+    _told: Receiver<u16>,
+}
+
+impl Running {
+    /// Ends it as SIGKILL does.
+    pub fn kill(mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child can be asked").is_some()
+    }
+
+    /// Asks it to stop, and waits for its end; gives whether it stopped by itself, as asked.
+    pub fn terminate(mut self) -> bool {
+        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(told.expect("kill runs").success());
+        self.child.wait().expect("it ends").success()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until something is so; panics when it never is.
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < PATIENCE, "waited in vain until {what}");
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or(Value::Null)
+    }
+}
+
+/// What is done on the gateway's page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Card {
+    Good,
+    Declined,
+    Leave,
+    /// The tab is closed.
+    Away,
+}
+
+/// How far a shopper came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Was told that it is ordered.
+    Bought,
+    /// Was refused, or gave up as meant.
+    Not,
+    /// There are none left.
+    SoldOut,
+    /// The shop went away.
+    Broken,
+}
+
+/// Somebody at a port.
+pub struct Shopper {
+    pub port: u16,
+    cart: String,
+    /// Answers of 500 and above, which nobody may get from a healthy disk.
+    pub bad: Vec<String>,
+    /// The checkout that was opened.
+    pub checkout: String,
+}
+
+impl Shopper {
+    pub fn at(port: u16) -> Self {
+        Self { port, cart: String::new(), bad: Vec::new(), checkout: String::new() }
+    }
+
+    /// The whole way, with that card. Every broken connection ends it.
+    pub fn shops(&mut self, sku: &str, card: Card, calls_off: bool) -> End {
+        self.tries(sku, card, calls_off).unwrap_or(End::Broken)
+    }
+
+    fn tries(&mut self, sku: &str, card: Card, calls_off: bool) -> Result<End, Error> {
+        self.ask("POST", "/api/v1/cart/lines", &json!({"sku": sku, "quantity": 1}), "")?;
+        let details = json!({
+            "contact": {"email": "ada@example.com"},
+            "address": {"name": "Ada", "line1": "Lindenweg 4", "city": "Berlin", "postal_code": "10115", "country": "DE"},
+        });
+        let opened = self.ask("POST", "/api/v1/checkouts", &details, "")?.json();
+        let Some(id) = opened["id"].as_str() else { return Ok(End::Not) };
+        self.checkout = id.to_owned();
+        let path = format!("/api/v1/checkouts/{id}");
+        let Some(hash) = opened["quote"]["hash"].as_str() else { return Ok(End::SoldOut) };
+        let body = json!({"quote_hash": hash, "method": "sandbox"});
+        let paying = self.ask("POST", &format!("{path}/payment"), &body, id)?;
+        if paying.json()["code"] == "sold_out" {
+            return Ok(End::SoldOut);
+        }
+        let paying = paying.json();
+        if calls_off {
+            self.ask("DELETE", &format!("{path}/payment"), &Value::Null, "")?;
+            return Ok(End::Not);
+        }
+        let Some(url) = paying["payment"]["redirect_url"].as_str() else { return Ok(End::Not) };
+        let page = url.strip_prefix(BASE_URL).unwrap_or(url).to_owned();
+        let form = match card {
+            Card::Good => "number=4242424242424242",
+            Card::Declined => "number=4000000000000002",
+            Card::Leave => "step=leave",
+            Card::Away => return Ok(End::Not),
+        };
+        let mut led = self.send("POST", &page, "application/x-www-form-urlencoded", form, "")?;
+        for _ in 0..3 {
+            let Some(to) = led.header("location") else { break };
+            let to = to.strip_prefix(BASE_URL).unwrap_or(to).to_owned();
+            if to.starts_with("/orders/") {
+                return Ok(End::Bought);
+            }
+            led = self.send("GET", &to, "", "", "")?;
+        }
+        Ok(End::Not)
+    }
+
+    fn ask(&mut self, method: &str, path: &str, body: &Value, key: &str) -> Result<Answer, Error> {
+        let text = if body.is_null() { String::new() } else { body.to_string() };
+        self.send(method, path, if text.is_empty() { "" } else { "application/json" }, &text, key)
+    }
+
+    fn send(&mut self, method: &str, path: &str, kind: &str, body: &str, key: &str) -> Result<Answer, Error> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: shop\r\nconnection: close\r\naccept: application/json\r\n");
+        for (name, value) in [("cart-token", self.cart.as_str()), ("content-type", kind), ("idempotency-key", key)] {
+            if !value.is_empty() {
+                head.push_str(&format!("{name}: {value}\r\n"));
+            }
+        }
+        head.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
+        stream.write_all(head.as_bytes())?;
+        let mut raw = String::new();
+        stream.read_to_string(&mut raw)?;
+        let (head, body) = raw.split_once("\r\n\r\n").ok_or_else(|| Error::other("half an answer"))?;
+        let status: u16 = head.split(' ').nth(1).and_then(|text| text.parse().ok()).ok_or_else(|| Error::other("no status"))?;
+        let answer = Answer { head: head.to_owned(), body: body.to_owned() };
+        if status >= 500 {
+            self.bad.push(format!("{method} {path}: {raw}"));
+        }
+        if let Some(cart) = answer.header("cart-token") {
+            self.cart = cart.to_owned();
+        }
+        Ok(answer)
+    }
+}
