@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::writer::{commit, job};
-use super::{MIGRATIONS, migrate};
+use super::{MIGRATIONS, keep_plans, migrate};
 use crate::store::StoreError;
 
 /// Where a test stands.
@@ -55,7 +55,7 @@ impl Inline {
                 | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )?;
         connection.pragma_update(None, "foreign_keys", true)?;
-        connection.set_prepared_statement_cache_capacity(128);
+        keep_plans(&connection)?;
         migrate(&mut connection, MIGRATIONS)?;
         Ok(Self { connection: Arc::new(Mutex::new(connection)), seam })
     }
