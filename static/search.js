@@ -233,27 +233,30 @@ const node = (tag, text, name) => {
   if (name) made.className = name;
   return made;
 };
-const priced = (box, { price, struck, varies }) => {
-  if (!price) return box.remove();
-  if (struck) box.append(node("span", "Now ", "unseen"), node("ins", price), " ", node("span", "instead of ", "unseen"), node("s", struck));
-  else box.append(...(varies ? [node("span", "from", "from"), " "] : []), price);
+// A text with its gaps filled; a count chooses the form, by the rules of the language that the text is in.
+const fill = (text, gaps) => {
+  const count = (forms) => forms[new Intl.PluralRules(forms.language).select(gaps.count)] ?? forms.other;
+  const shown = { ...gaps, ...(text.language && { count: gaps.count.toLocaleString(text.language) }) };
+  return (text.language ? count(text) : text).replace(/\{([a-z_]+)\}/g, (gap, name) => shown[name] ?? gap);
 };
-const notes = ["", "", "On back-order", "Sold out", "Not sold here"];
+const priced = (box, { price, struck, varies }, { now, instead_of, from }) => {
+  if (!price) return box.remove();
+  if (struck) box.append(node("span", `${now} `, "unseen"), node("ins", price), " ", node("span", `${instead_of} `, "unseen"), node("s", struck));
+  else box.append(...(varies ? [node("span", from, "from"), " "] : []), price);
+};
 // A result as the theme's own template in the page draws it.
-const drawn = (template, card) => {
+const drawn = (template, card, { price, tag }) => {
   const item = template.content.cloneNode(true), picture = $("img", item), note = $(".tag", item);
   $("a", item).href = card.url;
   $(".name", item).textContent = card.title;
   if (card.image) picture.src = card.image;
   else picture.remove();
-  priced($(".price", item), card);
-  const text = notes[card.stock] || (card.struck ? "Reduced" : "");
+  priced($(".price", item), card, price);
+  const text = ["", "", tag.backorder, tag.sold_out, tag.not_for_sale][card.stock] || (card.struck ? tag.reduced : "");
   if (text) [note.textContent, note.className] = [text, `tag ${card.stock > 2 ? "gone" : card.stock ? "wait" : "sale"}`];
   else note.remove();
   return item;
 };
-
-const counted = (count) => `${count.toLocaleString(document.documentElement.lang)} product${count === 1 ? "" : "s"}`;
 
 const work = (finder) => {
   const { path: shelf = "", facet, value } = finder.dataset;
@@ -289,7 +292,7 @@ const work = (finder) => {
   };
 
   // Filters are made once, so that what has the focus keeps it; later only counts change.
-  const build = ({ categories, facets }) => {
+  const build = ({ categories, facets }, { finder: texts }) => {
     const group = (label, items) => {
       const box = node("details", "", "facet"), rows = node("ul", "", "checks");
       rows.append(...items);
@@ -304,12 +307,12 @@ const work = (finder) => {
       return { row, input, count };
     };
     const below = categories.filter(({ path }) => path.startsWith(shelf && `${shelf}/`));
-    const stocked = check("availability", "stocked", "Can be bought now"), choice = node("select");
+    const stocked = check("availability", "stocked", texts.stocked), choice = node("select");
     choice.name = "category";
-    choice.append(new Option("Everywhere", ""), ...below.map(({ path }) => new Option("", path)));
+    choice.append(new Option(texts.everywhere, ""), ...below.map(({ path }) => new Option("", path)));
     choice.value = wish.category;
     const rows = facets.map(({ name, values }) => values.map(({ slug, label }) => check(name, slug, label)));
-    const label = node("label", "Shelf ");
+    const label = node("label", `${texts.shelf} `);
     label.append(choice);
     if (below.length) panel.append(label);
     panel.append(...facets.map(({ label }, index) => group(label, rows[index].map(({ row }) => row))));
@@ -344,20 +347,21 @@ const work = (finder) => {
       if (!wish.counts) return;
     }
     try {
-      const { chosen, first, rest } = await withFiles(async (head) => {
+      const { chosen, first, rest, texts } = await withFiles(async (head) => {
         const chosen = await choose(head, wish), shown = isIdle ? [] : chosen.found.slice(0, wish.shown);
-        return { chosen, first: await cards(head, shown.slice(0, FIRST)), rest: () => withFiles((head) => cards(head, shown.slice(FIRST))) };
+        return { chosen, texts: head.texts, first: await cards(head, shown.slice(0, FIRST)), rest: () => withFiles((head) => cards(head, shown.slice(FIRST))) };
       });
       if (mine !== turn) return;
       if (chosen.filters) {
-        built ??= build(chosen.filters);
+        built ??= build(chosen.filters, texts);
         built(chosen);
       }
       if (isIdle) return;
-      const note = !chosen.found.length ? "" : chosen.isPart ? " with some of your words" : chosen.isNear ? " with words like yours" : "";
-      status.textContent = chosen.found.length ? counted(chosen.found.length) + note : "Nothing is like that. Try fewer words or filters.";
+      const { products, some_words, near_words, nothing } = texts.finder, all = fill(products, { count: chosen.found.length });
+      const note = chosen.isPart ? fill(some_words, { products: all }) : chosen.isNear ? fill(near_words, { products: all }) : all;
+      status.textContent = chosen.found.length ? note : nothing;
       // The first ones are shown while the files of the others are still on their way.
-      const draw = (some) => some.map((card) => drawn(template, card));
+      const draw = (some) => some.map((card) => drawn(template, card, texts));
       if (wish.shown === PAGE) list.replaceChildren(...draw(first));
       const others = await rest();
       if (mine !== turn) return;
@@ -365,7 +369,7 @@ const work = (finder) => {
       more.hidden = chosen.found.length <= wish.shown;
     } catch {
       if (mine !== turn) return;
-      status.textContent = "The search is out of reach right now. All shelves are still here.";
+      status.textContent = finder.dataset.lost;
       list.replaceChildren();
       fixed.forEach((part) => (part.hidden = false));
     }
@@ -410,8 +414,8 @@ const work = (finder) => {
     if (wish.counts && !built) (shelf && list.childElementCount === 0 ? count() : show());
   };
   // On a shelf's own page its products stay as they are until somebody changes something.
-  const count = () => withFiles((head) => choose(head, wish)).then((chosen) => {
-    built ??= build(chosen.filters);
+  const count = () => withFiles(async (head) => [await choose(head, wish), head.texts]).then(([chosen, texts]) => {
+    built ??= build(chosen.filters, texts);
     built(chosen);
   }).catch(() => {});
   panel.parentNode.addEventListener("toggle", opened);
@@ -435,7 +439,6 @@ const suggest = (form) => {
   let turn = 0, timer, at = -1;
   Object.assign(list, { id: `${field.id}-list`, hidden: true });
   list.setAttribute("role", "listbox");
-  list.setAttribute("aria-label", "Products");
   for (const [name, value] of Object.entries({ role: "combobox", "aria-autocomplete": "list", "aria-controls": list.id, "aria-expanded": "false" })) {
     field.setAttribute(name, value);
   }
@@ -466,21 +469,22 @@ const suggest = (form) => {
     const text = field.value.trim(), mine = ++turn;
     if (fold(text).join("").length < 2) return open(false);
     try {
-      const { found, shown } = await withFiles(async (head) => {
+      const { found, shown, texts } = await withFiles(async (head) => {
         const { found } = await find(head, text);
-        return { found, shown: await cards(head, found.slice(0, SUGGESTIONS)) };
+        return { found, shown: await cards(head, found.slice(0, SUGGESTIONS)), texts: head.texts };
       });
       if (mine !== turn || document.activeElement !== field) return;
       const rows = shown.map((card, index) => {
         const picture = node("img"), price = node("span", "", "price");
         Object.assign(picture, { alt: "", width: 40, height: 50, src: card.image ?? "" });
-        priced(price, card);
+        priced(price, card, texts.price);
         return option(index, card.url, ...(card.image ? [picture] : []), node("span", card.title, "name"), ...(card.price ? [price] : []));
       });
       const all = `${form.action}?q=${encodeURIComponent(text)}`;
-      if (found.length > shown.length) rows.push(option(rows.length, all, node("span", `All ${counted(found.length)}`, "name")));
+      if (found.length > shown.length) rows.push(option(rows.length, all, node("span", fill(texts.finder.all, { count: found.length }), "name")));
       list.replaceChildren(...rows);
-      status.textContent = counted(found.length);
+      list.setAttribute("aria-label", texts.finder.suggestions);
+      status.textContent = fill(texts.finder.products, { count: found.length });
       open(rows.length > 0);
     } catch {
       open(false);

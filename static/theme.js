@@ -37,13 +37,7 @@ if (form) {
   const seen = form.elements.seen_price_minor;
   const choices = [...form.querySelectorAll("[name=sku]")];
   const chosen = () => choices.find((choice) => choice.checked || choice.type === "hidden");
-  const texts = {
-    in_stock: "In stock, ready to leave.",
-    low_stock: "Only a few left.",
-    backorder: "On back-order: you can order it now, and it leaves as soon as it is here.",
-    sold_out: "Sold out.",
-    not_for_sale: "Not sold here.",
-  };
+  const texts = JSON.parse(form.dataset.texts);
   const part = (tag, text, name) => {
     const node = document.createElement(tag);
     node.textContent = text;
@@ -56,7 +50,7 @@ if (form) {
     if (!data) return;
     if (data.price && cost) {
       const price = part("span", "", "price");
-      if (data.compare) price.append(part("span", "Now ", "unseen"), part("ins", data.price), part("span", " instead of ", "unseen"), part("s", data.compare));
+      if (data.compare) price.append(part("span", `${cost.dataset.now} `, "unseen"), part("ins", data.price), part("span", ` ${cost.dataset.instead} `, "unseen"), part("s", data.compare));
       else price.textContent = data.price;
       cost.replaceChildren(price);
       until.hidden = !data.until;

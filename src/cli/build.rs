@@ -163,6 +163,7 @@ fn print(
         settings: &source.config.build,
         theme: &source.config.theme,
         templates: &source.templates,
+        texts: &source.texts,
         loaded: &source.loaded,
         stock,
         at,

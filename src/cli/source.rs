@@ -11,6 +11,7 @@ use crate::site::facets;
 use crate::site::load::{self, Loaded};
 use crate::site::problem::{Problem, Problems, SourceFile};
 use crate::theme::engine::TemplateError;
+use crate::theme::texts::Dictionary;
 
 /// A shop that was read without an error.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(super) struct Source {
     pub(super) loaded: Loaded,
     /// The site's own templates: (name, source), sorted.
     pub(super) templates: Vec<(String, String)>,
+    /// What the theme says, in every language.
+    pub(super) texts: Dictionary,
 }
 
 /// Folder of what builds remember; it may be deleted at any time.
@@ -48,8 +51,9 @@ impl Source {
         facets::check(&config.build.facets, &loaded, problems);
         config.rules.promotions = loaded.promotions.clone();
         let templates = templates(root, problems);
+        let texts = load::texts::read(root, &config.rules, &templates, problems);
         problems.sort();
-        (!problems.has_errors()).then(|| Self { root: root.to_owned(), config, loaded, templates })
+        (!problems.has_errors()).then(|| Self { root: root.to_owned(), config, loaded, templates, texts })
     }
 
     /// A template's fault as a problem at its place; `page` is the address of a page that met it.

@@ -52,20 +52,67 @@ pub struct Address {
 }
 
 /// What is wrong with one field.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldProblem {
     /// JSON pointer, such as `/address/postal_code`.
     pub path: String,
-    /// For programs: `missing`, `too_long`, `invalid`, `unserved`.
-    pub code: String,
-    /// For people.
-    pub text: String,
+    /// What is wrong.
+    pub fault: FieldFault,
+}
+
+/// What is wrong with a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldFault {
+    /// Nobody could be written to.
+    EmailMissing,
+    /// It is not written as addresses of mail are.
+    NotAnEmail,
+    /// It holds other signs than a number does.
+    NotAPhone,
+    /// It is empty.
+    Missing,
+    /// It has more bytes than a label takes.
+    TooLong {
+        /// The most.
+        max_bytes: usize,
+    },
+    /// It holds a line break or another sign that no label takes.
+    SeveralLines,
+    /// It is no short code.
+    NotARegion,
+    /// The market does not sell there.
+    CountryUnserved,
+    /// There is nothing to buy.
+    CartEmpty,
+    /// Some lines are not sold any more.
+    LinesUnserved,
+    /// Some quantities are not sold any more.
+    WrongQuantity,
+    /// The chosen rate is not offered there.
+    RateNotOffered,
+    /// No rate takes this parcel there.
+    Unsendable,
+    /// The totals are not whole.
+    NotPayable,
+}
+
+impl FieldFault {
+    /// Stable, for programs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::EmailMissing | Self::Missing | Self::CartEmpty => "missing",
+            Self::TooLong { .. } => "too_long",
+            Self::CountryUnserved | Self::LinesUnserved | Self::Unsendable => "unserved",
+            Self::NotAnEmail | Self::NotAPhone | Self::SeveralLines | Self::NotARegion => "invalid",
+            Self::WrongQuantity | Self::RateNotOffered | Self::NotPayable => "invalid",
+        }
+    }
 }
 
 impl FieldProblem {
     /// A problem of the field at `path`.
-    pub fn new(path: &str, code: &str, text: &str) -> Self {
-        Self { path: path.to_owned(), code: code.to_owned(), text: text.to_owned() }
+    pub fn new(path: &str, fault: FieldFault) -> Self {
+        Self { path: path.to_owned(), fault }
     }
 }
 
@@ -79,13 +126,13 @@ impl Contact {
     pub fn problems(&self) -> Vec<FieldProblem> {
         let mut problems = Vec::new();
         if self.email.is_empty() {
-            problems.push(FieldProblem::new("/contact/email", "missing", "Please enter your e-mail address."));
+            problems.push(FieldProblem::new("/contact/email", FieldFault::EmailMissing));
         } else if !is_email(&self.email) {
-            problems.push(FieldProblem::new("/contact/email", "invalid", "This does not look like an e-mail address."));
+            problems.push(FieldProblem::new("/contact/email", FieldFault::NotAnEmail));
         }
         let is_dialled = |letter: char| letter.is_ascii_digit() || " +-()./".contains(letter);
         if self.phone.len() > MAX_PHONE_BYTES || !self.phone.chars().all(is_dialled) {
-            problems.push(FieldProblem::new("/contact/phone", "invalid", "Please write the phone number in digits."));
+            problems.push(FieldProblem::new("/contact/phone", FieldFault::NotAPhone));
         }
         problems
     }
@@ -111,33 +158,29 @@ impl Address {
         let mut problems = Vec::new();
         let has_code = !WITHOUT_POSTAL_CODE.contains(&self.country.as_str());
         let fields = [
-            ("name", "the name", &self.name, MAX_ADDRESS_LINE_BYTES, true),
-            ("line1", "street and number", &self.line1, MAX_ADDRESS_LINE_BYTES, needs_shipping),
-            ("line2", "the second line", &self.line2, MAX_ADDRESS_LINE_BYTES, false),
-            ("city", "the town", &self.city, MAX_ADDRESS_LINE_BYTES, needs_shipping),
-            ("region", "the state or province", &self.region, 3, false),
-            ("postal_code", "the postal code", &self.postal_code, MAX_POSTAL_CODE_BYTES, needs_shipping && has_code),
-            ("country", "the country", &self.country, 2, true),
+            ("name", &self.name, MAX_ADDRESS_LINE_BYTES, true),
+            ("line1", &self.line1, MAX_ADDRESS_LINE_BYTES, needs_shipping),
+            ("line2", &self.line2, MAX_ADDRESS_LINE_BYTES, false),
+            ("city", &self.city, MAX_ADDRESS_LINE_BYTES, needs_shipping),
+            ("region", &self.region, 3, false),
+            ("postal_code", &self.postal_code, MAX_POSTAL_CODE_BYTES, needs_shipping && has_code),
+            ("country", &self.country, 2, true),
         ];
-        for (field, label, text, max_bytes, is_required) in fields {
+        for (field, text, max_bytes, is_required) in fields {
             let path = format!("/address/{field}");
             if text.is_empty() && is_required {
-                problems.push(FieldProblem::new(&path, "missing", &format!("Please enter {label}.")));
+                problems.push(FieldProblem::new(&path, FieldFault::Missing));
             } else if text.len() > max_bytes {
-                problems.push(FieldProblem::new(&path, "too_long", &format!("Please shorten {label} to {max_bytes} letters.")));
+                problems.push(FieldProblem::new(&path, FieldFault::TooLong { max_bytes }));
             } else if text.chars().any(char::is_control) {
-                problems.push(FieldProblem::new(&path, "invalid", &format!("Please write {label} in one line.")));
+                problems.push(FieldProblem::new(&path, FieldFault::SeveralLines));
             }
         }
         if !self.region.chars().all(|letter| letter.is_ascii_alphanumeric()) {
-            problems.push(FieldProblem::new(
-                "/address/region",
-                "invalid",
-                "Please give the state or province as its short code.",
-            ));
+            problems.push(FieldProblem::new("/address/region", FieldFault::NotARegion));
         }
         if !self.country.is_empty() && !market.countries.contains(&self.country) {
-            problems.push(FieldProblem::new("/address/country", "unserved", "We do not deliver to this country."));
+            problems.push(FieldProblem::new("/address/country", FieldFault::CountryUnserved));
         }
         problems
     }
@@ -185,7 +228,7 @@ mod tests {
     #[track_caller]
     fn check(address: &Address, needs_shipping: bool, expected: &[(&str, &str)]) {
         let problems = address.problems(Shop::of(&[100]).market(), needs_shipping);
-        let found: Vec<_> = problems.iter().map(|problem| (problem.path.as_str(), problem.code.as_str())).collect();
+        let found: Vec<_> = problems.iter().map(|problem| (problem.path.as_str(), problem.fault.code())).collect();
         assert_eq!(found, expected);
     }
 

@@ -13,6 +13,7 @@ pub mod checkout;
 pub(crate) mod fixture;
 pub mod ids;
 pub mod inventory;
+pub mod language;
 pub mod money;
 pub mod order;
 pub mod payment;

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::address::{Address, Contact, FieldProblem};
+use super::address::{Address, Contact, FieldFault, FieldProblem};
 use super::ids::{CartId, CheckoutId, MarketId, QuoteId, ShippingRateId, Timestamp};
 use super::money::Money;
 use super::pricing::PricedCart;
@@ -158,29 +158,25 @@ pub fn quote_problems(
     let mut problems = contact.problems();
     problems.extend(address.problems(market, priced.needs_shipping));
     if priced.lines.is_empty() {
-        problems.push(FieldProblem::new("/cart/lines", "missing", "The cart is empty."));
+        problems.push(FieldProblem::new("/cart/lines", FieldFault::CartEmpty));
     }
     if !priced.unavailable.is_empty() {
-        problems.push(FieldProblem::new("/cart/lines", "unserved", "Some of these are not sold any more; please take them out."));
+        problems.push(FieldProblem::new("/cart/lines", FieldFault::LinesUnserved));
     }
     if !priced.wrong_quantity.is_empty() {
-        problems.push(FieldProblem::new(
-            "/cart/lines",
-            "invalid",
-            "Some quantities cannot be bought any more; please change them.",
-        ));
+        problems.push(FieldProblem::new("/cart/lines", FieldFault::WrongQuantity));
     }
     let is_offered = |rate: &ShippingRateId| priced.shipping_options.iter().any(|option| option.id == *rate);
     if priced.needs_shipping && chosen.is_some_and(|rate| !is_offered(rate)) {
-        problems.push(FieldProblem::new("/shipping", "invalid", "This way of delivery is not offered; please choose another."));
+        problems.push(FieldProblem::new("/shipping", FieldFault::RateNotOffered));
     }
     let is_told = problems.iter().any(|problem| problem.path.starts_with("/address/country"));
     if !is_told && (priced.destination_unserved || priced.needs_shipping && priced.shipping.is_none()) {
-        problems.push(FieldProblem::new("/address/country", "unserved", "We cannot send this parcel there."));
+        problems.push(FieldProblem::new("/address/country", FieldFault::Unsendable));
     }
     // What no line above names, such as tax that is not known: totals that are not whole are never frozen.
     if problems.is_empty() && !priced.is_payable() {
-        problems.push(FieldProblem::new("/cart", "invalid", "These prices cannot be confirmed; please look at them again."));
+        problems.push(FieldProblem::new("/cart", FieldFault::NotPayable));
     }
     problems
 }

@@ -9,12 +9,14 @@ use super::reply::{
     CartReply, ChangedPrice, CouponReply, DestinationReply, LineReply, Message, PropertyReply, RelLink, ShippingOptionReply,
     TotalReply,
 };
+use super::words::{self, Note, Severity};
 use crate::commerce::cart::Cart;
 use crate::commerce::catalog::{Product, QuantityRule, StockPolicy, Variant};
 use crate::commerce::ids::{MarketId, ShippingRateId, Timestamp};
 use crate::commerce::money::Money;
 use crate::commerce::pricing::{CouponOutcome, PricedCart, PricedLine, PricingFacts, PricingRejection, price_cart};
 use crate::commerce::tax::TaxMode;
+use crate::theme::texts::Say;
 use crate::theme::view::{Availability, SiteView};
 
 /// What a cart is priced and described by.
@@ -61,7 +63,7 @@ pub fn empty(live: &Live, market: &MarketId) -> CartReply {
         coupons: Vec::new(),
         destination: None,
         shipping_options: Vec::new(),
-        totals: vec![total("subtotal", "Subtotal", zero), total("total", "Total", zero)],
+        totals: vec![total("subtotal", "totals.subtotal", zero, site), total("total", "totals.total", zero, site)],
         messages: Vec::new(),
         changed: Vec::new(),
         can_checkout: false,
@@ -74,21 +76,21 @@ pub fn empty(live: &Live, market: &MarketId) -> CartReply {
 pub fn build(cart: &Cart, priced: &PricedCart, facts: &ReplyFacts<'_>) -> CartReply {
     let (market, site) = facts.live.market(&cart.market);
     let lines: Vec<LineReply> = priced.lines.iter().map(|line| line_reply(line, facts, site)).collect();
-    let mut messages: Vec<Message> = Vec::new();
+    let words = facts.live.speaking(&cart.language, &cart.market);
+    let mut notes: Vec<Note> = Vec::new();
     for (index, line) in priced.lines.iter().enumerate() {
-        messages.extend(line_messages(index, line, priced, facts));
+        notes.extend(line_notes(index, line, priced, facts));
     }
     if priced.destination_unserved {
-        messages.push(message("error", "destination_unserved", Some("/destination"), "we do not deliver to this place"));
+        notes.push(Note::new(Severity::Error, "destination_unserved", Say::of("line.undeliverable")).about("/destination"));
     }
     if priced.tax_country.is_none() && !priced.lines.is_empty() && !priced.destination_unserved {
-        let text = "tax is added once we know the country it goes to";
-        messages.push(message("info", "tax_not_known", Some("/destination"), text));
+        notes.push(Note::new(Severity::Info, "tax_not_known", Say::of("line.tax_not_known")).about("/destination"));
     }
     if !priced.unavailable.is_empty() {
-        let text = "something in your cart is not sold any more and was left out";
-        messages.push(message("warning", "line_unavailable", Some("/lines"), text));
+        notes.push(Note::new(Severity::Warning, "line_unavailable", Say::of("line.gone")).about("/lines"));
     }
+    let mut messages: Vec<Message> = notes.iter().map(|note| note.told(words)).collect();
     sort(&mut messages);
     let blocked = messages.iter().any(|message| message.severity == "error");
     CartReply {
@@ -99,30 +101,18 @@ pub fn build(cart: &Cart, priced: &PricedCart, facts: &ReplyFacts<'_>) -> CartRe
         units: lines.iter().map(|line| u64::from(line.quantity)).sum(),
         can_checkout: !lines.is_empty() && !blocked,
         lines,
-        coupons: priced.coupons.iter().map(coupon_reply).collect(),
+        coupons: priced.coupons.iter().map(|outcome| coupon_reply(outcome, words)).collect(),
         destination: cart.destination.as_ref().map(|place| DestinationReply {
             country: place.country.clone(),
             region: place.region.clone(),
             postal_code: place.postal_code.clone(),
         }),
         shipping_options: shipping_options(priced),
-        totals: totals(priced),
+        totals: totals(priced, words),
         changed: priced.lines.iter().filter_map(changed).collect(),
         messages,
         ..empty(facts.live, &market.id)
     }
-}
-
-/// A message.
-pub fn message(severity: &str, code: &str, path: Option<&str>, text: impl Into<String>) -> Message {
-    let mut text = text.into();
-    if let Some(first) = text.get(..1).map(str::to_uppercase) {
-        text.replace_range(..1, &first);
-    }
-    if !text.ends_with(['.', '!']) {
-        text.push('.');
-    }
-    Message { code: code.to_owned(), severity: severity.to_owned(), path: path.map(str::to_owned), text }
 }
 
 /// Worst first; otherwise in their order.
@@ -168,30 +158,26 @@ fn property_reply(product: Option<&Product>, (key, value): &(String, String)) ->
     PropertyReply { key: key.clone(), label, value: value.clone() }
 }
 
-fn line_messages(index: usize, line: &PricedLine, priced: &PricedCart, facts: &ReplyFacts<'_>) -> Vec<Message> {
-    let path = format!("/lines/{index}");
-    let about = |severity, code, text: String| message(severity, code, Some(&path), text);
+fn line_notes(index: usize, line: &PricedLine, priced: &PricedCart, facts: &ReplyFacts<'_>) -> Vec<Note> {
+    let about = |severity, code, say: Say| Note::new(severity, code, say).about(format!("/lines/{index}"));
     let name = named(line);
-    let mut messages = Vec::new();
+    let mut notes = Vec::new();
     if priced.wrong_quantity.contains(&line.id) {
-        messages.push(about("error", "wrong_quantity", format!("{name} is sold in other quantities now; change it to go on")));
+        notes.push(about(Severity::Error, "wrong_quantity", Say::of("line.other_quantity").with("name", &name)));
     }
     if let Some((left, variant)) = units_left(line, facts) {
         if left == 0 && variant.stock_policy == StockPolicy::Deny {
-            messages.push(about("error", "sold_out", format!("{name} is sold out; take it out to go on")));
+            notes.push(about(Severity::Error, "sold_out", Say::of("line.sold_out").with("name", &name)));
         } else if left < line.quantity && variant.stock_policy == StockPolicy::Deny {
-            messages.push(about(
-                "error",
-                "not_enough_stock",
-                format!("only {left} of {name} are left; lower the quantity to go on"),
-            ));
+            let say = Say::of("line.few_left").with("name", &name).counting(u64::from(left));
+            notes.push(about(Severity::Error, "not_enough_stock", say));
         }
     }
     if let Some(seen) = line.seen_price {
-        let text = format!("the price of {name} was {seen} when you added it and is {} now", line.unit_price);
-        messages.push(about("warning", "price_changed", text));
+        let say = Say::of("line.price_changed").with("name", &name).with_money("seen", seen).with_money("now", line.unit_price);
+        notes.push(about(Severity::Warning, "price_changed", say));
     }
-    messages
+    notes
 }
 
 /// Units of a counted variant; `None` where stock is not judged.
@@ -208,7 +194,7 @@ fn changed(line: &PricedLine) -> Option<ChangedPrice> {
     line.seen_price.map(|seen| ChangedPrice { line: line.id.0.clone(), seen, now: line.unit_price })
 }
 
-fn coupon_reply(outcome: &CouponOutcome) -> CouponReply {
+fn coupon_reply(outcome: &CouponOutcome, site: &SiteView) -> CouponReply {
     let refusal = outcome.result.as_ref().err();
     CouponReply {
         code: outcome.code.0.clone(),
@@ -216,7 +202,7 @@ fn coupon_reply(outcome: &CouponOutcome) -> CouponReply {
         applied: outcome.result.is_ok(),
         amount: outcome.result.as_ref().ok().copied(),
         reason: refusal.map(|refusal| refusal.code().to_owned()),
-        detail: refusal.map(ToString::to_string),
+        detail: refusal.map(|refusal| words::of_coupon(refusal).text(site)),
     }
 }
 
@@ -233,34 +219,35 @@ fn shipping_options(priced: &PricedCart) -> Vec<ShippingOptionReply> {
 }
 
 /// Typed parts that add up to the part of kind `total`.
-pub fn totals(priced: &PricedCart) -> Vec<TotalReply> {
+pub fn totals(priced: &PricedCart, site: &SiteView) -> Vec<TotalReply> {
+    let total = |kind, key, amount| total(kind, key, amount, site);
     let sums = &priced.totals;
     let less = |amount: Money| Money::new(-amount.minor, amount.currency);
-    let mut parts = vec![total("subtotal", "Subtotal", sums.subtotal)];
+    let mut parts = vec![total("subtotal", "totals.subtotal", sums.subtotal)];
     if sums.discount.minor != 0 {
-        parts.push(total("discount", "Discount", less(sums.discount)));
+        parts.push(total("discount", "totals.discount", less(sums.discount)));
     }
     if priced.shipping.is_some() {
-        parts.push(total("shipping", "Shipping", sums.shipping));
+        parts.push(total("shipping", "totals.shipping", sums.shipping));
     }
     if sums.shipping_discount.minor != 0 {
-        parts.push(total("shipping_discount", "Shipping discount", less(sums.shipping_discount)));
+        parts.push(total("shipping_discount", "totals.shipping_discount", less(sums.shipping_discount)));
     }
     let included = priced.tax_mode == TaxMode::Inclusive;
     for part in &priced.taxes {
-        let label = format!("{} {} %", part.name, part.percent);
-        let label = if included { format!("Includes {label}") } else { label };
+        let key = if included { "totals.tax_included" } else { "totals.tax" };
+        let label = Say::of(key).with("tax", &part.name).with("percent", &part.percent).text(site);
         parts.push(TotalReply { kind: "tax".to_owned(), label, amount: part.tax, included });
     }
-    parts.push(total("total", "Total", sums.total));
+    parts.push(total("total", "totals.total", sums.total));
     parts
 }
 
-fn total(kind: &str, label: &str, amount: Money) -> TotalReply {
-    TotalReply { kind: kind.to_owned(), label: label.to_owned(), amount, included: false }
+fn total(kind: &str, key: &'static str, amount: Money, site: &SiteView) -> TotalReply {
+    TotalReply { kind: kind.to_owned(), label: Say::of(key).text(site), amount, included: false }
 }
 
 fn links() -> Vec<RelLink> {
-    let link = |rel: &str, href: &str| RelLink { rel: rel.to_owned(), href: href.to_owned() };
+    let link = |rel: &str, href: &str| RelLink { rel: rel.to_owned(), href: href.to_owned(), title: None };
     vec![link("self", "/api/v1/cart"), link("checkout", "/checkout")]
 }

@@ -5,16 +5,18 @@
 use std::sync::Arc;
 
 use super::app::App;
-use super::cart_reply::{self, ReplyFacts, message};
+use super::cart_reply::{self, ReplyFacts};
 use super::error::Failure;
 use super::http::{Call, Reply};
 use super::live::Live;
-use super::reply::{CartReply, Message};
+use super::reply::CartReply;
 use super::session::Session;
+use super::words::{self, Note, Severity};
 use crate::commerce::cart::{Cart, CartCommand, CartFacts, CartRejection, Destination};
 use crate::commerce::catalog::StockPolicy;
 use crate::commerce::ids::{CouponCode, MarketId, Sku, Timestamp};
 use crate::commerce::pricing::PricingRejection;
+use crate::theme::texts::Say;
 
 /// One request's view of the shop and of its cart.
 #[derive(Debug)]
@@ -67,13 +69,13 @@ impl Desk {
             Some(name) => rules.market(&MarketId::from(name)),
             None => current.and_then(|cart| rules.market(&cart.market)).or_else(|| rules.markets.first()),
         };
-        let market = market.ok_or_else(|| Failure::refused("unknown_market", "this shop has no such market"))?;
+        let market = market.ok_or_else(|| Failure::refused("unknown_market", Say::of("says.no_market")))?;
         let is_spoken = |language: &str| rules.markets.iter().any(|market| market.language == language);
         let spoken =
             current.filter(|cart| cart.market == market.id && is_spoken(&cart.language)).map(|cart| cart.language.as_str());
         let language = wanted.language.or(spoken).unwrap_or(&market.language);
         if !is_spoken(language) {
-            return Err(Failure::refused("unknown_language", "this shop does not speak that language"));
+            return Err(Failure::refused("unknown_language", Say::of("says.no_language")));
         }
         Ok((market.id.clone(), language.to_owned()))
     }
@@ -111,7 +113,8 @@ impl Desk {
     /// Says that the cart which came along could not be read.
     pub fn tell_loss(&self, reply: &mut CartReply) {
         if let Some(error) = self.session.lost {
-            reply.messages.push(message("warning", error.code(), None, error.to_string()));
+            let note = Note::new(Severity::Warning, error.code(), words::of_token(error));
+            reply.messages.push(note.told(self.session.speaks(&self.live).1));
             cart_reply::sort(&mut reply.messages);
         }
     }
@@ -120,14 +123,14 @@ impl Desk {
     pub fn check_stock(&self, sku: &Sku) -> Result<(), Failure> {
         let Some((_, variant)) = self.live.bundle.catalog.variant_by_sku(sku) else { return Ok(()) };
         let gone = variant.stock_policy == StockPolicy::Deny && self.app.stock.load().available(variant) == 0;
-        if gone { Err(Failure::refused("sold_out", "this is sold out")) } else { Ok(()) }
+        if gone { Err(Failure::refused("sold_out", Say::of("line.this_sold_out"))) } else { Ok(()) }
     }
 
     /// The code as it is kept. A code nobody has declared is refused here, so that it takes no place in the cart.
     pub fn coupon(&self, typed: &str) -> Result<CouponCode, Failure> {
         let code = CouponCode::normal(typed);
         let is_known = self.live.bundle.rules.promotions.iter().any(|promotion| promotion.code.names(&code));
-        if is_known { Ok(code) } else { Err(field_refused("coupon_unknown", "/code", "this code is not known")) }
+        if is_known { Ok(code) } else { Err(field_refused("coupon_unknown", "/code", Say::of("coupon.unknown"))) }
     }
 
     /// A destination in the cart's market.
@@ -138,7 +141,7 @@ impl Desk {
         let root = &self.live.bundle.rules.root_market().id;
         let (market, _) = self.live.market(self.session.cart.as_ref().map_or(root, |cart| &cart.market));
         if !market.countries.contains(&destination.country) {
-            return Err(field_refused("country_unserved", "/country", "we do not deliver to this country"));
+            return Err(field_refused("country_unserved", "/country", Say::of("line.country_undeliverable")));
         }
         Ok(destination)
     }
@@ -147,7 +150,7 @@ impl Desk {
 /// A refused wish as a failure.
 pub fn rejected(rejection: &CartRejection) -> Failure {
     let path = match rejection {
-        CartRejection::UnknownLine => return Failure::not_found(rejection.to_string()),
+        CartRejection::UnknownLine => return Failure::not_found(words::of_cart(rejection)),
         CartRejection::UnknownSku | CartRejection::NotForSale => Some("/sku".to_owned()),
         CartRejection::Quantity { .. } => Some("/quantity".to_owned()),
         CartRejection::NotACode => Some("/code".to_owned()),
@@ -160,17 +163,18 @@ pub fn rejected(rejection: &CartRejection) -> Failure {
         CartRejection::TooManyLines | CartRejection::TooLarge | CartRejection::TooManyCoupons => None,
     };
     let code = code_of(rejection);
-    let messages = vec![Message { path, ..message("error", code, None, rejection.to_string()) }];
-    Failure::Refused { code, detail: rejection.to_string(), messages }
+    let note = Note { path, ..Note::new(Severity::Error, code, words::of_cart(rejection)) };
+    Failure::Refused { code, detail: note.say.clone(), messages: vec![note] }
 }
 
 /// A quantity that is no whole number, as if the product's rule had refused it.
 pub fn quantity_refused() -> Failure {
-    field_refused("quantity", "/quantity", "the quantity is a whole number, 1 or more")
+    field_refused("quantity", "/quantity", Say::of("line.quantity_whole"))
 }
 
-fn field_refused(code: &'static str, path: &str, detail: &str) -> Failure {
-    Failure::Refused { code, detail: detail.to_owned(), messages: vec![message("error", code, Some(path), detail)] }
+fn field_refused(code: &'static str, path: &str, detail: Say) -> Failure {
+    let note = Note::new(Severity::Error, code, detail.clone()).about(path);
+    Failure::Refused { code, detail, messages: vec![note] }
 }
 
 fn code_of(rejection: &CartRejection) -> &'static str {
@@ -192,5 +196,5 @@ fn code_of(rejection: &CartRejection) -> &'static str {
 
 /// A cart that cannot be priced as a failure.
 pub fn unpriced(rejection: &PricingRejection) -> Failure {
-    Failure::Unavailable { code: "pricing", detail: rejection.to_string(), retry_after_s: 60 }
+    Failure::Unavailable { code: "pricing", detail: words::of_pricing(rejection), retry_after_s: 60 }
 }

@@ -4,13 +4,14 @@
 //! Knows   no HTTP and no store.
 //! Source  CHECKOUT.md 5.7, what the shopper sees.
 
-use super::cart_reply::{self, ReplyFacts, message};
+use super::cart_reply::{self, ReplyFacts};
 use super::key_ring::{KeyRing, Purpose};
 use super::live::Live;
 use super::reply::{
     AddressReply, CheckoutReply, ContactReply, LineReply, Message, OrderLink, OrderReply, PaymentMethodReply, PaymentReply,
     QuoteReply, RelLink,
 };
+use super::words::{self, Note, Severity};
 use crate::commerce::address::{Address, FieldProblem};
 use crate::commerce::cart::Cart;
 use crate::commerce::checkout::{Checkout, CheckoutState};
@@ -18,10 +19,11 @@ use crate::commerce::ids::Timestamp;
 use crate::commerce::order::{Order, OrderState};
 use crate::commerce::payment::{Attempt, AttemptState};
 use crate::commerce::pricing::PricedCart;
+use crate::theme::texts::Say;
+use crate::theme::view::{Link, SiteView};
 
 /// What is said where nobody knows yet how a payment went.
-pub const CHECKING: &str =
-    "We are checking your payment. Please do not pay again. This page looks again by itself, and we write to you.";
+pub const CHECKING: &str = "payment.checking";
 
 /// What a checkout is described by.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +50,8 @@ pub fn checkout_reply(
     let state = checkout.state(now);
     let (_, site) = facts.reply.live.market(&checkout.market);
     let cart = cart_reply::build(cart, priced, &facts.reply);
-    let mut messages: Vec<Message> = problems.iter().map(field_message).collect();
+    let words = facts.reply.live.speaking(&cart.language, &checkout.market);
+    let mut messages: Vec<Message> = problems.iter().map(|problem| words::of_field(problem).told(words)).collect();
     messages.extend(
         cart.messages
             .iter()
@@ -57,7 +60,7 @@ pub fn checkout_reply(
             .map(|message| Message { path: message.path.map(|path| format!("/cart{path}")), ..message }),
     );
     cart_reply::sort(&mut messages);
-    let payment = payment_reply(checkout, facts);
+    let payment = payment_reply(checkout, facts, words);
     let order = checkout.order.as_ref().and_then(|order| order_link(facts.keys, order));
     let own = format!("{}/checkout/{}", site.base_url, checkout.id);
     let is_shown =
@@ -83,7 +86,7 @@ pub fn checkout_reply(
         payment,
         messages,
         order,
-        links: links(checkout, facts.reply.live),
+        links: links(checkout, site),
     }
 }
 
@@ -95,11 +98,12 @@ pub fn order_reply(live: &Live, keys: &KeyRing, order: &Order, shows_mail: bool)
     if shows_mail {
         links.push(link("mail", &format!("/orders/{}/mail?token={token}", order.id)));
     }
+    let words = live.speaking(&quote.language, &quote.market);
     let (payment_state, messages) = match (order.state, order.paid_at) {
         (OrderState::Placed, Some(_)) => ("paid", Vec::new()),
         (OrderState::Placed, None) => {
-            let text = "your order is confirmed; the payment is being completed";
-            ("authorized", vec![message("info", "payment_completing", None, text)])
+            let note = Note::new(Severity::Info, "payment_completing", Say::of("payment.completing"));
+            ("authorized", vec![note.told(words)])
         }
         _ => ("pending", Vec::new()),
     };
@@ -119,7 +123,7 @@ pub fn order_reply(live: &Live, keys: &KeyRing, order: &Order, shows_mail: bool)
         email: quote.contact.email.clone(),
         language: quote.language.clone(),
         lines,
-        totals: cart_reply::totals(&quote.priced),
+        totals: cart_reply::totals(&quote.priced, words),
         address: address_reply(&quote.address),
         shipping_name,
         messages,
@@ -138,19 +142,15 @@ pub fn order_url(keys: &KeyRing, order: &Order) -> String {
     format!("/orders/{}?token={}", order.id, keys.token(Purpose::Order, order.id.as_str()))
 }
 
-/// A field's problem as a message.
-pub fn field_message(problem: &FieldProblem) -> Message {
-    message("error", &problem.code, Some(&problem.path), problem.text.clone())
-}
-
-fn payment_reply(checkout: &Checkout, facts: &CheckoutFacts<'_>) -> PaymentReply {
+fn payment_reply(checkout: &Checkout, facts: &CheckoutFacts<'_>, site: &SiteView) -> PaymentReply {
     let (state, detail) = match &checkout.attempt {
         None => ("none", None),
         Some(attempt) if attempt.state == AttemptState::AwaitingShopper && !facts.is_fresh => ("checking", Some(CHECKING)),
         Some(attempt) => payment_words(attempt),
     };
     let redirect_url = checkout.attempt.as_ref().filter(|_| state == "redirect").and_then(|attempt| attempt.redirect_url.clone());
-    PaymentReply { methods: facts.methods.to_vec(), state: state.to_owned(), detail: detail.map(str::to_owned), redirect_url }
+    let detail = detail.map(|key| Say::of(key).text(site));
+    PaymentReply { methods: facts.methods.to_vec(), state: state.to_owned(), detail, redirect_url }
 }
 
 fn payment_words(attempt: &Attempt) -> (&'static str, Option<&'static str>) {
@@ -160,30 +160,30 @@ fn payment_words(attempt: &Attempt) -> (&'static str, Option<&'static str>) {
         AttemptState::IntentPending | AttemptState::Authorized | AttemptState::Capturing => ("checking", Some(CHECKING)),
         AttemptState::Review => ("review", Some(CHECKING)),
         AttemptState::Paid => ("paid", None),
-        AttemptState::Canceled => ("none", Some("You came back without paying. You have not been charged.")),
+        AttemptState::Canceled => ("none", Some("payment.called_off")),
         AttemptState::Declined => ("declined", Some(declined_words(attempt.reason.as_deref().unwrap_or("")))),
     }
 }
 
 fn declined_words(code: &str) -> &'static str {
     match code {
-        "insufficient_funds" => "There is not enough money on this card. You have not been charged. Please try another card.",
-        "expired_card" => "This card has run out. You have not been charged. Please try another card.",
-        "authentication_failed" => "The bank could not make sure that it is you. You have not been charged. Please try again.",
-        _ => "The bank declined the card. You have not been charged. Please try another card.",
+        "insufficient_funds" => "payment.insufficient_funds",
+        "expired_card" => "payment.expired_card",
+        "authentication_failed" => "payment.authentication_failed",
+        _ => "payment.declined",
     }
 }
 
-fn links(checkout: &Checkout, live: &Live) -> Vec<RelLink> {
+fn links(checkout: &Checkout, site: &SiteView) -> Vec<RelLink> {
     let mut links = vec![link("self", &format!("/api/v1/checkouts/{}", checkout.id))];
-    for (_, path) in &live.bundle.legal_links {
-        links.push(link(path.rsplit('/').next().unwrap_or(path), path));
+    for Link { title, url } in &site.legal {
+        links.push(RelLink { title: Some(title.clone()), ..link(url.rsplit('/').next().unwrap_or(url), url) });
     }
     links
 }
 
 fn link(rel: &str, href: &str) -> RelLink {
-    RelLink { rel: rel.to_owned(), href: href.to_owned() }
+    RelLink { rel: rel.to_owned(), href: href.to_owned(), title: None }
 }
 
 fn address_reply(address: &Address) -> AddressReply {

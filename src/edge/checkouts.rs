@@ -8,17 +8,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::app::{App, StockSnapshot};
-use super::cart_reply::{self, ReplyFacts, message};
+use super::cart_reply::{self, ReplyFacts};
 use super::cart_token;
 use super::carts::Desk;
-use super::checkout_reply::{self, CHECKING, CheckoutFacts, checkout_reply, field_message};
+use super::checkout_reply::{self, CHECKING, CheckoutFacts, checkout_reply};
 use super::error::Failure;
 use super::http::{Call, Reply};
 use super::idempotency::unwell;
 use super::input::Form;
 use super::key_ring::Purpose;
 use super::perform::{self, Purchase, Till, Turned};
-use super::reply::{ChangedTotal, CheckoutReply, Message, OrderReply};
+use super::reply::{ChangedTotal, CheckoutReply, OrderReply};
+use super::words::{self, Note, Severity};
 use crate::commerce::address::{Address, Contact, FieldProblem};
 use crate::commerce::cart::Cart;
 use crate::commerce::checkout::{Checkout, CheckoutState, Command, Facts, Rejection, decide};
@@ -27,6 +28,7 @@ use crate::commerce::order::{Order, OrderState};
 use crate::commerce::pricing::PricedCart;
 use crate::commerce::quote::{Quote, QuoteParts, quote_problems};
 use crate::store::{OpenCheckout, Refusal, SaveDetails, StoreError};
+use crate::theme::texts::Say;
 
 /// Longest text of one field that is looked at; what is longer than its own limit is told, what is longer than this is refused.
 const MAX_FIELD_BYTES: usize = 1_000;
@@ -84,7 +86,7 @@ impl Counter {
     pub fn of(app: Arc<App>, call: &Call) -> Result<Self, Failure> {
         let till = app.till.clone().ok_or_else(|| Failure::Unavailable {
             code: "checkout_closed",
-            detail: "this shop takes no orders right now; your cart is kept".to_owned(),
+            detail: Say::of("says.closed"),
             retry_after_s: 60,
         })?;
         let query = Form::parse(call.uri.query().unwrap_or("")).unwrap_or_default();
@@ -97,7 +99,7 @@ impl Counter {
     /// Opens a checkout for the cart that came along, or goes on with the one that holds units for it. Nothing new is held yet.
     pub async fn open(&self) -> Result<Opening, Failure> {
         let Some(cart) = self.desk.session.cart.as_ref().filter(|cart| !cart.lines.is_empty()) else {
-            return Err(Failure::refused("empty_cart", "there is nothing in the cart; put something into it first"));
+            return Err(Failure::refused("empty_cart", Say::of("says.empty_cart")));
         };
         let known = self.till.store.order_by_cart(cart.id).await.map_err(|error| self.unwell(&error))?;
         match known {
@@ -276,7 +278,7 @@ impl Counter {
         let mut cart = match carried {
             Some(cart) => cart.clone(),
             None => cart_token::decode(&checkout.cart_token, &self.desk.app.keys, self.desk.now).map_err(|error| {
-                Failure::Conflict { code: "cart_lost", detail: error.to_string(), messages: Vec::new(), total: None }
+                Failure::Conflict { code: "cart_lost", detail: words::of_token(error), messages: Vec::new(), total: None }
             })?,
         };
         if let Some(destination) = checkout.address.destination() {
@@ -318,7 +320,7 @@ impl Counter {
     /// Errors: 409 where something else is true by now; with both totals where the price is higher than the one on the screen.
     pub async fn pay(&self, checkout: Checkout, quote_hash: &str, method: &str) -> Result<Turned, Failure> {
         if !self.till.methods().iter().any(|known| known.id == method) {
-            return Err(Failure::refused("unknown_method", "this shop has no such way of paying"));
+            return Err(Failure::refused("unknown_method", Say::of("says.no_method")));
         }
         let cart_revision = self.cart_of(&checkout)?.revision;
         let facts = Facts { now: self.desk.now, live: false };
@@ -334,14 +336,13 @@ impl Counter {
             Err(StoreError::Refused(Refusal::AttemptLive)) => {
                 let own = self.stored(&checkout.id).await?.attempt;
                 if !own.is_some_and(|attempt| attempt.state.is_live()) {
-                    let detail =
-                        "a payment for this cart is under way in another checkout; finish it or call it off there".to_owned();
+                    let detail = Say::of("payment.under_way_elsewhere");
                     return Err(Failure::Conflict { code: "payment_in_progress", detail, messages: Vec::new(), total: None });
                 }
             }
             Err(StoreError::Refused(Refusal::CouponUsedUp { .. })) => {
                 self.till.refresh_stock(&self.desk.app).await.map_err(|error| self.unwell(&error))?;
-                let code = ("coupon_used_up", "a code in your cart was used up a moment ago; please look at the total again");
+                let code = ("coupon_used_up", Say::of("coupon.used_up_now"));
                 return Err(self.changed(&checkout, &quote, code).await?);
             }
             Err(error) => {
@@ -354,13 +355,15 @@ impl Counter {
 
     /// What to pay where the quote on the screen does not hold any more: a fresh one that costs no more is as good.
     async fn consented(&self, checkout: &Checkout, quote_hash: &str, rejection: &Rejection) -> Result<Quote, Failure> {
-        let conflict = |code, detail: String| Failure::Conflict { code, detail, messages: Vec::new(), total: None };
+        let conflict = |code, detail: Say| Failure::Conflict { code, detail, messages: Vec::new(), total: None };
         match rejection {
             Rejection::QuoteExpired | Rejection::QuoteChanged | Rejection::CartChanged => {}
-            Rejection::NotReady => return Err(conflict("not_ready", rejection.to_string())),
-            _ => return Err(conflict(rejection.code(), rejection.to_string())),
+            Rejection::NotReady => return Err(conflict("not_ready", words::of_checkout(rejection))),
+            _ => return Err(conflict(rejection.code(), words::of_checkout(rejection))),
         }
-        let Some(before) = checkout.quote.clone() else { return Err(conflict("not_ready", Rejection::NotReady.to_string())) };
+        let Some(before) = checkout.quote.clone() else {
+            return Err(conflict("not_ready", words::of_checkout(&Rejection::NotReady)));
+        };
         if *rejection == Rejection::QuoteExpired && before.hash == quote_hash {
             let shown = self.save(checkout, Details::default()).await?;
             let fresh = shown.checkout.quote.filter(|fresh| fresh.id != before.id && fresh.total().minor <= before.total().minor);
@@ -370,22 +373,23 @@ impl Counter {
         }
         // Another tab shows an older quote: the newest one stands, and is shown.
         if *rejection == Rejection::QuoteChanged && before.expires_at > self.desk.now {
-            return Err(conflict("quote_changed", rejection.to_string()));
+            return Err(conflict("quote_changed", words::of_checkout(rejection)));
         }
         let code = if *rejection == Rejection::CartChanged { "cart_changed" } else { "quote_changed" };
-        Err(self.changed(checkout, &before, (code, &rejection.to_string())).await?)
+        Err(self.changed(checkout, &before, (code, words::of_checkout(rejection))).await?)
     }
 
     /// A conflict with both totals, after the checkout was quoted anew.
-    async fn changed(&self, checkout: &Checkout, before: &Quote, told: (&'static str, &str)) -> Result<Failure, Failure> {
+    async fn changed(&self, checkout: &Checkout, before: &Quote, told: (&'static str, Say)) -> Result<Failure, Failure> {
         let shown = self.save(checkout, Details::default()).await?;
         let now = shown.priced.totals.total;
         let seen = before.total();
-        let mut messages: Vec<Message> = shown.problems.iter().map(field_message).collect();
+        let mut messages: Vec<Note> = shown.problems.iter().map(words::of_field).collect();
         if now != seen {
-            messages.push(message("warning", "total_changed", None, format!("the total was {seen} and is {now} now")));
+            let say = Say::of("payment.total_changed").with_money("seen", seen).with_money("now", now);
+            messages.push(Note::new(Severity::Warning, "total_changed", say));
         }
-        Ok(Failure::Conflict { code: told.0, detail: told.1.to_owned(), messages, total: Some(ChangedTotal { seen, now }) })
+        Ok(Failure::Conflict { code: told.0, detail: told.1, messages, total: Some(ChangedTotal { seen, now }) })
     }
 
     /// Moves the payment on and gives the checkout as it then is.
@@ -410,7 +414,7 @@ impl Counter {
     pub async fn order(&self, call: &Call) -> Result<Order, Failure> {
         let id = OrderId::from(call.param("order"));
         let query = Form::parse(call.uri.query().unwrap_or(""))?;
-        let none = || Failure::not_found("there is no such order; open it by the link in its confirmation");
+        let none = || Failure::not_found(Say::of("says.no_order"));
         if !self.desk.app.keys.accepts(Purpose::Order, id.as_str(), query.get("token")) {
             return Err(none());
         }
@@ -459,33 +463,28 @@ impl Counter {
 
     /// A store's refusal in the shopper's words.
     fn refused(&self, error: &StoreError, checkout: &Checkout) -> Failure {
-        let conflict =
-            |code, detail: &str, messages| Failure::Conflict { code, detail: detail.to_owned(), messages, total: None };
+        let conflict = |code, key, messages| Failure::Conflict { code, detail: Say::of(key), messages, total: None };
         match error {
-            StoreError::Refused(Refusal::SoldOut { skus }) => conflict(
-                "sold_out",
-                "something in your cart was sold out a moment ago; nothing was charged",
-                self.sold_out(skus, checkout),
-            ),
-            StoreError::Refused(Refusal::CartSpent { .. }) => conflict("cart_spent", "this cart is already ordered", Vec::new()),
+            StoreError::Refused(Refusal::SoldOut { skus }) => {
+                conflict("sold_out", "payment.sold_out", self.sold_out(skus, checkout))
+            }
+            StoreError::Refused(Refusal::CartSpent { .. }) => conflict("cart_spent", "payment.cart_spent", Vec::new()),
             StoreError::Refused(Refusal::AttemptLive) => {
-                conflict("payment_in_progress", "a payment is under way; call it off to change something", Vec::new())
+                conflict("payment_in_progress", "payment.under_way_call_off", Vec::new())
             }
-            StoreError::Refused(Refusal::WrongState | Refusal::LeaseLost) => {
-                conflict("changed", "this was changed a moment ago; please look at it again", Vec::new())
-            }
+            StoreError::Refused(Refusal::WrongState | Refusal::LeaseLost) => conflict("changed", "payment.changed", Vec::new()),
             StoreError::Refused(Refusal::NotFound) => no_such_checkout(),
             error => self.unwell(error),
         }
     }
 
     /// One message per line that is short, by the lines of the checkout's cart.
-    fn sold_out(&self, skus: &[Sku], checkout: &Checkout) -> Vec<Message> {
+    fn sold_out(&self, skus: &[Sku], checkout: &Checkout) -> Vec<Note> {
         let lines = checkout.quote.as_ref().map_or(&[][..], |quote| &quote.priced.lines);
         let short = lines.iter().enumerate().filter(|(_, line)| skus.contains(&line.sku));
         let told = |(index, line): (usize, &crate::commerce::pricing::PricedLine)| {
-            let text = format!("{} is sold out; take it out to go on", line.title);
-            message("error", "sold_out", Some(&format!("/cart/lines/{index}")), text)
+            let say = Say::of("line.sold_out").with("name", &line.title);
+            Note::new(Severity::Error, "sold_out", say).about(format!("/cart/lines/{index}"))
         };
         short.map(told).collect()
     }
@@ -494,7 +493,7 @@ impl Counter {
     fn unsure(&self, error: &StoreError) -> Failure {
         match self.unwell(error) {
             Failure::Unavailable { code, retry_after_s, .. } if !self.is_paying.load(Ordering::Relaxed) => {
-                let detail = "checkout is back in a moment; your cart is kept".to_owned();
+                let detail = Say::of("says.back_soon");
                 Failure::Unavailable { code, retry_after_s, detail }
             }
             failure => failure,
@@ -505,7 +504,7 @@ impl Counter {
     pub fn unwell(&self, error: &StoreError) -> Failure {
         match unwell(error) {
             Failure::Unavailable { code, retry_after_s, .. } if self.is_paying.load(Ordering::Relaxed) => {
-                Failure::Unavailable { code, retry_after_s, detail: CHECKING.to_owned() }
+                Failure::Unavailable { code, retry_after_s, detail: Say::of(CHECKING) }
             }
             failure => failure,
         }
@@ -518,5 +517,5 @@ fn texts<'a>(contact: &'a Contact, address: &'a Address) -> [&'a str; 9] {
 }
 
 fn no_such_checkout() -> Failure {
-    Failure::not_found("there is no such checkout; open your cart and go to checkout again")
+    Failure::not_found(Say::of("says.no_checkout"))
 }

@@ -6,7 +6,10 @@
 use http::{HeaderValue, StatusCode, header};
 
 use super::http::Reply;
-use super::reply::{ChangedTotal, Message, Problem};
+use super::reply::{ChangedTotal, Problem};
+use super::words::Note;
+use crate::theme::texts::Say;
+use crate::theme::view::SiteView;
 
 /// Why a request has no answer of its own.
 #[derive(Clone, Debug)]
@@ -16,19 +19,19 @@ pub enum Failure {
         /// Stable, for programs.
         code: &'static str,
         /// For people: what to write instead.
-        detail: String,
+        detail: Say,
     },
     /// 403: it comes from a foreign page, or its proof does not hold.
     Forbidden {
         /// Stable, for programs.
         code: &'static str,
         /// For people.
-        detail: String,
+        detail: Say,
     },
     /// 404.
     NotFound {
         /// For people: what is not there.
-        detail: String,
+        detail: Say,
     },
     /// 405.
     MethodNotAllowed {
@@ -42,16 +45,16 @@ pub enum Failure {
         /// Stable, for programs.
         code: &'static str,
         /// For people.
-        detail: String,
+        detail: Say,
         /// What it is about.
-        messages: Vec<Message>,
+        messages: Vec<Note>,
         /// The total on the shopper's screen and the one that holds now, where they differ.
         total: Option<ChangedTotal>,
     },
     /// 409: the same request is still under way.
     InFlight {
         /// For people.
-        detail: String,
+        detail: Say,
     },
     /// 413.
     BodyTooLarge {
@@ -70,9 +73,9 @@ pub enum Failure {
         /// Stable, for programs.
         code: &'static str,
         /// For people.
-        detail: String,
+        detail: Say,
         /// One per field.
-        messages: Vec<Message>,
+        messages: Vec<Note>,
     },
     /// 429.
     TooMany {
@@ -84,7 +87,7 @@ pub enum Failure {
         /// Stable, for programs.
         code: &'static str,
         /// For people.
-        detail: String,
+        detail: Say,
         /// When to come again.
         retry_after_s: u32,
     },
@@ -93,19 +96,19 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// A 400.
+    /// A 400, for whoever writes the program that sent it.
     pub fn malformed(code: &'static str, detail: impl Into<String>) -> Self {
-        Self::Malformed { code, detail: detail.into() }
+        Self::Malformed { code, detail: Say::to_programs(detail) }
     }
 
     /// A 404.
-    pub fn not_found(detail: impl Into<String>) -> Self {
-        Self::NotFound { detail: detail.into() }
+    pub fn not_found(detail: Say) -> Self {
+        Self::NotFound { detail }
     }
 
     /// A 422 without field messages.
-    pub fn refused(code: &'static str, detail: impl Into<String>) -> Self {
-        Self::Refused { code, detail: detail.into(), messages: Vec::new() }
+    pub fn refused(code: &'static str, detail: Say) -> Self {
+        Self::Refused { code, detail, messages: Vec::new() }
     }
 
     /// Its status.
@@ -148,7 +151,7 @@ impl Failure {
     }
 
     /// What the buyer reads.
-    pub fn detail(&self) -> String {
+    pub fn detail(&self) -> Say {
         match self {
             Self::Malformed { detail, .. }
             | Self::Forbidden { detail, .. }
@@ -157,42 +160,64 @@ impl Failure {
             | Self::Refused { detail, .. }
             | Self::Unavailable { detail, .. }
             | Self::InFlight { detail } => detail.clone(),
-            Self::MethodNotAllowed { allow } => format!("this address takes {allow}"),
-            Self::SlowRequest => "the request took too long to arrive; please try again".to_owned(),
-            Self::BodyTooLarge { limit_bytes } => format!("at most {limit_bytes} bytes are read here"),
-            Self::AddressTooLong => "the address is too long".to_owned(),
-            Self::MediaType { expected } => format!("send the body as {expected}"),
-            Self::TooMany { .. } => "too many requests; please wait a moment".to_owned(),
-            Self::Bug => "something went wrong on our side; nothing was changed by this request".to_owned(),
+            Self::MethodNotAllowed { allow } => Say::of("says.takes").with("methods", allow),
+            Self::SlowRequest => Say::of("says.slow_request"),
+            Self::BodyTooLarge { limit_bytes } => Say::of("says.body_too_large").counting(*limit_bytes as u64),
+            Self::AddressTooLong => Say::of("says.address_too_long"),
+            Self::MediaType { expected } => Say::of("says.media_type").with("expected", expected),
+            Self::TooMany { .. } => Say::of("says.too_many_requests"),
+            Self::Bug => Say::of("says.bug"),
         }
     }
 
-    /// The problem document.
-    pub fn problem(&self, request_id: &str) -> Problem {
+    /// What it is about, field by field.
+    pub fn notes(&self) -> &[Note] {
+        match self {
+            Self::Conflict { messages, .. } | Self::Refused { messages, .. } => messages,
+            _ => &[],
+        }
+    }
+
+    fn title(&self) -> &'static str {
+        match self {
+            Self::Malformed { .. } => "problem.malformed",
+            Self::Forbidden { .. } => "problem.forbidden",
+            Self::NotFound { .. } => "problem.not_found",
+            Self::MethodNotAllowed { .. } => "problem.method",
+            Self::SlowRequest => "problem.slow",
+            Self::Conflict { .. } | Self::InFlight { .. } => "problem.conflict",
+            Self::BodyTooLarge { .. } => "problem.too_large",
+            Self::AddressTooLong => "problem.too_long",
+            Self::MediaType { .. } => "problem.media_type",
+            Self::Refused { .. } => "problem.refused",
+            Self::TooMany { .. } => "problem.too_many",
+            Self::Unavailable { .. } => "problem.unavailable",
+            Self::Bug => "problem.internal",
+        }
+    }
+
+    /// The problem document in the words of `site`.
+    pub fn problem(&self, request_id: &str, site: &SiteView) -> Problem {
         let status = self.status();
-        let messages = match self {
-            Self::Conflict { messages, .. } | Self::Refused { messages, .. } => messages.clone(),
-            _ => Vec::new(),
-        };
         let total = match self {
             Self::Conflict { total, .. } => *total,
             _ => None,
         };
         Problem {
             kind: "about:blank".to_owned(),
-            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            title: site.texts.plain(self.title()).to_owned(),
             status: status.as_u16(),
             code: self.code().to_owned(),
-            detail: self.detail(),
-            messages,
+            detail: self.detail().text(site),
+            messages: self.notes().iter().map(|note| note.told(site)).collect(),
             total,
             request_id: request_id.to_owned(),
         }
     }
 
     /// The answer as `application/problem+json`.
-    pub fn into_json(self, request_id: &str) -> Reply {
-        let body = serde_json::to_vec(&self.problem(request_id)).expect("a problem is plain data");
+    pub fn into_json(self, request_id: &str, site: &SiteView) -> Reply {
+        let body = serde_json::to_vec(&self.problem(request_id, site)).expect("a problem is plain data");
         self.headed(Reply::with_type(self.status(), "application/problem+json", body.into()))
     }
 

@@ -13,6 +13,7 @@ use super::checkouts::Counter;
 use super::error::Failure;
 use super::http::{Call, Reply};
 use crate::store::{KeyUse, StoreError};
+use crate::theme::texts::Say;
 
 /// Header that carries the key.
 pub const KEY_HEADER: &str = "idempotency-key";
@@ -104,17 +105,16 @@ pub async fn once(
     match store.begin_key(&keyed.scope, &keyed.key, &keyed.hash, now).await.map_err(|error| counter.unwell(&error))? {
         KeyUse::Fresh => {}
         KeyUse::InFlight => {
-            let detail = "this request is still under way; ask again in a moment".to_owned();
-            return Err(Failure::InFlight { detail });
+            return Err(Failure::InFlight { detail: Say::of("says.in_flight") });
         }
         KeyUse::OtherRequest => {
-            return Err(Failure::refused("idempotency_key_reused", "this Idempotency-Key was used for another request"));
+            return Err(Failure::refused("idempotency_key_reused", Say::of("says.key_reused")));
         }
         KeyUse::Done { status, response } => return replayed(status, response),
     }
     let reply = work.await.or_else(|failure| match failure.status() {
         status if status.is_server_error() => Err(failure),
-        _ => Ok(failure.into_json(request_id)),
+        _ => Ok(failure.into_json(request_id, counter.desk.session.speaks(&counter.desk.live).1)),
     });
     let kept = match &reply {
         Ok(reply) => store.finish_key(&keyed.scope, &keyed.key, reply.status.as_u16(), reply.body.to_vec()).await,
@@ -138,18 +138,10 @@ fn replayed(status: u16, response: Vec<u8>) -> Result<Reply, Failure> {
 /// A store that fails, for a client who has not begun to pay.
 pub fn unwell(error: &StoreError) -> Failure {
     match error {
-        StoreError::Busy => Failure::Unavailable {
-            code: "busy",
-            detail: "many people are at the checkout; please try again in a moment, nothing was charged".to_owned(),
-            retry_after_s: 1,
-        },
+        StoreError::Busy => Failure::Unavailable { code: "busy", detail: Say::of("says.busy"), retry_after_s: 1 },
         error => {
             tracing::error!(%error, "the store failed");
-            Failure::Unavailable {
-                code: "checkout_unavailable",
-                detail: "checkout is back in a moment; nothing was charged".to_owned(),
-                retry_after_s: 10,
-            }
+            Failure::Unavailable { code: "checkout_unavailable", detail: Say::of("says.unwell"), retry_after_s: 10 }
         }
     }
 }

@@ -84,6 +84,12 @@ impl Live {
         (&self.bundle.rules.markets[index], &self.sites[index])
     }
 
+    /// `site` that speaks a language, of that market where it does.
+    pub fn speaking(&self, language: &str, market: &MarketId) -> &SiteView {
+        let (_, own) = self.market(market);
+        if own.language == language { own } else { self.sites.iter().find(|site| site.language == language).unwrap_or(own) }
+    }
+
     /// `site` of a market, ready to print.
     pub fn site_value(&self, id: &MarketId) -> tera::Value {
         self.site_values[self.market_index(id)].clone()

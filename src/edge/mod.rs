@@ -26,3 +26,4 @@ pub mod router;
 pub mod routes;
 pub mod server;
 pub mod session;
+pub mod words;

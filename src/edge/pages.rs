@@ -26,9 +26,8 @@ pub fn cart(live: &Live, cart: &CartReply, status: StatusCode) -> Reply {
 }
 
 /// edge/problem.html.
-pub fn problem(live: &Live, failure: &Failure, request_id: &str) -> Reply {
-    let problem = failure.problem(request_id);
-    let market = &live.bundle.rules.root_market().id;
+pub fn problem(live: &Live, market: &MarketId, failure: &Failure, request_id: &str) -> Reply {
+    let problem = failure.problem(request_id, live.market(market).1);
     failure.headed(page(live, "edge/problem.html", market, ("problem", &problem), failure.status()))
 }
 
@@ -57,8 +56,8 @@ pub fn page_with(live: &Live, template: &str, market: &MarketId, values: Values,
         }
     }
     let (_, site) = live.market(market);
-    let name = html_safe(&site.name);
-    let text = format!("<!doctype html><title>{name}</title><h1>{name}</h1><p>This page cannot be shown right now.</p>");
+    let (name, told) = (html_safe(&site.name), html_safe(site.texts.plain("problem.cannot_print")));
+    let text = format!("<!doctype html><html lang=\"{}\"><title>{name}</title><h1>{name}</h1><p>{told}</p>", site.language);
     Reply::html(status, text)
 }
 

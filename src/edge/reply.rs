@@ -185,6 +185,9 @@ pub struct RelLink {
     pub rel: String,
     /// Path or URL.
     pub href: String,
+    /// What people read, where it is a page for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
 }
 
 /// A checkout.

@@ -28,6 +28,8 @@ use super::http::{Call, Reply};
 use super::middleware::{body, csrf, headers};
 use super::pages;
 use super::router::{Cache, FORM_LIMIT, Found, Guard, ROUTES};
+use super::session::Session;
+use crate::theme::texts::Say;
 
 /// Headers of one request: a browser behind a CDN sends about 30.
 pub const MAX_HEADERS: usize = 64;
@@ -48,6 +50,7 @@ where
     let live = app.live.load_full();
     let method = request.method().clone();
     let wants_page = pages::wanted(request.uri().path(), request.headers());
+    let sender = Session::sender(request.headers());
     let found = app.router.find(&method, request.uri().path());
     let (cache, index) = match &found {
         Found::Route(index, _) => (ROUTES[*index].cache, Some(*index)),
@@ -63,7 +66,9 @@ where
         if let Cache::Shared { .. } = cache {
             cache = Cache::NoStore;
         }
-        if wants_page { pages::problem(&live, &failure, &request_id) } else { failure.into_json(&request_id) }
+        let session = Session::of(app, &live, &sender, app.clock.now());
+        let (market, site) = session.speaks(&live);
+        if wants_page { pages::problem(&live, market, &failure, &request_id) } else { failure.into_json(&request_id, site) }
     });
     pages::add_policy(&mut reply);
     headers::complete(&mut reply.headers, cache, live.secure, &request_id);
@@ -154,11 +159,10 @@ where
         (_, Some(_)) => (FORM_LIMIT, Guard::SameSite),
         (Found::Route(index, _), None) => (ROUTES[*index].body_limit, ROUTES[*index].guard),
         (Found::OtherMethods(allow), None) => return Err(Failure::MethodNotAllowed { allow: allow.clone() }),
-        (Found::Nothing, None) => return Err(Failure::not_found("there is nothing at this address")),
+        (Found::Nothing, None) => return Err(Failure::not_found(Say::of("says.nothing_here"))),
     };
     if guard == Guard::SameSite && !csrf::passes(&parts.method, &parts.headers, &app.live.load().bundle.origins) {
-        let detail = "this form was sent from another site; open the shop itself and try again".to_owned();
-        return Err(Failure::Forbidden { code: "cross_site", detail });
+        return Err(Failure::Forbidden { code: "cross_site", detail: Say::of("says.cross_site") });
     }
     let body = body::read(stream, limit, app.settings.body_timeout).await?;
     let (method, uri, headers) = (parts.method, parts.uri, parts.headers);
@@ -173,7 +177,7 @@ where
 fn decoded(params: Vec<(String, String)>) -> Result<Vec<(String, String)>, Failure> {
     let decode = |(name, value): (String, String)| {
         let text = percent_encoding::percent_decode_str(&value).decode_utf8().map(|text| text.into_owned());
-        text.map(|text| (name, text)).map_err(|_| Failure::not_found("there is nothing at this address"))
+        text.map(|text| (name, text)).map_err(|_| Failure::not_found(Say::of("says.nothing_here")))
     };
     params.into_iter().map(decode).collect()
 }

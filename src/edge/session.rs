@@ -12,6 +12,7 @@ use super::http::Reply;
 use super::live::Live;
 use crate::commerce::cart::{Cart, CartRejection};
 use crate::commerce::ids::{MarketId, Timestamp};
+use crate::theme::view::SiteView;
 
 /// Header by which clients without cookies carry the token.
 pub const TOKEN_HEADER: HeaderName = HeaderName::from_static("cart-token");
@@ -55,6 +56,26 @@ impl Session {
             Some(Ok(cart)) => Self { cart: Some(in_open_market(cart, live, now)), lost: None, carrier },
             Some(Err(error)) => Self { cart: None, lost: Some(error), carrier },
             None => Self { cart: None, lost: None, carrier },
+        }
+    }
+
+    /// The headers that a session is read from, without the others: cheap to keep while the request is answered.
+    pub fn sender(headers: &HeaderMap) -> HeaderMap {
+        let mut kept = HeaderMap::new();
+        for name in [TOKEN_HEADER, header::COOKIE] {
+            for value in headers.get_all(&name) {
+                kept.append(&name, value.clone());
+            }
+        }
+        kept
+    }
+
+    /// The market and the `site` in whose words this shopper is spoken to.
+    pub fn speaks<'a>(&'a self, live: &'a Live) -> (&'a MarketId, &'a SiteView) {
+        let root = &live.bundle.rules.root_market().id;
+        match &self.cart {
+            Some(cart) => (&cart.market, live.speaking(&cart.language, &cart.market)),
+            None => (root, live.market(root).1),
         }
     }
 

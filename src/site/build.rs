@@ -16,7 +16,7 @@ use super::assets::{AssetError, AssetSet};
 use super::costs::{self, PageCost, TemplateCost};
 use super::facets::TooManyFacetPages;
 use super::keys::{Key, Keys, Remembered, RememberedReads};
-use super::load::{Loaded, is_remote};
+use super::load::{Loaded, PageSource, is_remote};
 use super::plan::{Addresses, Page, PageKind, Plan, plan, prefix};
 use super::render::cards::{Cards, Offer};
 use super::render::feeds::google::{self, GoogleFeed};
@@ -31,8 +31,8 @@ use crate::commerce::catalog::{Catalog, Category, Product};
 use crate::commerce::ids::{Sku, Timestamp};
 use crate::commerce::rules::Rules;
 use crate::theme::bundle::{Bundle, MailTerms, PaymentTerms, SigningKey};
-use crate::theme::countries;
 use crate::theme::engine::{Engine, TemplateError};
+use crate::theme::texts::Dictionary;
 use crate::theme::view::{Link, NavigationNode, SiteView};
 
 /// Everything a build is made from.
@@ -54,6 +54,8 @@ pub struct Order<'a> {
     pub theme: &'a serde_json::Value,
     /// The site's own templates: (name, source), sorted.
     pub templates: &'a [(String, String)],
+    /// What the theme says, in every language.
+    pub texts: &'a Dictionary,
     /// Catalogue and texts.
     pub loaded: &'a Loaded,
     /// Units in stock by a snapshot.
@@ -172,7 +174,7 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
         site_values: &site_values,
         stock: order.stock,
         at: order.at,
-        ways: ways(order),
+        ways: ways(order, &sites),
         offers: Arc::default(),
         traits: OnceLock::new(),
     };
@@ -394,8 +396,8 @@ fn by_shelf(printer: &Printer<'_>) -> Vec<usize> {
     order.into_iter().map(|(_, _, index)| index).collect()
 }
 
-fn ways(order: &Order<'_>) -> Vec<Ways> {
-    let of = |market| Ways::new(&order.loaded.catalog, Addresses { prefix: &prefix(order.rules, market) });
+fn ways(order: &Order<'_>, sites: &[SiteView]) -> Vec<Ways> {
+    let of = |market: usize| Ways::new(&order.loaded.catalog, &sites[market]);
     (0..order.rules.markets.len()).map(of).collect()
 }
 
@@ -406,7 +408,9 @@ fn site_view(order: &Order<'_>, plan: &Plan, market: usize) -> SiteView {
     let addresses = Addresses { prefix: &prefix };
     let mut footer: Vec<_> = order.loaded.pages.iter().filter(|page| page.footer && page.slug.as_str() != "index").collect();
     footer.sort_by_key(|page| (page.order, page.title.clone()));
-    let footer = footer.into_iter().map(|page| Link { title: page.title.clone(), url: addresses.content(page.slug.as_str()) });
+    let link = |page: &PageSource| Link { title: page.title.clone(), url: addresses.content(page.slug.as_str()) };
+    let is_legal = |slug: &str| matches!(slug, "terms" | "privacy" | "returns" | "withdrawal" | "imprint" | "shipping");
+    let legal = order.loaded.pages.iter().filter(|page| is_legal(page.slug.as_str()));
     SiteView {
         name: order.shop.name.clone(),
         tagline: order.shop.tagline.clone(),
@@ -415,14 +419,24 @@ fn site_view(order: &Order<'_>, plan: &Plan, market: usize) -> SiteView {
         market: rules.id.to_string(),
         prefix: prefix.clone(),
         language: rules.language.clone(),
+        locale: open_graph_locale(&rules.language, rules.countries.first()),
         currency: rules.currency.code().to_owned(),
         tax_mode: rules.tax_mode,
-        countries: rules.countries.iter().map(|code| countries::country(code)).collect(),
+        countries: rules.countries.iter().map(|code| order.texts.country(&rules.language, code)).collect(),
         navigation: navigation(&order.loaded.catalog, plan, addresses),
-        footer: footer.collect(),
+        footer: footer.into_iter().map(link).collect(),
+        legal: legal.map(link).collect(),
         search: order.settings.search,
+        texts: order.texts.texts(&rules.language),
         theme: order.theme.clone(),
     }
+}
+
+// Open Graph names a language together with a country: that of its tag, else the first in which the market sells.
+fn open_graph_locale(language: &str, country: Option<&String>) -> String {
+    let (base, rest) = language.split_once('-').unwrap_or((language, ""));
+    let region = rest.split('-').find(|part| part.len() == 2).or(country.map(String::as_str));
+    region.map_or_else(|| base.to_owned(), |region| format!("{base}_{region}"))
 }
 
 // Shelves with nothing on them are not shown; their pages stand, since somebody may have linked them.
@@ -457,9 +471,6 @@ fn bundle(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet, keys: &Keys)
     let mut key = keys.hasher();
     key.text(BUNDLE).text(&order.shop.id).text(&order.shop.order_prefix);
     key.text(&format!("{:?} {:?} {:?} {:?}", order.key.verifying_key(), order.rules, order.payment, order.mail));
-    for page in &order.loaded.pages {
-        key.text(page.slug.as_str()).text(&page.title);
-    }
     for category in order.loaded.catalog.categories() {
         key.text(&format!("{category:?}"));
     }
@@ -478,8 +489,6 @@ fn bundle(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet, keys: &Keys)
 fn seal(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet, file: &mut (impl Write + Seek)) -> io::Result<()> {
     let catalog = order.loaded.catalog.changed(|product| with_final_images(product, assets));
     let asset = |(name, asset): (String, crate::theme::engine::Asset)| (name, asset.url, asset.integrity);
-    let is_legal = |slug: &str| matches!(slug, "terms" | "privacy" | "returns" | "withdrawal" | "imprint" | "shipping");
-    let legal = order.loaded.pages.iter().filter(|page| is_legal(page.slug.as_str()));
     let bundle = Bundle {
         shop_id: order.shop.id.clone(),
         sites_json: sites.iter().map(|site| serde_json::to_string(site).expect("views are plain data")).collect(),
@@ -488,7 +497,6 @@ fn seal(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet, file: &mut (im
         templates: order.templates.to_vec(),
         assets: assets.for_templates().into_iter().map(asset).collect(),
         origins: vec![order.shop.base_url.clone()],
-        legal_links: legal.map(|page| (page.title.clone(), format!("/{}", page.slug))).collect(),
         order_prefix: order.shop.order_prefix.clone(),
         payment: order.payment.clone(),
         mail: order.mail.clone(),

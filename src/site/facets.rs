@@ -14,7 +14,7 @@ use crate::commerce::catalog::Product;
 use crate::commerce::ids::Timestamp;
 use crate::commerce::money::{Currency, Money};
 use crate::commerce::rules::Market;
-use crate::theme::texts;
+use crate::theme::locale;
 
 /// Facets of one shop: more are a maze.
 pub const MAX_FACETS: usize = 20;
@@ -323,7 +323,7 @@ fn value_slug(text: &str) -> String {
 
 fn band(from: Option<i64>, until: Option<i64>, market: &Market) -> Value {
     let money = |minor| Money::new(minor, market.currency);
-    let printed = |minor| texts::money(money(minor), &market.language);
+    let printed = |minor| locale::money(money(minor), &market.language);
     let word = |minor| {
         let decimal = money(minor).to_decimal_string();
         let whole = decimal.split_once('.').filter(|(_, decimals)| decimals.bytes().all(|byte| byte == b'0'));

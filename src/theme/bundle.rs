@@ -16,7 +16,7 @@ use crate::commerce::catalog::Catalog;
 use crate::commerce::rules::Rules;
 
 /// Format this binary writes and reads; another one is refused.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 const MAGIC: &[u8; 8] = b"vitrine\0";
 const SIGNED_BYTES: usize = 8 + 4 + 8 + 8 + 32;
@@ -41,8 +41,6 @@ pub struct Bundle<C = Catalog> {
     pub assets: Vec<(String, String, String)>,
     /// Origins whose forms are ours (CSRF check): base URLs.
     pub origins: Vec<String>,
-    /// Addresses of the pages that the law wants near the pay button: (title, path).
-    pub legal_links: Vec<(String, String)>,
     /// Before every order number.
     pub order_prefix: String,
     /// How it is paid.

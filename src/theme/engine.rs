@@ -20,6 +20,9 @@ const SHADOWED: &str = "theme/";
 /// Functions that pages of a build can call and the edge's cannot: a build registers them. See `site::render::functions`.
 pub const PAGE_FUNCTIONS: [&str; 5] = ["category", "data", "image", "product", "products"];
 
+/// Where files of texts lie among templates.
+pub const TEXTS: &str = "texts/";
+
 /// A file of static/ as pages name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asset {
@@ -161,8 +164,14 @@ impl Values {
 pub fn built_in() -> Vec<(&'static str, &'static str)> {
     let mut found = Vec::new();
     collect(&BUILT_IN, &mut found);
+    found.retain(|(name, _)| !name.starts_with(TEXTS));
     found.sort_unstable();
     found
+}
+
+/// The theme's file of texts in a language.
+pub fn built_in_texts(language: &str) -> Option<&'static str> {
+    BUILT_IN.get_file(format!("{TEXTS}{language}.toml"))?.contents_utf8()
 }
 
 fn collect(folder: &'static Dir<'static>, found: &mut Vec<(&'static str, &'static str)>) {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use tera::Value;
 
+use super::texts::Texts;
 use crate::commerce::catalog::{Image, ProductOption, PropertyRule, QuantityRule, StockPolicy};
 use crate::commerce::ids::Sku;
 use crate::commerce::money::Money;
@@ -31,6 +32,8 @@ pub struct SiteView {
     pub prefix: String,
     /// BCP 47.
     pub language: String,
+    /// The language with its country, as Open Graph writes it: `de_AT`.
+    pub locale: String,
     /// ISO 4217.
     pub currency: String,
     /// Whether prices contain tax.
@@ -41,9 +44,13 @@ pub struct SiteView {
     pub navigation: Vec<NavigationNode>,
     /// Content pages for the foot of the page, in their order.
     pub footer: Vec<Link>,
+    /// The pages that the law wants near the pay button.
+    pub legal: Vec<Link>,
     /// Whether there is a search page, at `PREFIX/search`.
     #[serde(default)]
     pub search: bool,
+    /// What the theme says in the market's language, by group and key.
+    pub texts: Texts,
     /// `[theme]` of site.toml, as written (colours, logo, free keys).
     pub theme: serde_json::Value,
 }
@@ -53,7 +60,7 @@ pub struct SiteView {
 pub struct Country {
     /// ISO 3166-1 alpha-2.
     pub code: String,
-    /// Its English name.
+    /// Its name in the market's language.
     pub name: String,
 }
 

@@ -97,7 +97,7 @@ fn quantities_that_are_none_are_refused_by_name() {
 #[test]
 fn a_rule_of_quantities_is_told() {
     let got = add(&mut caller(), "MUG", 3).expect(422);
-    assert_eq!(got.json()["detail"], "choose between 2 and 10, in steps of 2");
+    assert_eq!(got.json()["detail"], "Choose between 2 and 10, in steps of 2.");
     assert_eq!(got.json()["messages"][0]["path"], "/quantity");
 }
 

@@ -26,4 +26,5 @@ mod shortcodes;
 mod sources;
 #[expect(unreachable_pub, reason = "`pub` tells what a support module offers from what it keeps")]
 mod support;
+mod texts;
 mod theme;

@@ -264,5 +264,5 @@ fn a_frame_of_the_shops_own_needs_to_know_nothing_of_search() {
     }
     built(folder.path());
     let page = fs::read_to_string(folder.path().join("public/search.html")).expect("a page");
-    assert!(page.contains("<title>Search – Tiny</title>") && page.contains("role=\"search\""), "{page}");
+    assert!(page.contains("<title>Suche – Tiny</title>") && page.contains("role=\"search\""), "{page}");
 }

@@ -11,7 +11,7 @@ use vitrine::commerce::catalog::{Product, ProductStatus, StockPolicy, Variant};
 use vitrine::commerce::money::Money;
 use vitrine::site::load::sources::{BulkFormat, BulkSource, Found};
 use vitrine::site::problem::Problems;
-use vitrine::theme::texts;
+use vitrine::theme::locale;
 
 use crate::support::client::{form, json as ask, request};
 use crate::support::data;
@@ -109,7 +109,7 @@ fn buy_one_of_each(file: &Path) -> usize {
             continue;
         };
         let price = Money::new(price.unit_minor, price.currency);
-        assert!(page.contains(&texts::money(price, "en")), "{kind}: {} shows {price}", product.slug);
+        assert!(page.contains(&locale::money(price, "en")), "{kind}: {} shows {price}", product.slug);
         buy(&served, &added.expect(200), price, kind);
         bought += 1;
     }

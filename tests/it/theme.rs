@@ -34,12 +34,15 @@ fn site() -> SiteView {
         market: "eu".to_owned(),
         prefix: String::new(),
         language: "en".to_owned(),
+        locale: "en_DE".to_owned(),
         currency: "EUR".to_owned(),
         tax_mode: TaxMode::Inclusive,
         countries: vec![Country { code: "DE".to_owned(), name: "Germany".to_owned() }],
         navigation: vec![NavigationNode { title: "Light".to_owned(), url: "/categories/light".to_owned(), children: Vec::new() }],
         footer: vec![link("Shipping", "/shipping")],
+        legal: Vec::new(),
         search: true,
+        texts: crate::support::shop::texts("en"),
         theme: serde_json::json!({}),
     }
 }

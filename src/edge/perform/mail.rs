@@ -17,6 +17,7 @@ use crate::edge::live::Live;
 use crate::edge::reply::OrderReply;
 use crate::store::OutboxRow;
 use crate::theme::engine::Values;
+use crate::theme::texts::Say;
 use crate::theme::view::SiteView;
 
 /// Longest wait for an SMTP server.
@@ -144,7 +145,7 @@ pub(super) fn confirmation(live: &Live, keys: &KeyRing, order: &Order) -> Result
     // A boundary of the library's own is random; this one is the order's name, which no text holds.
     let parts = MultiPart::alternative().boundary(format!("order-{}", order.id));
     let parts = parts.singlepart(SinglePart::plain(text)).singlepart(SinglePart::html(html));
-    let subject = format!("{}: order {}", site.name, reply.number);
+    let subject = Say::of("mail.subject").with("shop", &site.name).with("number", &reply.number).text(site);
     let at = order.paid_at.or(order.placed_at).unwrap_or(order.created_at);
     let builder = headed(live, site, &order.quote.contact.email, &subject, &format!("order-{}", order.id), at)?;
     let message = builder.multipart(parts).map_err(|error| MailError::Written(error.to_string()))?;
@@ -154,12 +155,11 @@ pub(super) fn confirmation(live: &Live, keys: &KeyRing, order: &Order) -> Result
 /// Tells the merchant that a payment has to be looked at.
 pub(super) fn alarm(live: &Live, row: &OutboxRow) -> Result<Letter, MailError> {
     let site = &live.sites[0];
-    let text = format!(
-        "A payment of {} has to be looked at by a person.\n\nWhy: {}\nCheckout: {}\nAttempt: {}\n\nNothing more is charged or sent \
-         for it until then.\n",
-        site.name, row.detail, row.checkout, row.subject
-    );
-    let subject = format!("{}: a payment has to be looked at", site.name);
+    let facts =
+        Say::of("mail.alarm_facts").with("why", &row.detail).with("checkout", &row.checkout).with("attempt", &row.subject);
+    let [first, last] = ["mail.alarm", "mail.alarm_held"].map(|key| Say::of(key).with("shop", &site.name).text(site));
+    let text = format!("{first}\n\n{}\n\n{last}\n", facts.text(site));
+    let subject = Say::of("mail.alarm_subject").with("shop", &site.name).text(site);
     // To people, not to an address that nobody reads.
     let people = live.bundle.mail.reply_to.clone().unwrap_or_else(|| site.email.clone());
     let to = if people.is_empty() { sender(live, site) } else { people };

@@ -16,6 +16,7 @@ use crate::edge::http::{Call, Reply};
 use crate::edge::input;
 use crate::edge::middleware::headers::cache_control;
 use crate::edge::router::Cache;
+use crate::theme::texts::Say;
 use crate::theme::view::Availability;
 
 /// Seconds that a CDN keeps an answer: what thousands look at is asked once, and stock is hardly ever told wrong.
@@ -46,11 +47,11 @@ pub async fn show(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     let (now, stock) = (app.clock.now(), app.stock.load());
     let rules = &live.bundle.rules;
     let market = match query.filled("market") {
-        Some(name) => rules.market(&MarketId::from(name)).ok_or_else(|| Failure::not_found("this shop has no such market"))?,
+        Some(name) => rules.market(&MarketId::from(name)).ok_or_else(|| Failure::not_found(Say::of("says.no_market")))?,
         None => rules.root_market(),
     };
     let product = live.bundle.catalog.product(call.param("product")).filter(|product| product.is_active(now));
-    let product = product.ok_or_else(|| Failure::not_found("this product is not sold any more"))?;
+    let product = product.ok_or_else(|| Failure::not_found(Say::of("line.not_sold_any_more")))?;
     let variant_reply = |variant| {
         let variant: &crate::commerce::catalog::Variant = variant;
         let price = variant.current_price(market.currency, now);

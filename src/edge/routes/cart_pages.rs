@@ -10,12 +10,13 @@ use http::StatusCode;
 use crate::commerce::cart::{CartCommand, LineId};
 use crate::commerce::ids::{CouponCode, MarketId, Sku};
 use crate::edge::app::App;
-use crate::edge::cart_reply::{self, message};
+use crate::edge::cart_reply;
 use crate::edge::carts::{Desk, Place, quantity_refused, rejected};
 use crate::edge::error::Failure;
 use crate::edge::http::{Call, Reply};
 use crate::edge::input::{Form, Whole};
 use crate::edge::pages;
+use crate::edge::words::{Note, Severity};
 
 /// Prefix of form fields that hold a line's properties.
 const PROPERTY: &str = "property.";
@@ -99,7 +100,8 @@ fn answer(desk: &Desk, wish: Result<Wish, Failure>) -> Result<Reply, Failure> {
 /// The unchanged cart with the reason on top.
 fn refusal(desk: &Desk, failure: &Failure) -> Result<Reply, Failure> {
     let mut cart = desk.show()?;
-    cart.messages.push(message("error", failure.code(), None, failure.detail()));
+    let note = Note::new(Severity::Error, failure.code(), failure.detail());
+    cart.messages.push(note.told(desk.session.speaks(&desk.live).1));
     cart_reply::sort(&mut cart.messages);
     Ok(pages::cart(&desk.live, &cart, StatusCode::UNPROCESSABLE_ENTITY))
 }

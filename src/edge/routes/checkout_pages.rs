@@ -11,7 +11,7 @@ use crate::commerce::address::{Address, Contact};
 use crate::commerce::checkout::CheckoutState;
 use crate::commerce::ids::ShippingRateId;
 use crate::edge::app::App;
-use crate::edge::cart_reply::{self, message};
+use crate::edge::cart_reply;
 use crate::edge::checkout_reply::order_url;
 use crate::edge::checkouts::{Counter, Details, Opening, Shown};
 use crate::edge::error::Failure;
@@ -20,8 +20,10 @@ use crate::edge::idempotency::{self, Keyed};
 use crate::edge::input::Form;
 use crate::edge::perform::Turned;
 use crate::edge::reply::CheckoutReply;
+use crate::edge::words::{Note, Severity};
 use crate::edge::{pages, perform};
 use crate::theme::engine::Values;
+use crate::theme::texts::Say;
 
 /// `GET /checkout`: an address people type; the cart is where it begins.
 pub async fn begin(_: Arc<App>, _: Call) -> Result<Reply, Failure> {
@@ -41,7 +43,8 @@ pub async fn open(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
         }
         Err(failure @ Failure::Refused { .. }) => {
             let mut cart = counter.desk.show()?;
-            cart.messages.push(message("error", failure.code(), None, failure.detail()));
+            let note = Note::new(Severity::Error, failure.code(), failure.detail());
+            cart.messages.push(note.told(counter.desk.session.speaks(&counter.desk.live).1));
             cart_reply::sort(&mut cart.messages);
             Ok(pages::cart(&counter.desk.live, &cart, StatusCode::UNPROCESSABLE_ENTITY))
         }
@@ -127,8 +130,7 @@ pub async fn call_off(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
 pub async fn come_back(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     let counter = Counter::of(app, &call)?;
     if !counter.is_proven {
-        let detail = "this link is not one of ours or is cut short; open the shop and look into your cart".to_owned();
-        return Err(Failure::Forbidden { code: "bad_token", detail });
+        return Err(Failure::Forbidden { code: "bad_token", detail: Say::of("says.bad_token") });
     }
     failpoint!("K13");
     lead(&counter, counter.moved(&call.param("checkout").into(), false).await?)
@@ -191,9 +193,9 @@ fn page(counter: &Counter, shown: &Shown, failure: Option<&Failure>, status: Sta
     if let Some(failure) = failure {
         // What stood in the way hides what became of an earlier try.
         reply.payment.detail = None;
-        let told = failure.problem("");
-        reply.messages.splice(0..0, told.messages);
-        reply.messages.insert(0, message("error", &told.code, None, told.detail));
+        let words = counter.desk.live.speaking(&shown.checkout.language, &shown.checkout.market);
+        let first = Note::new(Severity::Error, failure.code(), failure.detail());
+        reply.messages.splice(0..0, [&first].into_iter().chain(failure.notes()).map(|note| note.told(words)));
     }
     let market = &shown.checkout.market;
     let values =

@@ -11,6 +11,7 @@ use crate::edge::error::Failure;
 use crate::edge::http::{Call, Reply};
 use crate::edge::perform::mail;
 use crate::edge::{input, pages};
+use crate::theme::texts::Say;
 
 /// A mail's styles stand in its tags, as mail programs want it; nothing in it runs or is fetched but pictures.
 const MAIL_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; frame-ancestors 'none'";
@@ -36,7 +37,7 @@ pub async fn confirmation(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     let counter = Counter::of(app, &call)?;
     let order = counter.order(&call).await?;
     if !counter.till.mailer.holds(&order) {
-        return Err(Failure::not_found("this confirmation is not kept here"));
+        return Err(Failure::not_found(Say::of("says.no_mail")));
     }
     let page = mail::confirmation_page(&counter.desk.live, &counter.order_reply(&order), order.quote.market.as_str());
     let mut reply = Reply::html(

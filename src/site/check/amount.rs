@@ -1,6 +1,6 @@
 //! Amount: reads prices back out of text, as a shopper or a program would.
 //!
-//! Knows   nothing of how amounts are printed (`theme::texts`): it takes any way of writing them that people use.
+//! Knows   nothing of how amounts are printed (`theme::locale`): it takes any way of writing them that people use.
 //! Source  CLDR number patterns: groups of three, parted by `.`, `,`, `’`, `'` or a narrow space; the last of `.` and `,` is the decimal
 //!         sign where it does not part a group.
 
@@ -133,7 +133,7 @@ fn digits(whole: &str, decimals: &str, exponent: usize) -> Option<i64> {
 mod tests {
     use super::*;
     use crate::commerce::money::Money;
-    use crate::theme::texts;
+    use crate::theme::locale;
 
     #[track_caller]
     fn check(code: &str, text: &str, expected: &[i64]) {
@@ -163,7 +163,7 @@ mod tests {
             let currency = Currency::from_code(code).expect("a currency");
             for language in ["en", "en-US", "de", "de-CH", "de-AT", "fr", "es", "pl", "sv", "nl", "it", "ja"] {
                 for minor in [0, 5, 99, 100, 1490, 99_999, 100_000, 123_456, 1_234_567, 123_456_789] {
-                    let printed = texts::money(Money::new(minor, currency), language);
+                    let printed = locale::money(Money::new(minor, currency), language);
                     let text = format!("7 pieces\n{printed}\n3 left");
                     assert_eq!(CurrencySigns::of(currency).amounts(&text), [minor], "{printed} in {language}");
                 }

@@ -17,6 +17,7 @@ mod products;
 mod promotions;
 mod references;
 pub mod sources;
+pub mod texts;
 pub mod written;
 
 use std::collections::{BTreeSet, HashMap};

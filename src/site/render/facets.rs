@@ -1,7 +1,6 @@
 //! Facets: the values of shelves that are cut by a facet, and of the search page.
 
 use super::cards::Cards;
-use super::views::part;
 use super::{Printer, structured};
 use crate::commerce::catalog::Category;
 use crate::site::facets::FacetShelf;
@@ -38,9 +37,9 @@ impl Printer<'_> {
             self.shelf_part(&shelf.products, number).map(|product| self.card(page.market, *product, cards)).collect();
         let title = format!("{} – {}", category.title, shelf.value.label);
         let total = shelf.products.len();
-        let description = format!("{title} – {}: {total}{}", self.shop.name, part(number));
+        let description = format!("{title} – {}: {total}{}", self.shop.name, self.part(page.market, number));
         let image = cards.first().and_then(|card| card.image.clone());
-        let mut head = self.head(page, &format!("{title}{}", part(number)), description, image.as_ref());
+        let mut head = self.head(page, &format!("{title}{}", self.part(page.market, number)), description, image.as_ref());
         if shelf.market.is_some() {
             // Bands are cut in each market's own currency: this page has no other versions.
             head.alternates.clear();
@@ -79,7 +78,7 @@ impl Printer<'_> {
     }
 
     pub(super) fn search(&self, page: &Page) -> SearchView {
-        let title = "Search".to_owned();
+        let title = self.sites[page.market].texts.plain("search.title").to_owned();
         let mut head = self.head(page, &title, String::new(), None);
         // A list that is different for everybody is nothing to index.
         head.index = false;

@@ -33,6 +33,7 @@ use crate::commerce::ids::{Sku, Timestamp};
 use crate::commerce::rules::Rules;
 use crate::theme::engine::{Engine, TemplateError, Values};
 use crate::theme::filters::html_safe;
+use crate::theme::texts::fill;
 use crate::theme::view::{HeadView, Link, SiteView};
 
 /// What all pages are printed from. Shared by all threads.
@@ -101,9 +102,10 @@ impl Ways {
     }
 
     /// Of one market.
-    pub fn new(catalog: &Catalog, addresses: Addresses<'_>) -> Self {
+    pub fn new(catalog: &Catalog, site: &SiteView) -> Self {
+        let addresses = Addresses { prefix: &site.prefix };
         let categories = catalog.categories();
-        let home = Link { title: "Home".to_owned(), url: addresses.home() };
+        let home = Link { title: site.texts.plain("frame.home").to_owned(), url: addresses.home() };
         let link =
             |index: usize| Link { title: categories[index].title.clone(), url: addresses.category(&categories[index].path, 1) };
         let mut trails: Vec<Vec<Link>> = Vec::with_capacity(categories.len());
@@ -151,7 +153,7 @@ impl Printer<'_> {
             PageKind::Content(index) => ("page.html", values.with("page", &self.content(page, *index)?)),
             PageKind::NotFound => ("404.html", values.with("page", &self.not_found())),
             PageKind::Redirect { to } => {
-                bytes.extend_from_slice(redirect_page(&absolute(&self.shop.base_url, to)).as_bytes());
+                bytes.extend_from_slice(redirect_page(&absolute(&self.shop.base_url, to), &self.sites[page.market]).as_bytes());
                 return Ok(REDIRECT);
             }
         };
@@ -225,11 +227,15 @@ fn language_tags(rules: &Rules, market: usize) -> Vec<String> {
 }
 
 // For hosts that know no 301: browsers and crawlers follow this, people can click.
-fn redirect_page(to: &str) -> String {
+fn redirect_page(to: &str, site: &SiteView) -> String {
     let to = html_safe(to);
+    let (language, moved) = (&site.language, html_safe(site.texts.plain("frame.moved")));
+    let mut told = String::new();
+    let address = format!("<a href=\"{to}\">{to}</a>");
+    fill(&html_safe(site.texts.plain("frame.moved_to")), &mut told, |_| Some(address.as_str().into()));
     format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Moved</title><link rel=\"canonical\" href=\"{to}\">\
+        "<!doctype html><html lang=\"{language}\"><head><meta charset=\"utf-8\"><title>{moved}</title><link rel=\"canonical\" href=\"{to}\">\
          <meta name=\"robots\" content=\"noindex\"><meta http-equiv=\"refresh\" content=\"0; url={to}\"></head>\
-         <body><p>This page has moved: <a href=\"{to}\">{to}</a></p></body></html>\n"
+         <body><p>{told}</p></body></html>\n"
     )
 }

@@ -8,6 +8,7 @@ use crate::site::assets::AssetFile;
 use crate::site::load::ProductDetails;
 use crate::site::plan::Page;
 use crate::site::related::Traits;
+use crate::theme::texts::Say;
 use crate::theme::view::{
     Availability, Card, CategoryCard, CategoryView, ContentView, HeadView, HomeView, Link, ProductView, VariantView,
 };
@@ -101,13 +102,14 @@ impl Printer<'_> {
         let mut description =
             details.seo_description.clone().unwrap_or_else(|| markdown::summary(text.plain(), DESCRIPTION_LENGTH));
         if description.is_empty() {
-            description = format!("{} at {}: {total} products.", category.title, self.shop.name);
+            let say = Say::of("category.summary").with("title", &category.title).with("shop", &self.shop.name);
+            description = say.counting(total as u64).text(&self.sites[page.market]);
         }
         let cards: Vec<Card> =
             self.shelf_part(&self.plan.shelves[index], number).map(|product| self.card(page.market, *product, cards)).collect();
-        let title = format!("{}{}", details.seo_title.as_deref().unwrap_or(&category.title), part(number));
+        let title = format!("{}{}", details.seo_title.as_deref().unwrap_or(&category.title), self.part(page.market, number));
         let image = cards.first().and_then(|card| card.image.clone());
-        let mut head = self.head(page, &title, description + &part(number), image.as_ref());
+        let mut head = self.head(page, &title, description + &self.part(page.market, number), image.as_ref());
         let ways = &self.ways[page.market];
         let base_url = &self.shop.base_url;
         head.json_ld = [structured::item_list(&cards, base_url), structured::breadcrumbs(&ways.trails[index], base_url)]
@@ -179,7 +181,7 @@ impl Printer<'_> {
     }
 
     pub(super) fn not_found(&self) -> ContentView {
-        let title = "Nothing here".to_owned();
+        let title = self.sites[0].texts.plain("missing.title").to_owned();
         let head = HeadView {
             title: format!("{title} – {}", self.shop.name),
             description: String::new(),
@@ -281,10 +283,18 @@ impl Printer<'_> {
         top.into_iter().map(card).collect()
     }
 
+    /// What tells the later parts of a category from the first.
+    pub(super) fn part(&self, market: usize, number: usize) -> String {
+        if number == 1 {
+            return String::new();
+        }
+        format!(" – {}", Say::of("category.part").with("number", number).text(&self.sites[market]))
+    }
+
     fn tax_name(&self, market: usize) -> String {
         let country = self.rules.markets[market].countries.first();
         let rates = self.rules.tax.rates.iter().find(|rates| Some(&rates.country) == country);
-        rates.map_or_else(|| "tax".to_owned(), |rates| rates.name.clone())
+        rates.map_or_else(|| self.sites[market].texts.plain("product.tax").to_owned(), |rates| rates.name.clone())
     }
 }
 
@@ -292,9 +302,4 @@ impl Printer<'_> {
 fn last_day(until: crate::commerce::ids::Timestamp) -> String {
     let last = jiff::Timestamp::from_second(until.0 - 1).unwrap_or(jiff::Timestamp::MAX);
     last.to_zoned(jiff::tz::TimeZone::UTC).date().to_string()
-}
-
-/// What tells the later parts of a category from the first.
-pub(super) fn part(number: usize) -> String {
-    if number > 1 { format!(" – page {number}") } else { String::new() }
 }

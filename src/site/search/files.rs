@@ -7,11 +7,12 @@ use serde::Serialize;
 use crate::site::facets::{Facet, Values};
 use crate::site::final_image;
 use crate::site::render::Printer;
-use crate::theme::texts;
+use crate::theme::locale;
+use crate::theme::texts::{Text, Texts};
 use crate::theme::view::Availability;
 
 /// Raised when a script of another build could misread the files.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 /// `search.json` of a market.
 #[derive(Debug, Serialize)]
@@ -24,6 +25,8 @@ pub struct Head<'a> {
     pub currency: &'a str,
     /// BCP 47.
     pub language: &'a str,
+    /// What the script says, by group.
+    pub texts: BTreeMap<&'static str, &'a BTreeMap<String, Text>>,
     /// How many there are.
     pub products: usize,
     /// Place of the first word with a digit in it.
@@ -152,6 +155,11 @@ pub enum Borne {
     Many(Vec<u32>),
 }
 
+/// The groups of texts that the script prints.
+pub(super) fn script_texts(texts: &Texts) -> BTreeMap<&'static str, &BTreeMap<String, Text>> {
+    ["finder", "price", "tag"].into_iter().filter_map(|group| Some((group, texts.group(group)?))).collect()
+}
+
 /// JSON of a file.
 pub(super) fn bytes(file: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(file).expect("texts and numbers always serialise")
@@ -182,9 +190,9 @@ pub(super) fn cards(printer: &Printer<'_>, market: usize, first: usize, products
         cards.slugs.push(product.slug.to_string());
         cards.titles.push(product.title.clone());
         cards.images.push(product.image.as_ref().map(|image| final_image(printer.assets, image).url));
-        cards.prices.push(offer.cheapest.map(|current| texts::money(current.unit, language)));
+        cards.prices.push(offer.cheapest.map(|current| locale::money(current.unit, language)));
         let struck = offer.cheapest.and_then(|current| current.compare_at);
-        cards.struck.extend(struck.map(|struck| (place, texts::money(struck, language))));
+        cards.struck.extend(struck.map(|struck| (place, locale::money(struck, language))));
         cards.varies.push(if offer.varies { '1' } else { '0' });
         cards.availability.push(digit(offer.availability));
     }

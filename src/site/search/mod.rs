@@ -77,6 +77,7 @@ pub fn write(printer: &Printer<'_>, put: &Writer<'_>) -> Result<Vec<Put>, WriteE
             market: market.id.as_str(),
             currency: market.currency.code(),
             language: &market.language,
+            texts: files::script_texts(&printer.sites[number].texts),
             products: documents.order.len(),
             first_code: index.first_code,
             words: words.iter().map(|((first, word), hash)| (*first, word.clone(), hash.clone())).collect(),
@@ -133,7 +134,7 @@ fn market_facets(printer: &Printer<'_>, number: usize, market: &Market) -> Vec<(
     let mut facets: Vec<Facet> = printer.settings.facets.clone();
     let is_free = |facets: &[Facet], name: &str| facets.iter().all(|facet| facet.name != name);
     if !facets.iter().any(|facet| facet.source == FacetSource::Brand) && is_free(&facets, "brand") {
-        let (name, label) = ("brand".to_owned(), "Brand".to_owned());
+        let (name, label) = ("brand".to_owned(), printer.sites[number].texts.plain("finder.brand").to_owned());
         facets.insert(0, Facet { name, label, source: FacetSource::Brand, min_products: 1 });
     }
     let has_bands = |facet: &Facet| matches!(&facet.source, FacetSource::Price { bands } if bands.contains_key(&market.currency));
@@ -143,7 +144,7 @@ fn market_facets(printer: &Printer<'_>, number: usize, market: &Market) -> Vec<(
     if !is_priced && valued.iter().all(|(facet, _)| facet.name != "price") {
         let limits = documents::usual_bands(printer.loaded, &printer.plan.shown, market.currency, printer.at);
         let source = FacetSource::Price { bands: [(market.currency, limits.clone())].into() };
-        let (name, label) = ("price".to_owned(), "Price".to_owned());
+        let (name, label) = ("price".to_owned(), printer.sites[number].texts.plain("finder.price").to_owned());
         valued.push((Facet { name, label, source, min_products: 1 }, shop.banded(market, &limits)));
     }
     valued.retain(|(_, values)| !values.all.is_empty());

@@ -25,7 +25,6 @@ fn bundle() -> Bundle {
         templates: vec![("edge/cart.html".to_owned(), "text".to_owned())],
         assets: vec![("theme.js".to_owned(), "/a/theme.1.js".to_owned(), "sha384-x".to_owned())],
         origins: vec!["http://127.0.0.1:8080".to_owned()],
-        legal_links: vec![("Terms".to_owned(), "/terms".to_owned())],
         order_prefix: "L-".to_owned(),
         payment: PaymentTerms { gateway: "sandbox".to_owned(), allow_sandbox_on_public_host: true },
         mail: MailTerms { from: "Lamp <orders@lamp.example>".to_owned(), reply_to: Some("hello@lamp.example".to_owned()) },
@@ -80,7 +79,7 @@ fn another_format_is_refused_with_what_to_do() {
     bytes[8] = 9;
     let error = refused(&bytes);
     assert_eq!(error, BundleError::UnknownFormat { found: 9 });
-    assert_eq!(error.to_string(), "unknown bundle format 9: this vitrine reads format 2; build again with the same version");
+    assert_eq!(error.to_string(), "unknown bundle format 9: this vitrine reads format 3; build again with the same version");
 }
 
 #[test]

@@ -24,7 +24,8 @@ use vitrine::edge::key_ring::KeyRing;
 use vitrine::edge::live::Live;
 use vitrine::edge::server;
 use vitrine::theme::bundle::{Bundle, MailTerms, PaymentTerms, SigningKey};
-use vitrine::theme::view::SiteView;
+use vitrine::theme::texts::Dictionary;
+use vitrine::theme::view::{Link, SiteView};
 
 /// The instant of every request.
 pub const NOW: Timestamp = Timestamp(1_790_000_000);
@@ -69,7 +70,6 @@ pub fn bundle(base_url: &str, lamp_minor: i64) -> Bundle {
         templates: Vec::new(),
         assets: ASSETS.map(|path| (path.to_owned(), format!("/a/{path}"), "sha384-x".to_owned())).to_vec(),
         origins: vec![base_url.to_owned()],
-        legal_links: vec![("Terms".to_owned(), "/terms".to_owned())],
         order_prefix: "T-".to_owned(),
         payment: PaymentTerms { gateway: "sandbox".to_owned(), allow_sandbox_on_public_host: base_url.starts_with("https:") },
         mail: MailTerms::default(),
@@ -232,12 +232,15 @@ fn site(base_url: &str, market: &str) -> String {
         market: market.to_owned(),
         prefix: if market == "eu" { String::new() } else { format!("/{market}") },
         language: "en".to_owned(),
+        locale: "en_DE".to_owned(),
         currency: if market == "eu" { "EUR" } else { "USD" }.to_owned(),
         tax_mode: if market == "eu" { TaxMode::Inclusive } else { TaxMode::Exclusive },
         countries: Vec::new(),
         navigation: Vec::new(),
         footer: Vec::new(),
+        legal: vec![Link { title: "Terms".to_owned(), url: "/terms".to_owned() }],
         search: true,
+        texts: Dictionary::new(Vec::new(), "en", &[]).texts("en"),
         theme: Value::Object(serde_json::Map::new()),
     };
     serde_json::to_string(&view).expect("plain data")

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use vitrine::commerce::rules::Rules;
 use vitrine::site::problem::Problems;
+use vitrine::theme::texts::{Dictionary, Texts};
 
 /// Settings of a shop with one market, in that currency.
 pub fn site(currency: &str) -> String {
@@ -24,6 +25,11 @@ pub fn rules(currency: &str) -> Rules {
     std::fs::write(folder.path().join("site.toml"), site(currency)).expect("written");
     let mut problems = Problems::new();
     vitrine::config::read(folder.path(), &mut problems).unwrap_or_else(|| panic!("{}", problems.render(false))).rules
+}
+
+/// What the theme says in a language.
+pub fn texts(language: &str) -> Texts {
+    Dictionary::new(Vec::new(), language, &[]).texts(language)
 }
 
 /// The binary under test.

@@ -58,7 +58,7 @@ fn checkout(quote: Value) -> CheckoutReply {
         "quote": quote,
         "payment": { "methods": [{ "id": "card", "name": "Card" }], "state": "declined", "detail": "Declined; nothing was charged.", "redirect_url": null },
         "messages": [{ "code": "postal_code", "severity": "error", "path": "/address/postal_code", "text": "Five digits." }],
-        "order": null, "continue_url": "/checkout/0190", "links": [{ "rel": "terms", "href": "/terms" }],
+        "order": null, "continue_url": "/checkout/0190", "links": [{ "rel": "terms", "href": "/terms", "title": "Terms" }],
     });
     serde_json::from_value(value).expect("the shape of the edge's answer")
 }

@@ -1,0 +1,142 @@
+//! Locale: how each language writes amounts and days.
+//!
+//! Source  CLDR: decimal and group signs, place of the currency sign, order of a date. A language that is not here is written as English.
+
+use jiff::civil::Date;
+
+use crate::commerce::money::Money;
+
+struct Locale {
+    decimal: char,
+    group: char,
+    // Digits from which on groups are made: Spanish and Polish write 1000 and 10 000.
+    group_from: usize,
+    sign_first: bool,
+    // Between sign and digits where the sign comes first.
+    gap: &'static str,
+}
+
+const NARROW: char = '\u{202f}';
+const HARD: char = '\u{a0}';
+
+fn locale(language: &str) -> Locale {
+    let (decimal, group, group_from, sign_first, gap) = match language.split(['-', '_']).next().unwrap_or("") {
+        "de" if language.ends_with("CH") => ('.', '’', 4, true, "\u{a0}"),
+        "de" if language.ends_with("AT") => (',', '.', 4, true, "\u{a0}"),
+        "de" | "it" | "da" | "el" | "id" | "ro" => (',', '.', 4, false, ""),
+        "es" | "pt" => (',', '.', 5, false, ""),
+        "fr" => (',', NARROW, 4, false, ""),
+        "pl" => (',', HARD, 5, false, ""),
+        "sv" | "fi" | "nb" | "no" | "cs" | "sk" | "uk" | "ru" | "hu" | "bg" => (',', HARD, 4, false, ""),
+        "nl" => (',', '.', 4, true, "\u{a0}"),
+        _ => ('.', ',', 4, true, ""),
+    };
+    Locale { decimal, group, group_from, sign_first, gap }
+}
+
+/// An amount as a language writes it: `€1,299.00`, `1.299,00 €`, `¥1,200`.
+pub fn money(amount: Money, language: &str) -> String {
+    let locale = locale(language);
+    let exponent = amount.currency.exponent() as usize;
+    let mut number = [b'0'; 24];
+    let mut start = number.len();
+    let mut rest = amount.minor.unsigned_abs();
+    // At least one digit stands before the decimal sign.
+    while rest > 0 || number.len() - start <= exponent {
+        start -= 1;
+        number[start] += (rest % 10) as u8;
+        rest /= 10;
+    }
+    let (whole, decimals) = number[start..].split_at(number.len() - start - exponent);
+    let mut text = String::with_capacity(2 * number.len());
+    if amount.minor < 0 {
+        text.push('−');
+    }
+    let sign = amount.currency.symbol();
+    if locale.sign_first {
+        text.push_str(sign);
+        // A sign of letters is never glued to its digits: CHF 12.90.
+        text.push_str(if sign.ends_with(char::is_alphabetic) { "\u{a0}" } else { locale.gap });
+    }
+    push_grouped(&mut text, whole, &locale);
+    if exponent > 0 {
+        text.push(locale.decimal);
+        text.extend(decimals.iter().map(|digit| char::from(*digit)));
+    }
+    if !locale.sign_first {
+        text.push(HARD);
+        text.push_str(sign);
+    }
+    text
+}
+
+/// A count as a language writes it: `1,200`, `1.200`.
+pub fn count(count: u64, language: &str) -> String {
+    let mut text = String::with_capacity(24);
+    push_grouped(&mut text, count.to_string().as_bytes(), &locale(language));
+    text
+}
+
+fn push_grouped(text: &mut String, digits: &[u8], locale: &Locale) {
+    for (digit, left) in digits.iter().zip((1..=digits.len()).rev()) {
+        if left < digits.len() && left.is_multiple_of(3) && digits.len() >= locale.group_from {
+            text.push(locale.group);
+        }
+        text.push(char::from(*digit));
+    }
+}
+
+/// A day as a language writes it: `24 December 2026`, `24. Dezember 2026`.
+pub fn date(day: Date, language: &str) -> String {
+    let month = usize::from(day.month().unsigned_abs()) - 1;
+    let (number, year) = (day.day(), day.year());
+    match language.split(['-', '_']).next().unwrap_or("") {
+        "de" => format!("{number}. {} {year}", GERMAN[month]),
+        "fr" => format!("{number} {} {year}", FRENCH[month]),
+        _ if language.ends_with("US") => format!("{} {number}, {year}", ENGLISH[month]),
+        "en" => format!("{number} {} {year}", ENGLISH[month]),
+        // ISO 8601 is understood everywhere.
+        _ => day.to_string(),
+    }
+}
+
+const ENGLISH: [&str; 12] =
+    ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+const GERMAN: [&str; 12] =
+    ["Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November", "Dezember"];
+const FRENCH: [&str; 12] =
+    ["janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commerce::money::Currency;
+
+    fn check(minor: i64, currency: &str, language: &str, expected: &str) {
+        let currency = Currency::from_code(currency).expect("a currency");
+        assert_eq!(money(Money::new(minor, currency), language), expected);
+    }
+
+    #[test]
+    fn amounts_read_as_their_language_writes_them() {
+        check(1290, "EUR", "en", "€12.90");
+        check(129_900, "EUR", "en", "€1,299.00");
+        check(129_900, "EUR", "de", "1.299,00\u{a0}€");
+        check(129_900, "EUR", "fr", "1\u{202f}299,00\u{a0}€");
+        check(129_900, "EUR", "es", "1299,00\u{a0}€");
+        check(1290, "EUR", "nl", "€\u{a0}12,90");
+        check(110_000, "JPY", "en", "¥110,000");
+        check(-500, "EUR", "en", "−€5.00");
+        check(5, "EUR", "en", "€0.05");
+        check(123_456_789, "EUR", "xx", "€1,234,567.89");
+    }
+
+    #[test]
+    fn days_read_as_their_language_writes_them() {
+        let day: Date = "2026-12-04".parse().expect("a date");
+        assert_eq!(date(day, "en"), "4 December 2026");
+        assert_eq!(date(day, "en-US"), "December 4, 2026");
+        assert_eq!(date(day, "de"), "4. Dezember 2026");
+        assert_eq!(date(day, "xx"), "2026-12-04");
+    }
+}
