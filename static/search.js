@@ -73,7 +73,7 @@ const meant = async (head, word, isLast) => {
     });
   const scan = async (some, far) => {
     const found = [];
-    const read = await Promise.all(some.map(({ index, hash }) => file(`words-${index}`, hash)));
+    const read = await Promise.all(some.map(({ index, hash }) => file(`words${head.spoken}-${index}`, hash)));
     read.forEach(({ words }, index) =>
       words.split(" ").forEach((other, place) => {
         const off = far(other);
@@ -112,7 +112,7 @@ const bearing = async (head, word, isLast) => {
   const index = (place) => head.postings.findLastIndex(([first]) => first <= place);
   await Promise.all(found.map(async ([place, off]) => {
     const part = index(place), [first, hash] = head.postings[part];
-    const postings = await file(`postings-${part}`, hash);
+    const postings = await file(`postings${head.spoken}-${part}`, hash);
     [postings.title, postings.brand, postings.other].forEach((list, rank) => {
       for (const number of numbers(list[place - first])) scores.set(number, Math.max(scores.get(number) ?? 0, 40 - 12 * rank - off));
     });

@@ -12,6 +12,7 @@ use crate::commerce::ids::Timestamp;
 use crate::site::load;
 use crate::site::problem::{Problem, Problems};
 use crate::site::render::feeds::google::GoogleFeed;
+use crate::site::translations::Lacking;
 use crate::site::{self, BuildError, Built, Order, Phase, TemplateCost};
 
 #[derive(Debug, clap::Args)]
@@ -65,6 +66,8 @@ pub(super) struct Outcome {
     products: usize,
     derived_skus: usize,
     used_opening_stock: bool,
+    /// What each language lacks.
+    lacking: Vec<Lacking>,
     seconds: f64,
     /// What was read, for whoever goes on with it; `None` where there are errors.
     #[serde(skip)]
@@ -108,12 +111,14 @@ pub(super) fn build(args: &Args) -> Result<Outcome, CommandError> {
         products: 0,
         derived_skus: 0,
         used_opening_stock: args.stock.is_none(),
+        lacking: Vec::new(),
         seconds: 0.0,
         source: None,
     };
     let Some(source) = read else { return Ok(outcome) };
     outcome.products = source.loaded.products.len();
     outcome.derived_skus = source.loaded.derived_skus.len();
+    outcome.lacking = source.said().lacking(&mut |_| {});
     match print(&source, args, &stock, cache.as_deref(), at) {
         Ok(mut built) => {
             built.phases.insert(0, load);
@@ -211,6 +216,10 @@ impl Outcome {
         ];
         if self.derived_skus > 0 {
             lines.push(format!("{} SKUs were derived from address and options; `--report json` counts them", self.derived_skus));
+        }
+        if !self.lacking.is_empty() {
+            let languages: Vec<String> = self.lacking.iter().map(|one| format!("{} {}", one.all(), one.language)).collect();
+            lines.push(format!("translations missing: {}; `vitrine check` names them", languages.join(", ")));
         }
         for feed in &built.google {
             lines.push(format!("{}: {} {}{}", feed.path, feed.items, if feed.items == 1 { "item" } else { "items" }, gaps(feed)));

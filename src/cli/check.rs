@@ -126,12 +126,13 @@ fn read(source: &Source, out: &Path, bundle: &Path, at: Timestamp) -> Result<Che
             return Ok(checked);
         }
     };
+    let said = source.said();
     let plan = plan(&source.loaded, &source.config.rules, &source.config.build, at, false);
     let router = Router::new();
     let is_edge_route = |method: &str, path: &str| {
         http::Method::from_bytes(method.as_bytes()).is_ok_and(|method| matches!(router.find(&method, path), Found::Route(..)))
     };
-    Ok(check(&Written {
+    let mut checked = check(&Written {
         root: &source.root,
         folder: out,
         bundle: &opened.bundle,
@@ -141,5 +142,7 @@ fn read(source: &Source, out: &Path, bundle: &Path, at: Timestamp) -> Result<Che
         base_url: &source.config.shop.base_url,
         at,
         is_edge_route: &is_edge_route,
-    }))
+    });
+    checked.problems.extend(said.problems());
+    Ok(checked)
 }

@@ -10,6 +10,7 @@ use crate::config::{self, Config};
 use crate::site::facets;
 use crate::site::load::{self, Loaded};
 use crate::site::problem::{Problem, Problems, SourceFile};
+use crate::site::translations::Said;
 use crate::theme::engine::TemplateError;
 use crate::theme::texts::Dictionary;
 
@@ -50,10 +51,18 @@ impl Source {
         let loaded = load::load(root, &config.rules, &config.sources, cache, problems);
         facets::check(&config.build.facets, &loaded, problems);
         config.rules.promotions = loaded.promotions.clone();
+        config.rules.words = loaded.words.clone();
+        loaded.check_words(&config.rules, &config.build.facets, &config.shop.tagline, problems);
         let templates = templates(root, problems);
         let texts = load::texts::read(root, &config.rules, &templates, problems);
         problems.sort();
         (!problems.has_errors()).then(|| Self { root: root.to_owned(), config, loaded, templates, texts })
+    }
+
+    /// All that the shop says, for what its languages lack.
+    pub(super) fn said(&self) -> Said<'_> {
+        let Config { rules, build, shop, .. } = &self.config;
+        Said { loaded: &self.loaded, rules, facets: &build.facets, tagline: &shop.tagline, texts: &self.texts }
     }
 
     /// A template's fault as a problem at its place; `page` is the address of a page that met it.

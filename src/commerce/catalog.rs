@@ -12,6 +12,7 @@ use serde::ser::{SerializeStruct, Serializer};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{CategoryPath, Sku, SkuHash, Slug, TaxClass, Timestamp};
+use super::language::{Translation, Words, title_in, word_in};
 use super::money::{Currency, Money};
 
 /// All products and categories. Made by `Catalog::new`, which sorts and indexes.
@@ -64,6 +65,8 @@ pub struct Product {
     pub slug: Slug,
     /// Plain text.
     pub title: String,
+    /// What it is called in other languages.
+    pub translations: Vec<Translation>,
     /// Maker or label, plain text.
     pub brand: Option<String>,
     /// Shelves, the first is the one breadcrumbs use.
@@ -89,6 +92,22 @@ pub struct Product {
 }
 
 impl Product {
+    /// Its title as a language says it.
+    pub fn title_in(&self, language: &str) -> &str {
+        title_in(&self.translations, language, &self.title)
+    }
+
+    /// One of its names or values as a language says it.
+    pub fn word_in<'a>(&'a self, words: &'a Words, language: &str, word: &'a str) -> &'a str {
+        word_in(&self.translations, words, language, word)
+    }
+
+    /// What a variant is called: its values as a language says them; empty for an only variant.
+    pub fn variant_title_in(&self, variant: &Variant, words: &Words, language: &str) -> String {
+        let values: Vec<&str> = variant.option_values.iter().map(|value| self.word_in(words, language, value)).collect();
+        values.join(" / ")
+    }
+
     /// Whether it has a page and can be bought at that instant.
     pub fn is_active(&self, at: Timestamp) -> bool {
         self.status == ProductStatus::Active
@@ -301,8 +320,17 @@ pub struct Category {
     pub path: CategoryPath,
     /// Plain text.
     pub title: String,
+    /// What it is called in other languages.
+    pub translations: Vec<Translation>,
     /// Among its siblings: lower first, then by title.
     pub order: i64,
+}
+
+impl Category {
+    /// Its title as a language says it.
+    pub fn title_in(&self, language: &str) -> &str {
+        title_in(&self.translations, language, &self.title)
+    }
 }
 
 impl Catalog {

@@ -78,6 +78,7 @@ pub(crate) fn product(slug: &str, unit_minor: i64) -> Product {
     Product {
         slug: Slug::from(slug),
         title: slug.to_uppercase(),
+        translations: Vec::new(),
         brand: None,
         categories: Vec::new(),
         image: None,
@@ -119,6 +120,7 @@ pub(crate) fn euro() -> Currency {
 
 fn rules() -> Rules {
     Rules {
+        words: Default::default(),
         markets: vec![Market {
             id: MarketId::from("eu"),
             name: "Europe".into(),

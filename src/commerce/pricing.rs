@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::cart::{Cart, LineId, LineItem, MAX_COUPONS, MAX_LINES, MAX_QUANTITY};
 use super::catalog::{Catalog, CurrentPrice, Product, Variant};
 use super::ids::{CouponCode, ShippingRateId, Sku, Slug, TaxClass, Timestamp};
+use super::language::Words;
 use super::money::{Currency, Money};
 use super::promotion::{CouponRefusal, Promotion, PromotionFacts, largest_joinable_sets};
 use super::rules::{Market, Rules};
@@ -198,8 +199,9 @@ pub fn price_cart(cart: &Cart, facts: &PricingFacts<'_>) -> Result<PricedCart, P
     let levied = levy(&goods, &deal, destination, market, facts.rules)?;
 
     let needs_shipping = goods.iter().any(|good| good.variant.requires_shipping);
+    let said = Said { words: &facts.rules.words, language: &cart.language };
     let lines = goods.iter().zip(&deal.discounts).zip(&levied.line_taxes);
-    let lines: Vec<PricedLine> = lines.map(|((good, discount), tax)| good.priced(*discount, *tax)).collect();
+    let lines: Vec<PricedLine> = lines.map(|((good, discount), tax)| good.priced(*discount, *tax, &said)).collect();
     Ok(PricedCart {
         currency: market.currency,
         tax_mode: market.tax_mode,
@@ -209,15 +211,15 @@ pub fn price_cart(cart: &Cart, facts: &PricingFacts<'_>) -> Result<PricedCart, P
             .filter(|good| !good.product.quantity.allows(good.line.quantity))
             .map(|good| good.line.id())
             .collect(),
-        coupons: outcomes(verdicts, &deal, market.currency),
+        coupons: outcomes(verdicts, &deal, market.currency, &said),
         needs_shipping,
         destination_unserved: cart.destination.is_some() && (destination.is_none() || needs_shipping && deal.options.is_empty()),
         tax_country: levied.country,
-        taxes: levied.parts,
+        taxes: levied.parts.into_iter().map(|part| TaxPart { name: said.word(&part.name), ..part }).collect(),
         shipping_tax: Money::new(levied.shipping_tax, market.currency),
         totals: totals(&lines, &deal, levied.shipping_tax, market),
-        shipping: deal.shipping().cloned(),
-        shipping_options: deal.options,
+        shipping: deal.shipping().cloned().map(|option| said.option(option)),
+        shipping_options: deal.options.into_iter().map(|option| said.option(option)).collect(),
         lines,
     })
 }
@@ -249,21 +251,38 @@ fn collect_goods<'a>(cart: &'a Cart, facts: &PricingFacts<'a>, market: &Market) 
     (goods, unavailable)
 }
 
+/// What short texts are called in the cart's language.
+struct Said<'a> {
+    words: &'a Words,
+    language: &'a str,
+}
+
+impl Said<'_> {
+    fn word(&self, text: &str) -> String {
+        self.words.say(self.language, text).to_owned()
+    }
+
+    fn option(&self, option: ShippingOption) -> ShippingOption {
+        let delivery = option.delivery.as_deref().map(|text| self.word(text));
+        ShippingOption { name: self.word(&option.name), delivery, ..option }
+    }
+}
+
 impl Good<'_> {
     fn weight_g(&self) -> u64 {
         let unit_g = if self.variant.requires_shipping { self.variant.weight_g } else { 0 };
         u64::from(unit_g) * u64::from(self.line.quantity)
     }
 
-    fn priced(&self, discount_minor: i64, tax_minor: i64) -> PricedLine {
+    fn priced(&self, discount_minor: i64, tax_minor: i64, said: &Said<'_>) -> PricedLine {
         let money = |minor| Money::new(minor, self.price.unit.currency);
         let seen = money(self.line.seen_price_minor);
         PricedLine {
             id: self.line.id(),
             sku: self.variant.sku.clone(),
             product: self.product.slug.clone(),
-            title: self.product.title.clone(),
-            variant_title: self.variant.title(),
+            title: self.product.title_in(said.language).to_owned(),
+            variant_title: self.product.variant_title_in(self.variant, said.words, said.language),
             properties: self.line.properties.clone(),
             quantity: self.line.quantity,
             unit_price: self.price.unit,
@@ -314,13 +333,13 @@ fn applicable<'a>(verdicts: &[Verdict<'a>]) -> Vec<&'a Promotion> {
     promotions
 }
 
-fn outcomes(verdicts: Vec<Verdict<'_>>, deal: &Deal<'_>, currency: Currency) -> Vec<CouponOutcome> {
+fn outcomes(verdicts: Vec<Verdict<'_>>, deal: &Deal<'_>, currency: Currency, said: &Said<'_>) -> Vec<CouponOutcome> {
     let outcome = |(code, promotion, result): Verdict<'_>| {
         let given = || deal.given.iter().find(|(given, _)| promotion.is_some_and(|promotion| promotion.id == given.id));
         let amount = || given().map(|(_, minor)| Money::new(*minor, currency)).ok_or(CouponRefusal::NotCombinable);
         CouponOutcome {
             code: code.clone(),
-            title: promotion.map(|promotion| promotion.title.clone()),
+            title: promotion.map(|promotion| said.word(&promotion.title)),
             result: result.and_then(|()| amount()),
         }
     };

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ids::MarketId;
+use super::language::Words;
 use super::money::{Currency, Rounding};
 use super::promotion::Promotion;
 use super::shipping::ShippingZone;
@@ -21,6 +22,8 @@ pub struct Rules {
     pub shipping: Vec<ShippingZone>,
     /// Coupons, sorted by id.
     pub promotions: Vec<Promotion>,
+    /// Short texts in other languages than that of the first market.
+    pub words: Words,
     /// Seconds a frozen quote holds.
     pub quote_seconds: i64,
     /// Seconds a reservation of stock holds without a live payment.

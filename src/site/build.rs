@@ -235,6 +235,7 @@ fn key_base(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet) -> [u8; 32
     };
     add(&super::keys::program());
     add(&format!("{:?} {:?} {:?}", order.settings, order.rules.markets, order.rules.tax));
+    add(&format!("{:?}", order.rules.words));
     for (name, source) in order.templates {
         add(name);
         add(source);
@@ -259,6 +260,7 @@ fn new_desk(order: &Order<'_>, plan: &Arc<Plan>, assets: &Arc<AssetSet>, offers:
         assets: Arc::clone(assets),
         offers: Arc::clone(offers),
         prefixes: markets.clone().map(|market| prefix(order.rules, market)).collect(),
+        languages: order.rules.markets.iter().map(|market| market.language.clone()).collect(),
         data: Arc::clone(&order.loaded.data),
         whole: markets.map(|_| OnceLock::new()).collect(),
     }
@@ -408,12 +410,13 @@ fn site_view(order: &Order<'_>, plan: &Plan, market: usize) -> SiteView {
     let addresses = Addresses { prefix: &prefix };
     let mut footer: Vec<_> = order.loaded.pages.iter().filter(|page| page.footer && page.slug.as_str() != "index").collect();
     footer.sort_by_key(|page| (page.order, page.title.clone()));
-    let link = |page: &PageSource| Link { title: page.title.clone(), url: addresses.content(page.slug.as_str()) };
+    let link =
+        |page: &PageSource| Link { title: page.title_in(&rules.language).to_owned(), url: addresses.content(page.slug.as_str()) };
     let is_legal = |slug: &str| matches!(slug, "terms" | "privacy" | "returns" | "withdrawal" | "imprint" | "shipping");
     let legal = order.loaded.pages.iter().filter(|page| is_legal(page.slug.as_str()));
     SiteView {
         name: order.shop.name.clone(),
-        tagline: order.shop.tagline.clone(),
+        tagline: order.rules.words.say(&rules.language, &order.shop.tagline).to_owned(),
         base_url: order.shop.base_url.clone(),
         email: order.shop.email.clone(),
         market: rules.id.to_string(),
@@ -423,7 +426,7 @@ fn site_view(order: &Order<'_>, plan: &Plan, market: usize) -> SiteView {
         currency: rules.currency.code().to_owned(),
         tax_mode: rules.tax_mode,
         countries: rules.countries.iter().map(|code| order.texts.country(&rules.language, code)).collect(),
-        navigation: navigation(&order.loaded.catalog, plan, addresses),
+        navigation: navigation(&order.loaded.catalog, plan, addresses, &rules.language),
         footer: footer.into_iter().map(link).collect(),
         legal: legal.map(link).collect(),
         search: order.settings.search,
@@ -440,7 +443,7 @@ fn open_graph_locale(language: &str, country: Option<&String>) -> String {
 }
 
 // Shelves with nothing on them are not shown; their pages stand, since somebody may have linked them.
-fn navigation(catalog: &Catalog, plan: &Plan, addresses: Addresses<'_>) -> Vec<NavigationNode> {
+fn navigation(catalog: &Catalog, plan: &Plan, addresses: Addresses<'_>, language: &str) -> Vec<NavigationNode> {
     let categories = catalog.categories();
     let mut top = Vec::new();
     let mut below = vec![Vec::new(); categories.len()];
@@ -450,15 +453,23 @@ fn navigation(catalog: &Catalog, plan: &Plan, addresses: Addresses<'_>) -> Vec<N
             Some(parent) => below[catalog.category_index(&parent).expect("`load` has looked for every parent")].push(index),
         }
     }
-    nodes(categories, top, &below, addresses)
+    nodes(&Shelves { categories, below: &below, addresses, language }, top)
 }
 
-fn nodes(categories: &[Category], mut level: Vec<usize>, below: &[Vec<usize>], addresses: Addresses<'_>) -> Vec<NavigationNode> {
-    level.sort_by_key(|index| (categories[*index].order, &categories[*index].title));
+struct Shelves<'a> {
+    categories: &'a [Category],
+    below: &'a [Vec<usize>],
+    addresses: Addresses<'a>,
+    language: &'a str,
+}
+
+fn nodes(shelves: &Shelves<'_>, mut level: Vec<usize>) -> Vec<NavigationNode> {
+    let Shelves { categories, below, addresses, language } = shelves;
+    level.sort_by_key(|index| (categories[*index].order, categories[*index].title_in(language)));
     let node = |index: usize| NavigationNode {
-        title: categories[index].title.clone(),
+        title: categories[index].title_in(language).to_owned(),
         url: addresses.category(&categories[index].path, 1),
-        children: nodes(categories, below[index].clone(), below, addresses),
+        children: nodes(shelves, below[index].clone()),
     };
     level.into_iter().map(node).collect()
 }

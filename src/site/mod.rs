@@ -21,6 +21,7 @@ pub mod related;
 pub mod render;
 pub mod search;
 pub mod serve;
+pub mod translations;
 pub mod write;
 
 mod build;

@@ -80,6 +80,8 @@ pub enum Kind {
     Title,
     /// A price that is not the one a cart would charge.
     Price,
+    /// A text that a language of the shop has not.
+    Translation,
 }
 
 impl Kind {
@@ -96,6 +98,7 @@ impl Kind {
             Self::Redirect => "redirects",
             Self::Title => "titles and descriptions",
             Self::Price => "prices",
+            Self::Translation => "translations",
         }
     }
 }

@@ -49,7 +49,7 @@ impl Tiny {
 
     fn loaded(&self) -> Loaded {
         let shelf = |path: &str, title: &str| LoadedCategory {
-            category: Category { path: path.into(), title: title.to_owned(), order: 0 },
+            category: Category { path: path.into(), title: title.to_owned(), translations: Vec::new(), order: 0 },
             details: CategoryDetails::default(),
         };
         let mut problems = Problems::new();
@@ -123,6 +123,7 @@ fn furnished(mut product: Product) -> Product {
 
 fn details(product: &Product) -> ProductDetails {
     ProductDetails {
+        translations: Vec::new(),
         source: Source::default(),
         body: Body::Markdown(format!("The **{}** </script> of the house.", product.title)),
         images: Vec::new(),
@@ -139,6 +140,7 @@ fn details(product: &Product) -> ProductDetails {
 
 fn content_page(slug: &str, title: &str) -> PageSource {
     PageSource {
+        translations: Vec::new(),
         source: Source::default(),
         slug: slug.into(),
         title: title.to_owned(),

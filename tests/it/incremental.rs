@@ -63,6 +63,19 @@ impl Shop {
         self.write(&format!("content/products/thing-{number}.md"), &text);
     }
 
+    /// Gives the shop a second market, which speaks German.
+    fn speak_german(&mut self) {
+        let site = fs::read_to_string(self.path().join("site.toml")).expect("settings");
+        let german =
+            "[[markets]]\nid = \"de\"\nprefix = \"de\"\nlanguage = \"de\"\ncountries = [\"DE\"]\ncurrency = \"EUR\"\n\n[tax]";
+        self.write("site.toml", &site.replace("[tax]", german));
+    }
+
+    fn translation(&mut self, number: u32, title: &str) {
+        let text = format!("+++\ntitle = \"{title}\"\n+++\nDing Nummer {number}.\n");
+        self.write(&format!("content/products/thing-{number}.de.md"), &text);
+    }
+
     fn remove(&self, path: &str) {
         let _ = fs::remove_file(self.path().join(path));
     }
@@ -157,6 +170,25 @@ fn one_price_rewrites_the_pages_that_show_it_and_no_other() {
     ];
     assert_eq!(changed, expected);
     shop.check();
+}
+
+#[test]
+fn a_translation_rewrites_what_shows_it_and_nothing_else() {
+    let mut shop = Shop::new();
+    shop.speak_german();
+    (0..6).for_each(|number| shop.translation(number, &format!("Ding {number}")));
+    shop.build();
+    let before = shop.tree("public", "shop.bundle");
+    shop.translation(1, "Dings 1");
+    shop.build();
+    shop.check();
+    let after = shop.tree("public", "shop.bundle");
+    let is_new = |name: &&String| before.get(*name) != after.get(*name) && name.ends_with(".html");
+    let pages: Vec<&String> = after.keys().filter(is_new).collect();
+    assert!(pages.contains(&&"de/products/thing-1.html".to_owned()), "{pages:?}");
+    // Its own page, its shelf, and pages that name it as going with theirs: all in German.
+    assert!(pages.iter().all(|name| name.starts_with("de/") || name.as_str() == "de.html"), "{pages:?}");
+    assert_eq!(shop.build(), (0, 0));
 }
 
 #[test]
@@ -260,6 +292,10 @@ enum Edit {
     Shortcode(u32),
     Text(u32, u32),
     Functions(u32),
+    Translation(u32, u32),
+    Untranslated(u32),
+    CategoryTranslation(u32),
+    Words(u32),
 }
 
 fn edits() -> impl Strategy<Value = Vec<Edit>> {
@@ -275,6 +311,10 @@ fn edits() -> impl Strategy<Value = Vec<Edit>> {
         (0..3u32).prop_map(Edit::Shortcode),
         (0..6u32, 0..5u32).prop_map(|(number, shown)| Edit::Text(number, shown)),
         (0..5u32).prop_map(Edit::Functions),
+        (0..8u32, 0..4u32).prop_map(|(number, turn)| Edit::Translation(number, turn)),
+        (0..8u32).prop_map(Edit::Untranslated),
+        (0..4u32).prop_map(Edit::CategoryTranslation),
+        (0..4u32).prop_map(Edit::Words),
     ];
     prop::collection::vec(edit, 1..5)
 }
@@ -283,7 +323,10 @@ fn apply(shop: &mut Shop, edit: &Edit) {
     match edit {
         Edit::Price(number, minor) => shop.product(*number, "light", *minor),
         Edit::Move(number) => shop.product(*number, "table", 777),
-        Edit::Remove(number) => shop.remove(&format!("content/products/thing-{number}.md")),
+        Edit::Remove(number) => {
+            shop.remove(&format!("content/products/thing-{number}.md"));
+            shop.remove(&format!("content/products/thing-{number}.de.md"));
+        }
         Edit::Category(turn) => {
             shop.write("content/categories/light/_index.md", &format!("+++\ntitle = \"Light {turn}\"\n+++\nWords {turn}.\n"));
         }
@@ -329,6 +372,16 @@ fn apply(shop: &mut Shop, edit: &Edit) {
             shop.write("templates/category.html", &format!("{{{{ page.title }}}}{call}"));
         }
         Edit::Style(turn) => shop.write("static/shop.css", &format!("body{{margin:{turn}px}}")),
+        Edit::Translation(number, turn) => {
+            if shop.path().join(format!("content/products/thing-{number}.md")).is_file() {
+                shop.translation(*number, &format!("Ding {number}, {turn}"));
+            }
+        }
+        Edit::Untranslated(number) => shop.remove(&format!("content/products/thing-{number}.de.md")),
+        Edit::CategoryTranslation(turn) => {
+            shop.write("content/categories/light/_index.de.md", &format!("+++\ntitle = \"Licht {turn}\"\n+++\n"));
+        }
+        Edit::Words(turn) => shop.write("content/words.de.toml", &format!("\"VAT\" = \"MwSt {turn}\"\n")),
     }
 }
 
@@ -342,6 +395,7 @@ proptest! {
             shop.write(&format!("content/products/shown-{number}.md"), &format!("+++\ntitle = \"Shown\"\nsku = \"S{number}\"\nprice = \"9.00\"\nstock = 5\n+++\n"));
         }
         shop.write("content/data/sizes.csv", "Size,Chest\nS,88\n");
+        shop.speak_german();
         shop.build();
         for (edits, killed_at) in rounds {
             edits.iter().for_each(|edit| apply(&mut shop, edit));

@@ -16,6 +16,7 @@ mod facets;
 mod feeds;
 mod hostile;
 mod incremental;
+mod languages;
 mod openapi;
 mod readme;
 mod schedule;

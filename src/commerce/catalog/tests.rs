@@ -75,7 +75,7 @@ fn the_order_of_input_does_not_matter() {
 fn all_names_claimed_twice_are_told() {
     let mut thief = product("c", 1);
     thief.variants[0].sku = "A".into();
-    let shelf = || Category { path: "x".into(), title: String::new(), order: 0 };
+    let shelf = || Category { path: "x".into(), title: String::new(), translations: Vec::new(), order: 0 };
     let found = Catalog::new(vec![product("a", 1), product("b", 1), product("b", 1), thief], vec![shelf(), shelf()]);
     let sku = |sku: &str, first: &str, second: &str| CatalogError::DuplicateSku {
         sku: sku.into(),

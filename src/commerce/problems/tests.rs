@@ -108,7 +108,7 @@ fn products_fit_their_shelves_rates_and_rules() {
 
 #[test]
 fn a_category_needs_the_one_above() {
-    let category = |path: &str| Category { path: path.into(), title: String::new(), order: 0 };
+    let category = |path: &str| Category { path: path.into(), title: String::new(), translations: Vec::new(), order: 0 };
     let catalog = Catalog::new(Vec::new(), vec![category("a"), category("a/b"), category("c/d")]).expect("unique paths");
     let found = catalog.problems(&sound().rules);
     assert_eq!(found, [CatalogProblem::OrphanCategory { category: "c/d".into(), parent: "c".into() }]);

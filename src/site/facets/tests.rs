@@ -44,6 +44,7 @@ fn product(slug: &str, brand: &str, material: &str, unit_minor: i64) -> LoadedPr
     let product = Product {
         slug: slug.into(),
         title: slug.to_owned(),
+        translations: Vec::new(),
         brand: Some(brand.to_owned()).filter(|brand| !brand.is_empty()),
         categories: vec!["light".into()],
         image: None,
@@ -67,13 +68,14 @@ fn product(slug: &str, brand: &str, material: &str, unit_minor: i64) -> LoadedPr
         seo_title: None,
         seo_description: None,
         updated_at: None,
+        translations: Vec::new(),
     };
     LoadedProduct { product, details, derived_skus: Vec::new(), variant_lines: Vec::new() }
 }
 
 fn loaded_on(products: Vec<LoadedProduct>, shelves: &[&str]) -> Loaded {
     let category = |path: &&str| LoadedCategory {
-        category: Category { path: (*path).into(), title: (*path).to_owned(), order: 0 },
+        category: Category { path: (*path).into(), title: (*path).to_owned(), translations: Vec::new(), order: 0 },
         details: CategoryDetails::default(),
     };
     Loaded::of(products, shelves.iter().map(category).collect(), &mut Problems::new())

@@ -1,13 +1,16 @@
 //! Categories: content/categories/**/_index.md; folders are the hierarchy.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{CategoryDetails, LoadedCategory, Source, files, front_matter};
+use super::translations::{self, OfCategory, Sibling, TranslatedDetails};
+use super::{CategoryDetails, LoadedCategory, Source, front_matter, paths, shown_path, source_file};
 use crate::commerce::catalog::{Category, Image};
 use crate::commerce::ids::CategoryPath;
+use crate::commerce::language::Translation;
+use crate::commerce::rules::Rules;
 use crate::site::problem::{Problem, Problems, SourceFile};
 use crate::site::render::shortcode;
 
@@ -24,11 +27,17 @@ struct Written {
 
 const FOLDER: &str = "content/categories";
 
-pub(super) fn read(root: &Path, problems: &mut Problems) -> Vec<LoadedCategory> {
-    files(root, FOLDER, "md", problems).iter().filter_map(|file| category(file, problems)).collect()
+pub(super) fn read(root: &Path, rules: &Rules, problems: &mut Problems) -> Vec<LoadedCategory> {
+    let files = translations::split(root, paths(root, FOLDER, "md", problems), rules, problems);
+    let read = |(path, siblings): (PathBuf, Vec<Sibling>)| {
+        let (file, found) = source_file(&shown_path(root, &path), &path);
+        problems.extend(found);
+        category(&file?, &siblings, problems)
+    };
+    files.into_iter().filter_map(read).collect()
 }
 
-fn category(file: &SourceFile, problems: &mut Problems) -> Option<LoadedCategory> {
+fn category(file: &SourceFile, siblings: &[Sibling], problems: &mut Problems) -> Option<LoadedCategory> {
     let inside = file.path.strip_prefix(FOLDER)?.trim_start_matches('/');
     let Some(path) = inside.strip_suffix("/_index.md") else {
         let problem = Problem::about(&file.path, "a category is a folder with a file `_index.md`");
@@ -57,14 +66,19 @@ fn category(file: &SourceFile, problems: &mut Problems) -> Option<LoadedCategory
         return None;
     }
     let source = Source { file: file.path.to_string(), line: 1 };
+    let (translations, translated): (Vec<Translation>, Vec<TranslatedDetails>) = siblings
+        .iter()
+        .filter_map(|sibling| Some(translations::read::<OfCategory>(sibling, &file.path, problems)?.parts(problems)))
+        .unzip();
     Some(LoadedCategory {
-        category: Category { path: CategoryPath(path.to_owned()), title, order: written.order },
+        category: Category { path: CategoryPath(path.to_owned()), title, translations, order: written.order },
         details: CategoryDetails {
             source,
             body_markdown: body.to_owned(),
             image: written.image.map(Image::from),
             seo_title: written.seo.title,
             seo_description: written.seo.description,
+            translations: translated,
         },
     })
 }

@@ -7,6 +7,7 @@ mod bulk;
 mod categories;
 pub mod data;
 pub mod details;
+mod files;
 mod front_matter;
 pub mod html;
 pub mod marks;
@@ -18,24 +19,28 @@ mod promotions;
 mod references;
 pub mod sources;
 pub mod texts;
+pub mod translations;
 pub mod written;
 
 use std::collections::{BTreeSet, HashMap};
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use walkdir::WalkDir;
+
+pub use self::files::{is_folder, text};
 
 use self::data::DataFiles;
 use self::details::{Details, Part, Place, pack};
+use self::files::{files, no_text, paths, shown_path, source_file, too_large};
 use self::marks::Marks;
-use super::problem::{Problem, Problems, SourceFile};
+use self::translations::{TranslatedDetails, TranslatedPage, WrittenWord};
+use super::problem::{Problem, Problems};
 use super::render::TextFaults;
 use super::render::shortcode::Fault;
 use crate::commerce::catalog::{Catalog, Category, Image, Product};
 use crate::commerce::ids::{CategoryPath, Sku, Slug, Timestamp};
+use crate::commerce::language::Words;
 use crate::commerce::problems::RulesProblem;
 use crate::commerce::promotion::Promotion;
 use crate::commerce::rules::Rules;
@@ -55,6 +60,10 @@ pub struct Loaded {
     pub pages: Vec<PageSource>,
     /// Coupons, sorted by id.
     pub promotions: Vec<Promotion>,
+    /// Short texts in other languages.
+    pub words: Words,
+    /// Where these were written.
+    pub written_words: Vec<WrittenWord>,
     /// SKUs that the source did not give.
     pub derived_skus: Vec<Sku>,
     /// Files of content/data.
@@ -102,6 +111,8 @@ pub struct ProductDetails {
     pub seo_description: Option<String>,
     /// When its text last changed, where the source says so.
     pub updated_at: Option<Timestamp>,
+    /// The same in other languages.
+    pub translations: Vec<TranslatedDetails>,
 }
 
 /// What only a category's page shows.
@@ -117,6 +128,8 @@ pub struct CategoryDetails {
     pub seo_title: Option<String>,
     /// Instead of its first words.
     pub seo_description: Option<String>,
+    /// The same in other languages.
+    pub translations: Vec<TranslatedDetails>,
 }
 
 /// What is held of a product beside the catalogue's facts: enough to plan pages and to tell which are stale.
@@ -134,6 +147,10 @@ pub struct ProductNotes {
     pub related: Vec<usize>,
     /// Tags and attributes.
     pub marks: Marks,
+    /// Whether its page has a text.
+    pub has_text: bool,
+    /// Languages that have a translation of it without a text.
+    pub untranslated: Vec<String>,
     /// Hash of all that was read of it.
     pub hash: [u8; 16],
     place: Place,
@@ -162,7 +179,11 @@ impl Held {
         records.truncate(place.offset as usize + place.length as usize);
         let own = product.variants.iter().filter_map(|variant| variant.image.as_ref());
         let pictures = details.images.iter().chain(own).map(|image| &image.url).filter(|url| !is_remote(url));
+        let (Body::Markdown(text) | Body::Html(text)) = &details.body;
+        let bare = details.translations.iter().filter(|one| one.body.is_none());
         let notes = ProductNotes {
+            has_text: !text.trim().is_empty(),
+            untranslated: bare.map(|one| one.language.clone()).collect(),
             marks: Marks::new(&details.tags, &details.attributes),
             redirects: details.redirects,
             is_featured: details.tags.iter().any(|tag| tag == "featured"),
@@ -234,14 +255,14 @@ pub struct PageSource {
     pub seo_title: Option<String>,
     /// Instead of its first words.
     pub seo_description: Option<String>,
+    /// The same in other languages.
+    pub translations: Vec<TranslatedPage>,
 }
 
 /// Addresses the shop itself needs.
 pub const RESERVED: [&str; 9] = ["api", "cart", "checkout", "orders", "search", "products", "categories", "a", "404"];
 /// Largest bulk file that is held at once: a catalogue of 100,000 rows has about 100 MiB.
 const MAX_BULK_BYTES: u64 = 512 * 1024 * 1024;
-/// Largest file of content/: one product or page with all its texts.
-const MAX_CONTENT_BYTES: u64 = 8 * 1024 * 1024;
 /// Longest part of an address: a file's name has 255 bytes, and a mark and an ending belong to it.
 pub const MAX_SLUG_BYTES: usize = 200;
 /// Longest address of a category: buckets take keys of 1,024 bytes, and the names of facets and pages come after it.
@@ -283,7 +304,7 @@ pub fn load(
 ) -> Loaded {
     let mut details = Details::default();
     let mut products = products::read(root, rules, cache, &mut details, problems);
-    let mut categories = categories::read(root, problems);
+    let mut categories = categories::read(root, rules, problems);
     // Where there is no file, site.toml was told of it; and what is no file, such as a pipe, cannot be read at every build.
     let sources: Vec<sources::BulkSource> = sources.iter().filter(|source| source.path.is_file()).cloned().collect();
     let found = bulk::read(&sources, rules, cache, &mut details, problems);
@@ -292,44 +313,14 @@ pub fn load(
     products.extend(found.products);
     let promotions = promotions::read(root, rules, problems);
     let pages = pages::read(root, rules, problems);
+    let (words, written_words) = translations::words(root, rules, problems);
     let mut loaded = join(Some(root), products, details, categories, problems);
     (loaded.pages, loaded.promotions) = (pages, promotions);
     loaded.data = Arc::new(data::read(root, problems));
+    (loaded.words, loaded.written_words) = (words, written_words);
     check_as_a_whole(&loaded, rules, problems);
     problems.sort();
     loaded
-}
-
-/// Text of a file's bytes: a byte order mark is dropped; a byte that is not UTF-8 is a problem with its line.
-pub fn text(name: &str, mut bytes: Vec<u8>, problems: &mut Problems) -> Option<String> {
-    if bytes.starts_with(b"\xef\xbb\xbf") {
-        bytes.drain(..3);
-    }
-    match String::from_utf8(bytes) {
-        Ok(text) => match text.bytes().position(|byte| byte == 0) {
-            None => Some(text),
-            Some(at) => {
-                problems.push(no_text(name, text.as_bytes(), at, 1));
-                None
-            }
-        },
-        Err(error) => {
-            problems.push(no_text(name, error.as_bytes(), error.utf8_error().valid_up_to(), 1));
-            None
-        }
-    }
-}
-
-// The byte `at` of bytes whose first line has that number is no text.
-fn no_text(name: &str, bytes: &[u8], at: usize, first_line: usize) -> Problem {
-    let line_start = bytes[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |index| index + 1);
-    let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + first_line;
-    let before = String::from_utf8_lossy(&bytes[line_start..at]);
-    let message = match bytes[at] {
-        0 => "the byte 0x00 is no text".to_owned(),
-        byte => format!("the byte 0x{byte:02X} is not UTF-8"),
-    };
-    Problem::about(name, message).on_line(line, before.chars().count() + 1, &before).hint("save the file as UTF-8")
 }
 
 /// A name that is shown in one line: without controls and marks that turn the direction of what follows.
@@ -351,118 +342,6 @@ fn wrong_path(path: &str) -> Option<String> {
         Some(format!("the address of this category has more than {MAX_PATH_BYTES} bytes"))
     } else {
         None
-    }
-}
-
-/// Files below a folder of the shop with that ending, sorted, as texts. A folder that does not exist has none.
-fn files(root: &Path, folder: &str, ending: &str, problems: &mut Problems) -> Vec<SourceFile> {
-    let paths = paths(root, folder, ending, problems);
-    let mut texts = Vec::new();
-    for (file, found) in paths.into_par_iter().map(|path| source_file(&shown_path(root, &path), &path)).collect::<Vec<_>>() {
-        texts.extend(file);
-        problems.extend(found);
-    }
-    texts
-}
-
-/// Files below a folder of the shop with that ending, sorted.
-fn paths(root: &Path, folder: &str, ending: &str, problems: &mut Problems) -> Vec<PathBuf> {
-    let start = root.join(folder);
-    let mut paths = Vec::new();
-    if !is_folder(root, folder, problems) {
-        return paths;
-    }
-    for entry in WalkDir::new(&start).follow_links(true) {
-        let entry = match entry {
-            Ok(entry) if entry.file_type().is_dir() => continue,
-            Ok(entry) => entry,
-            Err(error) => {
-                let name = error.path().map_or_else(|| folder.to_owned(), |path| shown_path(root, path));
-                let reason = error.io_error().map_or_else(|| error.to_string(), |error| format!("this cannot be read: {error}"));
-                problems.push(Problem::about(&name, reason));
-                continue;
-            }
-        };
-        let found = entry.path().extension().map(|found| found.to_string_lossy().into_owned()).unwrap_or_default();
-        let name = || shown_path(root, entry.path());
-        if found == ending && entry.file_type().is_file() {
-            paths.push(entry.into_path());
-        } else if found == ending {
-            problems.push(Problem::about(&name(), "this is no file that can be read"));
-        } else if found.eq_ignore_ascii_case(ending) || (ending == "md" && found == "markdown") {
-            let problem = Problem::about(&name(), "this file is not read, because of its ending").warning();
-            problems.push(problem.hint(format!("let its name end in `.{ending}`")));
-        }
-    }
-    // By bytes: paths compare part by part, which is dear.
-    paths.par_sort_unstable_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
-    paths
-}
-
-/// Whether a folder of the shop is there; a problem where something else stands in its place.
-pub fn is_folder(root: &Path, folder: &str, problems: &mut Problems) -> bool {
-    let parts = folder.split('/').scan(PathBuf::new(), |path, part| {
-        path.push(part);
-        Some(path.clone())
-    });
-    for part in parts {
-        match std::fs::metadata(root.join(&part)) {
-            Ok(metadata) if metadata.is_dir() => {}
-            Ok(_) => {
-                let problem = Problem::about(&part.to_string_lossy(), "a folder belongs here, not a file");
-                problems.push(problem.hint("move the file away, or delete it"));
-                return false;
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !root.join(&part).is_symlink() => return false,
-            Err(error) => {
-                problems.push(Problem::about(&part.to_string_lossy(), format!("this folder cannot be read: {error}")));
-                return false;
-            }
-        }
-    }
-    true
-}
-
-/// The path of a file as problems name it.
-fn shown_path(root: &Path, path: &Path) -> String {
-    let below = match (path.to_str(), root.to_str()) {
-        (Some(path), Some(root)) => path.strip_prefix(root).and_then(|below| below.strip_prefix('/')),
-        _ => None,
-    };
-    below.map_or_else(|| path.strip_prefix(root).unwrap_or(path).to_string_lossy().replace('\\', "/"), str::to_owned)
-}
-
-/// A file's text, or why it has none; `name` is how problems call it.
-fn source_file(name: &str, path: &Path) -> (Option<SourceFile>, Problems) {
-    let mut found = Problems::new();
-    let text = bytes(path, name, &mut found).and_then(|bytes| text(name, bytes, &mut found));
-    (text.map(|text| SourceFile::new(name, &text)), found)
-}
-
-fn limited(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut file = std::fs::File::open(path)?;
-    let length = file.metadata()?.len();
-    if length > MAX_CONTENT_BYTES {
-        return Err(too_large(MAX_CONTENT_BYTES));
-    }
-    // One more than there should be: the end is seen in the same call.
-    let mut bytes = Vec::with_capacity(length as usize + 1);
-    file.read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn too_large(limit: u64) -> std::io::Error {
-    let reason = format!("it has more than {} MiB", limit / (1024 * 1024));
-    std::io::Error::new(std::io::ErrorKind::FileTooLarge, reason)
-}
-
-fn bytes(path: &Path, name: &str, problems: &mut Problems) -> Option<Vec<u8>> {
-    match limited(path) {
-        Ok(bytes) => Some(bytes),
-        Err(error) => {
-            problems.push(Problem::about(name, format!("this file cannot be read: {error}")));
-            None
-        }
     }
 }
 

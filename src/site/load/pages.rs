@@ -1,10 +1,11 @@
 //! Pages: content/pages/*.md; the file's name is the address, `index` fills the home page.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{PageSource, RESERVED, Source, files, front_matter};
+use super::translations::{self, OfPage, Sibling};
+use super::{PageSource, RESERVED, Source, front_matter, paths, shown_path, source_file};
 use crate::commerce::ids::Slug;
 use crate::commerce::rules::Rules;
 use crate::site::problem::{Problem, Problems, SourceFile};
@@ -35,13 +36,18 @@ fn empty_table() -> serde_json::Value {
 const FOLDER: &str = "content/pages";
 
 pub(super) fn read(root: &Path, rules: &Rules, problems: &mut Problems) -> Vec<PageSource> {
-    let mut pages: Vec<PageSource> =
-        files(root, FOLDER, "md", problems).iter().filter_map(|file| page(file, rules, problems)).collect();
+    let files = translations::split(root, paths(root, FOLDER, "md", problems), rules, problems);
+    let read = |(path, siblings): (PathBuf, Vec<Sibling>)| {
+        let (file, found) = source_file(&shown_path(root, &path), &path);
+        problems.extend(found);
+        page(&file?, &siblings, rules, problems)
+    };
+    let mut pages: Vec<PageSource> = files.into_iter().filter_map(read).collect();
     pages.sort_by(|one, other| one.slug.cmp(&other.slug));
     pages
 }
 
-fn page(file: &SourceFile, rules: &Rules, problems: &mut Problems) -> Option<PageSource> {
+fn page(file: &SourceFile, siblings: &[Sibling], rules: &Rules, problems: &mut Problems) -> Option<PageSource> {
     let slug = file.path.strip_prefix(FOLDER)?.trim_start_matches('/').strip_suffix(".md")?;
     if slug != slug::slugify(slug) {
         let problem = Problem::about(&file.path, format!("`{slug}` cannot be an address"));
@@ -56,7 +62,12 @@ fn page(file: &SourceFile, rules: &Rules, problems: &mut Problems) -> Option<Pag
     }
     let (written, body, _): (Written, _, _) = front_matter::read(file, problems)?;
     shortcode::check(file, file.text.len() - body.len(), body, problems);
+    let translations = siblings
+        .iter()
+        .filter_map(|sibling| Some(translations::read::<OfPage>(sibling, &file.path, problems)?.page(problems)))
+        .collect();
     Some(PageSource {
+        translations,
         source: Source { file: file.path.to_string(), line: 1 },
         slug: Slug(slug.to_owned()),
         title: written.title,

@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::details::{Details, Part};
+use super::translations::Sibling;
 use super::{Held, LoadedProduct};
 use crate::commerce::rules::Rules;
 use crate::site::keys;
@@ -50,6 +51,8 @@ struct Entry {
     path: String,
     /// `None`: to be read each time.
     stamp: Option<Stamp>,
+    /// Names and states of the files that translate it.
+    translations: Vec<(String, Stamp)>,
     held: Box<Held>,
 }
 
@@ -60,7 +63,12 @@ pub(super) struct File {
     pub(super) path: PathBuf,
     /// As problems name it.
     pub(super) name: String,
+    /// Files that say the same in other languages.
+    pub(super) translations: Vec<Sibling>,
 }
+
+/// The states of a product's own file and of its translations.
+type Stamps = (Stamp, Vec<(String, Stamp)>);
 
 /// Reads the products of files, each from what is remembered in `cache` (`None`: nowhere) or by `read`; in the order of the files.
 pub(super) fn products(
@@ -101,6 +109,14 @@ fn base(rules: &Rules, parts: usize) -> [u8; 32] {
     *blake3::hash(text.as_bytes()).as_bytes()
 }
 
+impl File {
+    // `None`: one of them may change again without showing it.
+    fn stamps(&self, now_ns: u128) -> Option<Stamps> {
+        let others = self.translations.iter().map(|other| Some((other.name.clone(), Stamp::of(&other.path, now_ns)?)));
+        Some((Stamp::of(&self.path, now_ns)?, others.collect::<Option<_>>()?))
+    }
+}
+
 struct Shelf<'a> {
     cache: Option<&'a Path>,
     base: [u8; 32],
@@ -129,11 +145,15 @@ impl Shelf<'_> {
         let known = old.as_ref().map_or(0, |old| old.entries.len());
         let take = |(index, file): (usize, File)| {
             // Told before it is read, so that a change after that shows the next time.
-            let stamp = self.cache.and_then(|_| Stamp::of(&file.path, now_ns));
+            let stamps = self.cache.and_then(|_| file.stamps(now_ns));
             let entry = old.as_mut().and_then(|old| old.take(&file.name));
-            (index, file, stamp, entry.filter(|entry| stamp.is_some() && entry.stamp == stamp))
+            let is_as_it_was = |entry: &Entry| {
+                stamps.as_ref().is_some_and(|(own, others)| entry.stamp == Some(*own) && entry.translations == *others)
+            };
+            let entry = entry.filter(is_as_it_was);
+            (index, file, stamps, entry)
         };
-        let mut files: Vec<(usize, File, Option<Stamp>, Option<Entry>)> = files.into_iter().map(take).collect();
+        let mut files: Vec<(usize, File, Option<Stamps>, Option<Entry>)> = files.into_iter().map(take).collect();
         let is_fresh = known == files.len() && files.iter().all(|(.., entry)| entry.is_some());
         if let (true, Some(Old { file, start, .. })) = (is_fresh, &old)
             && let Ok(file) = file.try_clone()
@@ -150,7 +170,7 @@ impl Shelf<'_> {
         let mut records = Vec::new();
         let mut entries = Vec::with_capacity(files.len());
         let mut nothing = Vec::new();
-        for (index, file, stamp, entry) in files {
+        for (index, file, stamps, entry) in files {
             let place = entry.as_ref().map(|entry| entry.held.notes.place);
             let record = place.and_then(|place| old_records.get(place.offset as usize..)?.get(..place.length as usize));
             let (entry, told) = match (entry, record) {
@@ -162,9 +182,12 @@ impl Shelf<'_> {
                 _ => {
                     let (product, told) = (self.read)(&file);
                     // A warning has to be told each time, so its file is read each time.
-                    let stamp = stamp.filter(|_| told.all().is_empty());
+                    let (stamp, translations) = stamps.filter(|_| told.all().is_empty()).unzip();
                     let held = product.map(|product| Held::new(product, &mut records));
-                    (held.map(|held| Entry { path: file.name, stamp, held }), told)
+                    (
+                        held.map(|held| Entry { path: file.name, stamp, translations: translations.unwrap_or_default(), held }),
+                        told,
+                    )
                 }
             };
             match entry {

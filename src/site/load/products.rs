@@ -1,7 +1,7 @@
 //! Products: content/products/**/*.md; the file's name is the address, folders are free.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -9,6 +9,7 @@ use toml::Spanned;
 use super::details::Details;
 use super::parsed::{self, File};
 use super::prices::{WrittenPrices, WrittenSale};
+use super::translations::{self, OfProduct, Sibling};
 use super::written::{Amount, Place};
 use super::{Body, Held, LoadedProduct, MAX_PATH_BYTES, MAX_SLUG_BYTES, MAX_TITLE_LETTERS, ProductDetails, Source};
 use super::{front_matter, one_line, paths, shown_path, source_file};
@@ -211,14 +212,31 @@ pub(super) fn read(
     details: &mut Details,
     problems: &mut Problems,
 ) -> Vec<Box<Held>> {
-    let file = |path: std::path::PathBuf| File { name: shown_path(root, &path), path };
-    let files = paths(root, FOLDER, "md", problems).into_iter().map(file).collect();
-    let read = |file: &File| {
-        let (file, mut found) = source_file(&file.name, &file.path);
-        let product = file.and_then(|file| Reader { file: &file, rules }.product(&mut found));
+    let file = |(path, translations): (PathBuf, Vec<Sibling>)| File { name: shown_path(root, &path), path, translations };
+    let all = translations::split(root, paths(root, FOLDER, "md", problems), rules, problems);
+    let files = all.into_iter().map(file).collect();
+    let read = |File { name, path, translations }: &File| {
+        let (file, mut found) = source_file(name, path);
+        let mut product = file.and_then(|file| Reader { file: &file, rules }.product(&mut found));
+        if let Some(product) = &mut product {
+            translations.iter().for_each(|sibling| translate(product, sibling, name, &mut found));
+        }
         (product, found)
     };
     parsed::products(files, cache, rules, &read, details, problems)
+}
+
+fn translate(loaded: &mut LoadedProduct, sibling: &Sibling, original: &str, problems: &mut Problems) {
+    let Some(read) = translations::read::<OfProduct>(sibling, original, problems) else { return };
+    let (product, details) = (&loaded.product, &loaded.details);
+    let images: Vec<&str> = details.images.iter().map(|image| image.url.as_str()).collect();
+    let options = product.options.iter().flat_map(|option| [&option.name].into_iter().chain(&option.values));
+    let attributes = details.attributes.iter().flat_map(|(name, value)| [name, value]);
+    let labels = product.properties.iter().map(|property| &property.label);
+    let words: Vec<&str> = options.chain(attributes).chain(labels).map(String::as_str).collect();
+    let (translation, details) = read.parts(&images, &words, problems);
+    loaded.product.translations.push(translation);
+    loaded.details.translations.push(details);
 }
 
 struct Reader<'a> {
@@ -278,6 +296,7 @@ impl Reader<'_> {
         let product = Product {
             slug: Slug(slug),
             title,
+            translations: Vec::new(),
             brand: written.brand,
             categories: written.categories.into_iter().map(CategoryPath).collect(),
             image: images.first().cloned(),
@@ -308,6 +327,7 @@ impl Reader<'_> {
             seo_title: written.seo.title,
             seo_description: written.seo.description,
             updated_at,
+            translations: Vec::new(),
         };
         Some(LoadedProduct { product, details, derived_skus, variant_lines: Vec::new() })
     }

@@ -75,17 +75,25 @@ impl Printer<'_> {
         }
         let product = &self.loaded.catalog.products()[index];
         let offer = &self.offers[market][index];
-        let card = Card::new(self.with_addresses(market, |addresses| card_view(product, offer, self.assets, addresses)));
+        let language = self.language(market);
+        let card =
+            Card::new(self.with_addresses(market, |addresses| card_view(product, offer, self.assets, addresses, language)));
         cards.0.insert((market, index), card.clone());
         card
     }
 }
 
 /// What a card says of a product.
-pub(super) fn card_view(product: &Product, offer: &Offer, assets: &AssetSet, addresses: Addresses<'_>) -> CardView {
+pub(super) fn card_view(
+    product: &Product,
+    offer: &Offer,
+    assets: &AssetSet,
+    addresses: Addresses<'_>,
+    language: &str,
+) -> CardView {
     CardView {
         url: addresses.product(product.slug.as_str()),
-        title: product.title.clone(),
+        title: product.title_in(language).to_owned(),
         brand: product.brand.clone(),
         image: product.image.as_ref().map(|image| final_image(assets, image)),
         price: offer.cheapest.map(|current| current.unit),

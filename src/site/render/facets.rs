@@ -15,10 +15,14 @@ impl Printer<'_> {
         for (place, shelf) in self.plan.facet_shelves.of(category, market) {
             let facet = &self.settings.facets[shelf.facet];
             if facets.last().is_none_or(|last| last.name != facet.name) {
-                facets.push(FacetView { name: facet.name.clone(), label: facet.label.clone(), values: Vec::new() });
+                facets.push(FacetView {
+                    name: facet.name.clone(),
+                    label: self.word(market, &facet.label).to_owned(),
+                    values: Vec::new(),
+                });
             }
             let value = FacetValueView {
-                label: shelf.value.label.clone(),
+                label: self.word(market, &shelf.value.label).to_owned(),
                 url: self.with_addresses(market, |addresses| addresses.facet(path, &facet.name, &shelf.value.slug, 1)),
                 total: shelf.products.len(),
                 is_chosen: chosen == Some(place),
@@ -35,7 +39,8 @@ impl Printer<'_> {
         let facet = &self.settings.facets[shelf.facet];
         let cards: Vec<Card> =
             self.shelf_part(&shelf.products, number).map(|product| self.card(page.market, *product, cards)).collect();
-        let title = format!("{} – {}", category.title, shelf.value.label);
+        let value = self.word(page.market, &shelf.value.label);
+        let title = format!("{} – {value}", category.title_in(self.language(page.market)));
         let total = shelf.products.len();
         let description = format!("{title} – {}: {total}{}", self.shop.name, self.part(page.market, number));
         let image = cards.first().and_then(|card| card.image.clone());
@@ -48,7 +53,7 @@ impl Printer<'_> {
         let addresses = Addresses { prefix: &prefix };
         let url = |number| addresses.facet(&category.path, &facet.name, &shelf.value.slug, number);
         let mut breadcrumbs = self.ways[page.market].trail(shelf.category).to_vec();
-        breadcrumbs.push(Link { title: shelf.value.label.clone(), url: url(1) });
+        breadcrumbs.push(Link { title: value.to_owned(), url: url(1) });
         let base_url = &self.shop.base_url;
         let documents = [structured::item_list(&cards, base_url), structured::breadcrumbs(&breadcrumbs, base_url)];
         head.json_ld = documents.into_iter().flatten().collect();
@@ -63,9 +68,9 @@ impl Printer<'_> {
             facets: self.facet_links(page.market, shelf.category, Some(place)),
             facet: Some(ChosenFacet {
                 name: facet.name.clone(),
-                label: facet.label.clone(),
+                label: self.word(page.market, &facet.label).to_owned(),
                 slug: shelf.value.slug.clone(),
-                value: shelf.value.label.clone(),
+                value: value.to_owned(),
                 category_url: addresses.category(&category.path, 1),
             }),
             cards,

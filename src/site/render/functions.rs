@@ -39,6 +39,8 @@ pub struct Desk {
     pub offers: Arc<Vec<Vec<Offer>>>,
     /// Path prefix of each market.
     pub prefixes: Vec<String>,
+    /// Language of each market.
+    pub languages: Vec<String>,
     /// Files of content/data.
     pub data: Arc<DataFiles>,
     /// All cards of each market, made when they are first asked for.
@@ -121,10 +123,14 @@ impl Desk {
         let addresses = Addresses { prefix: &self.prefixes[market] };
         let is_below = |below: &&Category| below.path.parent().as_ref() == Some(&categories[index].path);
         let mut below: Vec<_> = categories.iter().filter(is_below).collect();
-        below.sort_by_key(|category| (category.order, &category.title));
-        let link = |category: &Category| Link { title: category.title.clone(), url: addresses.category(&category.path, 1) };
+        let language = &self.languages[market];
+        below.sort_by_key(|category| (category.order, category.title_in(language)));
+        let link = |category: &Category| Link {
+            title: category.title_in(language).to_owned(),
+            url: addresses.category(&category.path, 1),
+        };
         let value = CategoryValue {
-            title: categories[index].title.clone(),
+            title: categories[index].title_in(language).to_owned(),
             path: path.to_owned(),
             url: addresses.category(&categories[index].path, 1),
             total: self.plan.shelves[index].len(),
@@ -148,7 +154,7 @@ impl Desk {
 
     fn card(&self, market: usize, index: usize) -> CardView {
         let addresses = Addresses { prefix: &self.prefixes[market] };
-        card_view(&self.catalog.products()[index], &self.offers[market][index], &self.assets, addresses)
+        card_view(&self.catalog.products()[index], &self.offers[market][index], &self.assets, addresses, &self.languages[market])
     }
 
     fn category_index(&self, path: &str) -> TeraResult<usize> {

@@ -148,7 +148,7 @@ impl Printer<'_> {
         let product = &self.loaded.catalog.products()[index];
         let offer = &self.offers[market][index];
         let mut key = keys.hasher();
-        key.text(product.slug.as_str()).text(&product.title).text(product.brand.as_deref().unwrap_or("\0"));
+        key.text(product.slug.as_str()).text(self.title(market, index)).text(product.brand.as_deref().unwrap_or("\0"));
         add_image(&mut key, product.image.as_ref());
         add_price(&mut key, offer.cheapest);
         key.number(u64::from(offer.varies)).number(offer.availability.rank().into()).number(product.variants.len() as u64);
@@ -160,7 +160,8 @@ impl Printer<'_> {
         let details = &self.loaded.categories[index];
         let ways = &self.ways[market];
         let mut key = keys.hasher();
-        key.text(category.path.as_str()).text(&category.title).text(&details.body_markdown);
+        key.text(category.path.as_str()).text(category.title_in(self.language(market))).text(&details.body_markdown);
+        key.text(&format!("{:?}", details.translations));
         add_image(&mut key, details.image.as_ref());
         for text in [&details.seo_title, &details.seo_description] {
             key.text(text.as_deref().unwrap_or("\0"));

@@ -24,7 +24,8 @@ use self::cards::{Cards, Offer};
 pub use self::expand::TextFaults;
 use self::structured::absolute;
 use super::assets::AssetSet;
-use super::load::{Body, Loaded};
+use super::load::translations::said;
+use super::load::{Body, Loaded, ProductDetails};
 use super::plan::{Addresses, Page, PageKind, Plan, prefix};
 use super::related::Traits;
 use super::{BuildSettings, Shop};
@@ -106,8 +107,10 @@ impl Ways {
         let addresses = Addresses { prefix: &site.prefix };
         let categories = catalog.categories();
         let home = Link { title: site.texts.plain("frame.home").to_owned(), url: addresses.home() };
-        let link =
-            |index: usize| Link { title: categories[index].title.clone(), url: addresses.category(&categories[index].path, 1) };
+        let link = |index: usize| Link {
+            title: categories[index].title_in(&site.language).to_owned(),
+            url: addresses.category(&categories[index].path, 1),
+        };
         let mut trails: Vec<Vec<Link>> = Vec::with_capacity(categories.len());
         let mut below: Vec<Vec<usize>> = vec![Vec::new(); categories.len()];
         for (index, category) in categories.iter().enumerate() {
@@ -121,7 +124,7 @@ impl Ways {
             }
         }
         let in_order = |mut indices: Vec<usize>| -> Vec<Link> {
-            indices.sort_by_key(|index| (categories[*index].order, &categories[*index].title));
+            indices.sort_by_key(|index| (categories[*index].order, categories[*index].title_in(&site.language)));
             indices.into_iter().map(link).collect()
         };
         Self { trails, children: below.into_iter().map(in_order).collect(), home }
@@ -165,6 +168,20 @@ impl Printer<'_> {
         prefix(self.rules, market)
     }
 
+    fn language(&self, market: usize) -> &str {
+        &self.rules.markets[market].language
+    }
+
+    /// A product's title in a market's language.
+    fn title(&self, market: usize, index: usize) -> &str {
+        self.loaded.catalog.products()[index].title_in(self.language(market))
+    }
+
+    /// A short text in a market's language.
+    fn word<'w>(&'w self, market: usize, text: &'w str) -> &'w str {
+        self.rules.words.say(self.language(market), text)
+    }
+
     fn head(&self, page: &Page, title: &str, description: String, image: Option<&Image>) -> HeadView {
         let title = if title == self.shop.name { title.to_owned() } else { format!("{title} – {}", self.shop.name) };
         HeadView {
@@ -199,11 +216,13 @@ impl Printer<'_> {
         alternates
     }
 
-    // For descriptions.
-    fn plain_body(&self, body: Body) -> String {
-        match body {
-            Body::Markdown(text) => expand::without_shortcodes(&text),
-            Body::Html(html) => html,
+    /// A product's text in a language without its shortcodes, as HTML: for descriptions.
+    fn plain_body_in(&self, language: &str, details: &ProductDetails) -> String {
+        let own = said(&details.translations, language, |one| one.body.as_deref());
+        match (own, &details.body) {
+            (Some(text), _) => expand::without_shortcodes(text),
+            (None, Body::Markdown(text)) => expand::without_shortcodes(text),
+            (None, Body::Html(html)) => html.clone(),
         }
     }
 

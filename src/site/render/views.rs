@@ -3,9 +3,10 @@
 use super::cards::Cards;
 use super::expand::{Html, Place};
 use super::{PrintError, Printer, feeds, markdown, structured};
-use crate::commerce::catalog::{Image, Variant};
+use crate::commerce::catalog::{Image, Product, ProductOption, PropertyRule, Variant};
 use crate::site::assets::AssetFile;
-use crate::site::load::ProductDetails;
+use crate::site::load::translations::{TranslatedDetails, said};
+use crate::site::load::{Body, PageSource, ProductDetails, Source};
 use crate::site::plan::Page;
 use crate::site::related::Traits;
 use crate::theme::texts::Say;
@@ -32,31 +33,48 @@ impl Printer<'_> {
         cards: &mut Cards,
     ) -> Result<ProductView, PrintError> {
         let product = &self.loaded.catalog.products()[index];
-        let ProductDetails { source, body, images, tags, mut attributes, seo_title, seo_description, .. } = details;
+        let ProductDetails { mut source, body, images, tags, mut attributes, seo_title, seo_description, translations, .. } =
+            details;
         attributes.retain(|(name, _)| !feeds::is_for_the_feed(name));
+        let language = self.language(page.market);
+        let word = |text: &mut String| {
+            let said = product.word_in(&self.rules.words, language, text);
+            if said != text.as_str() {
+                *text = said.to_owned();
+            }
+        };
+        attributes.iter_mut().for_each(|(name, value)| [name, value].map(&word).into_iter().collect());
+        let mut body = body;
+        if let Some((translated_at, text)) = said(&translations, language, TranslatedDetails::text) {
+            (source, body) = (translated_at.clone(), Body::Markdown(text.to_owned()));
+        }
+        let seo_title = said(&translations, language, |one| one.seo_title.clone())
+            .or(seo_title.filter(|_| product.title_in(language) == product.title));
+        let seo_description = own_description(&translations, language, seo_description);
+        let title = product.title_in(language);
         let offer = &self.offers[page.market][index];
-        let text = self.body_html(Place::of(page, &product.title), &source, body)?;
+        let text = self.body_html(Place::of(page, title), &source, body)?;
         let plain = markdown::summary(text.plain(), STRUCTURED_DESCRIPTION_LENGTH);
         let description = seo_description.unwrap_or_else(|| markdown::shortened(&plain, DESCRIPTION_LENGTH));
-        let images: Vec<Image> = images.into_iter().map(|image| self.image(&image)).collect();
-        let mut head = self.head(page, seo_title.as_deref().unwrap_or(&product.title), description, images.first());
+        let images: Vec<Image> = images.iter().map(|image| self.image_in(&translations, language, image)).collect();
+        let mut head = self.head(page, seo_title.as_deref().unwrap_or(title), description, images.first());
         head.og_type = "product";
         let mut view = ProductView {
             head,
             breadcrumbs: self.product_breadcrumbs(page, index),
             slug: product.slug.to_string(),
             url: page.url.clone(),
-            title: product.title.clone(),
+            title: title.to_owned(),
             brand: product.brand.clone(),
             description_html: text.html,
             images,
-            options: product.options.clone(),
+            options: self.options(product, language),
             price: offer.cheapest.map(|current| current.unit),
             price_varies: offer.varies,
             availability: offer.availability,
-            variants: product.variants.iter().map(|variant| self.variant(page.market, variant)).collect(),
+            variants: product.variants.iter().map(|variant| self.variant(page.market, product, variant, &translations)).collect(),
             quantity: product.quantity,
-            properties: product.properties.clone(),
+            properties: self.properties(product, language),
             attributes,
             tags,
             related: self.related(index).into_iter().map(|other| self.card(page.market, other, cards)).collect(),
@@ -70,10 +88,33 @@ impl Printer<'_> {
         Ok(view)
     }
 
-    /// What a product's page says of itself in a line.
-    pub(super) fn description(&self, details: ProductDetails) -> String {
-        let ProductDetails { body, seo_description, .. } = details;
-        seo_description.unwrap_or_else(|| markdown::summary(&self.plain_body(body), DESCRIPTION_LENGTH))
+    // Names and values are copied as they are where nobody has translated any.
+    fn options(&self, product: &Product, language: &str) -> Vec<ProductOption> {
+        let say = |text: &String| product.word_in(&self.rules.words, language, text).to_owned();
+        let option =
+            |option: &ProductOption| ProductOption { name: say(&option.name), values: option.values.iter().map(say).collect() };
+        product.options.iter().map(option).collect()
+    }
+
+    fn properties(&self, product: &Product, language: &str) -> Vec<PropertyRule> {
+        let say = |text: &String| product.word_in(&self.rules.words, language, text).to_owned();
+        product.properties.iter().map(|rule| PropertyRule { label: say(&rule.label), ..rule.clone() }).collect()
+    }
+
+    fn image_in(&self, translations: &[TranslatedDetails], language: &str, image: &Image) -> Image {
+        let alt = |one: &TranslatedDetails| one.alts.iter().find(|(src, _)| *src == image.url).map(|(_, alt)| alt.clone());
+        let found = self.image(image);
+        match said(translations, language, alt) {
+            Some(alt) => Image { alt, ..found },
+            None => found,
+        }
+    }
+
+    /// What a product's page says of itself in a line, in a market's language.
+    pub(super) fn description(&self, market: usize, details: ProductDetails) -> String {
+        let language = self.language(market);
+        let own = own_description(&details.translations, language, details.seo_description.clone());
+        own.unwrap_or_else(|| markdown::summary(&self.plain_body_in(language, &details), DESCRIPTION_LENGTH))
     }
 
     /// The products of a part of a shelf.
@@ -94,20 +135,25 @@ impl Printer<'_> {
         let category = &self.loaded.catalog.categories()[index];
         let details = &self.loaded.categories[index];
         let total = self.plan.shelves[index].len();
-        let place = Place::of(page, &category.title);
+        let language = self.language(page.market);
+        let title_here = category.title_in(language);
+        let (source, body) =
+            said(&details.translations, language, TranslatedDetails::text).unwrap_or((&details.source, &details.body_markdown));
         let text = match number {
-            1 => self.html(place, &details.source, &details.body_markdown)?,
-            _ => Html::plain_only(&details.body_markdown),
+            1 => self.html(Place::of(page, title_here), source, body)?,
+            _ => Html::plain_only(body),
         };
-        let mut description =
-            details.seo_description.clone().unwrap_or_else(|| markdown::summary(text.plain(), DESCRIPTION_LENGTH));
+        let mut description = own_description(&details.translations, language, details.seo_description.clone())
+            .unwrap_or_else(|| markdown::summary(text.plain(), DESCRIPTION_LENGTH));
         if description.is_empty() {
-            let say = Say::of("category.summary").with("title", &category.title).with("shop", &self.shop.name);
+            let say = Say::of("category.summary").with("title", title_here).with("shop", &self.shop.name);
             description = say.counting(total as u64).text(&self.sites[page.market]);
         }
         let cards: Vec<Card> =
             self.shelf_part(&self.plan.shelves[index], number).map(|product| self.card(page.market, *product, cards)).collect();
-        let title = format!("{}{}", details.seo_title.as_deref().unwrap_or(&category.title), self.part(page.market, number));
+        let seo_title = said(&details.translations, language, |one| one.seo_title.as_deref());
+        let seo_title = seo_title.or(details.seo_title.as_deref().filter(|_| title_here == category.title));
+        let title = format!("{}{}", seo_title.unwrap_or(title_here), self.part(page.market, number));
         let image = cards.first().and_then(|card| card.image.clone());
         let mut head = self.head(page, &title, description + &self.part(page.market, number), image.as_ref());
         let ways = &self.ways[page.market];
@@ -118,7 +164,7 @@ impl Printer<'_> {
             .collect();
         Ok(self.with_addresses(page.market, |addresses| CategoryView {
             head,
-            title: category.title.clone(),
+            title: title_here.to_owned(),
             url: addresses.category(&category.path, 1),
             description_html: text.html,
             path: category.path.to_string(),
@@ -137,7 +183,9 @@ impl Printer<'_> {
 
     pub(super) fn home(&self, page: &Page, cards: &mut Cards) -> Result<HomeView, PrintError> {
         let index = self.loaded.pages.iter().find(|source| source.slug.as_str() == "index");
-        let description = index.and_then(|source| source.seo_description.clone()).unwrap_or_else(|| self.shop.tagline.clone());
+        let text = index.map(|source| self.page_text(page.market, source));
+        let description =
+            text.as_ref().and_then(|text| text.seo_description).unwrap_or(&self.sites[page.market].tagline).to_owned();
         let shown = || (0..self.plan.shown.len()).filter(|index| self.plan.shown[*index]);
         let is_featured = |index: &usize| self.loaded.products[*index].is_featured;
         let mut featured: Vec<usize> = shown().filter(is_featured).take(FEATURED).collect();
@@ -149,13 +197,13 @@ impl Printer<'_> {
         let reduced = shown().filter(|index| self.is_reduced(page.market, *index)).take(self.settings.reduced_on_home);
         let reduced: Vec<Card> = reduced.map(&mut card).collect();
         let image = featured.first().and_then(|card| card.image.clone());
-        let title = index.map_or(self.shop.name.as_str(), |source| source.seo_title.as_deref().unwrap_or(&self.shop.name));
-        let text = index.map(|source| self.html(Place::of(page, title), &source.source, &source.body_markdown)).transpose()?;
+        let title = text.as_ref().and_then(|text| text.seo_title).unwrap_or(&self.shop.name);
+        let html = text.as_ref().map(|text| self.html(Place::of(page, title), text.source, text.body)).transpose()?;
         Ok(HomeView {
             head: self.head(page, title, description, image.as_ref()),
             url: page.url.clone(),
-            body_html: text.map_or_else(String::new, |text| text.html),
-            extra: index.map_or_else(|| serde_json::json!({}), |source| source.extra.clone()),
+            body_html: html.map_or_else(String::new, |html| html.html),
+            extra: text.map_or_else(|| serde_json::json!({}), |text| text.extra),
             featured,
             reduced,
             categories: self.category_cards(page.market),
@@ -164,20 +212,37 @@ impl Printer<'_> {
 
     pub(super) fn content(&self, page: &Page, index: usize) -> Result<ContentView, PrintError> {
         let source = &self.loaded.pages[index];
-        let text = self.html(Place::of(page, &source.title), &source.source, &source.body_markdown)?;
-        let description = source.seo_description.clone().unwrap_or_else(|| markdown::summary(text.plain(), DESCRIPTION_LENGTH));
+        let text = self.page_text(page.market, source);
+        let html = self.html(Place::of(page, text.title), text.source, text.body)?;
+        let summary = || markdown::summary(html.plain(), DESCRIPTION_LENGTH);
+        let description = text.seo_description.map_or_else(summary, str::to_owned);
         let home = self.ways[page.market].home.clone();
-        let breadcrumbs = vec![home, Link { title: source.title.clone(), url: page.url.clone() }];
-        let mut head = self.head(page, source.seo_title.as_deref().unwrap_or(&source.title), description, None);
+        let breadcrumbs = vec![home, Link { title: text.title.to_owned(), url: page.url.clone() }];
+        let mut head = self.head(page, text.seo_title.unwrap_or(text.title), description, None);
         head.json_ld = structured::breadcrumbs(&breadcrumbs, &self.shop.base_url).into_iter().collect();
-        Ok(ContentView {
-            head,
-            url: page.url.clone(),
-            breadcrumbs,
-            title: source.title.clone(),
-            body_html: text.html,
-            extra: source.extra.clone(),
-        })
+        let title = text.title.to_owned();
+        Ok(ContentView { head, url: page.url.clone(), breadcrumbs, title, body_html: html.html, extra: text.extra })
+    }
+
+    fn page_text<'s>(&self, market: usize, source: &'s PageSource) -> PageText<'s> {
+        let language = self.language(market);
+        let details = |give: fn(&'s TranslatedDetails) -> Option<&'s str>| source.said(language, |page| give(&page.details));
+        let mut extra = source.extra.clone();
+        if let Some(own) = source.said(language, |page| Some(&page.extra)) {
+            laid_over(&mut extra, own);
+        }
+        let translated = source.said(language, |page| page.details.text());
+        let (written_at, body) = translated.unwrap_or((&source.source, &source.body_markdown));
+        PageText {
+            title: source.title_in(language),
+            source: written_at,
+            body,
+            extra,
+            seo_title: details(|one| one.seo_title.as_deref())
+                .or(source.seo_title.as_deref().filter(|_| source.title_in(language) == source.title)),
+            seo_description: details(|one| one.seo_description.as_deref())
+                .or(source.seo_description.as_deref().filter(|_| translated.is_none())),
+        }
     }
 
     pub(super) fn not_found(&self) -> ContentView {
@@ -201,15 +266,17 @@ impl Printer<'_> {
         self.offers[market][index].cheapest.is_some_and(|current| current.compare_at.is_some())
     }
 
-    fn variant(&self, market: usize, variant: &Variant) -> VariantView {
+    fn variant(&self, market: usize, product: &Product, variant: &Variant, translations: &[TranslatedDetails]) -> VariantView {
+        let language = self.language(market);
+        let words = &self.rules.words;
         let currency = self.rules.markets[market].currency;
         let current = variant.current_price(currency, self.at);
         let until = current.and_then(|price| price.until);
         let after = until.and_then(|until| variant.current_price(currency, until));
         VariantView {
             sku: variant.sku.clone(),
-            title: variant.title(),
-            option_values: variant.option_values.clone(),
+            title: product.variant_title_in(variant, words, language),
+            option_values: variant.option_values.iter().map(|value| product.word_in(words, language, value).to_owned()).collect(),
             price: current.map(|price| price.unit),
             compare_at: current.and_then(|price| price.compare_at),
             sale_until: until.map(last_day),
@@ -217,7 +284,7 @@ impl Printer<'_> {
             price_after: after.map(|price| price.unit),
             compare_at_after: after.and_then(|price| price.compare_at),
             availability: if current.is_some() { self.availability(variant) } else { Availability::NotForSale },
-            image: variant.image.as_ref().map(|image| self.image(image)),
+            image: variant.image.as_ref().map(|image| self.image_in(translations, language, image)),
             gtin: variant.gtin.clone(),
         }
     }
@@ -260,21 +327,22 @@ impl Printer<'_> {
         let trail = self.plan.home_shelves[index].map_or(std::slice::from_ref(&ways.home), |shelf| &ways.trails[shelf]);
         let mut links = Vec::with_capacity(trail.len() + 1);
         links.extend_from_slice(trail);
-        links.push(Link { title: self.loaded.catalog.products()[index].title.clone(), url: page.url.clone() });
+        links.push(Link { title: self.title(page.market, index).to_owned(), url: page.url.clone() });
         links
     }
 
     fn category_cards(&self, market: usize) -> Vec<CategoryCard> {
         let categories = self.loaded.catalog.categories();
+        let language = self.language(market);
         let mut top: Vec<usize> = (0..categories.len()).filter(|index| categories[*index].path.parent().is_none()).collect();
-        top.sort_by_key(|index| (categories[*index].order, &categories[*index].title));
+        top.sort_by_key(|index| (categories[*index].order, categories[*index].title_in(language)));
         let card = |index: usize| {
             let shelf = &self.plan.shelves[index];
             let own = self.loaded.categories[index].image.as_ref();
             let products = self.loaded.catalog.products();
             let image = own.or_else(|| shelf.iter().find_map(|product| products[*product].image.as_ref()));
             CategoryCard {
-                title: categories[index].title.clone(),
+                title: categories[index].title_in(language).to_owned(),
                 url: self.with_addresses(market, |addresses| addresses.category(&categories[index].path, 1)),
                 image: image.map(|image| self.image(image)),
                 total: shelf.len(),
@@ -294,7 +362,38 @@ impl Printer<'_> {
     fn tax_name(&self, market: usize) -> String {
         let country = self.rules.markets[market].countries.first();
         let rates = self.rules.tax.rates.iter().find(|rates| Some(&rates.country) == country);
-        rates.map_or_else(|| self.sites[market].texts.plain("product.tax").to_owned(), |rates| rates.name.clone())
+        rates.map_or_else(
+            || self.sites[market].texts.plain("product.tax").to_owned(),
+            |rates| self.word(market, &rates.name).to_owned(),
+        )
+    }
+}
+
+// A translation's own; an original's only where its text is not translated, since it would be in the other language.
+fn own_description(translations: &[TranslatedDetails], language: &str, original: Option<String>) -> Option<String> {
+    let own = said(translations, language, |one| one.seo_description.clone());
+    own.or_else(|| original.filter(|_| said(translations, language, |one| one.body.as_ref()).is_none()))
+}
+
+/// What a content page says in one language.
+struct PageText<'a> {
+    title: &'a str,
+    source: &'a Source,
+    body: &'a str,
+    extra: serde_json::Value,
+    seo_title: Option<&'a str>,
+    seo_description: Option<&'a str>,
+}
+
+// Keys of a translation over those of the original, tables within tables too.
+fn laid_over(original: &mut serde_json::Value, translation: &serde_json::Value) {
+    match (original, translation) {
+        (serde_json::Value::Object(original), serde_json::Value::Object(translation)) => {
+            for (key, value) in translation {
+                laid_over(original.entry(key.clone()).or_insert(serde_json::Value::Null), value);
+            }
+        }
+        (original, translation) => *original = translation.clone(),
     }
 }
 

@@ -13,8 +13,6 @@ use crate::site::load::Loaded;
 pub(super) struct Documents {
     /// Index in the catalogue of each product, by number.
     pub(super) order: Vec<usize>,
-    /// Place of each among all by title, by number.
-    pub(super) name_ranks: Vec<u32>,
     /// Number of each product, by index in the catalogue; only for those that are shown.
     numbers: Vec<u32>,
 }
@@ -36,13 +34,19 @@ impl Documents {
         for (number, index) in (0..).zip(&order) {
             numbers[*index] = number;
         }
-        let mut by_title: Vec<u32> = (0..order.len() as u32).collect();
-        by_title.sort_by_cached_key(|number| (products[order[*number as usize]].title.to_lowercase(), *number));
-        let mut name_ranks = vec![0; order.len()];
+        Self { order, numbers }
+    }
+
+    /// Place of each among all by title in a language, by number.
+    pub(super) fn name_ranks(&self, loaded: &Loaded, language: &str) -> Vec<u32> {
+        let title = |number: u32| loaded.catalog.products()[self.order[number as usize]].title_in(language);
+        let mut by_title: Vec<u32> = (0..self.order.len() as u32).collect();
+        by_title.sort_by_cached_key(|number| (title(*number).to_lowercase(), *number));
+        let mut ranks = vec![0; self.order.len()];
         for (rank, number) in (0..).zip(by_title) {
-            name_ranks[number as usize] = rank;
+            ranks[number as usize] = rank;
         }
-        Self { order, name_ranks, numbers }
+        ranks
     }
 
     /// Products in parts of one size, each with its first number.
@@ -51,11 +55,11 @@ impl Documents {
     }
 
     /// Categories with what stands on them.
-    pub(super) fn categories(&self, loaded: &Loaded, shelves: &[Vec<usize>]) -> Vec<Category> {
+    pub(super) fn categories(&self, loaded: &Loaded, shelves: &[Vec<usize>], language: &str) -> Vec<Category> {
         let category = |(category, shelf): (&crate::commerce::catalog::Category, &Vec<usize>)| {
             let mut numbers: Vec<u32> = shelf.iter().map(|index| self.numbers[*index]).collect();
             numbers.sort_unstable();
-            Category { path: category.path.to_string(), title: category.title.clone(), products: runs(&numbers) }
+            Category { path: category.path.to_string(), title: category.title_in(language).to_owned(), products: runs(&numbers) }
         };
         loaded.catalog.categories().iter().zip(shelves).filter(|(_, shelf)| !shelf.is_empty()).map(category).collect()
     }

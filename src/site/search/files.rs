@@ -25,6 +25,8 @@ pub struct Head<'a> {
     pub currency: &'a str,
     /// BCP 47.
     pub language: &'a str,
+    /// What follows `words` and `postings` in names of files: the language, where it is not that of the first market.
+    pub spoken: String,
     /// What the script says, by group.
     pub texts: BTreeMap<&'static str, &'a BTreeMap<String, Text>>,
     /// How many there are.
@@ -188,7 +190,7 @@ pub(super) fn cards(printer: &Printer<'_>, market: usize, first: usize, products
     for (place, index) in products.iter().enumerate() {
         let (product, offer) = (&printer.loaded.catalog.products()[*index], &printer.offers[market][*index]);
         cards.slugs.push(product.slug.to_string());
-        cards.titles.push(product.title.clone());
+        cards.titles.push(product.title_in(language).to_owned());
         cards.images.push(product.image.as_ref().map(|image| final_image(printer.assets, image).url));
         cards.prices.push(offer.cheapest.map(|current| locale::money(current.unit, language)));
         let struck = offer.cheapest.and_then(|current| current.compare_at);

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use super::documents::Documents;
-use super::files::{Postings, Words, steps};
+use super::files::{Postings, Words as WordsFile, steps};
 use super::words::{is_code, words};
+use crate::commerce::language::Words;
 use crate::site::load::Loaded;
 
 /// Bytes of words in one file: the words of most shops are one.
@@ -41,11 +42,11 @@ const PLACE_BITS: u32 = 2;
 const NUMBER_BITS: u32 = 34;
 
 impl Index {
-    pub(super) fn new(loaded: &Loaded, documents: &Documents) -> Self {
+    pub(super) fn new(loaded: &Loaded, documents: &Documents, said: &Words, language: &str) -> Self {
         let mut gathered = Gathered::default();
         let mut shelves: HashMap<&str, Vec<u32>> = HashMap::new();
         for category in loaded.catalog.categories() {
-            let mut all = gathered.words_of(&category.title);
+            let mut all = gathered.words_of(category.title_in(language));
             let above = category.path.parent().and_then(|path| shelves.get(path.as_str()).cloned());
             all.extend(above.unwrap_or_default());
             shelves.insert(category.path.as_str(), all);
@@ -58,14 +59,15 @@ impl Index {
             let mut enter = |word: u32, place: Place| {
                 entries.push((u64::from(word) << (NUMBER_BITS + PLACE_BITS)) | (number << PLACE_BITS) | place as u64);
             };
-            gathered.each(&product.title, true, &mut |word| enter(word, Place::Title));
+            gathered.each(product.title_in(language), true, &mut |word| enter(word, Place::Title));
             let mut repeated = |text, place| {
                 let all: &Vec<u32> = known.entry(text).or_insert_with(|| gathered.words_of(text));
                 all.iter().for_each(|word| enter(*word, place));
             };
             product.brand.iter().for_each(|brand| repeated(brand, Place::Brand));
-            notes.marks.all().for_each(|(_, value)| repeated(value, Place::Other));
-            product.options.iter().flat_map(|option| &option.values).for_each(|value| repeated(value, Place::Other));
+            let said = |value| product.word_in(said, language, value);
+            notes.marks.all().for_each(|(_, value)| repeated(said(value), Place::Other));
+            product.options.iter().flat_map(|option| &option.values).for_each(|value| repeated(said(value), Place::Other));
             let shelves = product.categories.iter().filter_map(|path| shelves.get(path.as_str()));
             shelves.flatten().for_each(|word| enter(*word, Place::Other));
         }
@@ -73,7 +75,7 @@ impl Index {
     }
 
     /// The words of each file, with the first's place and itself.
-    pub(super) fn vocabulary(&self) -> Vec<((usize, String), Words)> {
+    pub(super) fn vocabulary(&self) -> Vec<((usize, String), WordsFile)> {
         let mut files = Vec::new();
         let mut start = 0;
         while start < self.words.len() {
@@ -85,7 +87,7 @@ impl Index {
             };
             let count = self.words[start..section].iter().take_while(fits).count();
             let words = &self.words[start..start + count];
-            files.push(((start, words[0].clone()), Words { words: words.join(" ") }));
+            files.push(((start, words[0].clone()), WordsFile { words: words.join(" ") }));
             start += count;
         }
         files

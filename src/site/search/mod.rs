@@ -7,8 +7,8 @@
 //! | file | one for | holds |
 //! |---|---|---|
 //! | `PREFIX/search.json` | a market | the head: its currency, how many products, and the other files by the first of what each holds |
-//! | `words-N` | many words | words in order, those with a digit last |
-//! | `postings-N` | some words | the products of each word, by where it stands: title, brand, elsewhere |
+//! | `words-N`, `words-LANGUAGE-N` | many words; the first market's language has the plain names | words in order, those with a digit last |
+//! | `postings-N`, `postings-LANGUAGE-N` | some words | the products of each word, by where it stands: title, brand, elsewhere |
 //! | `filters-MARKET` | a market | categories with their products, facets with their values |
 //! | `cards-MARKET-N` | `CARDS` products | what a result shows: address, title, picture, price as pages print it |
 //! | `columns-MARKET-N` | `COLUMNS` products | what results are filtered and sorted by: price in minor units, stock, age, values of facets |
@@ -50,25 +50,33 @@ pub fn head_path(prefix: &str) -> String {
 /// Makes every file of every market's index.
 pub fn write(printer: &Printer<'_>, put: &Writer<'_>) -> Result<Vec<Put>, WriteError> {
     let documents = Documents::new(printer.loaded, &printer.plan.shown);
-    let index = Index::new(printer.loaded, &documents);
     let folder = Folder { put };
-    let (words, mut puts) = folder.all("words", index.vocabulary())?;
-    let (postings, more) = folder.all("postings", index.postings())?;
-    puts.extend(more);
-    let categories = documents.categories(printer.loaded, &printer.plan.shelves);
+    let mut puts = Vec::new();
+    let mut spoken: Vec<Spoken> = Vec::new();
     for (number, market) in printer.rules.markets.iter().enumerate() {
+        // Where nothing is translated, every language searches the same words.
+        let language = if is_translated(printer) { &market.language } else { &printer.rules.root_market().language };
+        let place = match spoken.iter().position(|other| other.language == *language) {
+            Some(place) => place,
+            None => {
+                let (found, more) = Spoken::new(printer, &documents, &folder, language)?;
+                puts.extend(more);
+                spoken.push(found);
+                spoken.len() - 1
+            }
+        };
+        let Spoken { words, postings, first_code, categories, name_ranks, .. } = &spoken[place];
         let facets = market_facets(printer, number, market);
         let filters =
-            Filters { categories: &categories, facets: facets.iter().map(|(facet, values)| entry(facet, values)).collect() };
+            Filters { categories, facets: facets.iter().map(|(facet, values)| entry(printer, market, facet, values)).collect() };
         let (filters, more) = folder.all(&format!("filters-{}", market.id), vec![((), filters)])?;
         puts.extend(more);
         let cards = documents.parts(CARDS).map(|(first, part)| (first, move || files::cards(printer, number, first, part)));
         let (cards, more) = folder.made(&format!("cards-{}", market.id), cards.collect())?;
         puts.extend(more);
-        let ranks = &documents.name_ranks;
         let columns = documents.parts(COLUMNS).map(|(first, part)| {
             let facets = &facets;
-            (first, move || files::columns(printer, number, first, part, ranks, facets))
+            (first, move || files::columns(printer, number, first, part, name_ranks, facets))
         });
         let (columns, more) = folder.made(&format!("columns-{}", market.id), columns.collect())?;
         puts.extend(more);
@@ -77,9 +85,10 @@ pub fn write(printer: &Printer<'_>, put: &Writer<'_>) -> Result<Vec<Put>, WriteE
             market: market.id.as_str(),
             currency: market.currency.code(),
             language: &market.language,
+            spoken: spoken_name(printer, &spoken[place].language),
             texts: files::script_texts(&printer.sites[number].texts),
             products: documents.order.len(),
-            first_code: index.first_code,
+            first_code: *first_code,
             words: words.iter().map(|((first, word), hash)| (*first, word.clone(), hash.clone())).collect(),
             postings: postings.clone(),
             filters: filters.into_iter().map(|(_, hash)| hash).next().unwrap_or_default(),
@@ -91,6 +100,52 @@ pub fn write(printer: &Printer<'_>, put: &Writer<'_>) -> Result<Vec<Put>, WriteE
         puts.push((folder.put)(&head_path(&super::plan::prefix(printer.rules, number)), &files::bytes(&head))?);
     }
     Ok(puts)
+}
+
+/// What is searched in one language.
+struct Spoken {
+    language: String,
+    words: Named<(usize, String)>,
+    postings: Named<usize>,
+    first_code: usize,
+    categories: Vec<Category>,
+    name_ranks: Vec<u32>,
+}
+
+impl Spoken {
+    fn new(
+        printer: &Printer<'_>,
+        documents: &Documents,
+        folder: &Folder<'_>,
+        language: &str,
+    ) -> Result<(Self, Vec<Put>), WriteError> {
+        let index = Index::new(printer.loaded, documents, &printer.rules.words, language);
+        let name = |plain: &str| format!("{plain}{}", spoken_name(printer, language));
+        let (words, mut puts) = folder.all(&name("words"), index.vocabulary())?;
+        let (postings, more) = folder.all(&name("postings"), index.postings())?;
+        puts.extend(more);
+        let spoken = Self {
+            words,
+            postings,
+            first_code: index.first_code,
+            categories: documents.categories(printer.loaded, &printer.plan.shelves, language),
+            name_ranks: documents.name_ranks(printer.loaded, language),
+            language: language.to_owned(),
+        };
+        Ok((spoken, puts))
+    }
+}
+
+// What stands in names of files after `words` and `postings`.
+fn spoken_name(printer: &Printer<'_>, language: &str) -> String {
+    if language == printer.rules.root_market().language { String::new() } else { format!("-{language}") }
+}
+
+fn is_translated(printer: &Printer<'_>) -> bool {
+    let catalog = &printer.loaded.catalog;
+    printer.rules.words != Default::default()
+        || catalog.products().iter().any(|product| !product.translations.is_empty())
+        || catalog.categories().iter().any(|category| !category.translations.is_empty())
 }
 
 /// Where files go whose names change with their bytes.
@@ -151,7 +206,8 @@ fn market_facets(printer: &Printer<'_>, number: usize, market: &Market) -> Vec<(
     valued
 }
 
-fn entry<'a>(facet: &'a Facet, values: &'a Values) -> FacetEntry<'a> {
-    let value = |value: &'a facets::Value| FacetValue { slug: &value.slug, label: &value.label };
-    FacetEntry { name: &facet.name, label: &facet.label, values: values.all.iter().map(value).collect() }
+fn entry<'a>(printer: &'a Printer<'_>, market: &Market, facet: &'a Facet, values: &'a Values) -> FacetEntry<'a> {
+    let say = |text: &'a str| printer.rules.words.say(&market.language, text);
+    let value = |value: &'a facets::Value| FacetValue { slug: &value.slug, label: say(&value.label) };
+    FacetEntry { name: &facet.name, label: say(&facet.label), values: values.all.iter().map(value).collect() }
 }

@@ -250,6 +250,7 @@ fn product(slug: &str, variants: Vec<Variant>) -> Product {
     Product {
         slug: slug.into(),
         title: slug.to_owned(),
+        translations: Vec::new(),
         brand: None,
         categories: Vec::new(),
         image: None,
@@ -332,6 +333,7 @@ fn rules() -> Rules {
         free_over_minor: None,
     };
     Rules {
+        words: Default::default(),
         markets: vec![
             market("eu", "", &["DE", "AT"], "EUR", TaxMode::Inclusive),
             market("us", "us", &["US"], "USD", TaxMode::Exclusive),

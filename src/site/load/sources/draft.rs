@@ -140,6 +140,7 @@ impl Draft {
         let product = Product {
             slug: Slug(slug),
             title,
+            translations: Vec::new(),
             brand: None,
             categories: Vec::new(),
             image: None,
@@ -163,6 +164,7 @@ impl Draft {
             seo_title: None,
             seo_description: None,
             updated_at: None,
+            translations: Vec::new(),
         };
         let loaded = LoadedProduct { product, details, derived_skus: Vec::new(), variant_lines: Vec::new() };
         Some(Self { loaded, has_own_slug, categories: Vec::new(), names: Vec::new(), related: Vec::new() })

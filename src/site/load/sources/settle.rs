@@ -184,7 +184,7 @@ fn shelve(
     for (title, slug) in titles.iter().zip(slugs) {
         path = CategoryPath(if path.as_str().is_empty() { slug } else { format!("{path}/{slug}") });
         let details = CategoryDetails { source: source.clone(), ..CategoryDetails::default() };
-        let category = Category { path: path.clone(), title: title.clone(), order: 0 };
+        let category = Category { path: path.clone(), title: title.clone(), translations: Vec::new(), order: 0 };
         let known = categories.entry(path.clone()).or_insert(LoadedCategory { category, details });
         if known.category.title.to_lowercase() != title.to_lowercase() {
             let message =

@@ -47,12 +47,12 @@ pub(super) fn feed(printer: &Printer<'_>) -> std::io::Result<Option<Vec<u8>>> {
 fn entry(xml: &mut Xml, printer: &Printer<'_>, changed: Timestamp, page: &Page, index: usize) -> std::io::Result<()> {
     let base_url = &printer.shop.base_url;
     let product = &printer.loaded.catalog.products()[index];
-    xml.open("entry").element("title", &product.title).address("id", base_url, &page.url);
+    xml.open("entry").element("title", printer.title(0, index)).address("id", base_url, &page.url);
     if let Some(published) = product.publish_at {
         xml.element("published", &rfc3339(published));
     }
     xml.element("updated", &rfc3339(changed));
     xml.raw("<link rel=\"alternate\" type=\"text/html\" href=\"").in_address(base_url, &page.url).raw("\"/>");
-    xml.element("summary", &printer.description(printer.loaded.details(index)?)).close("entry").raw("\n");
+    xml.element("summary", &printer.description(0, printer.loaded.details(index)?)).close("entry").raw("\n");
     Ok(())
 }

@@ -67,7 +67,7 @@ pub fn key(printer: &Printer<'_>, market: usize, keys: &Keys) -> Key {
     let mut key = keys.hasher();
     key.text("google").number(market as u64).text(&format!("{:?}", printer.rules.shipping));
     for category in printer.loaded.catalog.categories() {
-        key.text(category.path.as_str()).text(&category.title);
+        key.text(category.path.as_str()).text(&format!("{:?} {:?}", category.title, category.translations));
     }
     for (index, product) in shown(printer) {
         key.key(&printer.loaded.products[index].hash);
@@ -231,17 +231,19 @@ impl<'a> Writer<'a> {
 
     fn common(&self, product: &Product, details: ProductDetails) -> Common {
         let named = named_attributes(&details.attributes).map(|(name, value)| (name, value.into_owned())).collect();
-        let ProductDetails { body, images, seo_description, .. } = details;
-        let mut description = markdown::summary(&self.printer.plain_body(body), MAX_DESCRIPTION);
+        let language = self.printer.language(self.market);
+        let title = product.title_in(language).to_owned();
+        let images = details.images.clone();
+        let mut description = markdown::summary(&self.printer.plain_body_in(language, &details), MAX_DESCRIPTION);
         if description.is_empty() {
-            description = seo_description.unwrap_or_else(|| product.title.clone());
+            description = details.seo_description.unwrap_or_else(|| title.clone());
         }
         let catalog = &self.printer.loaded.catalog;
         let category = product.categories.first().and_then(|path| catalog.category_index(path));
         // Home is no type of product.
         let titles = category.map(|index| self.printer.ways[self.market].titles(index).collect::<Vec<_>>().join(" > "));
         Common {
-            title: product.title.clone(),
+            title,
             description,
             product_type: titles.filter(|titles| titles.chars().count() <= MAX_PRODUCT_TYPE),
             images,
@@ -263,7 +265,8 @@ impl<'a> Writer<'a> {
         let is_group = product.variants.len() > 1;
         let mut title = common.title.clone();
         if is_group {
-            title = format!("{title} – {}", variant.title());
+            let values = product.variant_title_in(variant, &self.printer.rules.words, self.printer.language(self.market));
+            title = format!("{title} – {values}");
         }
         xml.open("item").element("g:id", &id(&variant.sku)).element("g:title", &cut(title, MAX_TITLE));
         xml.element("g:description", &common.description);
@@ -285,7 +288,8 @@ impl<'a> Writer<'a> {
         if is_group {
             xml.element("g:item_group_id", &cut_id(product.slug.as_str()));
         }
-        options(xml, product, variant, common);
+        let (words, language) = (&self.printer.rules.words, self.printer.language(self.market));
+        options(xml, product, variant, common, &|word| product.word_in(words, language, word));
         if let Some(titles) = &common.product_type {
             xml.element("g:product_type", titles);
         }
@@ -368,16 +372,16 @@ impl<'a> Writer<'a> {
 }
 
 // Options that Google has an attribute for, then what the product says of itself, then the options it has none for.
-fn options(xml: &mut Xml, product: &Product, variant: &Variant, common: &Common) {
+fn options<'a>(xml: &mut Xml, product: &'a Product, variant: &'a Variant, common: &Common, say: &dyn Fn(&'a str) -> &'a str) {
     let mut told: Vec<&str> = Vec::new();
     let mut other = Vec::new();
     for (option, value) in product.options.iter().zip(&variant.option_values) {
         match known_axis(&option.name).filter(|name| !told.contains(name)) {
             Some(name) => {
-                xml.element(&format!("g:{name}"), value);
+                xml.element(&format!("g:{name}"), say(value));
                 told.push(name);
             }
-            None => other.push((&option.name, value)),
+            None => other.push((say(&option.name), say(value))),
         }
     }
     for (name, value) in &common.named {
