@@ -4,6 +4,7 @@
 //! Always  all problems of the file, each at its place.
 
 mod facets;
+mod payment;
 mod shipping;
 
 use std::path::{Path, PathBuf};
@@ -47,29 +48,6 @@ pub struct Config {
     pub theme: serde_json::Value,
     /// By how much a price may move from one publication to the next before somebody has to look (`[diff]`).
     pub max_price_change: Percent,
-}
-
-/// `[payment]`.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct WrittenPayment {
-    gateway: GatewayName,
-    allow_sandbox_on_public_host: bool,
-}
-
-/// The gateways site.toml may name.
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum GatewayName {
-    #[default]
-    Sandbox,
-}
-
-impl WrittenPayment {
-    fn terms(&self) -> PaymentTerms {
-        let GatewayName::Sandbox = self.gateway;
-        PaymentTerms { gateway: "sandbox".to_owned(), allow_sandbox_on_public_host: self.allow_sandbox_on_public_host }
-    }
 }
 
 /// `[mail]`.
@@ -124,7 +102,7 @@ struct Written {
     #[serde(default)]
     shipping: Vec<shipping::WrittenZone>,
     #[serde(default)]
-    payment: WrittenPayment,
+    payment: payment::WrittenPayment,
     #[serde(default)]
     mail: WrittenMail,
     #[serde(default)]
@@ -275,6 +253,7 @@ impl Written {
         // What follows needs the markets: all that does not was told by now.
         let markets = markets.filter(|markets| !markets.is_empty())?;
         build.facets = facets::checked(self.facets, &markets, place, problems);
+        let payment = self.payment.checked(&markets, place, problems);
         let zones = self.shipping.into_iter().map(|zone| zone.checked(&markets, place, problems)).collect();
         let rules = Rules {
             markets,
@@ -287,16 +266,7 @@ impl Written {
         };
         tell_uncovered(&rules, &named, place, problems);
         let sources = self.sources.into_iter().map(|source| source.checked(&rules, place, root, problems)).collect();
-        Some(Config {
-            shop: shop?,
-            payment: self.payment.terms(),
-            mail,
-            build,
-            sources,
-            theme: self.theme,
-            max_price_change,
-            rules,
-        })
+        Some(Config { shop: shop?, payment, mail, build, sources, theme: self.theme, max_price_change, rules })
     }
 }
 

@@ -14,8 +14,18 @@ use crate::edge::app::{App, Clock, Settings};
 use crate::edge::bundle_file::BundleFile;
 use crate::edge::{operator, server};
 
+/// Secrets are in the environment alone, where no list of processes shows them.
+const SECRETS: &str = "Secrets, from the environment only:
+  VITRINE_BUNDLE_PUBLIC_KEYS       Keys whose bundles are taken [default: the development key]
+  VITRINE_TOKEN_KEYS               Keys of carts and links, the newest first [default: a development key]
+  VITRINE_SMTP_URL                 smtps://user:password@host sends mail [default: mails are files in the state folder]
+  VITRINE_STRIPE_SECRET_KEY        Stripe's secret or restricted key, where the shop takes money by Stripe
+  VITRINE_STRIPE_WEBHOOK_SECRETS   Secrets of the webhook endpoint /api/v1/webhooks/stripe, separated by commas
+  VITRINE_STRIPE_API_BASE          Where Stripe's API is, for tests: https, or this machine";
+
 /// Every setting can be given in the environment.
 #[derive(Debug, clap::Args)]
+#[command(after_help = SECRETS)]
 pub(super) struct Args {
     /// The shop, as `vitrine build` wrote it; taken anew whenever it changes
     #[arg(long, env = "VITRINE_BUNDLE", default_value = "shop.bundle")]

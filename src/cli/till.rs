@@ -14,10 +14,17 @@ use crate::edge::perform::mail::Mailer;
 use crate::edge::perform::{Till, rounds};
 use crate::gateway::Gateway;
 use crate::gateway::sandbox::{self, PageReply, PageRequest, Sandbox};
+use crate::gateway::stripe::{self, Secret, Stripe, StripeError};
 use crate::store::Store;
 
 /// `smtp://user:password@host:port`: a secret, so from the environment only.
 const SMTP_URL: &str = "VITRINE_SMTP_URL";
+/// Stripe's secret or restricted key.
+const STRIPE_KEY: &str = "VITRINE_STRIPE_SECRET_KEY";
+/// Secrets of Stripe's webhook endpoint, separated by commas: two while one is rolled.
+const STRIPE_WEBHOOK_SECRETS: &str = "VITRINE_STRIPE_WEBHOOK_SECRETS";
+/// Where Stripe's API is, for tests: https, or this machine.
+const STRIPE_API_BASE: &str = "VITRINE_STRIPE_API_BASE";
 
 /// Where a till keeps its files.
 #[derive(Clone, Debug)]
@@ -58,12 +65,54 @@ pub(super) async fn start(app: &Arc<App>) -> Result<(), CommandError> {
 }
 
 fn gateway(live: &Live, state: &Path) -> Result<(Gateway, Vec<Mount>), CommandError> {
-    let terms = &live.bundle.payment;
-    if terms.gateway != sandbox::CAPABILITIES.name {
-        return Err(CommandError::World(format!("this vitrine knows no gateway `{}`; use the newer program", terms.gateway)));
+    match live.bundle.payment.gateway.as_str() {
+        "sandbox" => sandbox(live, state),
+        stripe::NAME => Ok((Gateway::Stripe(stripe(live)?), Vec::new())),
+        other => Err(CommandError::World(format!("this vitrine knows no gateway `{other}`; use the newer program"))),
     }
+}
+
+fn stripe(live: &Live) -> Result<Stripe, CommandError> {
+    let terms = &live.bundle.payment;
+    let key = std::env::var(STRIPE_KEY)
+        .map_err(|_| CommandError::Usage(format!("the shop takes money by Stripe: set {STRIPE_KEY} to its secret key")))?;
+    let secrets = std::env::var(STRIPE_WEBHOOK_SECRETS).unwrap_or_default();
+    let secrets = secrets.split(',').map(str::trim).filter(|secret| !secret.is_empty());
+    let settings = stripe::Settings {
+        secret_key: Secret::new(key.trim().to_owned()),
+        webhook_secrets: secrets.map(|secret| Secret::new(secret.to_owned())).collect(),
+        api_base: std::env::var(STRIPE_API_BASE).unwrap_or_else(|_| stripe::API_BASE.to_owned()),
+        methods: terms.methods.clone(),
+        account: terms.account.clone(),
+    };
+    let told = |error: StripeError| match error {
+        StripeError::NotASecretKey => CommandError::Usage(format!("{STRIPE_KEY}: {error}")),
+        StripeError::NotAWebhookSecret => CommandError::Usage(format!("{STRIPE_WEBHOOK_SECRETS}: {error}")),
+        StripeError::PlainApiBase(_) => CommandError::Usage(format!("{STRIPE_API_BASE}: {error}")),
+        StripeError::NoMethods | StripeError::Client(_) => CommandError::World(error.to_string()),
+    };
+    let stripe = Stripe::new(&settings).map_err(told)?;
     let base_url = &live.sites[0].base_url;
-    let opened = Sandbox::open(&state.join("sandbox.db"), base_url, terms.allow_sandbox_on_public_host);
+    if !sandbox::is_loopback(base_url) {
+        if !stripe.is_live() && !terms.allow_sandbox_on_public_host {
+            return Err(CommandError::Usage(format!(
+                "{STRIPE_KEY} is a test key, which takes play money, and {base_url} is not a loopback address; set the live key, or \
+                 `allow_sandbox_on_public_host = true` under [payment] for a demonstration"
+            )));
+        }
+        if settings.webhook_secrets.is_empty() {
+            return Err(CommandError::Usage(format!(
+                "set {STRIPE_WEBHOOK_SECRETS} to the secret of the webhook endpoint {base_url}/api/v1/webhooks/stripe, which is made in \
+                 Stripe's dashboard"
+            )));
+        }
+    }
+    Ok(stripe)
+}
+
+fn sandbox(live: &Live, state: &Path) -> Result<(Gateway, Vec<Mount>), CommandError> {
+    let base_url = &live.sites[0].base_url;
+    let opened = Sandbox::open(&state.join("sandbox.db"), base_url, live.bundle.payment.allow_sandbox_on_public_host);
     let sandbox = opened.map_err(|error| CommandError::World(error.to_string()))?;
     let pages = sandbox.clone();
     let handler = move |call: Call| -> std::pin::Pin<Box<dyn Future<Output = Reply> + Send>> {

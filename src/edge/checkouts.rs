@@ -330,6 +330,9 @@ impl Counter {
             Err(Rejection::AlreadyPlaced | Rejection::PaymentInProgress) => return self.moved(&checkout.id, false).await,
             Err(rejection) => self.consented(&checkout, quote_hash, &rejection).await?,
         };
+        if let Err(reason) = self.till.check_amount(quote.total()) {
+            return Err(Failure::refused("amount_not_payable", reason));
+        }
         let (live, keys, now) = (&self.desk.live, &self.desk.app.keys, self.desk.now);
         match self.till.begin(&Purchase { live, keys, checkout: &checkout, quote: &quote, now }).await {
             Ok(()) => self.is_paying.store(true, Ordering::Relaxed),

@@ -6,7 +6,7 @@
 use http::Method;
 
 use super::http::Handler;
-use super::routes::{availability, cart, cart_pages, checkout, checkout_pages, orders};
+use super::routes::{availability, cart, cart_pages, checkout, checkout_pages, orders, webhook};
 
 /// How an answer may be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +78,11 @@ impl Route {
         Self { method, pattern, body_limit, cache: Cache::PrivateNoStore, guard, handler }
     }
 
+    const fn hook(pattern: &'static str, handler: Handler) -> Self {
+        let (body_limit, guard) = (webhook::HOOK_LIMIT, Guard::SignedByCaller);
+        Self { method: Method::POST, pattern, body_limit, cache: Cache::NoStore, guard, handler }
+    }
+
     const fn kept(mut self, cache: Cache) -> Self {
         self.cache = cache;
         self
@@ -103,6 +108,7 @@ pub const ROUTES: &[Route] = &[
     Route::send(Method::POST, "/api/v1/checkouts/{checkout}/payment", |app, call| Box::pin(checkout::pay(app, call))),
     Route::send(Method::DELETE, "/api/v1/checkouts/{checkout}/payment", |app, call| Box::pin(checkout::call_off(app, call))),
     Route::get("/api/v1/orders/{order}", |app, call| Box::pin(orders::show(app, call))),
+    Route::hook("/api/v1/webhooks/{gateway}", |app, call| Box::pin(webhook::hear(app, call))),
 
     Route::page("/cart", |app, call| Box::pin(cart_pages::show(app, call))),
     Route::form("/cart/lines", |app, call| Box::pin(cart_pages::add_line(app, call))),

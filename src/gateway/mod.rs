@@ -6,14 +6,21 @@
 //! Always  every mutating call carries an idempotency key and exact bytes; an answer that is not certain is `Outcome::Unknown`.
 //! Source  CHECKOUT.md 2.2: the shape is not that of one provider.
 
+pub mod capabilities;
+pub mod event;
 pub mod sandbox;
 #[cfg(feature = "faults")]
 pub mod scripted;
+pub mod stripe;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::capabilities::Capabilities;
+
+use self::event::{Event, NotHeard};
+use crate::commerce::ids::Timestamp;
 use crate::commerce::money::Money;
 
 /// What became of a call. `Unknown` is not a failure: the money may have moved, and only a look-up can tell.
@@ -30,24 +37,20 @@ pub enum Outcome<T> {
     Unknown(String),
 }
 
-/// What a gateway can do, so that the checkout asks no more of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Capabilities {
-    /// Name on the wire and in the ledger.
-    pub name: &'static str,
-    /// What the shopper reads.
-    pub label: &'static str,
-    /// How long a key is remembered, in seconds.
-    pub key_seconds: i64,
-    /// Whether money is held first and taken later.
-    pub manual_capture: bool,
-    /// Whether an open payment can be called off.
-    pub can_cancel_open: bool,
-    /// Whether it moves real money.
-    pub live: bool,
+impl<T> Outcome<T> {
+    /// The value where it happened; else the same outcome, to be passed on.
+    fn done<U>(self) -> Result<T, Outcome<U>> {
+        match self {
+            Self::Done(value) => Ok(value),
+            Self::Accepted => Err(Outcome::Accepted),
+            Self::Rejected(reason) => Err(Outcome::Rejected(reason)),
+            Self::Unknown(reason) => Err(Outcome::Unknown(reason)),
+        }
+    }
 }
 
-/// A payment to be made: written to the store as bytes before the call, and sent as these bytes ever after.
+/// A payment to be made. The gateway's bytes for it ([`Gateway::body`]) are written to the store before the call, and are sent as they
+/// are ever after.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CreatePayment {
@@ -55,14 +58,26 @@ pub struct CreatePayment {
     pub amount: Money,
     /// Where the shopper comes back to; carries its own signed token.
     pub return_url: String,
+    /// Where a shopper goes who leaves the gateway's page without paying: the checkout, which leads on to the payment or calls it off.
+    #[serde(default)]
+    pub leave_url: String,
     /// What the gateway's page calls the purchase.
     pub description: String,
+    /// Who pays, so that the gateway's page need not ask; may be empty.
+    #[serde(default)]
+    pub email: String,
+    /// The key the payment is opened under: by it a payment is found again whose answer was lost.
+    #[serde(default)]
+    pub key: String,
+    /// Until when it can be paid.
+    #[serde(default)]
+    pub expires_at: Timestamp,
     /// Shop, checkout, attempt and quote hash: how a payment is recognised without our database.
     pub metadata: BTreeMap<String, String>,
 }
 
 impl CreatePayment {
-    /// The bytes to store and to send.
+    /// As JSON, for gateways without a form of their own.
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("strings and integers always serialise")
     }
@@ -97,6 +112,8 @@ pub struct RemotePayment {
 pub enum RemoteState {
     /// The shopper has not paid yet.
     Open,
+    /// The shopper has paid by a method whose answer takes its time; nobody knows yet how it ends.
+    Processing,
     /// The bank said no; this payment will not be paid.
     Declined,
     /// The money is held for us.
@@ -112,9 +129,23 @@ pub enum RemoteState {
 pub enum Gateway {
     /// Play money with a ledger of its own.
     Sandbox(sandbox::Sandbox),
+    /// Stripe, by its hosted page.
+    Stripe(stripe::Stripe),
     /// Whatever a test makes of it.
     #[cfg(feature = "faults")]
     Scripted(scripted::Scripted),
+}
+
+/// One call to whichever gateway it is.
+macro_rules! call {
+    ($gateway:expr, $($call:tt)*) => {
+        match $gateway {
+            Gateway::Sandbox(sandbox) => sandbox.$($call)*.await,
+            Gateway::Stripe(stripe) => stripe.$($call)*.await,
+            #[cfg(feature = "faults")]
+            Gateway::Scripted(scripted) => scripted.$($call)*.await,
+        }
+    };
 }
 
 impl Gateway {
@@ -122,33 +153,35 @@ impl Gateway {
     pub fn capabilities(&self) -> Capabilities {
         match self {
             Self::Sandbox(_) => sandbox::CAPABILITIES,
+            Self::Stripe(stripe) => stripe.capabilities(),
             #[cfg(feature = "faults")]
             Self::Scripted(scripted) => scripted.capabilities,
         }
     }
 
+    /// The bytes of an opening call, to be stored and then sent.
+    pub fn body(&self, create: &CreatePayment) -> Vec<u8> {
+        match self {
+            Self::Stripe(stripe) => stripe.body(create),
+            _ => create.to_bytes(),
+        }
+    }
+
     /// Opens a payment. The same key with the same bytes gives the same payment; with other bytes it is rejected.
     pub async fn create(&self, key: &str, body: &[u8]) -> Outcome<RemotePayment> {
-        match self {
-            Self::Sandbox(sandbox) => sandbox.create(key, body).await,
-            #[cfg(feature = "faults")]
-            Self::Scripted(scripted) => scripted.create(key, body).await,
-        }
+        call!(self, create(key, body))
     }
 
     /// The payment's state now. `Rejected` where the gateway has no such payment.
     pub async fn fetch(&self, reference: &str) -> Outcome<RemotePayment> {
-        match self {
-            Self::Sandbox(sandbox) => sandbox.fetch(reference).await,
-            #[cfg(feature = "faults")]
-            Self::Scripted(scripted) => scripted.fetch(reference).await,
-        }
+        call!(self, fetch(reference))
     }
 
-    /// Finds a payment by the key it was opened with: the way out of `Unknown`. `Done(None)`: provably never opened.
-    pub async fn lookup(&self, key: &str) -> Outcome<Option<RemotePayment>> {
+    /// Finds a payment by the key it was opened with, not before `since`: the way out of `Unknown`. `Done(None)`: provably never opened.
+    pub async fn lookup(&self, key: &str, since: Timestamp) -> Outcome<Option<RemotePayment>> {
         match self {
             Self::Sandbox(sandbox) => sandbox.lookup(key).await,
+            Self::Stripe(stripe) => stripe.lookup(key, since).await,
             #[cfg(feature = "faults")]
             Self::Scripted(scripted) => scripted.lookup(key).await,
         }
@@ -156,28 +189,36 @@ impl Gateway {
 
     /// Takes the held money.
     pub async fn capture(&self, key: &str, reference: &str) -> Outcome<RemotePayment> {
-        match self {
-            Self::Sandbox(sandbox) => sandbox.capture(key, reference).await,
-            #[cfg(feature = "faults")]
-            Self::Scripted(scripted) => scripted.capture(key, reference).await,
-        }
+        call!(self, capture(key, reference))
     }
 
     /// Calls an open or held payment off. A payment that is already captured is rejected: it counts as paid.
     pub async fn cancel(&self, key: &str, reference: &str) -> Outcome<RemotePayment> {
-        match self {
-            Self::Sandbox(sandbox) => sandbox.cancel(key, reference).await,
-            #[cfg(feature = "faults")]
-            Self::Scripted(scripted) => scripted.cancel(key, reference).await,
-        }
+        call!(self, cancel(key, reference))
     }
 
     /// Gives captured money back, at most what is left of it.
     pub async fn refund(&self, key: &str, reference: &str, amount: Money) -> Outcome<RemotePayment> {
+        call!(self, refund(key, reference, amount))
+    }
+
+    /// Reads a webhook: its raw bytes, proven by the signature that came along.
+    ///
+    /// Errors: why it is not believed.
+    pub fn hear(&self, headers: &http::HeaderMap, body: &[u8], now: Timestamp) -> Result<Vec<Event>, NotHeard> {
         match self {
-            Self::Sandbox(sandbox) => sandbox.refund(key, reference, amount).await,
+            Self::Sandbox(_) => Err(NotHeard::NoWebhooks),
+            Self::Stripe(stripe) => stripe.hear(headers, body, now),
             #[cfg(feature = "faults")]
-            Self::Scripted(scripted) => scripted.refund(key, reference, amount).await,
+            Self::Scripted(scripted) => scripted.hear(body, now),
+        }
+    }
+
+    /// What happened since, for whoever may have missed a webhook: a page of events, the newest first, and the name to go on after.
+    pub async fn events(&self, since: Timestamp, after: Option<&str>) -> Outcome<(Vec<Event>, Option<String>)> {
+        match self {
+            Self::Stripe(stripe) => stripe.events(since, after).await,
+            _ => Outcome::Done((Vec::new(), None)),
         }
     }
 }

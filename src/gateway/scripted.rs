@@ -6,7 +6,10 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::{Capabilities, Outcome, RemotePayment};
+use super::capabilities::{Capabilities, Webhook};
+use super::event::{About, Event, NotHeard};
+use super::{Outcome, RemotePayment};
+use crate::commerce::ids::Timestamp;
 use crate::commerce::money::Money;
 
 /// One call, as it reaches the gateway.
@@ -97,13 +100,34 @@ impl Scripted {
         self.payment(Call::Refund { key: key.to_owned(), reference: reference.to_owned(), amount }).await
     }
 
+    /// A ping is `id=REFERENCE`; a batch has one such line for each item. Neither is signed.
+    pub(super) fn hear(&self, body: &[u8], now: Timestamp) -> Result<Vec<Event>, NotHeard> {
+        let text = std::str::from_utf8(body).map_err(|_| NotHeard::NotAnEvent)?;
+        let most = match self.capabilities.webhook {
+            Webhook::None | Webhook::SignedState => return Err(NotHeard::NoWebhooks),
+            Webhook::Ping => 1,
+            Webhook::Batch => usize::MAX,
+        };
+        let heard = text.lines().take(most).map(|line| {
+            let reference = line.strip_prefix("id=").ok_or(NotHeard::NotAnEvent)?;
+            Ok(Event {
+                // A ping has no name of its own: each instant's is another hint.
+                id: format!("{reference}@{}", now.0),
+                kind: "changed".to_owned(),
+                about: About::Reference(reference.to_owned()),
+                is_ours: true,
+                created_at: now,
+                body: line.as_bytes().to_vec(),
+            })
+        });
+        heard.collect()
+    }
+
     async fn payment(&self, call: Call) -> Outcome<RemotePayment> {
-        match (self.script)(call).await {
-            Outcome::Done(Some(payment)) => Outcome::Done(payment),
-            Outcome::Done(None) => Outcome::Rejected("there is no such payment".to_owned()),
-            Outcome::Accepted => Outcome::Accepted,
-            Outcome::Rejected(reason) => Outcome::Rejected(reason),
-            Outcome::Unknown(reason) => Outcome::Unknown(reason),
+        match (self.script)(call).await.done() {
+            Ok(Some(payment)) => Outcome::Done(payment),
+            Ok(None) => Outcome::Rejected("there is no such payment".to_owned()),
+            Err(outcome) => outcome,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Store: what must survive a crash.
 //!
-//! Owns    the engines and the business steps they offer, each one transaction: checkouts, orders, attempts, the ledger, stock, outbox.
+//! Owns    the engines and the business steps they offer, each one transaction: checkouts, orders, attempts, the ledger, stock, inbox and
+//!         outbox.
 //! Knows   nothing of gateways and decides nothing: `commerce::checkout::decide` rules, a step commits. Instants, ids and hashes are
 //!         given.
 //! Always  invariants are constraints of the schema; nobody is answered before the commit; repeating a committed step changes nothing.
@@ -15,12 +16,17 @@ use crate::commerce::inventory::{StockLevel, StockNeed};
 use crate::commerce::order::{Order, OrderState};
 use crate::commerce::payment::Attempt;
 use crate::commerce::quote::Quote;
+pub use promise::{OutboxKind, OutboxRow};
+
+use event::{EventResult, InboxRow, NewEvent};
 use sqlite::writer::Lane;
-use sqlite::{Sqlite, checkouts, keys, orders, outbox, payments, stock};
+use sqlite::{Sqlite, checkouts, inbox, keys, orders, outbox, payments, stock};
 
 #[cfg(feature = "faults")]
 pub use sqlite::inline::{Moment, Seam};
 
+pub mod event;
+mod promise;
 mod sqlite;
 #[cfg(test)]
 mod tests;
@@ -212,50 +218,8 @@ pub struct Lease {
     pub checkout: CheckoutId,
     /// Rises with each taking.
     pub fence: i64,
-}
-
-/// Work that a commit has promised.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutboxRow {
-    /// Its place.
-    pub id: i64,
-    /// What is to be done.
-    pub kind: OutboxKind,
-    /// The attempt or the order it is about.
-    pub subject: String,
-    /// The checkout it belongs to.
-    pub checkout: CheckoutId,
-    /// For people: why there is an alarm.
-    pub detail: String,
-    /// How often it was tried before.
-    pub tries: u32,
-    /// Since when it waits.
-    pub created_at: Timestamp,
-}
-
-/// Kinds of promised work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OutboxKind {
-    /// Take the held money; subject: attempt.
-    Capture,
-    /// Call a payment off; subject: attempt.
-    CancelPayment,
-    /// Write to the shopper; subject: order.
-    Confirmation,
-    /// Tell the merchant; subject: attempt.
-    Alarm,
-}
-
-impl OutboxKind {
-    /// Its name in the store.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Capture => "capture",
-            Self::CancelPayment => "cancel_payment",
-            Self::Confirmation => "confirmation",
-            Self::Alarm => "alarm",
-        }
-    }
+    /// Events in the inbox because of which it was taken: the first step under it crosses them off.
+    pub events: Vec<i64>,
 }
 
 /// Which orders are listed.
@@ -476,6 +440,55 @@ impl Store {
     ) -> Result<Vec<OutboxRow>, StoreError> {
         let owner = owner.to_owned();
         step!(self, Urgent, move |tx| outbox::claim(tx, &owner, limit, now, until))
+    }
+
+    /// Keeps events, each once by the gateway's name for it. Gives how many are new.
+    pub async fn keep_events(&self, events: Vec<NewEvent>, now: Timestamp) -> Result<usize, StoreError> {
+        step!(self, Urgent, move |tx| inbox::keep(tx, &events, now))
+    }
+
+    /// Takes due events for a while, the oldest first.
+    pub async fn claim_events(&self, limit: u32, now: Timestamp, until: Timestamp) -> Result<Vec<InboxRow>, StoreError> {
+        step!(self, Urgent, move |tx| inbox::claim(tx, limit, now, until))
+    }
+
+    /// Crosses an event off. One that a step crossed off keeps what it says.
+    pub async fn finish_event(&self, id: i64, result: EventResult, now: Timestamp) -> Result<(), StoreError> {
+        step!(self, Urgent, move |tx| inbox::finish(tx, id, result, now))
+    }
+
+    /// Puts an event back, to be due later and later: 1 s doubled up to 15 min.
+    pub async fn retry_event(&self, id: i64, error: &str, now: Timestamp) -> Result<(), StoreError> {
+        let error = error.to_owned();
+        step!(self, Urgent, move |tx| inbox::retry(tx, id, &error, now))
+    }
+
+    /// When the newest event of a gateway happened.
+    pub async fn newest_event(&self, gateway: &str) -> Result<Option<Timestamp>, StoreError> {
+        let gateway = gateway.to_owned();
+        look!(self, move |tx| inbox::newest(tx, &gateway))
+    }
+
+    /// Events that wait.
+    pub async fn inbox_depth(&self) -> Result<u64, StoreError> {
+        look!(self, inbox::depth)
+    }
+
+    /// Forgets events of before `older_than`, at most 500. Gives how many.
+    pub async fn reap_events(&self, older_than: Timestamp) -> Result<usize, StoreError> {
+        step!(self, Urgent, move |tx| inbox::reap(tx, older_than, REAP_ROWS))
+    }
+
+    /// An attempt by its checkout and number.
+    pub async fn attempt(&self, checkout: &CheckoutId, number: u32) -> Result<Option<Attempt>, StoreError> {
+        let checkout = checkout.clone();
+        look!(self, move |tx| payments::attempt(tx, &checkout, number))
+    }
+
+    /// Tells a person about an attempt, without changing it.
+    pub async fn promise_alarm(&self, attempt: &AttemptId, reason: &str, now: Timestamp) -> Result<(), StoreError> {
+        let (attempt, reason) = (attempt.clone(), reason.to_owned());
+        step!(self, Urgent, move |tx| payments::promise_alarm(tx, &attempt, &reason, now))
     }
 
     /// Crosses work off.

@@ -56,6 +56,10 @@ pub struct PaymentTerms {
     pub gateway: String,
     /// Whether play money may be taken on a host that others can reach.
     pub allow_sandbox_on_public_host: bool,
+    /// What its page offers, such as `card`, for gateways that can be told.
+    pub methods: Vec<String>,
+    /// The account at the gateway whose events are ours beside those that name none.
+    pub account: Option<String>,
 }
 
 /// Who writes to shoppers.

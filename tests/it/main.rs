@@ -13,6 +13,9 @@ mod edge_cart;
 mod edge_cli;
 mod edge_http;
 mod facets;
+#[path = "../faulty/mod.rs"]
+#[expect(unreachable_pub, reason = "`pub` tells what the gateway offers to tests from what it keeps")]
+mod faulty;
 mod feeds;
 mod hostile;
 mod incremental;
@@ -25,7 +28,9 @@ mod serve;
 mod shops;
 mod shortcodes;
 mod sources;
+mod stripe;
 #[expect(unreachable_pub, reason = "`pub` tells what a support module offers from what it keeps")]
 mod support;
 mod texts;
 mod theme;
+mod webhooks;

@@ -47,7 +47,9 @@ fn the_reference_of_site_toml_is_a_whole_shop_and_names_every_key() {
 fn every_key_that_is_read_is_in_the_reference() {
     let readme = readme();
     let read = |path: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("the source");
-    let source = read("src/config.rs") + &read("src/config/facets.rs").replace("\npub(super) struct", "\nstruct");
+    let parts =
+        ["src/config/facets.rs", "src/config/payment.rs"].map(|path| read(path).replace("\npub(super) struct", "\nstruct"));
+    let source = read("src/config.rs") + &parts.concat();
     let structs = source.split("\nstruct Written").skip(1);
     for body in structs.map(|part| part.split("\n}").next().unwrap_or("")) {
         for line in body.lines().skip(1).filter(|line| line.ends_with(',')) {

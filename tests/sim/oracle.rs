@@ -253,7 +253,7 @@ impl Oracle {
             let state = attempts.get(&payment.key).map_or("", |attempt| attempt.state.as_str());
             let fits = match payment.state() {
                 RemoteState::Captured => matches!(state, "paid" | "review"),
-                RemoteState::Open | RemoteState::Authorized => state == "review",
+                RemoteState::Open | RemoteState::Processing | RemoteState::Authorized => state == "review",
                 RemoteState::Declined | RemoteState::Canceled => state != "paid",
             };
             if !fits {

@@ -17,8 +17,9 @@ use vitrine::edge::app::{App, Clock, Settings};
 use vitrine::edge::live::Live;
 use vitrine::edge::perform::mail::{MailError, Mailer, Script};
 use vitrine::edge::perform::{Till, rounds};
+use vitrine::gateway::capabilities::Idempotency;
 use vitrine::gateway::scripted::{Call, Scripted};
-use vitrine::gateway::{Capabilities, Gateway, Outcome, RemotePayment};
+use vitrine::gateway::{Capabilities, Gateway, Outcome, RemotePayment, sandbox};
 use vitrine::store::{Moment, Seam, Store, StoreError};
 use vitrine::theme::bundle::Bundle;
 
@@ -33,12 +34,8 @@ pub const HOLD_SECONDS: i64 = 300;
 const QUIET_ROUNDS: u32 = 6;
 /// The capabilities of a good gateway; its keys live shortly.
 const CAPABILITIES: Capabilities = Capabilities {
-    name: "sandbox",
-    label: "Test card",
-    key_seconds: KEY_SECONDS,
-    manual_capture: true,
-    can_cancel_open: true,
-    live: false,
+    idempotency: Idempotency::Keyed { ttl_seconds: KEY_SECONDS, saves_errors: false, replays_latest: true },
+    ..sandbox::CAPABILITIES
 };
 
 static LIVE: LazyLock<[Arc<Live>; 2]> = LazyLock::new(|| [live(1990), live(2490)]);

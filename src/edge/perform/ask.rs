@@ -1,7 +1,9 @@
 //! Ask: an attempt's next call to the gateway, and its answer as a command for the rules.
 //!
 //! Always  a call that changes something carries the attempt's own key and stored bytes; a key that the gateway may have forgotten is
-//!         looked up instead of used again; a refused call is looked up before it is believed.
+//!         looked up instead of used again; a refused call is looked up before it is believed. No outcome is passed over: each match
+//!         names all four, and none is dropped.
+#![deny(clippy::wildcard_enum_match_arm, clippy::let_underscore_must_use)]
 
 use std::time::Duration;
 
@@ -9,12 +11,11 @@ use super::{NOTHING_TO_PAY, Till, Wish};
 use crate::commerce::checkout::Command;
 use crate::commerce::ids::Timestamp;
 use crate::commerce::payment::{Attempt, AttemptState, Operation, Report, ReportedState, idempotency_key};
+use crate::gateway::capabilities::Idempotency;
 use crate::gateway::{Outcome, RemotePayment, RemoteState};
 
-/// Longest wait for one call. After it nobody knows, and the payment is looked up.
-const CALL_TIMEOUT: Duration = Duration::from_secs(5);
-/// A key is used no later than this before the gateway forgets it.
-const KEY_MARGIN_SECONDS: i64 = 3600;
+/// Longest wait for one call, which may be a question and a change. After it nobody knows, and the payment is looked up.
+const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What a gateway said.
 pub(super) struct Answer {
@@ -40,7 +41,7 @@ impl Answer {
     pub(super) fn reference(&self) -> &str {
         match &self.command {
             Command::GatewayOpened(report) | Command::GatewayReported(report) => &report.reference,
-            _ => "",
+            Command::Pay { .. } | Command::GatewayRejected { .. } | Command::GatewayUnknown | Command::Deadline => "",
         }
     }
 }
@@ -53,6 +54,13 @@ enum Said {
     Unknown,
 }
 
+impl Said {
+    /// Whether the payment stands there.
+    fn is(&self, state: RemoteState) -> bool {
+        matches!(self, Self::Stands(payment) if payment.state == state)
+    }
+}
+
 impl Till {
     /// Makes the call that the attempt's state asks for; `None`: there is nothing to ask.
     pub(super) async fn ask(&self, shop: &str, attempt: &Attempt, wish: Wish, now: Timestamp) -> Option<Answer> {
@@ -63,36 +71,50 @@ impl Till {
         let said = match (attempt.state, wish) {
             (AttemptState::IntentPending, _) => self.open(attempt, now).await,
             (AttemptState::Paid, _) => return None,
-            (AttemptState::Capturing, _) => self.capture(attempt, &key(Operation::Capture)).await,
+            (AttemptState::Capturing, _) => self.capture(attempt, key(Operation::Capture), now).await,
             (_, Wish::CallOff) => self.cancel(attempt, &key(Operation::Cancel)).await,
-            (AttemptState::AwaitingShopper | AttemptState::Authorized, Wish::GoOn) => self.look(attempt).await,
+            (AttemptState::AwaitingShopper | AttemptState::Authorized, Wish::GoOn | Wish::Hear) => self.look(attempt).await,
+            // What is over for us may not be over for the gateway: who says so is heard.
+            (AttemptState::Declined | AttemptState::Canceled | AttemptState::Review, Wish::Hear) => self.look(attempt).await,
             (AttemptState::Declined | AttemptState::Canceled | AttemptState::Review, Wish::GoOn) => return None,
         };
         Some(self.answer(said))
     }
 
     async fn open(&self, attempt: &Attempt, now: Timestamp) -> Said {
-        let oldest = self.gateway.capabilities().key_seconds - KEY_MARGIN_SECONDS;
-        if now.0 - attempt.created_at.0 > oldest {
-            return match timed(self.gateway.lookup(&attempt.key)).await {
-                Outcome::Done(Some(payment)) => Said::Opened(payment),
-                Outcome::Done(None) => Said::No("it was never opened".to_owned()),
-                Outcome::Rejected(_) | Outcome::Accepted | Outcome::Unknown(_) => Said::Unknown,
-            };
+        let known = self.gateway.capabilities();
+        let is_keyed = known.idempotency != Idempotency::None;
+        if now.0 - attempt.created_at.0 > known.usable_key_seconds() {
+            match self.find(attempt).await {
+                Outcome::Done(Some(payment)) => return Said::Opened(payment),
+                // Without keys every call is a new one: it is made where the last one provably did nothing.
+                Outcome::Done(None) if is_keyed => return Said::No("it was never opened".to_owned()),
+                Outcome::Done(None) => {}
+                Outcome::Rejected(_) | Outcome::Accepted | Outcome::Unknown(_) => return Said::Unknown,
+            }
         }
         let key = if planted!("key_with_counter") { format!("{}:{}", attempt.key, now.0) } else { attempt.key.clone() };
         match timed(self.gateway.create(&key, &attempt.body)).await {
             Outcome::Done(payment) => Said::Opened(payment),
             Outcome::Rejected(reason) => Said::No(reason),
             Outcome::Unknown(reason) if planted!("timeout_is_decline") => Said::No(reason),
+            // The gateway may have kept a failure under the key, and done the work all the same: then only a look-up tells.
+            Outcome::Unknown(_) if keeps_errors(known.idempotency) => match self.find(attempt).await {
+                Outcome::Done(Some(payment)) => Said::Opened(payment),
+                Outcome::Done(None) | Outcome::Rejected(_) | Outcome::Accepted | Outcome::Unknown(_) => Said::Unknown,
+            },
             Outcome::Accepted | Outcome::Unknown(_) => Said::Unknown,
         }
+    }
+
+    async fn find(&self, attempt: &Attempt) -> Outcome<Option<RemotePayment>> {
+        timed(self.gateway.lookup(&attempt.key, attempt.created_at)).await
     }
 
     async fn look(&self, attempt: &Attempt) -> Said {
         let found = match &attempt.reference {
             Some(reference) => timed(self.gateway.fetch(reference)).await,
-            None => match timed(self.gateway.lookup(&attempt.key)).await {
+            None => match self.find(attempt).await {
                 Outcome::Done(Some(payment)) => Outcome::Done(payment),
                 Outcome::Done(None) => Outcome::Rejected("the gateway knows no such payment".to_owned()),
                 Outcome::Rejected(reason) => Outcome::Rejected(reason),
@@ -110,35 +132,53 @@ impl Till {
         }
     }
 
-    // A capture that is refused may have been made already: where the payment stands decides.
-    async fn capture(&self, attempt: &Attempt, key: &str) -> Said {
+    // A capture that is refused may have been made already, and one that was taken on may be done by now: where the payment stands
+    // decides. A key that the gateway may have forgotten is left behind for the next one, after a look.
+    async fn capture(&self, attempt: &Attempt, mut key: String, now: Timestamp) -> Said {
+        let age = now.0 - attempt.changed_at.0;
+        let usable = self.gateway.capabilities().usable_key_seconds();
+        if age > usable {
+            let said = self.look(attempt).await;
+            if !said.is(RemoteState::Authorized) {
+                return said;
+            }
+            if usable > 0 {
+                key = format!("{key}:{}", age / usable);
+            }
+        }
         let reference = attempt.reference.as_deref().unwrap_or("");
-        match timed(self.gateway.capture(key, reference)).await {
+        match timed(self.gateway.capture(&key, reference)).await {
             Outcome::Done(payment) => Said::Stands(payment),
-            Outcome::Rejected(reason) => match self.look(attempt).await {
-                Said::Stands(payment) if payment.state == RemoteState::Authorized => Said::No(reason),
-                said => said,
-            },
-            Outcome::Accepted | Outcome::Unknown(_) => Said::Unknown,
+            Outcome::Rejected(reason) => {
+                let said = self.look(attempt).await;
+                if said.is(RemoteState::Authorized) { Said::No(reason) } else { said }
+            }
+            Outcome::Accepted => {
+                let said = self.look(attempt).await;
+                if said.is(RemoteState::Captured) { said } else { Said::Unknown }
+            }
+            Outcome::Unknown(_) => Said::Unknown,
         }
     }
 
     // Who has paid a moment ago wins over who gave up; a payment that is under review is called off even so. A cancel that is refused
     // may mean that it was paid in between.
     async fn cancel(&self, attempt: &Attempt, key: &str) -> Said {
-        let found = match self.look(attempt).await {
-            Said::Stands(payment) => payment,
-            said => return said,
-        };
+        let said = self.look(attempt).await;
+        let Said::Stands(found) = &said else { return said };
         let is_paid = matches!(found.state, RemoteState::Authorized | RemoteState::Captured);
         if is_paid && attempt.state != AttemptState::Review {
-            return Said::Stands(found);
+            return said;
+        }
+        // It stays payable until its own time is over, and is looked at until then.
+        if found.state == RemoteState::Open && !self.gateway.capabilities().can_cancel_open {
+            return said;
         }
         match timed(self.gateway.cancel(key, &found.reference)).await {
             Outcome::Done(payment) => Said::Stands(payment),
             Outcome::Rejected(_) => self.look(attempt).await,
             Outcome::Unknown(_) if planted!("lost_cancel_is_done") => {
-                Said::Stands(RemotePayment { state: RemoteState::Canceled, ..found })
+                Said::Stands(RemotePayment { state: RemoteState::Canceled, ..found.clone() })
             }
             Outcome::Accepted | Outcome::Unknown(_) => Said::Unknown,
         }
@@ -154,6 +194,8 @@ impl Till {
                 redirect_url: payment.redirect_url,
                 card: payment.card,
             },
+            // How it ends is not known yet; the hold stays, and nobody is told that it waits for a card.
+            Said::Stands(payment) if payment.state == RemoteState::Processing => plain(Command::GatewayUnknown),
             Said::Stands(payment) => Answer {
                 command: Command::GatewayReported(report(&payment)),
                 live,
@@ -166,12 +208,19 @@ impl Till {
     }
 }
 
+fn keeps_errors(idempotency: Idempotency) -> bool {
+    match idempotency {
+        Idempotency::None => false,
+        Idempotency::Keyed { saves_errors, .. } => saves_errors,
+    }
+}
+
 /// The gateway's word in the rules' terms.
 fn report(payment: &RemotePayment) -> Report {
     Report {
         reference: payment.reference.clone(),
         state: match payment.state {
-            RemoteState::Open => ReportedState::Open,
+            RemoteState::Open | RemoteState::Processing => ReportedState::Open,
             RemoteState::Declined => ReportedState::Declined,
             RemoteState::Authorized => ReportedState::Authorized,
             RemoteState::Captured => ReportedState::Captured,

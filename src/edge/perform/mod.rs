@@ -6,6 +6,7 @@
 //! Source  CHECKOUT.md section 5: T1 to T4, keys, leases, recovery.
 
 mod ask;
+pub mod inbox;
 pub mod mail;
 mod outbox;
 pub mod rounds;
@@ -28,11 +29,13 @@ use crate::commerce::money::Money;
 use crate::commerce::order::OrderState;
 use crate::commerce::payment::{Attempt, AttemptState, Operation, idempotency_key};
 use crate::commerce::quote::Quote;
+use crate::gateway::capabilities::AmountProblem;
 use crate::gateway::{CreatePayment, Gateway};
 use crate::store::{BeginPayment, CouponNeed, Lease, Opened, Refusal, Settlement, Store, StoreError};
+use crate::theme::texts::Say;
 
-/// Seconds a lease is good for: longer than all calls of one turn.
-const LEASE_SECONDS: i64 = 30;
+/// Seconds a lease is good for: longer than the calls of one turn, of which few are slow.
+const LEASE_SECONDS: i64 = 60;
 /// Steps of one turn: opened, placed, captured, and one to spare.
 const MAX_STEPS: usize = 4;
 /// How long a shopper waits for an answer before the checking page is shown; the work goes on.
@@ -52,6 +55,7 @@ pub struct Till {
     gateway: Gateway,
     owner: String,
     due: Notify,
+    heard: Notify,
     places: Arc<Semaphore>,
     sweep_places: Arc<Semaphore>,
 }
@@ -59,15 +63,30 @@ pub struct Till {
 impl Till {
     /// A till of this process.
     pub fn new(store: Store, gateway: Gateway, mailer: Mailer) -> Self {
+        assert!(gateway.capabilities().lookup_by_reference, "what a gateway cannot find again could be lost");
         let owner = new_id();
         let places = || Arc::new(Semaphore::new(PLACES));
-        Self { store, mailer, gateway, owner, due: Notify::new(), places: places(), sweep_places: places() }
+        Self { store, mailer, gateway, owner, due: Notify::new(), heard: Notify::new(), places: places(), sweep_places: places() }
     }
 
     /// How it can be paid.
     pub fn methods(&self) -> Vec<PaymentMethodReply> {
         let known = self.gateway.capabilities();
         vec![PaymentMethodReply { id: known.name.to_owned(), name: known.label.to_owned() }]
+    }
+
+    /// Whether the gateway takes so much; an order over nothing needs none.
+    ///
+    /// Errors: why not, for people.
+    pub fn check_amount(&self, amount: Money) -> Result<(), Say> {
+        if amount.minor == 0 {
+            return Ok(());
+        }
+        self.gateway.capabilities().check_amount(amount).map_err(|problem| match problem {
+            AmountProblem::Currency(currency) => Say::of("payment.no_such_currency").with("currency", currency),
+            AmountProblem::TooSmall(least) => Say::of("payment.amount_too_small").with_money("least", least),
+            AmountProblem::Step(step) => Say::of("payment.amount_between_steps").with_money("step", step),
+        })
     }
 
     /// T1: units and coupon uses are held, order shell and attempt are written. Nothing was sent yet; a turn sends it.
@@ -98,14 +117,23 @@ impl Till {
             ("checkout", checkout.id.0.clone()),
             ("attempt", number.to_string()),
             ("quote_hash", quote.hash.clone()),
+            ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ];
+        let key = idempotency_key(shop, &checkout.id, Operation::Create, number);
+        let known = self.gateway.capabilities();
+        // Units are held for as long as the gateway's page is open, and that can be closed no sooner than the gateway allows.
+        let deadline_at = now.plus_seconds(known.open_seconds(live.bundle.rules.reservation_seconds));
         let create = CreatePayment {
             amount: if planted!("float_total") { floated(quote.total()) } else { quote.total() },
             return_url: format!("{}/checkout/{}/return?token={token}", site.base_url, checkout.id),
+            leave_url: format!("{}/checkout/{}?token={token}", site.base_url, checkout.id),
             description: site.name.clone(),
+            email: quote.contact.email.clone(),
+            key: key.clone(),
+            expires_at: deadline_at,
             metadata: metadata.map(|(key, value)| (key.to_owned(), value)).into(),
         };
-        let gateway = if quote.total().minor == 0 { NOTHING_TO_PAY } else { self.gateway.capabilities().name };
+        let gateway = if quote.total().minor == 0 { NOTHING_TO_PAY } else { known.name };
         Attempt {
             id: AttemptId(new_id()),
             checkout: checkout.id.clone(),
@@ -114,8 +142,8 @@ impl Till {
             quote_hash: quote.hash.clone(),
             amount: quote.total(),
             gateway: gateway.to_owned(),
-            key: idempotency_key(shop, &checkout.id, Operation::Create, number),
-            body: create.to_bytes(),
+            key,
+            body: self.gateway.body(&create),
             state: AttemptState::IntentPending,
             reference: None,
             redirect_url: None,
@@ -123,7 +151,7 @@ impl Till {
             card: None,
             created_at: now,
             changed_at: now,
-            deadline_at: now.plus_seconds(live.bundle.rules.reservation_seconds),
+            deadline_at,
         }
     }
 
@@ -131,13 +159,18 @@ impl Till {
     ///
     /// Whoever finds it being worked on gets its present state: losers never compensate.
     async fn turn(&self, app: &App, id: &CheckoutId, wish: Wish) -> Result<Option<Turned>, StoreError> {
+        self.turn_about(app, id, wish, Vec::new()).await
+    }
+
+    /// The same because of events in the inbox, which are crossed off by the first step that is committed.
+    async fn turn_about(&self, app: &App, id: &CheckoutId, wish: Wish, events: Vec<i64>) -> Result<Option<Turned>, StoreError> {
         let now = app.clock.now();
         let lease = self.store.take_lease(id, &self.owner, now, now.plus_seconds(LEASE_SECONDS)).await?;
         let mut is_fresh = false;
         if lease.is_none() && planted!("loser_compensates") {
             self.compensate(id).await?;
         }
-        if let Some(lease) = lease {
+        if let Some(lease) = lease.map(|lease| Lease { events, ..lease }) {
             failpoint!("K34");
             let done = self.work(app, &lease, wish).await;
             if let Err(error) = self.store.release_lease(&lease).await {
@@ -308,6 +341,8 @@ pub struct Turned {
 enum Wish {
     GoOn,
     CallOff,
+    /// The gateway says that something happened, be it to a payment that is over for us.
+    Hear,
 }
 
 /// Runs a turn to its end even when the shopper goes away, and waits for it no longer than a shopper would.

@@ -96,7 +96,7 @@ async fn newest_attempt(till: &Till, checkout: &CheckoutId, subject: &str) -> Re
 
 fn is_settled(state: AttemptState, wish: Wish) -> bool {
     match wish {
-        Wish::GoOn => matches!(state, AttemptState::Paid | AttemptState::Review),
+        Wish::GoOn | Wish::Hear => matches!(state, AttemptState::Paid | AttemptState::Review),
         // A payment that was paid meanwhile is not called off any more.
         Wish::CallOff => {
             matches!(state, AttemptState::Canceled | AttemptState::Declined | AttemptState::Paid | AttemptState::Capturing)

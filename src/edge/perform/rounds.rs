@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::{Till, Wish, outbox};
+use super::{Till, Wish, inbox, outbox};
 use crate::commerce::ids::Timestamp;
 use crate::commerce::payment::{Attempt, AttemptState};
 use crate::edge::app::App;
@@ -22,6 +22,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const SWEEP_EVERY: Duration = Duration::from_secs(15);
 /// An attempt that did not change for so long is asked about.
 const QUIET_SECONDS: i64 = 30;
+/// Between two looks for events whose webhook never came.
+const CATCH_UP_EVERY: Duration = Duration::from_secs(3600);
+/// Events are kept for 13 months: a dispute may come a year after the payment.
+const EVENT_SECONDS: i64 = 400 * 24 * 3600;
 /// Between two times of forgetting.
 const REAP_EVERY: Duration = Duration::from_secs(3600);
 /// A checkout that nobody tried to pay is kept for as long as the cart it is about.
@@ -39,6 +43,7 @@ pub async fn recover(app: &Arc<App>, till: &Arc<Till>) -> Result<(), StoreError>
     let (swept, delivered) = (app.clone(), app.clone());
     let (sweeper, deliverer) = (till.clone(), till.clone());
     let work = tokio::spawn(async move {
+        listen(&swept, &sweeper).await;
         sweep(&swept, &sweeper, swept.clock.now()).await;
         if let Err(error) = deliver(&delivered, &deliverer).await {
             tracing::warn!(%error, "the outbox could not be read; the next round tries again");
@@ -60,6 +65,23 @@ pub fn go(app: &Arc<App>, till: &Arc<Till>) {
                 tracing::warn!(%error, "stock could not be looked at; the last look still holds");
             }
         }
+    }));
+    let (listening, listener) = (app.clone(), till.clone());
+    tokio::spawn(every(Duration::ZERO, move || {
+        let (app, till) = (listening.clone(), listener.clone());
+        async move {
+            match inbox::work(&app, &till).await {
+                Ok(count) if count > 0 => return,
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "the inbox could not be read; the next round tries again"),
+            }
+            let _ = tokio::time::timeout(LOOK_EVERY, till.heard.notified()).await;
+        }
+    }));
+    let (caught, catcher) = (app.clone(), till.clone());
+    tokio::spawn(every(CATCH_UP_EVERY, move || {
+        let (app, till) = (caught.clone(), catcher.clone());
+        async move { catch_up(&app, &till).await }
     }));
     let (reaped, reaper) = (app.clone(), till.clone());
     tokio::spawn(every(REAP_EVERY, move || {
@@ -86,8 +108,28 @@ pub fn go(app: &Arc<App>, till: &Arc<Till>) {
     }));
 }
 
-/// Forgets old checkouts that nobody tried to pay.
+/// Asks for events whose webhook never came, and looks at what all that are due are about.
+pub async fn listen(app: &Arc<App>, till: &Arc<Till>) {
+    catch_up(app, till).await;
+    if let Err(error) = inbox::work(app, till).await {
+        tracing::warn!(%error, "the inbox could not be read; the next round tries again");
+    }
+}
+
+async fn catch_up(app: &Arc<App>, till: &Arc<Till>) {
+    match inbox::catch_up(app, till).await {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(count, "events whose webhook had not come are kept now"),
+        Err(error) => tracing::warn!(%error, "missed events could not be kept; the next round tries again"),
+    }
+}
+
+/// Forgets old checkouts that nobody tried to pay, and old events.
 pub async fn reap(app: &App, till: &Till) {
+    match till.store.reap_events(app.clock.now().plus_seconds(-EVENT_SECONDS)).await {
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "old events could not be forgotten; the next round tries again"),
+    }
     loop {
         match till.store.reap_checkouts(app.clock.now().plus_seconds(-KEPT_SECONDS)).await {
             Ok(0) => return,

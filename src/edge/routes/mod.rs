@@ -6,3 +6,4 @@ pub mod cart_pages;
 pub mod checkout;
 pub mod checkout_pages;
 pub mod orders;
+pub mod webhook;

@@ -17,16 +17,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use self::pages::{PageReply, PageRequest};
 
 use self::ledger::Ledger;
-use super::{Capabilities, Outcome, RemotePayment};
+use super::capabilities::{Capabilities, Idempotency, Modification, Webhook, iso_exponent};
+use super::{Outcome, RemotePayment};
 use crate::commerce::money::Money;
 
 /// What the sandbox can do: all that a good gateway can.
 pub const CAPABILITIES: Capabilities = Capabilities {
     name: "sandbox",
     label: "Test card",
-    key_seconds: 24 * 60 * 60,
-    manual_capture: true,
+    idempotency: Idempotency::Keyed { ttl_seconds: 24 * 60 * 60, saves_errors: false, replays_latest: true },
+    webhook: Webhook::None,
+    modification: Modification::Sync,
+    auth_window_seconds: |_| Some(7 * 24 * 60 * 60),
     can_cancel_open: true,
+    lookup_by_reference: true,
+    page_seconds: (1, i64::MAX),
+    exponent: iso_exponent,
+    min_amount_minor: |_| 1,
+    step_minor: |_| 1,
     live: false,
 };
 

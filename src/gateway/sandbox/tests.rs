@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::*;
+use crate::commerce::ids::Timestamp;
 use crate::commerce::money::Currency;
 use crate::gateway::{CreatePayment, Gateway, RemoteState};
 
@@ -11,7 +12,17 @@ fn wish(minor: i64) -> Vec<u8> {
     let currency = Currency::from_code("EUR").expect("the euro is a currency");
     let metadata = BTreeMap::from([("quote_hash".to_owned(), "ab".to_owned())]);
     let return_url = "http://127.0.0.1:8080/checkout/1/return?token=t".to_owned();
-    CreatePayment { amount: Money::new(minor, currency), return_url, description: "Lamp <small>".to_owned(), metadata }.to_bytes()
+    CreatePayment {
+        amount: Money::new(minor, currency),
+        return_url,
+        leave_url: "http://127.0.0.1:8080/checkout/1".to_owned(),
+        description: "Lamp <small>".to_owned(),
+        email: "ada@example.com".to_owned(),
+        key: "k1".to_owned(),
+        expires_at: Timestamp(1_790_000_000),
+        metadata,
+    }
+    .to_bytes()
 }
 
 fn sandbox() -> Sandbox {

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use super::{keys, orders, outbox, payments};
+use super::{inbox, keys, orders, outbox, payments};
 use crate::commerce::checkout::Checkout;
 use crate::commerce::ids::{CartId, CheckoutId, Timestamp};
 use crate::commerce::quote::Quote;
@@ -151,7 +151,7 @@ pub(in crate::store) fn take_lease(
          WHERE id = ?1 AND (lease_owner IS NULL OR lease_until <= ?3) RETURNING lease_fence",
     )?;
     let fence = update.query_row(params![checkout.as_str(), owner, now.0, until.0], |row| row.get(0)).optional()?;
-    Ok(fence.map(|fence| Lease { checkout: checkout.clone(), fence }))
+    Ok(fence.map(|fence| Lease { checkout: checkout.clone(), fence, events: Vec::new() }))
 }
 
 pub(in crate::store) fn release_lease(tx: &Connection, lease: &Lease) -> Result<(), StoreError> {
@@ -163,6 +163,7 @@ pub(in crate::store) fn release_lease(tx: &Connection, lease: &Lease) -> Result<
 pub(in crate::store) fn release_all_leases(tx: &Connection) -> Result<(), StoreError> {
     tx.execute("UPDATE checkouts SET lease_owner = NULL, lease_until = 0 WHERE lease_owner IS NOT NULL", [])?;
     outbox::release_all(tx)?;
+    inbox::release_all(tx)?;
     keys::forget_unfinished(tx)
 }
 

@@ -17,6 +17,7 @@ use super::StoreError;
 use writer::{Lane, Writer};
 
 pub(super) mod checkouts;
+pub(super) mod inbox;
 #[cfg(feature = "faults")]
 pub(super) mod inline;
 pub(super) mod keys;
@@ -27,7 +28,11 @@ pub(super) mod stock;
 pub(super) mod writer;
 
 /// The schema, oldest first; a file that was published is never changed.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_start.sql"), include_str!("../migrations/0002_sweep.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_start.sql"),
+    include_str!("../migrations/0002_sweep.sql"),
+    include_str!("../migrations/0003_inbox.sql"),
+];
 /// Idle connections that are kept; more are opened when many read at once.
 const READERS: usize = 8;
 /// How long a lock of another process is waited for.

@@ -6,7 +6,7 @@ use crate::commerce::ids::{CheckoutId, Timestamp};
 use crate::store::{OutboxKind, OutboxRow, StoreError};
 
 /// The longest wait between two tries.
-const RETRY_MAX_SECONDS: i64 = 900;
+pub(super) const RETRY_MAX_SECONDS: i64 = 900;
 
 /// Promises work, once per kind and subject. Work that was done before is due again.
 pub(super) fn promise(

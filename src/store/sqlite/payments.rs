@@ -5,11 +5,12 @@
 use rusqlite::{Connection, OptionalExtension, Params, Row, named_params, params};
 
 use super::checkouts::check_lease;
-use super::{outbox, stock};
+use super::{inbox, outbox, stock};
 use crate::commerce::ids::{AttemptId, CheckoutId, Timestamp};
 use crate::commerce::money::{Currency, Money};
 use crate::commerce::order::order_number;
 use crate::commerce::payment::{Attempt, AttemptState};
+use crate::store::event::EventResult;
 use crate::store::{BeginPayment, Lease, Opened, OutboxKind, Refusal, Settlement, StoreError};
 
 /// Rows a sweep takes at once, so that it never holds the writer for long.
@@ -142,11 +143,18 @@ fn attempt_row(tx: &Connection, attempt: &AttemptId) -> Result<Known, StoreError
     Ok(Known { state: state_of(&name)?, ..row })
 }
 
-/// The attempt's row, once the lease is known to be good and to be for its checkout.
-fn leased(tx: &Connection, lease: &Lease, attempt: &AttemptId) -> Result<Known, StoreError> {
+/// The attempt's row, once the lease is known to be good and to be for its checkout. Events that led here are crossed off in the same
+/// transaction as what they led to.
+fn leased(tx: &Connection, lease: &Lease, attempt: &AttemptId, now: Timestamp) -> Result<Known, StoreError> {
     check_lease(tx, lease)?;
     let row = attempt_row(tx, attempt)?;
-    if row.checkout == lease.checkout { Ok(row) } else { Err(Refusal::WrongState.into()) }
+    if row.checkout != lease.checkout {
+        return Err(Refusal::WrongState.into());
+    }
+    for event in &lease.events {
+        inbox::finish(tx, *event, EventResult::Applied, now)?;
+    }
+    Ok(row)
 }
 
 /// T2.
@@ -157,7 +165,7 @@ pub(in crate::store) fn record_opened(
     opened: &Opened,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let row = leased(tx, lease, attempt)?;
+    let row = leased(tx, lease, attempt, now)?;
     match row.state {
         AttemptState::IntentPending => {}
         AttemptState::AwaitingShopper => return Ok(()),
@@ -177,7 +185,7 @@ pub(in crate::store) fn record_opened(
 /// T3. Gives the order's number.
 pub(in crate::store) fn place(tx: &Connection, lease: &Lease, settlement: &Settlement) -> Result<String, StoreError> {
     let (attempt, now) = (&settlement.attempt, settlement.now);
-    let row = leased(tx, lease, attempt)?;
+    let row = leased(tx, lease, attempt, now)?;
     if let (AttemptState::Capturing | AttemptState::Paid, Some(number)) = (row.state, &row.number) {
         return Ok(number.clone());
     }
@@ -211,7 +219,7 @@ fn place_order(tx: &Connection, row: &Known, settlement: &Settlement) -> Result<
 /// T4. Gives the order's number.
 pub(in crate::store) fn mark_paid(tx: &Connection, lease: &Lease, settlement: &Settlement) -> Result<String, StoreError> {
     let (attempt, now) = (&settlement.attempt, settlement.now);
-    let row = leased(tx, lease, attempt)?;
+    let row = leased(tx, lease, attempt, now)?;
     let number = match (row.state, &row.number) {
         (AttemptState::Paid, Some(number)) => return Ok(number.clone()),
         (AttemptState::Capturing, Some(number)) => number.clone(),
@@ -236,7 +244,7 @@ pub(in crate::store) fn decline(
     reason: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let row = leased(tx, lease, attempt)?;
+    let row = leased(tx, lease, attempt, now)?;
     match row.state {
         AttemptState::Declined => Ok(()),
         _ if row.order_state == "placed" || !row.state.is_live() => Err(Refusal::WrongState.into()),
@@ -250,7 +258,7 @@ pub(in crate::store) fn cancel_attempt(
     attempt: &AttemptId,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let row = leased(tx, lease, attempt)?;
+    let row = leased(tx, lease, attempt, now)?;
     match row.state {
         AttemptState::Canceled => return Ok(()),
         _ if row.order_state == "placed" || !row.state.is_live() => return Err(Refusal::WrongState.into()),
@@ -269,7 +277,7 @@ pub(in crate::store) fn review(
     calls_off: bool,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let row = leased(tx, lease, attempt)?;
+    let row = leased(tx, lease, attempt, now)?;
     if row.state == AttemptState::Paid {
         return Err(Refusal::WrongState.into());
     }
@@ -287,6 +295,16 @@ pub(in crate::store) fn promise_cancel(tx: &Connection, attempt: &AttemptId, now
         return Err(Refusal::WrongState.into());
     }
     outbox::promise(tx, OutboxKind::CancelPayment, attempt.as_str(), &row.checkout, "", now)
+}
+
+pub(in crate::store) fn promise_alarm(
+    tx: &Connection,
+    attempt: &AttemptId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let row = attempt_row(tx, attempt)?;
+    outbox::promise(tx, OutboxKind::Alarm, attempt.as_str(), &row.checkout, reason, now)
 }
 
 /// Cancels an order shell and frees what it held. An order that is placed stays.
@@ -328,6 +346,10 @@ pub(in crate::store) fn attempt_by_reference(
     reference: &str,
 ) -> Result<Option<Attempt>, StoreError> {
     one(tx, "SELECT * FROM attempts WHERE gateway = ?1 AND reference = ?2", [gateway, reference])
+}
+
+pub(in crate::store) fn attempt(tx: &Connection, checkout: &CheckoutId, number: u32) -> Result<Option<Attempt>, StoreError> {
+    one(tx, "SELECT * FROM attempts WHERE checkout = ?1 AND number = ?2", params![checkout.as_str(), number])
 }
 
 pub(super) fn newest(tx: &Connection, checkout: &CheckoutId) -> Result<Option<Attempt>, StoreError> {

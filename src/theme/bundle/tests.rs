@@ -26,7 +26,12 @@ fn bundle() -> Bundle {
         assets: vec![("theme.js".to_owned(), "/a/theme.1.js".to_owned(), "sha384-x".to_owned())],
         origins: vec!["http://127.0.0.1:8080".to_owned()],
         order_prefix: "L-".to_owned(),
-        payment: PaymentTerms { gateway: "sandbox".to_owned(), allow_sandbox_on_public_host: true },
+        payment: PaymentTerms {
+            gateway: "sandbox".to_owned(),
+            allow_sandbox_on_public_host: true,
+            methods: vec!["card".to_owned()],
+            account: None,
+        },
         mail: MailTerms { from: "Lamp <orders@lamp.example>".to_owned(), reply_to: Some("hello@lamp.example".to_owned()) },
     }
 }

@@ -29,32 +29,41 @@ pub struct Counter {
     pub folder: tempfile::TempDir,
     pub app: Arc<App>,
     pub sandbox: Sandbox,
+    gateway: Option<Gateway>,
     now: Arc<AtomicI64>,
 }
 
 impl Counter {
     /// A fresh one.
     pub fn open() -> Self {
+        Self::paid_by(None, Arc::new(AtomicI64::new(NOW.0)))
+    }
+
+    /// A fresh one with a gateway of its own, whose clock is the shop's.
+    pub fn paid_by(gateway: Option<Gateway>, now: Arc<AtomicI64>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let now = Arc::new(AtomicI64::new(NOW.0));
-        let (app, sandbox) = start(&folder, &now, bundle(BASE_URL, 1990));
-        Self { folder, app, sandbox, now }
+        let (app, sandbox) = start(&folder, &now, gateway.clone());
+        Self { folder, app, sandbox, gateway, now }
     }
 
     /// The same after a crash: another process on the same files, recovered.
     pub fn restarted(self) -> Self {
-        let Self { folder, app, now, .. } = self;
+        let Self { folder, app, gateway, now, .. } = self;
         drop(app);
-        let (app, sandbox) = start(&folder, &now, bundle(BASE_URL, 1990));
-        let counter = Self { folder, app, sandbox, now };
+        let (app, sandbox) = start(&folder, &now, gateway.clone());
+        let counter = Self { folder, app, sandbox, gateway, now };
         counter.run(rounds::recover(&counter.app, &counter.till())).expect("it recovers");
         counter
     }
 
     /// Another price of the small lamp goes live.
     pub fn reprice(&self, lamp_minor: i64) {
-        let live = live_of(&bundle(BASE_URL, lamp_minor));
-        self.app.live.store(Arc::new(live));
+        self.go_live(&bundle(BASE_URL, lamp_minor));
+    }
+
+    /// Another bundle goes live.
+    pub fn go_live(&self, bundle: &Bundle) {
+        self.app.live.store(Arc::new(live_of(bundle)));
     }
 
     pub fn till(&self) -> Arc<Till> {
@@ -137,14 +146,15 @@ impl Counter {
     }
 }
 
-fn start(folder: &tempfile::TempDir, now: &Arc<AtomicI64>, bundle: Bundle) -> (Arc<App>, Sandbox) {
+fn start(folder: &tempfile::TempDir, now: &Arc<AtomicI64>, gateway: Option<Gateway>) -> (Arc<App>, Sandbox) {
     let clock = now.clone();
     let clock = Clock::of(move || Timestamp(clock.load(Ordering::Relaxed)));
-    let mut app = App::new(live_of(&bundle), key_ring(), Settings::default(), clock);
+    let mut app = App::new(live_of(&bundle(BASE_URL, 1990)), key_ring(), Settings::default(), clock);
     let store = Store::open_sqlite(&folder.path().join("shop.db")).expect("a store");
     let sandbox = Sandbox::open(&folder.path().join("sandbox.db"), BASE_URL, false).expect("a ledger");
     let mailer = Mailer::Folder(folder.path().join("mail"));
-    app.till = Some(Arc::new(Till::new(store, Gateway::Sandbox(sandbox.clone()), mailer)));
+    let gateway = gateway.unwrap_or_else(|| Gateway::Sandbox(sandbox.clone()));
+    app.till = Some(Arc::new(Till::new(store, gateway, mailer)));
     (Arc::new(app), sandbox)
 }
 
@@ -202,7 +212,7 @@ impl Shopper {
 
     /// Pays under a key.
     pub fn pay_under(&self, checkout: &Value, key: &str) -> Got {
-        let body = json!({"quote_hash": checkout["quote"]["hash"], "method": "sandbox"});
+        let body = json!({"quote_hash": checkout["quote"]["hash"], "method": checkout["payment"]["methods"][0]["id"]});
         let mut caller = self.caller.clone().with("idempotency-key", key);
         caller.json("POST", &format!("{}/payment", self.checkout), body)
     }

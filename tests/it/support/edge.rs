@@ -71,7 +71,12 @@ pub fn bundle(base_url: &str, lamp_minor: i64) -> Bundle {
         assets: ASSETS.map(|path| (path.to_owned(), format!("/a/{path}"), "sha384-x".to_owned())).to_vec(),
         origins: vec![base_url.to_owned()],
         order_prefix: "T-".to_owned(),
-        payment: PaymentTerms { gateway: "sandbox".to_owned(), allow_sandbox_on_public_host: base_url.starts_with("https:") },
+        payment: PaymentTerms {
+            gateway: "sandbox".to_owned(),
+            allow_sandbox_on_public_host: base_url.starts_with("https:"),
+            methods: vec!["card".to_owned()],
+            account: None,
+        },
         mail: MailTerms::default(),
     }
 }

@@ -4,6 +4,7 @@ pub mod client;
 pub mod counter;
 pub mod edge;
 pub mod shop;
+pub mod stripe;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

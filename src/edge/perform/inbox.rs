@@ -1,0 +1,254 @@
+//! Inbox: what the gateway says is kept, then what it is about is looked at.
+//!
+//! Owns    which events are ours and which payment each is about; the worker that gives that payment a turn; the catch-up with events
+//!         whose webhook never came.
+//! Always  an event is a hint and never a fact; it is kept before it is acted on, and crossed off by the step it led to, or once there is
+//!         nothing to do. Events may come twice, late and in any order.
+//! Limits  CLAIM_ROWS at a time, each for CLAIM_SECONDS; a catch-up turns MAX_PAGES pages and goes on in the next round.
+//! Source  CHECKOUT.md 5.4.
+
+use std::sync::Arc;
+
+use super::{Till, Wish};
+use crate::commerce::ids::{CheckoutId, Timestamp};
+use crate::commerce::payment::{Attempt, AttemptState, Operation, idempotency_key};
+use crate::edge::app::App;
+use crate::gateway::event::{About, Event, NotHeard};
+use crate::gateway::{Outcome, RemoteState};
+use crate::store::StoreError;
+use crate::store::event::{EventResult, InboxRow, NewEvent};
+
+/// Rows taken at once.
+const CLAIM_ROWS: u32 = 16;
+/// Seconds after which an event whose worker died is due again; longer than a turn takes.
+const CLAIM_SECONDS: i64 = 120;
+/// Pages of a hundred events that one catch-up reads.
+const MAX_PAGES: usize = 50;
+/// A catch-up begins so long before the newest event that is known: events come in any order.
+const OVERLAP_SECONDS: i64 = 3600;
+/// Where no event is known yet, a catch-up begins so long ago: no payment was open for longer.
+const FIRST_SECONDS: i64 = 24 * 3600;
+
+/// Why a webhook was not taken.
+#[derive(Debug)]
+pub enum HookError {
+    /// It is of a gateway that this shop has not.
+    OtherGateway,
+    /// It is not believed.
+    NotHeard(NotHeard),
+    /// It could not be kept; the gateway will send it again.
+    Store(StoreError),
+}
+
+impl Till {
+    /// Proves a webhook and keeps what it says. Once this is `Ok`, it is on disk.
+    ///
+    /// Errors: nothing was kept.
+    pub async fn hear(&self, app: &App, gateway: &str, headers: &http::HeaderMap, body: &[u8]) -> Result<(), HookError> {
+        if gateway != self.gateway.capabilities().name {
+            return Err(HookError::OtherGateway);
+        }
+        let now = app.clock.now();
+        let events = self.gateway.hear(headers, body, now).map_err(HookError::NotHeard)?;
+        self.keep(app, events).await.map_err(HookError::Store)?;
+        Ok(())
+    }
+
+    async fn keep(&self, app: &App, events: Vec<Event>) -> Result<usize, StoreError> {
+        let shop = app.live.load().bundle.shop_id.clone();
+        let gateway = self.gateway.capabilities().name;
+        let rows = events.into_iter().map(|event| row(gateway, &shop, event)).collect();
+        let count = self.store.keep_events(rows, app.clock.now()).await?;
+        if count > 0 {
+            self.heard.notify_one();
+        }
+        Ok(count)
+    }
+}
+
+fn row(gateway: &str, shop: &str, event: Event) -> NewEvent {
+    let (checkout, attempt, reference, of) = match event.about {
+        About::Attempt { shop, checkout, number } => (Some(CheckoutId(checkout)), Some(number), None, Some(shop)),
+        About::Reference(reference) => (None, None, Some(reference), None),
+        About::Nothing => (None, None, None, None),
+    };
+    let is_foreign = !event.is_ours || of.is_some_and(|of| of != shop);
+    let is_about_nothing = checkout.is_none() && reference.is_none();
+    let result = match (is_foreign, is_about_nothing) {
+        (true, _) => Some(EventResult::Foreign),
+        (false, true) => Some(EventResult::Ignored),
+        (false, false) => None,
+    };
+    let (gateway, event_id, kind) = (gateway.to_owned(), event.id, event.kind);
+    NewEvent {
+        gateway,
+        event: event_id,
+        kind,
+        checkout,
+        attempt,
+        reference,
+        body: event.body,
+        created_at: event.created_at,
+        result,
+    }
+}
+
+/// Takes events that are due and looks at what they are about; gives how many were taken.
+///
+/// Errors: the inbox cannot be read.
+pub async fn work(app: &Arc<App>, till: &Arc<Till>) -> Result<usize, StoreError> {
+    let now = app.clock.now();
+    let rows = till.store.claim_events(CLAIM_ROWS, now, now.plus_seconds(CLAIM_SECONDS)).await?;
+    let count = rows.len();
+    let mut turns = tokio::task::JoinSet::new();
+    for events in by_payment(rows) {
+        let place = till.places.clone().acquire_owned().await.expect("the semaphore is never closed");
+        let (app, till) = (app.clone(), till.clone());
+        turns.spawn(async move {
+            one(&app, &till, &events).await;
+            drop(place);
+        });
+    }
+    while let Some(ended) = turns.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "an event broke its worker; it is due again later");
+        }
+    }
+    Ok(count)
+}
+
+/// Events about the same payment, each group not empty: one look answers them all.
+fn by_payment(rows: Vec<InboxRow>) -> Vec<Vec<InboxRow>> {
+    let mut groups: Vec<Vec<InboxRow>> = Vec::new();
+    for row in rows {
+        let about = |row: &InboxRow| (row.checkout.clone(), row.attempt, row.reference.clone());
+        match groups.iter_mut().find(|group| about(&group[0]) == about(&row)) {
+            Some(group) => group.push(row),
+            None => groups.push(vec![row]),
+        }
+    }
+    groups
+}
+
+async fn one(app: &App, till: &Till, events: &[InboxRow]) {
+    let done = act(app, till, events).await;
+    let now = app.clock.now();
+    for row in events {
+        let crossed_off = match &done {
+            Ok(Ok(result)) => till.store.finish_event(row.id, *result, now).await,
+            Ok(Err(reason)) => till.store.retry_event(row.id, reason, now).await,
+            Err(error) => till.store.retry_event(row.id, &error.to_string(), now).await,
+        };
+        if let Err(error) = crossed_off {
+            tracing::error!(%error, event = row.event, "the inbox was not written; the event is looked at again");
+        }
+    }
+}
+
+/// What became of events about one payment, or why they are looked at again later.
+async fn act(app: &App, till: &Till, events: &[InboxRow]) -> Result<Result<EventResult, &'static str>, StoreError> {
+    let (gateway, row) = (till.gateway.capabilities().name, &events[0]);
+    let attempt = match (&row.checkout, row.attempt, &row.reference) {
+        (Some(checkout), Some(number), _) => till.store.attempt(checkout, number).await?,
+        (_, _, Some(reference)) => till.store.attempt_by_reference(gateway, reference).await?,
+        _ => None,
+    };
+    let Some(attempt) = attempt else {
+        if row.checkout.is_none() {
+            return Ok(Ok(EventResult::Ignored));
+        }
+        tracing::error!(event = row.event, checkout = ?row.checkout, "an event names a payment of this shop that is not known here");
+        return Ok(Ok(EventResult::Orphan));
+    };
+    let newest = till.store.checkout(&attempt.checkout).await?.and_then(|checkout| checkout.attempt);
+    if newest.is_some_and(|newest| newest.id != attempt.id) {
+        return stray(app, till, &attempt).await;
+    }
+    let ids = events.iter().map(|event| event.id).collect();
+    let turned = till.turn_about(app, &attempt.checkout, Wish::Hear, ids).await?;
+    Ok(match turned {
+        Some(turned) if !turned.is_fresh => Err("nobody could tell where the payment stands"),
+        _ => Ok(EventResult::Applied),
+    })
+}
+
+/// A payment of an attempt that another one took the place of: its money is let go, or a person is told.
+async fn stray(app: &App, till: &Till, attempt: &Attempt) -> Result<Result<EventResult, &'static str>, StoreError> {
+    if attempt.state == AttemptState::Paid {
+        return Ok(Ok(EventResult::Applied));
+    }
+    const UNKNOWN: &str = "nobody could tell where the older payment stands";
+    let found = match &attempt.reference {
+        Some(reference) => till.gateway.fetch(reference).await,
+        None => match till.gateway.lookup(&attempt.key, attempt.created_at).await {
+            Outcome::Done(Some(payment)) => Outcome::Done(payment),
+            Outcome::Done(None) => return Ok(Ok(EventResult::Applied)),
+            Outcome::Accepted | Outcome::Rejected(_) | Outcome::Unknown(_) => return Ok(Err(UNKNOWN)),
+        },
+    };
+    let payment = match found {
+        Outcome::Done(payment) => payment,
+        Outcome::Rejected(_) => return Ok(Ok(EventResult::Applied)),
+        Outcome::Accepted | Outcome::Unknown(_) => return Ok(Err(UNKNOWN)),
+    };
+    match payment.state {
+        RemoteState::Canceled | RemoteState::Declined => Ok(Ok(EventResult::Applied)),
+        RemoteState::Processing => Ok(Err("the older payment is being processed")),
+        RemoteState::Open | RemoteState::Authorized => {
+            let shop = app.live.load().bundle.shop_id.clone();
+            let key = idempotency_key(&shop, &attempt.checkout, Operation::Cancel, attempt.number);
+            match till.gateway.cancel(&key, &payment.reference).await {
+                Outcome::Done(after) if after.state == RemoteState::Canceled => Ok(Ok(EventResult::Applied)),
+                Outcome::Done(_) | Outcome::Accepted | Outcome::Rejected(_) | Outcome::Unknown(_) => {
+                    Ok(Err("the older payment could not be called off yet"))
+                }
+            }
+        }
+        RemoteState::Captured => {
+            let reason = "an older payment of this checkout was taken as well; give it back";
+            tracing::error!(checkout = %attempt.checkout, attempt = attempt.number, reason, "a payment has to be looked at");
+            till.store.promise_alarm(&attempt.id, reason, app.clock.now()).await?;
+            till.due.notify_one();
+            Ok(Ok(EventResult::Applied))
+        }
+    }
+}
+
+/// Asks the gateway for what happened since the newest event that is known, and keeps what never came; gives how many events are new.
+///
+/// Errors: the store cannot be used. A gateway that does not answer is asked again in the next round.
+pub async fn catch_up(app: &Arc<App>, till: &Arc<Till>) -> Result<usize, StoreError> {
+    let gateway = till.gateway.capabilities().name;
+    let newest = till.store.newest_event(gateway).await?;
+    let since = newest.map_or(app.clock.now().plus_seconds(-FIRST_SECONDS), |newest| newest.plus_seconds(-OVERLAP_SECONDS));
+    let mut after: Option<String> = None;
+    // The newest come first: what is read is kept only once all is read, so that the next catch-up does not begin after a gap.
+    let mut missed = Vec::new();
+    for _ in 0..MAX_PAGES {
+        match page(till, since, after.as_deref()).await {
+            Some((mut events, next)) => {
+                missed.append(&mut events);
+                after = next;
+            }
+            None => return Ok(0),
+        }
+        if after.is_none() {
+            break;
+        }
+    }
+    if after.is_some() {
+        tracing::warn!(since = since.0, "more events were missed than are read at once; the sweep looks after their payments");
+    }
+    till.keep(app, missed).await
+}
+
+async fn page(till: &Till, since: Timestamp, after: Option<&str>) -> Option<(Vec<Event>, Option<String>)> {
+    match till.gateway.events(since, after).await {
+        Outcome::Done(page) => Some(page),
+        Outcome::Accepted => None,
+        Outcome::Rejected(reason) | Outcome::Unknown(reason) => {
+            tracing::warn!(reason, "missed events could not be asked for; the next round tries again");
+            None
+        }
+    }
+}

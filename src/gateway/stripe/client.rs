@@ -1,0 +1,233 @@
+//! Client: one call to Stripe and what its answer is worth.
+//!
+//! Owns    connections, time limits, headers, and the judgement of a status: done, a definitive no, or unknown.
+//! Limits  `CONNECT`, `READ`, `CHANGE`; an answer has at most `MAX_ANSWER_BYTES`. Redirects are not followed. Nothing is sent twice here.
+//! Always  a no is definitive only where Stripe itself says it, in its own error object; all else is unknown.
+//! Source  CHECKOUT.md 2.1 and 5.6.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client as Pool;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use serde_json::Value;
+
+/// The API version that every answer's shape depends on.
+pub const VERSION: &str = "2026-09-30.endive";
+/// Until a connection stands.
+const CONNECT: Duration = Duration::from_secs(1);
+/// Until a question is answered.
+const READ: Duration = Duration::from_secs(5);
+/// Until a change is answered: banks are asked meanwhile.
+const CHANGE: Duration = Duration::from_secs(10);
+/// Idle connections are closed before Stripe's side does.
+const IDLE: Duration = Duration::from_secs(30);
+/// A hundred events of a busy shop are far smaller.
+const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
+
+/// A text that is never shown.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes it in.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// What an answer is worth.
+#[derive(Debug)]
+pub(super) enum Said {
+    /// Stripe did it, or shows it.
+    Yes(Value),
+    /// Stripe says no and did nothing.
+    No(Refusal),
+    /// Nobody knows.
+    Unsure(String),
+}
+
+/// Stripe's own no.
+#[derive(Debug, PartialEq)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    /// For programs: the bank's code, else Stripe's.
+    pub(super) code: String,
+    /// The payment that stands against it, where the error shows one.
+    pub(super) intent: Option<Value>,
+}
+
+#[derive(Clone)]
+pub(super) struct Client {
+    pool: Pool<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    base: String,
+    authorization: HeaderValue,
+}
+
+impl Client {
+    /// Talks to the API at `base` (without a closing slash).
+    ///
+    /// Errors: the key cannot be a header's value; the TLS provider lacks a protocol version.
+    pub(super) fn new(base: &str, key: &Secret) -> Result<Self, String> {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_connect_timeout(Some(CONNECT));
+        tcp.set_nodelay(true);
+        let tls = HttpsConnectorBuilder::new()
+            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
+            .map_err(|error| error.to_string())?;
+        // Plain HTTP is for an API base on this machine alone; whoever makes a client has checked that.
+        let connector = tls.https_or_http().enable_http1().wrap_connector(tcp);
+        let pool = Pool::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .build::<_, Full<Bytes>>(connector);
+        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", key.text()))
+            .map_err(|_| "the key holds signs that no key has".to_owned())?;
+        authorization.set_sensitive(true);
+        Ok(Self { pool, base: base.to_owned(), authorization })
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Said {
+        self.call(Method::GET, path, None, READ).await
+    }
+
+    pub(super) async fn post(&self, path: &str, key: &str, body: Vec<u8>) -> Said {
+        self.call(Method::POST, path, Some((key, body)), CHANGE).await
+    }
+
+    async fn call(&self, method: Method, path: &str, change: Option<(&str, Vec<u8>)>, patience: Duration) -> Said {
+        let mut request = Request::builder()
+            .method(method.clone())
+            .uri(format!("{}{path}", self.base))
+            .header(header::AUTHORIZATION, self.authorization.clone())
+            .header("stripe-version", VERSION)
+            .header(header::USER_AGENT, concat!("Vitrine/", env!("CARGO_PKG_VERSION")));
+        let body = match change {
+            Some((key, body)) => {
+                request =
+                    request.header("idempotency-key", key).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+                Bytes::from(body)
+            }
+            None => Bytes::new(),
+        };
+        let Ok(request) = request.body(Full::new(body)) else { return Said::Unsure("the call cannot be written".to_owned()) };
+        let said = match tokio::time::timeout(patience, self.answer(request)).await {
+            Ok(said) => said,
+            Err(_) => Said::Unsure("no answer in time".to_owned()),
+        };
+        match &said {
+            Said::Yes(_) => {}
+            Said::No(refusal) => tracing::warn!(%method, path, status = refusal.status, code = refusal.code, "Stripe said no"),
+            Said::Unsure(reason) => tracing::warn!(%method, path, reason, "nobody knows what Stripe did"),
+        }
+        said
+    }
+
+    async fn answer(&self, request: Request<Full<Bytes>>) -> Said {
+        let response = match self.pool.request(request).await {
+            Ok(response) => response,
+            Err(error) => return Said::Unsure(told(&error)),
+        };
+        let (parts, body) = response.into_parts();
+        let retry = parts.headers.get("stripe-should-retry").and_then(|value| value.to_str().ok()).map(|value| value == "true");
+        match Limited::new(body, MAX_ANSWER_BYTES).collect().await {
+            Ok(body) => judge(parts.status, retry, &body.to_bytes()),
+            Err(error) => Said::Unsure(format!("the answer broke off: {error}")),
+        }
+    }
+}
+
+/// What went wrong on the way, to its first cause.
+fn told(error: &hyper_util::client::legacy::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}
+
+/// What a status and a body are worth. `retry`: what Stripe says of sending the same call again.
+pub(super) fn judge(status: StatusCode, retry: Option<bool>, body: &[u8]) -> Said {
+    let read: Option<Value> = serde_json::from_slice(body).ok();
+    let unsure = |what: &str| Said::Unsure(format!("{what} ({status})"));
+    if status.is_success() {
+        return match read {
+            Some(value) if value.is_object() => Said::Yes(value),
+            _ => unsure("the answer cannot be read"),
+        };
+    }
+    let Some(error) = read.as_ref().map(|value| &value["error"]).filter(|error| error.is_object()) else {
+        return unsure("the answer is not Stripe's");
+    };
+    let text = |name: &str| error[name].as_str().filter(|text| !text.is_empty());
+    let code = text("decline_code").or(text("code")).or(text("type")).unwrap_or("refused").to_owned();
+    // Under way elsewhere, too many at once, or their own fault: the call may be done, now or later.
+    let is_open = matches!(status.as_u16(), 409 | 429) || !status.is_client_error();
+    // The key was used with other bytes, and whatever those asked for may have been done. Never expected: bytes are stored.
+    let is_other = text("type") == Some("idempotency_error");
+    if is_open || is_other || retry == Some(true) {
+        return unsure(&code);
+    }
+    let intent = error["payment_intent"].is_object().then(|| error["payment_intent"].clone());
+    Said::No(Refusal { status: status.as_u16(), code, intent })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(status: u16, retry: Option<bool>, body: &str, expected: &str) {
+        let said = judge(StatusCode::from_u16(status).expect("a status"), retry, body.as_bytes());
+        let told = match said {
+            Said::Yes(_) => "yes".to_owned(),
+            Said::No(refusal) => refusal.code,
+            Said::Unsure(_) => "unsure".to_owned(),
+        };
+        assert_eq!(told, expected, "{status} {retry:?} {body}");
+    }
+
+    const DECLINED: &str = r#"{"error":{"type":"card_error","code":"card_declined","decline_code":"insufficient_funds"}}"#;
+    const INVALID: &str = r#"{"error":{"type":"invalid_request_error","code":"parameter_missing"}}"#;
+
+    #[test]
+    fn only_stripes_own_word_is_definitive() {
+        check(200, None, r#"{"id":"cs_1"}"#, "yes");
+        check(200, None, "<html>", "unsure");
+        check(200, None, "[]", "unsure");
+        check(302, None, "", "unsure");
+        check(402, None, DECLINED, "insufficient_funds");
+        check(400, None, INVALID, "parameter_missing");
+        check(400, Some(false), INVALID, "parameter_missing");
+        check(400, Some(true), INVALID, "unsure");
+        check(400, None, r#"{"error":{"type":"idempotency_error"}}"#, "unsure");
+        check(409, None, r#"{"error":{"code":"idempotency_key_in_use"}}"#, "unsure");
+        check(429, Some(false), r#"{"error":{"code":"lock_timeout"}}"#, "unsure");
+        check(500, Some(false), r#"{"error":{"type":"api_error"}}"#, "unsure");
+        check(404, None, "<h1>not found</h1>", "unsure");
+        check(404, None, r#"{"error":{"type":"invalid_request_error","code":"resource_missing"}}"#, "resource_missing");
+        check(400, None, r#"{"error":{}}"#, "refused");
+    }
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let secret = Secret::new("sk_test_hush".to_owned());
+        assert!(!format!("{secret:?} {:?}", Client::new("http://127.0.0.1:1", &secret).map(drop)).contains("hush"));
+    }
+}

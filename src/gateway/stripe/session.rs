@@ -1,0 +1,123 @@
+//! Session: a checkout session with its payment intent → where the payment stands.
+//!
+//! Source  Stripe's reference: `status` and `payment_status` of a session, `status` of an intent. The intent is the truth about money,
+//!         the session about whether more can be paid.
+
+use serde_json::Value;
+
+use super::amounts;
+use crate::commerce::money::{Currency, Money};
+use crate::gateway::{RemotePayment, RemoteState};
+
+/// What is shown of a session; `None` where it cannot be understood, and then nobody knows.
+pub(super) fn read(session: &Value) -> Option<RemotePayment> {
+    let reference = session["id"].as_str()?.to_owned();
+    let intent = Some(&session["payment_intent"]).filter(|intent| intent.is_object());
+    let state = state(session, intent)?;
+    let (units, code) = match (state, intent) {
+        (RemoteState::Authorized, Some(intent)) => (&intent["amount_capturable"], &intent["currency"]),
+        (RemoteState::Captured, Some(intent)) => (&intent["amount_received"], &intent["currency"]),
+        _ => (&session["amount_total"], &session["currency"]),
+    };
+    let currency = Currency::from_code(&code.as_str()?.to_uppercase())?;
+    let amount = amounts::from_wire(units.as_i64()?, currency)?;
+    let charge = intent.map_or(&Value::Null, |intent| &intent["latest_charge"]);
+    let refunded = charge["amount_refunded"].as_i64().and_then(|units| amounts::from_wire(units, currency));
+    let metadata = session["metadata"].as_object().into_iter().flatten();
+    let error = intent.map_or(&Value::Null, |intent| &intent["last_payment_error"]);
+    let decline_code = error["decline_code"].as_str().or(error["code"].as_str());
+    Some(RemotePayment {
+        reference,
+        state,
+        amount,
+        refunded_minor: refunded.map_or(0, |money: Money| money.minor),
+        live: session["livemode"].as_bool()?,
+        metadata: metadata.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect(),
+        redirect_url: session["url"].as_str().filter(|_| state == RemoteState::Open).map(str::to_owned),
+        decline_code: decline_code.filter(|_| state != RemoteState::Captured).map(str::to_owned),
+        card: card(&charge["payment_method_details"]["card"]),
+    })
+}
+
+fn state(session: &Value, intent: Option<&Value>) -> Option<RemoteState> {
+    let status = session["status"].as_str()?;
+    match intent.map(|intent| intent["status"].as_str()) {
+        Some(Some("requires_capture")) => return Some(RemoteState::Authorized),
+        Some(Some("succeeded")) => return Some(RemoteState::Captured),
+        Some(Some("processing")) => return Some(RemoteState::Processing),
+        Some(Some("canceled")) if status != "open" => return Some(RemoteState::Canceled),
+        // Another card may be tried for as long as the page is open; a delayed method that failed ends it.
+        Some(Some("canceled" | "requires_payment_method" | "requires_confirmation" | "requires_action")) | None => {}
+        Some(_) => return None,
+    }
+    match (status, intent.is_some()) {
+        ("open", _) => Some(RemoteState::Open),
+        ("expired", _) => Some(RemoteState::Canceled),
+        ("complete", true) => Some(RemoteState::Declined),
+        _ => None,
+    }
+}
+
+/// Brand and last four digits.
+fn card(card: &Value) -> Option<String> {
+    let brand = match card["brand"].as_str()? {
+        "visa" => "Visa",
+        "mastercard" => "Mastercard",
+        "amex" => "American Express",
+        _ => "Card",
+    };
+    let last4 = card["last4"].as_str().filter(|digits| digits.len() == 4)?;
+    Some(format!("{brand} {last4}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(status: &str, intent: Option<&str>, expected: Option<RemoteState>) {
+        let intent = intent.map_or(
+            json!(null),
+            |status| json!({"status": status, "currency": "eur", "amount_capturable": 1990, "amount_received": 1990}),
+        );
+        let session = json!({
+            "id": "cs_1", "status": status, "livemode": false, "amount_total": 1990, "currency": "eur", "payment_intent": intent,
+        });
+        assert_eq!(read(&session).map(|payment| payment.state), expected, "{session}");
+    }
+
+    #[test]
+    fn the_intent_tells_of_money_and_the_session_of_what_can_still_come() {
+        check("open", None, Some(RemoteState::Open));
+        for waiting in ["requires_payment_method", "requires_confirmation", "requires_action", "canceled"] {
+            check("open", Some(waiting), Some(RemoteState::Open));
+        }
+        check("open", Some("requires_capture"), Some(RemoteState::Authorized));
+        check("complete", Some("requires_capture"), Some(RemoteState::Authorized));
+        check("expired", Some("requires_capture"), Some(RemoteState::Authorized));
+        check("complete", Some("succeeded"), Some(RemoteState::Captured));
+        check("complete", Some("processing"), Some(RemoteState::Processing));
+        check("complete", Some("requires_payment_method"), Some(RemoteState::Declined));
+        check("complete", Some("canceled"), Some(RemoteState::Canceled));
+        check("expired", None, Some(RemoteState::Canceled));
+        check("expired", Some("requires_action"), Some(RemoteState::Canceled));
+        check("complete", None, None);
+        check("open", Some("something_new"), None);
+        check("something_new", None, None);
+    }
+
+    #[test]
+    fn the_amount_is_that_of_the_money_itself() {
+        let session = json!({
+            "id": "cs_1", "status": "complete", "livemode": true, "amount_total": 1990, "currency": "eur", "metadata": {"quote_hash": "ab"},
+            "payment_intent": {
+                "status": "requires_capture", "currency": "usd", "amount_capturable": 199,
+                "latest_charge": {"amount_refunded": 0, "payment_method_details": {"card": {"brand": "visa", "last4": "4242"}}},
+            },
+        });
+        let payment = read(&session).expect("a payment");
+        assert_eq!((payment.amount.minor, payment.amount.currency.code(), payment.live), (199, "USD", true));
+        assert_eq!((payment.card.as_deref(), payment.redirect_url), (Some("Visa 4242"), None));
+    }
+}
