@@ -29,8 +29,10 @@ mod search;
 mod serve;
 mod shops;
 mod shortcodes;
+mod signatures;
 mod sources;
 mod stripe;
+mod stripe_api;
 #[expect(unreachable_pub, reason = "`pub` tells what a support module offers from what it keeps")]
 mod support;
 mod texts;

@@ -21,13 +21,18 @@ def free_port():
 
 
 class Shop:
-    """Copies the sample shop, builds it, runs `vitrine edge`; `stop()` ends it and removes the folder."""
+    """Copies the sample shop, builds it, runs `vitrine edge`; `stop()` ends it and removes the folder. `settings` replaces texts of
+    its site.toml."""
 
-    def __init__(self, **environment):
+    def __init__(self, settings=None, **environment):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="vitrine-peer-"))
         for part in ("content", "static", "templates"):
             shutil.copytree(ROOT / part, self.folder / part)
-        shutil.copy(ROOT / "site.toml", self.folder)
+        site = (ROOT / "site.toml").read_text()
+        for old, new in (settings or {}).items():
+            assert old in site, old
+            site = site.replace(old, new)
+        (self.folder / "site.toml").write_text(site)
         self.port, operator = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         subprocess.run([BINARY, "build", "--base-url", self.url], cwd=self.folder, check=True)

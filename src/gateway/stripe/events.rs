@@ -67,7 +67,7 @@ pub(super) fn prove(headers: &HeaderMap, body: &[u8], now: Timestamp, secrets: &
 fn parts(header: &str) -> Result<(&str, Vec<Vec<u8>>), NotHeard> {
     let mut written = None;
     let mut signatures = Vec::new();
-    for (name, value) in header.split(',').filter_map(|part| part.trim().split_once('=')) {
+    for (name, value) in header.split(',').filter_map(|part| part.split_once('=')) {
         match name {
             "t" if written.is_some() => return Err(NotHeard::NoSignature),
             "t" => written = Some(value),
