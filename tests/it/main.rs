@@ -4,6 +4,7 @@ mod build;
 mod catalogues;
 mod check;
 mod checkout;
+mod checkout_restart;
 #[expect(unreachable_pub, reason = "`pub` tells what a module of the suite offers from what it keeps")]
 mod conformance;
 mod content;
