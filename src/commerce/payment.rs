@@ -107,6 +107,8 @@ pub struct Attempt {
     pub changed_at: Timestamp,
     /// Until when the shopper may pay; then it is called off.
     pub deadline_at: Timestamp,
+    /// Since when a cancel is on its way that may still arrive; then nothing else is done with it until the cancel's fate is known.
+    pub cancel_sent_at: Option<Timestamp>,
 }
 
 /// Calls that change something at the gateway.

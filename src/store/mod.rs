@@ -407,6 +407,12 @@ impl Store {
         step!(self, Urgent, move |tx| payments::review(tx, &lease, &attempt, &reason, calls_off, now))
     }
 
+    /// Notes that a cancel is about to be sent; it is sent after this commit alone.
+    pub async fn note_cancel(&self, lease: &Lease, attempt: &AttemptId, now: Timestamp) -> Result<(), StoreError> {
+        let (lease, attempt) = (lease.clone(), attempt.clone());
+        step!(self, Urgent, move |tx| payments::note_cancel(tx, &lease, &attempt, now))
+    }
+
     /// Promises that the payment is called off.
     pub async fn promise_cancel(&self, attempt: &AttemptId, now: Timestamp) -> Result<(), StoreError> {
         let attempt = attempt.clone();

@@ -10,22 +10,22 @@ const BUDGET: u64 = 40;
 
 /// A bug, how it is caught, and what the oracle then says.
 const BUGS: &[(&str, Mode, &[&str])] = &[
-    ("two_live_attempts", Mode::Seeds, &["I9", "I2", "I4", "a 5xx without a reason"]),
+    ("two_live_attempts", Mode::Seeds(0), &["I9", "I2", "I4", "a 5xx without a reason"]),
     ("key_with_counter", Mode::Moments, &["I25"]),
     ("capture_before_place", Mode::Moments, &["I1"]),
     ("return_is_believed", Mode::Moments, &["I1"]),
     ("mail_before_paid", Mode::Moments, &["I11"]),
     ("paid_without_promise", Mode::Moments, &["I11"]),
     ("mail_marked_first", Mode::Moments, &["L3"]),
-    ("stock_not_asked", Mode::Seeds, &["I8"]),
-    ("units_not_given_back", Mode::Seeds, &["I8", "L2"]),
-    ("hold_ends_under_attempt", Mode::Seeds, &["I9"]),
-    ("coupon_not_counted", Mode::Seeds, &["I17"]),
-    ("loser_compensates", Mode::Seeds, &["I1", "I6"]),
-    ("float_total", Mode::Seeds, &["I5"]),
-    ("amount_not_compared", Mode::Seeds, &["I5"]),
+    ("stock_not_asked", Mode::Seeds(0), &["I8"]),
+    ("units_not_given_back", Mode::Seeds(0), &["I8", "L2"]),
+    ("hold_ends_under_attempt", Mode::Seeds(0), &["I9"]),
+    ("coupon_not_counted", Mode::Seeds(0), &["I17"]),
+    ("loser_compensates", Mode::Seeds(9), &["I1", "I6"]),
+    ("float_total", Mode::Seeds(0), &["I5"]),
+    ("amount_not_compared", Mode::Seeds(0), &["I5"]),
     ("timeout_is_decline", Mode::Moments, &["I4"]),
-    ("lost_cancel_is_done", Mode::Seeds, &["I4"]),
+    ("lost_cancel_is_done", Mode::Seeds(3), &["I4"]),
     ("unknown_is_told_unpaid", Mode::Moments, &["I13"]),
 ];
 
@@ -35,7 +35,10 @@ fn every_planted_bug_is_caught() {
         plant(Some(bug));
         let started = std::time::Instant::now();
         let breach = match mode {
-            Mode::Seeds => (0..BUDGET).find_map(|seed| run(seed, plan(seed), false, crowd).1),
+            Mode::Seeds(first) => (*first..first + BUDGET).find_map(|seed| {
+                let breach = run(seed, plan(seed), false, crowd).1?;
+                Some(format!("{breach} (seed {seed})"))
+            }),
             Mode::Moments => moments(),
         };
         plant(None);

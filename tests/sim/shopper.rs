@@ -44,6 +44,8 @@ pub struct Habits {
     pub loses_answers: bool,
     /// Calls the payment off once before paying.
     pub hesitates: bool,
+    /// … and pays on the gateway's page that is still open in another tab.
+    pub pays_after_all: bool,
     /// Tries to pay with the spent cart once more.
     pub is_stubborn: bool,
 }
@@ -62,6 +64,7 @@ impl Habits {
             pause: 1,
             loses_answers: false,
             hesitates: false,
+            pays_after_all: false,
             is_stubborn: false,
         }
     }
@@ -94,6 +97,7 @@ impl Habits {
                 pause: luck.one_of(&[1, 5, 30, 30, HOLD_SECONDS + 60]),
                 loses_answers: luck.in_thousand(150),
                 hesitates: luck.in_thousand(150),
+                pays_after_all: luck.in_thousand(300),
                 is_stubborn: luck.in_thousand(100),
             }
         })
@@ -157,9 +161,12 @@ impl Shopper {
             let Some(mut paying) = self.pays(&id, &checkout).await else { continue };
             if self.habits.hesitates && payment == 0 {
                 let path = format!("/api/v1/checkouts/{id}/payment");
-                self.insists("DELETE", &path, Value::Null, None).await;
-                self.thinks().await;
-                continue;
+                let off = self.insists("DELETE", &path, Value::Null, None).await;
+                // Whoever sees the gateway's page in another tab may pay there all the same.
+                if !self.habits.pays_after_all || off.is_none() {
+                    self.thinks().await;
+                    continue;
+                }
             }
             // The page that says "checking" looks again by itself.
             for _ in 0..TRIES {

@@ -27,6 +27,7 @@ use super::edge::{BASE_URL, NOW, bundle, key_ring, signing_key};
 use super::ledger::{KEY_SECONDS, Ledger};
 use super::luck::Luck;
 use super::oracle::Oracle;
+use super::plan::{Harm, Oddities, Plan, Twist};
 
 /// Seconds a quote and a reservation are good for: short, so that runs outlive them.
 pub const HOLD_SECONDS: i64 = 300;
@@ -50,51 +51,6 @@ fn live(lamp_minor: i64) -> Arc<Live> {
     (shop.rules.quote_seconds, shop.rules.reservation_seconds) = (HOLD_SECONDS, HOLD_SECONDS);
     let opened = Bundle::open(&shop.seal(&signing_key()), &[signing_key().verifying_key()], None).expect("our own bundle");
     Arc::new(Live::new(opened, 1, false).expect("a whole shop"))
-}
-
-/// One thing that goes wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Harm {
-    /// The store is busy or its disk is full.
-    StoreFails,
-    /// F1, F2, F4, F7: the call does nothing and nobody knows.
-    CallLost,
-    /// F3, F5: the call is done and nobody knows.
-    AnswerLost,
-    /// The mail is not taken.
-    MailLost,
-    /// The mail is taken and nobody knows.
-    MailAnswerLost,
-    /// The process ends.
-    Crash,
-}
-
-/// What else is odd about one call.
-#[derive(Clone, Copy, Debug)]
-struct Oddities {
-    /// It takes its time; a lease may run out meanwhile.
-    is_slow: bool,
-    /// F9: it was lost for us, and arrives later.
-    is_late: bool,
-    /// F18: the shopper pays while we call off.
-    is_race: bool,
-    /// F24: a look shows what was two seconds ago.
-    is_stale: bool,
-    /// F14: the payment is opened over another amount.
-    is_wrong: bool,
-}
-
-/// How much goes wrong: cases in a thousand moments, or one harm at the n-th moment of its kind.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Plan {
-    pub store: u64,
-    pub gateway: u64,
-    pub mail: u64,
-    /// In a hundred thousand.
-    pub crash: u64,
-    pub nth: Option<(Harm, u64)>,
-    /// A judgement after every so many commits; all are judged at the end.
-    pub judged: u64,
 }
 
 /// What outlives a crash.
@@ -292,13 +248,14 @@ impl World {
 
     /// Counts a moment; gives its number among those of its kind, and among all.
     fn count(&self, kind: &'static str) -> (u64, u64) {
+        (self.count_one(kind), self.count_one("all"))
+    }
+
+    fn count_one(&self, name: &'static str) -> u64 {
         let mut moments = locked(&self.moments);
-        let [number, all] = [kind, "all"].map(|kind| {
-            let passed = moments.entry(kind).or_default();
-            *passed += 1;
-            *passed
-        });
-        (number, all)
+        let passed = moments.entry(name).or_default();
+        *passed += 1;
+        *passed
     }
 
     fn open_store(self: &Arc<Self>) -> Store {
@@ -346,9 +303,25 @@ impl World {
     }
 
     async fn at_gateway(&self, call: Call) -> Outcome<Option<RemotePayment>> {
-        let harm = self.moment("call", self.plan.gateway, &[Harm::CallLost, Harm::AnswerLost]).await;
+        let mut harm = self.moment("call", self.plan.gateway, &[Harm::CallLost, Harm::AnswerLost]).await;
         locked(&self.ledger).sent(&call, self.now());
-        let oddities = self.oddities();
+        let mut oddities = self.oddities();
+        let number = self.count_one(name_of(&call));
+        let twist = self.plan.twists.iter().find(|(name, at, _)| *name == name_of(&call) && *at == number);
+        match twist.map(|(.., twist)| *twist) {
+            None => {}
+            Some(Twist::Lost) => harm = Some(Harm::CallLost),
+            Some(Twist::Late(seconds)) => {
+                locked(&self.ledger).arrives_later(self.now() + seconds, call.clone());
+                (harm, oddities.is_late) = (Some(Harm::CallLost), false);
+            }
+            // It is answered as things stood when it was made.
+            Some(Twist::Slow(seconds)) => {
+                let outcome = self.answer(call, harm, oddities);
+                self.wait(seconds).await;
+                return outcome;
+            }
+        }
         if oddities.is_slow {
             let seconds = self.luck(|luck| luck.one_of(&[1, 4, 20, 40]));
             self.wait(seconds).await;
@@ -556,6 +529,17 @@ impl World {
                 break;
             }
         }
+    }
+}
+
+fn name_of(call: &Call) -> &'static str {
+    match call {
+        Call::Create { .. } => "create",
+        Call::Fetch { .. } => "fetch",
+        Call::Lookup { .. } => "lookup",
+        Call::Capture { .. } => "capture",
+        Call::Cancel { .. } => "cancel",
+        Call::Refund { .. } => "refund",
     }
 }
 

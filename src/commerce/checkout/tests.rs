@@ -64,6 +64,7 @@ fn attempt(number: u32, state: AttemptState) -> Attempt {
         created_at: NOW,
         changed_at: NOW,
         deadline_at: NOW.plus_seconds(1800),
+        cancel_sent_at: None,
     }
 }
 

@@ -1,8 +1,8 @@
 //! Ask: an attempt's next call to the gateway, and its answer as a command for the rules.
 //!
 //! Always  a call that changes something carries the attempt's own key and stored bytes; a key that the gateway may have forgotten is
-//!         looked up instead of used again; a refused call is looked up before it is believed. No outcome is passed over: each match
-//!         names all four, and none is dropped.
+//!         looked up instead of used again; a refused call is looked up before it is believed; a cancel is sent by whoever holds the
+//!         lease at that moment, and is never taken back. No outcome is passed over: each match names all four, and none is dropped.
 #![deny(clippy::wildcard_enum_match_arm, clippy::let_underscore_must_use)]
 
 use std::time::Duration;
@@ -13,6 +13,7 @@ use crate::commerce::ids::Timestamp;
 use crate::commerce::payment::{Attempt, AttemptState, Operation, Report, ReportedState, idempotency_key};
 use crate::gateway::capabilities::Idempotency;
 use crate::gateway::{Outcome, RemotePayment, RemoteState};
+use crate::store::{Lease, Refusal, StoreError};
 
 /// Longest wait for one call, which may be a question and a change. After it nobody knows, and the payment is looked up.
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
@@ -46,6 +47,21 @@ impl Answer {
     }
 }
 
+/// What is asked, and by whom.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Question<'a> {
+    /// The right to act.
+    pub(super) lease: &'a Lease,
+    /// The shop's name in keys.
+    pub(super) shop: &'a str,
+    /// About what.
+    pub(super) attempt: &'a Attempt,
+    /// What for.
+    pub(super) wish: Wish,
+    /// Now.
+    pub(super) now: Timestamp,
+}
+
 /// A call's outcome before it is a command.
 enum Said {
     Opened(RemotePayment),
@@ -63,22 +79,31 @@ impl Said {
 
 impl Till {
     /// Makes the call that the attempt's state asks for; `None`: there is nothing to ask.
-    pub(super) async fn ask(&self, shop: &str, attempt: &Attempt, wish: Wish, now: Timestamp) -> Option<Answer> {
+    ///
+    /// Errors: the lease was lost before anything was called off.
+    pub(super) async fn ask(&self, question: &Question<'_>) -> Result<Option<Answer>, StoreError> {
+        let Question { shop, attempt, wish, now, .. } = *question;
         if attempt.gateway == NOTHING_TO_PAY {
-            return (attempt.state == AttemptState::IntentPending).then(|| nothing_to_pay(attempt));
+            return Ok((attempt.state == AttemptState::IntentPending).then(|| nothing_to_pay(attempt)));
         }
         let key = |operation| idempotency_key(shop, &attempt.checkout, operation, attempt.number);
         let said = match (attempt.state, wish) {
             (AttemptState::IntentPending, _) => self.open(attempt, now).await,
-            (AttemptState::Paid, _) => return None,
+            (AttemptState::Paid, _) => return Ok(None),
             (AttemptState::Capturing, _) => self.capture(attempt, key(Operation::Capture), now).await,
-            (_, Wish::CallOff) => self.cancel(attempt, &key(Operation::Cancel)).await,
-            (AttemptState::AwaitingShopper | AttemptState::Authorized, Wish::GoOn | Wish::Hear) => self.look(attempt).await,
             // What is over for us may not be over for the gateway: who says so is heard.
             (AttemptState::Declined | AttemptState::Canceled | AttemptState::Review, Wish::Hear) => self.look(attempt).await,
-            (AttemptState::Declined | AttemptState::Canceled | AttemptState::Review, Wish::GoOn) => return None,
+            (AttemptState::Declined | AttemptState::Canceled | AttemptState::Review, Wish::GoOn) => return Ok(None),
+            (AttemptState::AwaitingShopper | AttemptState::Authorized, Wish::GoOn | Wish::Hear)
+                if attempt.cancel_sent_at.is_none() =>
+            {
+                self.look(attempt).await
+            }
+            (AttemptState::AwaitingShopper | AttemptState::Authorized, _) | (_, Wish::CallOff) => {
+                self.cancel(question, &key(Operation::Cancel)).await?
+            }
         };
-        Some(self.answer(said))
+        Ok(Some(self.answer(said)))
     }
 
     async fn open(&self, attempt: &Attempt, now: Timestamp) -> Said {
@@ -161,27 +186,38 @@ impl Till {
         }
     }
 
-    // Who has paid a moment ago wins over who gave up; a payment that is under review is called off even so. A cancel that is refused
-    // may mean that it was paid in between.
-    async fn cancel(&self, attempt: &Attempt, key: &str) -> Said {
+    // Who has paid a moment ago wins over who gave up; a payment that is under review is called off even so. Once a cancel was sent it
+    // may arrive at any time, so money that is held then is no promise: the same cancel is sent until its fate is known. A cancel that
+    // is refused may mean that it was paid in between.
+    async fn cancel(&self, question: &Question<'_>, key: &str) -> Result<Said, StoreError> {
+        let attempt = question.attempt;
         let said = self.look(attempt).await;
-        let Said::Stands(found) = &said else { return said };
-        let is_paid = matches!(found.state, RemoteState::Authorized | RemoteState::Captured);
-        if is_paid && attempt.state != AttemptState::Review {
-            return said;
+        let Said::Stands(found) = &said else { return Ok(said) };
+        let is_sent = attempt.cancel_sent_at.is_some() || attempt.state == AttemptState::Review;
+        let stays = match found.state {
+            RemoteState::Captured | RemoteState::Canceled => true,
+            RemoteState::Authorized => !is_sent,
+            // It stays payable until its own time is over, and is looked at until then.
+            RemoteState::Open => !self.gateway.capabilities().can_cancel_open,
+            RemoteState::Processing | RemoteState::Declined => false,
+        };
+        if stays {
+            return Ok(said);
         }
-        // It stays payable until its own time is over, and is looked at until then.
-        if found.state == RemoteState::Open && !self.gateway.capabilities().can_cancel_open {
-            return said;
+        match self.store.note_cancel(question.lease, &attempt.id, question.now).await {
+            Ok(()) => {}
+            // An order that is placed is not called off; a lost lease is somebody else's.
+            Err(StoreError::Refused(Refusal::WrongState)) => return Ok(said),
+            Err(error) => return Err(error),
         }
-        match timed(self.gateway.cancel(key, &found.reference)).await {
+        Ok(match timed(self.gateway.cancel(key, &found.reference)).await {
             Outcome::Done(payment) => Said::Stands(payment),
             Outcome::Rejected(_) => self.look(attempt).await,
             Outcome::Unknown(_) if planted!("lost_cancel_is_done") => {
                 Said::Stands(RemotePayment { state: RemoteState::Canceled, ..found.clone() })
             }
             Outcome::Accepted | Outcome::Unknown(_) => Said::Unknown,
-        }
+        })
     }
 
     fn answer(&self, said: Said) -> Answer {

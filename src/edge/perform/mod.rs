@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
 
-use self::ask::Answer;
+use self::ask::{Answer, Question};
 use self::mail::Mailer;
 use super::app::App;
 use super::key_ring::{KeyRing, Purpose};
@@ -152,6 +152,7 @@ impl Till {
             created_at: now,
             changed_at: now,
             deadline_at,
+            cancel_sent_at: None,
         }
     }
 
@@ -201,7 +202,8 @@ impl Till {
             if is_placed && wish == Wish::CallOff {
                 return Ok(true);
             }
-            let Some(mut answer) = self.ask(&shop, attempt, wish, now).await else { return Ok(true) };
+            let question = Question { lease, shop: &shop, attempt, wish, now };
+            let Some(mut answer) = self.ask(&question).await? else { return Ok(true) };
             if planted!("amount_not_compared") {
                 answer.believe(attempt);
             }

@@ -32,6 +32,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_start.sql"),
     include_str!("../migrations/0002_sweep.sql"),
     include_str!("../migrations/0003_inbox.sql"),
+    include_str!("../migrations/0004_cancel.sql"),
 ];
 /// Idle connections that are kept; more are opened when many read at once.
 const READERS: usize = 8;

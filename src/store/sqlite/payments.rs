@@ -289,6 +289,23 @@ pub(in crate::store) fn review(
     outbox::promise(tx, OutboxKind::Alarm, attempt.as_str(), &row.checkout, reason, now)
 }
 
+/// The last word before a cancel is sent: whoever lost the lease, or whose order is placed by now, sends none.
+pub(in crate::store) fn note_cancel(
+    tx: &Connection,
+    lease: &Lease,
+    attempt: &AttemptId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    check_lease(tx, lease)?;
+    let row = attempt_row(tx, attempt)?;
+    if row.checkout != lease.checkout || row.order_state == "placed" {
+        return Err(Refusal::WrongState.into());
+    }
+    tx.prepare_cached("UPDATE attempts SET cancel_sent_at = coalesce(cancel_sent_at, ?2) WHERE id = ?1")?
+        .execute(params![attempt.as_str(), now.0])?;
+    Ok(())
+}
+
 pub(in crate::store) fn promise_cancel(tx: &Connection, attempt: &AttemptId, now: Timestamp) -> Result<(), StoreError> {
     let row = attempt_row(tx, attempt)?;
     if row.order_state == "placed" && row.state != AttemptState::Review {
@@ -382,6 +399,7 @@ fn read(row: &Row<'_>) -> Result<Attempt, StoreError> {
         created_at: instant("created_at")?,
         changed_at: instant("changed_at")?,
         deadline_at: instant("deadline_at")?,
+        cancel_sent_at: row.get::<_, Option<i64>>("cancel_sent_at")?.map(Timestamp),
     })
 }
 
