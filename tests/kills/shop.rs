@@ -182,7 +182,8 @@ impl Shopper {
             "address": {"name": "Ada", "line1": "Lindenweg 4", "city": "Berlin", "postal_code": "10115", "country": "DE"},
         });
         let opened = self.ask("POST", "/api/v1/checkouts", &details, "")?.json();
-        let Some(id) = opened["id"].as_str() else { return Ok(End::Not) };
+        // What is known to be sold out cannot be put into a cart, and an empty cart opens no checkout.
+        let Some(id) = opened["id"].as_str() else { return Ok(End::SoldOut) };
         self.checkout = id.to_owned();
         let path = format!("/api/v1/checkouts/{id}");
         let Some(hash) = opened["quote"]["hash"].as_str() else { return Ok(End::SoldOut) };
