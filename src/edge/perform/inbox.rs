@@ -50,7 +50,9 @@ impl Till {
         }
         let now = app.clock.now();
         let events = self.gateway.hear(headers, body, now).map_err(HookError::NotHeard)?;
+        failpoint!("K17");
         self.keep(app, events).await.map_err(HookError::Store)?;
+        failpoint!("K18");
         Ok(())
     }
 
@@ -131,6 +133,7 @@ fn by_payment(rows: Vec<InboxRow>) -> Vec<Vec<InboxRow>> {
 }
 
 async fn one(app: &App, till: &Till, events: &[InboxRow]) {
+    failpoint!("K19");
     let done = act(app, till, events).await;
     let now = app.clock.now();
     for row in events {
