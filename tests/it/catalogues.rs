@@ -187,6 +187,8 @@ fn json_documents_are_read_by_a_map() {
         let (found, problems) = read(&[json(map, path.clone())]);
         assert_eq!((problems.errors(), counts(&found)), (0, (32, 32)), "{}", problems.render(false));
         assert_eq!(count(&problems, "32 variants have no price"), 1);
+        let hints: Vec<&str> = problems.all().iter().filter_map(|problem| problem.hint.as_deref()).collect();
+        assert_eq!(hints, ["`map` names no `price`: write its path, beginning at a product"]);
         let (found, problems) = read(&[json("title = \"title\"", path)]);
         assert!(found.products.is_empty() && problems.errors() == 1, "{}", problems.render(false));
     }
@@ -323,6 +325,67 @@ fn a_dry_run_shows_the_difference_and_the_report_says_what_was_left_out() {
     assert!(told.contains("differs  content/products/lamp.md") && !told.contains("vase.md"), "{told}");
     let kept = fs::read_to_string(folder.path().join("content/products/lamp.md")).expect("text");
     assert!(kept.contains("19.90"));
+}
+
+#[test]
+fn what_has_no_price_is_offered_nowhere_and_markup_stays_out_of_plain_texts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).and_then(|()| fs::write(path, text)).expect("written");
+    };
+    let map = "map = { title = \"t\", price = \"p\", body = \"b\", images = \"i\", sku = \"k\" }";
+    write("site.toml", &(site("USD") + "\n[feeds]\ngoogle = true\n\n[[sources]]\nformat = \"json\"\npath = \"x.json\"\n" + map));
+    let document = r#"[{"t": "None", "k": "NULL", "p": null, "i": "https://cdn.example/a.jpg", "b": "x"},
+        {"t": "Zero", "k": "ZERO", "p": 0, "i": "https://cdn.example/a.jpg"},
+        {"t": "Hood&trade;\u2028</script><b>", "k": "HOOD", "p": 40.000, "i": "https://cdn.example/a.jpg",
+         "b": "<p onclick=x>Warm &bull; <b>soft</b><li>one<script>alert(1)</script></p>"}]"#;
+    write("x.json", document);
+    let (code, _, told) = run(folder.path(), &["build", "--as-of", "2026-12-01"]);
+    assert!(code == 0 && told.contains("no price and cannot be bought") && told.contains("the price is 0"), "{told}");
+    let read = |path: &str| fs::read_to_string(folder.path().join("public").join(path)).expect("written");
+    for slug in ["none", "zero"] {
+        let page = read(&format!("products/{slug}.html"));
+        assert!(!page.contains("\"Offer\"") && !page.contains("seen_price_minor"), "{page}");
+    }
+    let feed = read("feeds/google.xml");
+    assert!(feed.contains("<g:id>HOOD</g:id>") && !feed.contains("NULL") && !feed.contains("ZERO"), "{feed}");
+    assert!(feed.contains("<g:description>Warm • soft one") && feed.contains("<g:price>40.00 USD"), "{feed}");
+    let pages = fs::read_dir(folder.path().join("public/products")).expect("pages");
+    let mut pages = pages.map(|entry| entry.expect("readable").path());
+    let page = pages.find(|path| path.to_string_lossy().contains("hood")).expect("a page");
+    let page = fs::read_to_string(page).expect("text");
+    assert!(page.contains("content=\"Warm • soft one"), "{page}");
+    assert!(!page.contains("alert(1)") && !page.contains("onclick=x") && !page.contains('\u{2028}'), "{page}");
+    let data = page.split("application/ld+json\">").nth(1).and_then(|rest| rest.split("</script>").next()).expect("data");
+    let data: serde_json::Value = serde_json::from_str(data).expect("whole, whatever the name");
+    assert!(data["name"].as_str().is_some_and(|name| name.starts_with("Hood™")), "{data}");
+}
+
+#[test]
+fn pictures_of_every_kind_lie_in_a_shop_without_stopping_a_build() {
+    let Some(pictures) = data("pictures_of_every_kind_lie_in_a_shop_without_stopping_a_build", "images") else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    fs::create_dir_all(root.join("static/images"))
+        .and_then(|()| fs::create_dir_all(root.join("content/products")))
+        .expect("made");
+    fs::write(root.join("site.toml"), site("USD")).expect("written");
+    let mut images = String::new();
+    for entry in fs::read_dir(pictures).expect("pictures") {
+        let path = entry.expect("readable").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        if !name.ends_with(".md") {
+            fs::copy(&path, root.join("static/images").join(&name)).expect("copied");
+            images += &format!("{{ src = \"images/{name}\", alt = \"A picture\" }}, ");
+        }
+    }
+    let text = format!("+++\ntitle = \"Lamp\"\nprice = \"5\"\nimages = [{images}]\n+++\n");
+    fs::write(root.join("content/products/lamp.md"), text).expect("written");
+    let (code, _, told) = run(root, &["check"]);
+    assert!(code == 0 && !told.contains("panicked"), "{told}");
+    let page = fs::read_to_string(root.join(".vitrine/check/public/products/lamp.html")).expect("a page");
+    assert!(page.contains("sharp-giant-image") && page.contains("sharp-truncated"), "{page}");
 }
 
 #[test]

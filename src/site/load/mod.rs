@@ -325,12 +325,13 @@ pub fn load(
 
 /// A name that is shown in one line: without controls and marks that turn the direction of what follows.
 fn one_line(text: &str) -> String {
-    let is_odd = |sign: char| sign.is_control() || matches!(sign, '\u{200b}' | '\u{202a}'..='\u{202e}');
+    let ends_line = |sign: char| sign.is_control() || matches!(sign, '\u{2028}' | '\u{2029}');
+    let is_odd = |sign: char| ends_line(sign) || matches!(sign, '\u{200b}' | '\u{202a}'..='\u{202e}');
     let text = text.trim();
     if !text.contains(is_odd) {
         return text.to_owned();
     }
-    let plain = text.chars().map(|sign| if sign.is_control() { ' ' } else { sign }).filter(|sign| !is_odd(*sign));
+    let plain = text.chars().map(|sign| if ends_line(sign) { ' ' } else { sign }).filter(|sign| !is_odd(*sign));
     plain.collect::<String>().trim().to_owned()
 }
 

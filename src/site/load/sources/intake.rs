@@ -93,7 +93,7 @@ impl Notes {
         for (note, (count, (line, column), text)) in self.0 {
             let many = |one: &str, many: &str| if count == 1 { one.to_owned() } else { format!("{count} {many}") };
             let (message, hint) = match note {
-                Note::Unpriced => (many("this variant has no price and cannot be bought", "variants have no price and cannot be bought"), None),
+                Note::Unpriced => (many("this variant has no price and cannot be bought", "variants have no price and cannot be bought"), terms.names_no_price()),
                 Note::Free => (
                     many("the price is 0: this variant cannot be bought", "variants have a price of 0 and cannot be bought"),
                     Some("write `allow_free = true` under this [[sources]] (`--allow-free` for an import) if they are given away".to_owned()),

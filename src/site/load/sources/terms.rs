@@ -86,6 +86,13 @@ pub(super) struct Terms<'a> {
 }
 
 impl<'a> Terms<'a> {
+    /// What to write where a map names no price at all.
+    pub(super) fn names_no_price(&self) -> Option<String> {
+        let map = self.source.map.as_ref().filter(|map| map.price.is_none())?;
+        let begin = if map.variants.is_some() { "a variant" } else { "a product" };
+        Some(format!("`map` names no `price`: write its path, beginning at {begin}"))
+    }
+
     /// `None` where the shop has no tax class: then its settings are told to be wrong.
     pub(super) fn new(source: &'a BulkSource, rules: &'a Rules) -> Option<Self> {
         let tax_class = source.tax_class.clone().or_else(|| rules.tax.classes.first().cloned())?;
