@@ -280,7 +280,7 @@ fn an_amount_that_stripe_does_not_charge_is_refused_before_anything_is_held() {
         if is_charged {
             answer.expect(200);
         } else {
-            assert!(answer.body.contains("at least 0.50 EUR"), "{answer:?}");
+            assert!(answer.body.contains("begins at €0.50"), "{answer:?}");
             openapi::check("POST", "/api/v1/checkouts/{checkout}/payment", &answer);
             assert_eq!((answer.code(422), shop.counter.orders().len()), ("amount_not_payable".to_owned(), 0));
         }
