@@ -24,6 +24,7 @@ mod hostile;
 mod incremental;
 mod languages;
 mod openapi;
+mod orders;
 mod readme;
 mod schedule;
 mod search;
