@@ -101,7 +101,7 @@ impl Counter {
         let Some(cart) = self.desk.session.cart.as_ref().filter(|cart| !cart.lines.is_empty()) else {
             return Err(Failure::refused("empty_cart", Say::of("says.empty_cart")));
         };
-        let known = self.till.store.order_by_cart(cart.id).await.map_err(|error| self.unwell(&error))?;
+        let known = self.till.store.order_by_cart(cart.id).await.map_err(|error| self.unsure(&error))?;
         match known {
             Some(order) if order.state == OrderState::Placed => return Ok(Opening::Spent(Box::new(order))),
             Some(order) => {
@@ -401,7 +401,11 @@ impl Counter {
         match moved {
             Ok(Some(turned)) => Ok(turned),
             Ok(None) => Ok(Turned { checkout: self.stored(id).await?, is_fresh: false }),
-            Err(error) => Err(self.unwell(&error)),
+            Err(error) => {
+                // What was to be moved is a payment, whatever the cart's mark says: an older answer may have cleared it.
+                self.is_paying.store(true, Ordering::Relaxed);
+                Err(self.unwell(&error))
+            }
         }
     }
 
@@ -493,7 +497,7 @@ impl Counter {
     }
 
     /// A store that fails before it told how far a checkout is: nothing is said about money, unless it may be moving.
-    fn unsure(&self, error: &StoreError) -> Failure {
+    pub fn unsure(&self, error: &StoreError) -> Failure {
         match self.unwell(error) {
             Failure::Unavailable { code, retry_after_s, .. } if !self.is_paying.load(Ordering::Relaxed) => {
                 let detail = Say::of("says.back_soon");

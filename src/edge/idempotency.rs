@@ -102,7 +102,7 @@ pub async fn once(
     work: impl Future<Output = Result<Reply, Failure>>,
 ) -> Result<Reply, Failure> {
     let (store, now) = (&counter.till.store, counter.desk.now);
-    match store.begin_key(&keyed.scope, &keyed.key, &keyed.hash, now).await.map_err(|error| counter.unwell(&error))? {
+    match store.begin_key(&keyed.scope, &keyed.key, &keyed.hash, now).await.map_err(|error| counter.unsure(&error))? {
         KeyUse::Fresh => {}
         KeyUse::InFlight => {
             return Err(Failure::InFlight { detail: Say::of("says.in_flight") });

@@ -373,7 +373,9 @@ impl Shopper {
             *self.cart.borrow_mut() = got.header("cart-token").to_owned();
         }
         let says_uncharged = got.body.contains("not been charged") || got.body.contains("nothing was charged");
-        if let (true, Some(known)) = (says_uncharged, known) {
+        // An answer that is given again, under the same key, speaks of the attempt it was first given for.
+        let is_new = !got.headers.contains_key(header::HeaderName::from_static("idempotent-replayed"));
+        if let (true, Some(known)) = (says_uncharged && is_new, known) {
             self.world.tell(|| format!("shopper {} hears that nothing was charged", self.name));
             lock(&self.world.oracle).told_uncharged(known);
         }
