@@ -3,6 +3,7 @@
 //! Owns    what a shopper does, and what is made of the shop's words: what was said is held against what happens later (I13, I22, I24).
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
@@ -111,6 +112,8 @@ pub struct Shopper {
     habits: Habits,
     cart: RefCell<String>,
     keys: RefCell<u32>,
+    /// Attempts that there were when a request was answered first, by its idempotency key.
+    answered: RefCell<BTreeMap<String, Vec<String>>>,
     /// Whether the order is known to be placed.
     has_bought: RefCell<bool>,
 }
@@ -118,7 +121,7 @@ pub struct Shopper {
 impl Shopper {
     pub fn new(world: &Arc<World>, name: usize, habits: Habits) -> Rc<Self> {
         let (cart, keys, has_bought) = (RefCell::default(), RefCell::default(), RefCell::default());
-        Rc::new(Self { world: world.clone(), name, habits, cart, keys, has_bought })
+        Rc::new(Self { world: world.clone(), name, habits, cart, keys, answered: RefCell::default(), has_bought })
     }
 
     /// Goes shopping until something was bought or given up.
@@ -346,12 +349,23 @@ impl Shopper {
         };
         let checkout = path.strip_prefix("/api/v1/checkouts/").or_else(|| path.strip_prefix("/checkout/"));
         let checkout = checkout.and_then(|rest| rest.split(['/', '?']).next()).map(str::to_owned);
-        let known = checkout.as_deref().map(|id| lock(&self.world.oracle).keys_of(id));
+        let attempts = || checkout.as_deref().map(|id| lock(&self.world.oracle).keys_of(id));
+        let known = attempts();
         let failures = self.world.failures.load(Ordering::Relaxed);
         let request = request.body(Full::new(Bytes::from(bytes))).expect("a request");
         self.world.stir();
         let answer = self.world.while_alive(server::respond(&app, request)).await;
         self.world.stir();
+        let is_again = answer.as_ref().is_some_and(|answer| answer.headers().contains_key("idempotent-replayed"));
+        // An answer that is given again, under the same key, speaks of the attempts there were when it was given first.
+        let known = match (key, is_again) {
+            (Some(key), true) => self.answered.borrow().get(key).cloned().or(known),
+            (Some(key), false) => {
+                self.answered.borrow_mut().extend(attempts().map(|attempts| (key.to_owned(), attempts)));
+                known
+            }
+            (None, _) => known,
+        };
         let (parts, body) = answer?.into_parts();
         let body = body.collect().await.expect("a whole body").to_bytes();
         let body = String::from_utf8(body.to_vec()).expect("answers are text");
@@ -373,9 +387,7 @@ impl Shopper {
             *self.cart.borrow_mut() = got.header("cart-token").to_owned();
         }
         let says_uncharged = got.body.contains("not been charged") || got.body.contains("nothing was charged");
-        // An answer that is given again, under the same key, speaks of the attempt it was first given for.
-        let is_new = !got.headers.contains_key(header::HeaderName::from_static("idempotent-replayed"));
-        if let (true, Some(known)) = (says_uncharged && is_new, known) {
+        if let (true, Some(known)) = (says_uncharged, known) {
             self.world.tell(|| format!("shopper {} hears that nothing was charged", self.name));
             lock(&self.world.oracle).told_uncharged(known);
         }
