@@ -109,7 +109,7 @@ impl Said<'_> {
             tell(problem.hint(if file.ends_with(".md") {
                 format!("write it into {sibling}")
             } else {
-                format!("write it into the source, as `translations` of that product for {language:?}")
+                format!("bulk files are read in one language: make files of it by `vitrine import`, and write SLUG.{language}.md beside them")
             }));
             1
         };

@@ -213,6 +213,25 @@ fn what_a_language_lacks_is_named_one_by_one_and_counted() {
 }
 
 #[test]
+fn what_a_bulk_file_lacks_is_written_beside_what_import_makes_of_it() {
+    let folder = shop();
+    let root = folder.path();
+    let line = r#"{"slug": "rug", "title": "Rug", "price": "49.00", "body": "It lies."}"#;
+    write(root, "more.jsonl", line);
+    write(root, "site.toml", &format!("{SITE}\n[[sources]]\nformat = \"jsonl\"\npath = \"more.jsonl\"\n"));
+    let of_the_rug = |found: &(String, String, u64, String, String)| found.1 == "more.jsonl";
+    let (.., hint) = told(root, "check").into_iter().find(of_the_rug).expect("it is not translated");
+    assert!(hint.contains("`vitrine import`") && hint.contains("SLUG.de-AT.md"), "{hint}");
+    // What the hint says is done, and is enough.
+    write(root, "site.toml", SITE);
+    assert_eq!(run(root, &["import", "jsonl", "more.jsonl"]).0, 0);
+    write(root, "content/products/rug.de-AT.md", "+++\ntitle = \"Teppich\"\n+++\nEr liegt.\n");
+    assert!(!told(root, "check").iter().any(|found| found.1.contains("rug")));
+    build(root, "2026-09-01", &[]);
+    assert!(page(root, "at/products/rug.html").contains("Teppich"));
+}
+
+#[test]
 fn a_language_of_which_the_theme_has_nothing_is_told_text_by_text() {
     let shop = shop();
     write(shop.path(), "site.toml", &SITE.replace("de-AT", "nl"));
