@@ -81,7 +81,7 @@ fn cart(lines: usize, codes: &[&str]) -> Cart {
     cart.destination = Some(Destination { country: "DE".into(), region: None, postal_code: None });
     cart.coupons = codes.iter().map(|code| CouponCode::normal(code)).collect();
     let line = |number: usize| LineItem {
-        sku: Sku(format!("SKU-{}", number * 97)).hash(),
+        sku: Sku::from(format!("SKU-{}", number * 97)).hash(),
         quantity: 2,
         properties: Vec::new(),
         seen_price_minor: 1990,

@@ -386,7 +386,7 @@ impl WrittenTax {
             let mut percent = Vec::new();
             for class in &classes {
                 match text(class).map(str::parse) {
-                    Some(Ok(share)) => percent.push((TaxClass(class.clone()), share)),
+                    Some(Ok(share)) => percent.push((TaxClass::from(class.clone()), share)),
                     Some(Err(error)) => problems.push(place.problem(row, format!("{class}: {error}"))),
                     None => {
                         let message = format!("this row has no rate for the tax class `{class}`");
@@ -403,8 +403,8 @@ impl WrittenTax {
             });
         }
         TaxTable {
-            classes: self.classes.into_iter().map(TaxClass).collect(),
-            shipping_class: self.shipping_class.map(TaxClass),
+            classes: self.classes.into_iter().map(TaxClass::from).collect(),
+            shipping_class: self.shipping_class.map(TaxClass::from),
             rates,
         }
     }
@@ -439,7 +439,7 @@ impl WrittenSource {
             let message = format!("there is no file `{}`", self.path.get_ref());
             problems.push(place.problem(&self.path, message).hint("paths are relative to the shop's folder"));
         }
-        let class = self.tax_class.as_ref().map(|class| TaxClass(class.get_ref().clone()));
+        let class = self.tax_class.as_ref().map(|class| TaxClass::from(class.get_ref().clone()));
         if let (Some(written), Some(class)) = (&self.tax_class, &class)
             && !rules.tax.classes.contains(class)
         {

@@ -24,7 +24,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const EDGE_MEETS_GATEWAY: &[&str] = &["src/edge/perform.rs", "src/edge/perform/", "src/edge/routes/webhook.rs"];
 
 /// Crates of others that the core may use.
-const CORE_CRATES: &[&str] = &["std", "serde", "sha2", "iso_currency", "thiserror"];
+const CORE_CRATES: &[&str] = &["std", "serde", "sha2", "smol_str", "iso_currency", "thiserror"];
 /// Parts of `std` that reach out of the core.
 const CORE_NEVER: &[&str] =
     &["std::io", "std::fs", "std::net", "std::time", "std::env", "std::thread", "std::process", "async fn"];

@@ -159,7 +159,7 @@ pub(super) fn stock(path: Option<&Path>) -> Result<BTreeMap<Sku, u32>, CommandEr
     let mut reader = csv::Reader::from_path(path).map_err(|error| CommandError::World(format!("{}: {error}", path.display())))?;
     let rows = reader.deserialize().map(|row: Result<StockRow, csv::Error>| {
         let StockRow { sku, on_hand, reserved } = row?;
-        Ok((Sku(sku), u32::try_from(on_hand.saturating_sub(reserved).max(0)).unwrap_or(u32::MAX)))
+        Ok((Sku::from(sku), u32::try_from(on_hand.saturating_sub(reserved).max(0)).unwrap_or(u32::MAX)))
     });
     rows.collect::<Result<_, csv::Error>>().map_err(|error| {
         let shape = "a snapshot is a CSV with the columns sku, on_hand and reserved, as `vitrine stock export` prints it";

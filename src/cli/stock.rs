@@ -73,11 +73,11 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
         }
         Action::Set { sku, on_hand, reason } => {
             let store = open(&args.store)?;
-            vec![wait_for(store.set_stock(&Sku(sku), on_hand, &reason, now))?.map_err(failed)?]
+            vec![wait_for(store.set_stock(&Sku::from(sku), on_hand, &reason, now))?.map_err(failed)?]
         }
         Action::Adjust { sku, change, reason } => {
             let store = open_existing(&args.store)?;
-            let adjusted = wait_for(store.adjust_stock(&Sku(sku.clone()), change, &reason, now))?;
+            let adjusted = wait_for(store.adjust_stock(&Sku::from(sku.clone()), change, &reason, now))?;
             vec![adjusted.map_err(|error| match error {
                 StoreError::Refused(Refusal::NotFound) => {
                     CommandError::Usage(format!("`{sku}` was never counted; begin with `vitrine stock set {sku} NUMBER`"))
@@ -124,7 +124,7 @@ fn import(store: &Store, file: &Path, now: Timestamp) -> Result<Vec<StockLevel>,
     let rows = table.deserialize().collect::<Result<Vec<CountedRow>, _>>().map_err(told)?;
     let mut levels = Vec::with_capacity(rows.len());
     for row in rows {
-        levels.push(wait_for(store.set_stock(&Sku(row.sku), row.on_hand, "import", now))?.map_err(failed)?);
+        levels.push(wait_for(store.set_stock(&Sku::from(row.sku), row.on_hand, "import", now))?.map_err(failed)?);
     }
     Ok(levels)
 }

@@ -20,8 +20,11 @@ use super::money::{Currency, Money};
 pub struct Catalog {
     products: Vec<Product>,
     categories: Vec<Category>,
-    by_sku: Vec<(SkuHash, u32, u32)>,
+    by_sku: Vec<SkuPlace>,
 }
+
+/// Where a variant stands: the hash of its SKU, the place of its product among all, and its own place there.
+pub type SkuPlace = (SkuHash, u32, u32);
 
 /// Two things that claim one name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -108,6 +111,11 @@ impl Product {
         values.join(" / ")
     }
 
+    /// Where its variants stand; it is the product at the place `row`.
+    pub fn sku_places(&self, row: u32) -> impl Iterator<Item = SkuPlace> {
+        self.variants.iter().zip(0..).map(move |(variant, column)| (variant.sku.hash(), row, column))
+    }
+
     /// Whether it has a page and can be bought at that instant.
     pub fn is_active(&self, at: Timestamp) -> bool {
         self.status == ProductStatus::Active
@@ -168,8 +176,8 @@ pub struct Variant {
     pub opening_stock: u32,
     /// What happens at zero.
     pub stock_policy: StockPolicy,
-    /// Its own picture, where it has one.
-    pub image: Option<Image>,
+    /// Its own picture, where it has one; few have.
+    pub image: Option<Box<Image>>,
     /// GTIN / EAN / UPC digits.
     pub gtin: Option<String>,
 }
@@ -338,6 +346,17 @@ impl Catalog {
     pub fn new(mut products: Vec<Product>, mut categories: Vec<Category>) -> Result<Self, Vec<CatalogError>> {
         products.sort_by(|one, other| one.slug.cmp(&other.slug));
         categories.sort_by(|one, other| one.path.cmp(&other.path));
+        let mut by_sku: Vec<SkuPlace> = products.iter().zip(0..).flat_map(|(product, row)| product.sku_places(row)).collect();
+        by_sku.sort_unstable();
+        Self::indexed(products, categories, by_sku)
+    }
+
+    /// The same of what is sorted already, with the places of all variants (see `Product::sku_places`), sorted: of a hundred thousand
+    /// products they are better made by many threads. Errors: all collisions, not the first.
+    pub fn indexed(products: Vec<Product>, categories: Vec<Category>, by_sku: Vec<SkuPlace>) -> Result<Self, Vec<CatalogError>> {
+        debug_assert!(products.is_sorted_by(|one, other| one.slug <= other.slug), "products are sorted by slug");
+        debug_assert!(categories.is_sorted_by(|one, other| one.path <= other.path), "categories are sorted by path");
+        debug_assert!(by_sku.is_sorted(), "places are sorted");
         let mut errors: Vec<CatalogError> = Vec::new();
         for pair in products.windows(2).filter(|pair| pair[0].slug == pair[1].slug) {
             errors.push(CatalogError::DuplicateSlug { slug: pair[0].slug.clone() });
@@ -345,13 +364,6 @@ impl Catalog {
         for pair in categories.windows(2).filter(|pair| pair[0].path == pair[1].path) {
             errors.push(CatalogError::DuplicateCategory { path: pair[0].path.clone() });
         }
-        let mut by_sku = Vec::new();
-        for (product, row) in products.iter().zip(0u32..) {
-            for (variant, column) in product.variants.iter().zip(0u32..) {
-                by_sku.push((variant.sku.hash(), row, column));
-            }
-        }
-        by_sku.sort_unstable();
         let catalog = Self { products, categories, by_sku };
         for pair in catalog.by_sku.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
             let (first, first_variant) = catalog.at(pair[0]);
@@ -407,7 +419,7 @@ impl Catalog {
         Changed { catalog: self, change }
     }
 
-    fn at(&self, (_, product, variant): (SkuHash, u32, u32)) -> (&Product, &Variant) {
+    fn at(&self, (_, product, variant): SkuPlace) -> (&Product, &Variant) {
         let product = &self.products[product as usize];
         (product, &product.variants[variant as usize])
     }

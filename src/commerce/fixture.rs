@@ -199,7 +199,7 @@ pub(crate) fn euros_off(minor: i64) -> Benefit {
 pub(crate) fn cart(lines: &[(usize, u32)], codes: &[&str]) -> Cart {
     let mut cart = Cart::new(CartId([7; 16]), "eu".into(), "en".into(), NOW);
     let line = |(number, quantity): &(usize, u32)| LineItem {
-        sku: Sku(format!("P{number}")).hash(),
+        sku: Sku::from(format!("P{number}")).hash(),
         quantity: *quantity,
         properties: Vec::new(),
         seen_price_minor: 0,

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use smol_str::SmolStr;
 
 /// Seconds since 1970 UTC. A value handed in, never read from a clock here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -20,12 +21,16 @@ impl Timestamp {
     }
 }
 
+// A catalogue holds its names by the hundred thousand: a `SmolStr` lies in place up to 23 bytes, and is shared when it is copied.
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
+        text_id!($(#[$doc])* $name, String);
+    };
+    ($(#[$doc:meta])* $name:ident, $text:ty) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
-        pub struct $name(pub String);
+        pub struct $name(pub $text);
 
         impl $name {
             /// The text itself.
@@ -36,7 +41,13 @@ macro_rules! text_id {
 
         impl From<&str> for $name {
             fn from(text: &str) -> Self {
-                Self(text.to_owned())
+                Self(text.into())
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self(text.into())
             }
         }
 
@@ -50,15 +61,15 @@ macro_rules! text_id {
 
 text_id!(
     /// The unique code of a variant; key of every line, order and stock row.
-    Sku
+    Sku, SmolStr
 );
 text_id!(
     /// The last part of an address: lower-case letters, digits and hyphens.
-    Slug
+    Slug, SmolStr
 );
 text_id!(
     /// A category's slugs from the root, joined by `/`.
-    CategoryPath
+    CategoryPath, SmolStr
 );
 text_id!(
     /// The name of a market in site.toml.
@@ -66,7 +77,7 @@ text_id!(
 );
 text_id!(
     /// The name of a tax class, such as `standard`.
-    TaxClass
+    TaxClass, SmolStr
 );
 text_id!(
     /// The name of a shipping rate, unique within the shop.
@@ -117,12 +128,12 @@ impl CouponCode {
 impl CategoryPath {
     /// The category above it; `None` for one at the top.
     pub fn parent(&self) -> Option<CategoryPath> {
-        self.0.rsplit_once('/').map(|(above, _)| Self(above.to_owned()))
+        self.0.rsplit_once('/').map(|(above, _)| Self(above.into()))
     }
 
     /// Whether it is that category or one below it.
     pub fn is_within(&self, ancestor: &CategoryPath) -> bool {
-        self.0.strip_prefix(&ancestor.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        self.0.strip_prefix(ancestor.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }
 

@@ -130,13 +130,13 @@ pub fn line_reply(line: &PricedLine, facts: &ReplyFacts<'_>, site: &SiteView) ->
     let product = found.map(|(product, _)| product);
     LineReply {
         id: line.id.0.clone(),
-        sku: line.sku.0.clone(),
-        product: line.product.0.clone(),
+        sku: line.sku.to_string(),
+        product: line.product.to_string(),
         url: format!("{}/products/{}", site.prefix, line.product),
         title: line.title.clone(),
         variant_title: line.variant_title.clone(),
         properties: line.properties.iter().map(|property| property_reply(product, property)).collect(),
-        image: found.and_then(|(product, variant)| variant.image.as_ref().or(product.image.as_ref())).cloned(),
+        image: found.and_then(|(product, variant)| variant.image.as_deref().or(product.image.as_ref())).cloned(),
         quantity: line.quantity,
         quantity_rule: product.map_or_else(QuantityRule::default, |product| product.quantity),
         unit_price: line.unit_price,

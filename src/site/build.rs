@@ -181,8 +181,12 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
     printer.offers = Arc::new((0..order.rules.markets.len()).map(|market| printer.offers(market)).collect());
     desk.get_or_init(|| new_desk(order, &plan, &assets, &printer.offers));
     let keys = Keys::open(order.cache, order.out, key_base(order, &sites, &assets));
-    let (printed, bundle) =
-        rayon::join(|| print_pages(&printer, &output, &keys, order.costs, progress), || bundle(order, &sites, &assets, &keys));
+    // What one thread does at a time lies beside the pages, of which each thread takes some.
+    let print = || print_pages(&printer, &output, &keys, order.costs, progress);
+    let ((printed, bundle), (few, next_change_at)) = rayon::join(
+        || rayon::join(print, || bundle(order, &sites, &assets, &keys)),
+        || (few_feeds(&printer, &output), next_change_at(order.loaded, order.rules, &plan, order.at)),
+    );
     let Printed { mut puts, mut remembered, reads, costs } = printed?;
     let (bundle, bundle_key) = bundle?;
     remembered.push(Remembered::new(BUNDLE, bundle_key, &bundle.hash));
@@ -193,11 +197,9 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
     }
     clock.lap("search");
 
-    let mut atom = false;
-    for (path, bytes) in feeds::all(&printer)? {
-        atom |= path == feeds::ATOM;
-        puts.push(output.put(&path, &bytes)?);
-    }
+    let few = few?;
+    let atom = few.iter().any(|put| put.path() == feeds::ATOM);
+    puts.extend(few);
     let google = if order.settings.google_feed {
         product_feeds(&printer, &output, &keys, &mut puts, &mut remembered)?
     } else {
@@ -210,7 +212,7 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
 
     // The edge is ready for a product before its page can be seen.
     let (bundle_bytes, bundle_written) = (bundle.size, bundle.settle()?);
-    let next_change_at = next_change_at(order.loaded, order.rules, &plan, order.at).map(feeds::rfc3339);
+    let next_change_at = next_change_at.map(feeds::rfc3339);
     let changes = output.due_again(next_change_at.clone()).finish(puts)?;
     keys.remember(remembered, reads);
     clock.lap("write");
@@ -352,6 +354,11 @@ fn print_pages(
     }
     let costs = costs::sum(told.iter().map(|(url, cost)| (*url, &**cost)));
     Ok(Printed { puts, remembered, reads, costs })
+}
+
+// Sitemaps and the like, one after the other.
+fn few_feeds(printer: &Printer<'_>, output: &Output) -> Result<Vec<Put>, BuildError> {
+    feeds::all(printer)?.map(|(path, bytes)| Ok(output.put(&path, &bytes)?)).collect()
 }
 
 // A feed that would be the same again is not written again.
@@ -516,12 +523,12 @@ fn seal(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet, file: &mut (im
 }
 
 fn with_final_images<'a>(product: &'a Product, assets: &AssetSet) -> Cow<'a, Product> {
-    let mut images = product.variants.iter().filter_map(|variant| variant.image.as_ref()).chain(&product.image);
+    let mut images = product.variants.iter().filter_map(|variant| variant.image.as_deref()).chain(&product.image);
     if images.all(|image| is_remote(&image.url)) {
         return Cow::Borrowed(product);
     }
     let mut product = product.clone();
-    let of_variants = product.variants.iter_mut().filter_map(|variant| variant.image.as_mut());
+    let of_variants = product.variants.iter_mut().filter_map(|variant| variant.image.as_deref_mut());
     for image in of_variants.chain(&mut product.image) {
         *image = final_image(assets, image);
     }

@@ -59,6 +59,8 @@ pub struct Keys {
     file: Option<PathBuf>,
     /// As the file holds them.
     known: Vec<u8>,
+    /// See `starts`; empty where nothing is known.
+    starts: Vec<u32>,
     /// What pages asked functions for, by the hash of their paths. Most pages ask for nothing.
     reads: HashMap<Key, Arc<[Read]>>,
 }
@@ -106,7 +108,9 @@ impl Keys {
         let is_whole = bytes.strip_prefix(MAGIC).is_some_and(|records| records.len().is_multiple_of(RECORD));
         let reads = file.as_ref().and_then(|file| fs::read(reads_file(file)).ok());
         let reads = reads.and_then(|bytes| postcard::from_bytes::<WrittenReads>(&bytes).ok()).unwrap_or_default();
-        Self { base, file, known: if is_whole { bytes } else { Vec::new() }, reads: reads.into_map() }
+        let known = if is_whole { bytes } else { Vec::new() };
+        let starts = if is_whole { starts(records(&known)) } else { Vec::new() };
+        Self { base, file, known, starts, reads: reads.into_map() }
     }
 
     /// What a page asked functions for when it was printed last. It would ask for the same again as long as it is given the same.
@@ -122,9 +126,10 @@ impl Keys {
     /// Whether a page of these bytes is what this key led to last time.
     pub fn knows(&self, path: &str, key: &Key, hash: &blake3::Hash) -> bool {
         let wanted = Remembered::new(path, *key, hash);
-        let records = self.known.get(MAGIC.len()..).unwrap_or_default();
-        let (records, _) = records.as_chunks::<RECORD>();
-        records.binary_search_by(|record| record[..].cmp(wanted.0.as_flattened())).is_ok()
+        let wanted = wanted.0.as_flattened();
+        let bucket = bucket(wanted);
+        let Some([start, end]) = self.starts.get(bucket..bucket + 2) else { return false };
+        records(&self.known)[*start as usize..*end as usize].iter().any(|record| record[..] == *wanted)
     }
 
     /// Remembers the pages of a finished build, and what those asked for that asked for something. A file that cannot be written costs
@@ -150,6 +155,28 @@ impl Keys {
             write(file, &[&bytes]);
         }
     }
+}
+
+fn records(file: &[u8]) -> &[[u8; RECORD]] {
+    file.get(MAGIC.len()..).unwrap_or_default().as_chunks().0
+}
+
+// Where the records begin whose hash has these first two bytes, and where the last of them ends: a binary search is slower.
+fn starts(records: &[[u8; RECORD]]) -> Vec<u32> {
+    let mut starts = vec![0; (1 << 16) + 1];
+    for record in records {
+        starts[bucket(record) + 1] += 1;
+    }
+    let mut sum = 0;
+    for start in &mut starts {
+        sum += *start;
+        *start = sum;
+    }
+    starts
+}
+
+fn bucket(record: &[u8]) -> usize {
+    usize::from(u16::from_be_bytes([record[0], record[1]]))
 }
 
 /// What pages asked for, as the cache holds it: each set once, since pages of one template ask for the same.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use foldhash::HashMap;
 use rayon::prelude::*;
 
 use super::facets::{self, FacetShelves};
@@ -149,7 +150,9 @@ pub fn plan(loaded: &Loaded, rules: &Rules, settings: &BuildSettings, at: Timest
     let catalog = &loaded.catalog;
     let is_shown = |product: &Product| product.is_active(at) || (drafts && product.status == ProductStatus::Draft);
     let shown: Vec<bool> = catalog.products().iter().map(is_shown).collect();
-    let shelves = shelves(catalog, &shown);
+    let places: HashMap<&str, usize> =
+        catalog.categories().iter().enumerate().map(|(index, category)| (category.path.as_str(), index)).collect();
+    let shelves = shelves(catalog, &places, &shown);
     let facet_shelves = facets::Shop { loaded, shown: &shown, markets: &rules.markets, at }.shelves(
         &settings.facets,
         &shelves,
@@ -190,18 +193,18 @@ pub fn plan(loaded: &Loaded, rules: &Rules, settings: &BuildSettings, at: Timest
     }
     add_redirects(&mut pages, loaded, &shown);
     pages.par_sort_by(|one, other| (one.market, &one.url).cmp(&(other.market, &other.url)));
-    let first = |product: &Product| catalog.category_index(product.categories.first()?);
+    let first = |product: &Product| places.get(product.categories.first()?.as_str()).copied();
     let home_shelves = catalog.products().par_iter().map(first).collect();
     Plan { pages, shown, shelves, facet_shelves, home_shelves, url_style: settings.url_style }
 }
 
-fn shelves(catalog: &Catalog, shown: &[bool]) -> Vec<Vec<usize>> {
-    let above: Vec<Option<usize>> =
-        catalog.categories().iter().map(|category| catalog.category_index(&category.path.parent()?)).collect();
+fn shelves(catalog: &Catalog, places: &HashMap<&str, usize>, shown: &[bool]) -> Vec<Vec<usize>> {
+    let place = |path: &CategoryPath| places.get(path.as_str()).copied();
+    let above: Vec<Option<usize>> = catalog.categories().iter().map(|category| place(&category.path.parent()?)).collect();
     let mut shelves = vec![Vec::new(); catalog.categories().len()];
     for (product_index, product) in catalog.products().iter().enumerate().filter(|(index, _)| shown[*index]) {
         for path in &product.categories {
-            let mut shelf = catalog.category_index(path);
+            let mut shelf = place(path);
             while let Some(index) = shelf {
                 shelves[index].push(product_index);
                 shelf = above[index];

@@ -4,11 +4,12 @@
 //! Always  a file whose bytes are the same is not touched; a folder that was not written by a build is not emptied; files are removed
 //!         by manifest, never by guess.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use foldhash::HashMap;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -169,7 +170,6 @@ impl Output {
     /// Makes the folder what was put, and nothing else.
     pub fn finish(self, puts: Vec<Put>) -> Result<Changes, WriteError> {
         let mut changes = Changes { files: puts.len(), ..Changes::default() };
-        let files: BTreeMap<&str, &Entry> = puts.iter().map(|put| (put.path.as_str(), &put.entry)).collect();
         let mut rename = Vec::new();
         for put in &puts {
             changes.bytes += put.entry.size;
@@ -177,16 +177,21 @@ impl Output {
                 rename.push(put.path.as_str());
             }
         }
+        let mut files: Vec<(&str, &Entry)> = puts.iter().map(|put| (put.path.as_str(), &put.entry)).collect();
+        files.par_sort_by_key(|(path, _)| *path);
+        files.dedup_by_key(|(path, _)| *path);
+        // What did not change is among the old ones, so that as many of them are all of them.
+        let are_the_same = rename.is_empty() && files.len() == self.old.files.len();
+        if are_the_same && self.next_change_at == self.old.next_change_at && self.folder.join(FILE).is_file() {
+            remove_folder(&self.stage)?;
+            return Ok(changes);
+        }
+        let files: BTreeMap<&str, &Entry> = files.into_iter().collect();
         let old = self.old.files.keys().map(|path| &**path);
         let mut remove: Vec<&str> = old.filter(|path| !files.contains_key(path)).collect();
         remove.sort_unstable();
         changes.written = rename.len();
         changes.removed = remove.len();
-        let is_same = rename.is_empty() && remove.is_empty() && self.next_change_at == self.old.next_change_at;
-        if is_same && self.folder.join(FILE).is_file() {
-            remove_folder(&self.stage)?;
-            return Ok(changes);
-        }
         let manifest = Manifest { files, next_change_at: self.next_change_at.clone(), ..Manifest::default() };
         write_with(&self.stage.join(FILE), |file| manifest.write(file))?;
         if is_empty(&self.folder) {

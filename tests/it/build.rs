@@ -273,7 +273,7 @@ fn the_page_of_a_product_that_is_gone_disappears() {
 #[test]
 fn drafts_have_no_page_and_a_snapshot_of_stock_goes_before_the_opening_stock() {
     let mut tiny = Tiny::new();
-    tiny.stock = BTreeMap::from([(Sku("MUG".to_owned()), 0)]);
+    tiny.stock = BTreeMap::from([(Sku::from("MUG"), 0)]);
     tiny.build();
     assert!(!tiny.public().join("products/draft.html").exists());
     let offer = &json_ld(&tiny.read("products/mug.html"))[0]["offers"];

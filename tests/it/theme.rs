@@ -49,7 +49,7 @@ fn site() -> SiteView {
 
 fn variant(sku: &str, title: &str, minor: i64, availability: Availability) -> VariantView {
     VariantView {
-        sku: Sku(sku.to_owned()),
+        sku: Sku::from(sku),
         title: title.to_owned(),
         option_values: vec![title.to_owned()],
         price: Some(euro(minor)),

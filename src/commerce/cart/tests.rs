@@ -10,7 +10,7 @@ use crate::commerce::money::Currency;
 use crate::commerce::tax::TaxMode;
 
 fn sku(number: usize) -> SkuHash {
-    Sku(format!("P{number}")).hash()
+    Sku::from(format!("P{number}")).hash()
 }
 
 fn add(number: usize, quantity: u32) -> CartCommand {

@@ -126,24 +126,34 @@ impl CatalogProblem {
 impl Catalog {
     /// Everything that cannot be meant, in a catalogue whose names are unique.
     pub fn problems(&self, rules: &Rules) -> Vec<CatalogProblem> {
+        let mut found = self.problems_of_categories();
+        found.extend(self.products().iter().flat_map(|product| self.problems_of(product, rules)));
+        found
+    }
+
+    /// Those of the shelves.
+    pub fn problems_of_categories(&self) -> Vec<CatalogProblem> {
         let mut found = Vec::new();
-        let exists = |path: &CategoryPath| self.categories().binary_search_by(|category| category.path.cmp(path)).is_ok();
         for category in self.categories() {
-            if let Some(parent) = category.path.parent().filter(|parent| !exists(parent)) {
+            if let Some(parent) = category.path.parent().filter(|parent| self.category_index(parent).is_none()) {
                 found.push(CatalogProblem::OrphanCategory { category: category.path.clone(), parent });
             }
         }
-        for product in self.products() {
-            let slug = || product.slug.clone();
-            for category in product.categories.iter().filter(|path| !exists(path)) {
-                found.push(CatalogProblem::UnknownCategory { product: slug(), category: category.clone() });
-            }
-            if !rules.tax.classes.contains(&product.tax_class) {
-                found.push(CatalogProblem::UnknownTaxClass { product: slug(), class: product.tax_class.clone() });
-            }
-            product_problems(product, &mut found);
-            variant_problems(product, &mut found);
+        found
+    }
+
+    /// Those of one of its products.
+    pub fn problems_of(&self, product: &Product, rules: &Rules) -> Vec<CatalogProblem> {
+        let mut found = Vec::new();
+        let slug = || product.slug.clone();
+        for category in product.categories.iter().filter(|path| self.category_index(path).is_none()) {
+            found.push(CatalogProblem::UnknownCategory { product: slug(), category: category.clone() });
         }
+        if !rules.tax.classes.contains(&product.tax_class) {
+            found.push(CatalogProblem::UnknownTaxClass { product: slug(), class: product.tax_class.clone() });
+        }
+        product_problems(product, &mut found);
+        variant_problems(product, &mut found);
         found
     }
 }

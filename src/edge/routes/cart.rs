@@ -62,7 +62,7 @@ pub async fn add_line(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     let body: AddLine = input::json(&call)?;
     let desk = Desk::of(app, &call);
     let place = desk.place(Place { market: body.market.as_deref(), language: body.language.as_deref() })?;
-    let sku = Sku(body.sku);
+    let sku = Sku::from(body.sku);
     desk.check_stock(&sku)?;
     let quantity = body.quantity.as_u32().ok_or_else(quantity_refused)?;
     let seen_price_minor = body.seen_price_minor.and_then(Whole::as_i64);

@@ -74,7 +74,7 @@ type Wish = (CartCommand, Option<(MarketId, String)>);
 
 fn wish_to_add(desk: &Desk, form: &Form) -> Result<Wish, Failure> {
     let place = desk.place(Place { market: form.filled("market"), language: form.filled("language") })?;
-    let sku = Sku(form.get("sku").to_owned());
+    let sku = Sku::from(form.get("sku").to_owned());
     desk.check_stock(&sku)?;
     let property = |(name, text): &(String, String)| Some((name.strip_prefix(PROPERTY)?.to_owned(), text.clone()));
     let properties = form.fields().iter().filter_map(property).collect();

@@ -195,7 +195,7 @@ impl<'a> Till<'a> {
 
     fn place(&self, sku: &str) -> Option<(usize, usize)> {
         let by_sku = |sku: &Sku| self.bundle.catalog.variant_by_sku(sku);
-        let (product, variant) = by_sku(&Sku(sku.to_owned())).or_else(|| by_sku(self.feed_names.get(sku)?))?;
+        let (product, variant) = by_sku(&Sku::from(sku.to_owned())).or_else(|| by_sku(self.feed_names.get(sku)?))?;
         let products = self.bundle.catalog.products();
         let place = products.binary_search_by(|other| other.slug.cmp(&product.slug)).ok()?;
         Some((place, product.variants.iter().position(|other| other.sku == variant.sku)?))

@@ -71,7 +71,7 @@ fn category(file: &SourceFile, siblings: &[Sibling], problems: &mut Problems) ->
         .filter_map(|sibling| Some(translations::read::<OfCategory>(sibling, &file.path, problems)?.parts(problems)))
         .unzip();
     Some(LoadedCategory {
-        category: Category { path: CategoryPath(path.to_owned()), title, translations, order: written.order },
+        category: Category { path: CategoryPath::from(path.to_owned()), title, translations, order: written.order },
         details: CategoryDetails {
             source,
             body_markdown: body.to_owned(),

@@ -38,7 +38,7 @@ use self::translations::{TranslatedDetails, TranslatedPage, WrittenWord};
 use super::problem::{Problem, Problems};
 use super::render::TextFaults;
 use super::render::shortcode::Fault;
-use crate::commerce::catalog::{Catalog, Category, Image, Product};
+use crate::commerce::catalog::{Catalog, Category, Image, Product, SkuPlace};
 use crate::commerce::ids::{CategoryPath, Sku, Slug, Timestamp};
 use crate::commerce::language::Words;
 use crate::commerce::problems::RulesProblem;
@@ -177,7 +177,7 @@ impl Held {
         *records = postcard::to_extend(&product, packed).expect("plain data always serialises");
         let hash = blake3::hash(&records[place.offset as usize..]);
         records.truncate(place.offset as usize + place.length as usize);
-        let own = product.variants.iter().filter_map(|variant| variant.image.as_ref());
+        let own = product.variants.iter().filter_map(|variant| variant.image.as_deref());
         let pictures = details.images.iter().chain(own).map(|image| &image.url).filter(|url| !is_remote(url));
         let (Body::Markdown(text) | Body::Html(text)) = &details.body;
         let bare = details.translations.iter().filter(|one| one.body.is_none());
@@ -303,8 +303,12 @@ pub fn load(
     problems: &mut Problems,
 ) -> Loaded {
     let mut details = Details::default();
-    let mut products = products::read(root, rules, cache, &mut details, problems);
-    let mut categories = categories::read(root, rules, problems);
+    let mut of_categories = Problems::new();
+    let (mut products, mut categories) = rayon::join(
+        || products::read(root, rules, cache, &mut details, problems),
+        || categories::read(root, rules, &mut of_categories),
+    );
+    problems.extend(of_categories);
     // Where there is no file, site.toml was told of it; and what is no file, such as a pipe, cannot be read at every build.
     let sources: Vec<sources::BulkSource> = sources.iter().filter(|source| source.path.is_file()).cloned().collect();
     let found = bulk::read(&sources, rules, cache, &mut details, problems);
@@ -359,32 +363,44 @@ fn join(
     check_slugs(&mut products, problems);
     // A product that could not be read is not missing.
     let all_were_read = !problems.has_errors();
-    let named = || products.iter().map(|found| (&found.product, &found.notes.source, &found.variant_lines[..]));
-    let ((repeated, told), (related, others)) =
-        rayon::join(|| repeated_skus(named()), || references::check(root, &products, &categories, all_were_read));
-    problems.extend(told);
+    let (mut by_sku, (related, others)) =
+        rayon::join(|| sku_places(&products), || references::check(root, &products, &categories, all_were_read));
+    // Of equal SKUs or of different ones with one hash.
+    if by_sku.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+        let named = products.iter().map(|found| (&found.product, &found.notes.source, &found.variant_lines[..]));
+        let (repeated, told) = repeated_skus(named);
+        problems.extend(told);
+        for (index, variant) in repeated.into_iter().rev() {
+            products[index].product.variants.remove(variant);
+        }
+        by_sku = sku_places(&products);
+    }
     problems.extend(others);
-    for (index, variant) in repeated.into_iter().rev() {
-        products[index].product.variants.remove(variant);
-    }
     let mut loaded = Loaded { details, ..Loaded::default() };
-    let mut sold = Vec::with_capacity(products.len());
-    for (found, related) in products.into_iter().zip(related) {
-        let Held { product, notes, derived_skus, .. } = *found;
-        sold.push(product);
-        loaded.products.push(ProductNotes { related, ..notes });
-        loaded.derived_skus.extend(derived_skus);
-    }
+    loaded.derived_skus = products.iter().flat_map(|found| &found.derived_skus).cloned().collect();
+    let part = |(found, related): (Box<Held>, Vec<usize>)| {
+        let Held { product, notes, .. } = *found;
+        (product, ProductNotes { related, ..notes })
+    };
+    let (sold, notes) = products.into_par_iter().zip(related).map(part).unzip();
+    loaded.products = notes;
     let mut shelves = Vec::new();
     for found in categories {
         shelves.push(found.category);
         loaded.categories.push(found.details);
     }
-    match Catalog::new(sold, shelves) {
+    match Catalog::indexed(sold, shelves, by_sku) {
         Ok(catalog) => loaded.catalog = Arc::new(catalog),
         Err(errors) => errors.iter().for_each(|error| problems.push(Problem::about("", error.to_string()))),
     }
     loaded
+}
+
+fn sku_places(products: &[Box<Held>]) -> Vec<SkuPlace> {
+    let places = products.par_iter().enumerate().flat_map_iter(|(row, found)| found.product.sku_places(row as u32));
+    let mut places: Vec<SkuPlace> = places.collect();
+    places.par_sort_unstable();
+    places
 }
 
 fn place(notes: &ProductNotes) -> (&str, usize) {
@@ -466,7 +482,10 @@ fn check_as_a_whole(loaded: &Loaded, rules: &Rules, problems: &mut Problems) {
     if problems.has_errors() {
         return;
     }
-    for found in loaded.catalog.problems(&rules) {
+    let catalog = &loaded.catalog;
+    let of_products = catalog.products().par_iter().flat_map_iter(|product| catalog.problems_of(product, &rules));
+    let of_products: Vec<_> = of_products.collect();
+    for found in catalog.problems_of_categories().into_iter().chain(of_products) {
         let problem = Problem::about("content", found.to_string());
         problems.push(if found.is_warning() { problem.warning() } else { problem });
     }

@@ -69,7 +69,7 @@ fn page(file: &SourceFile, siblings: &[Sibling], rules: &Rules, problems: &mut P
     Some(PageSource {
         translations,
         source: Source { file: file.path.to_string(), line: 1 },
-        slug: Slug(slug.to_owned()),
+        slug: Slug::from(slug.to_owned()),
         title: written.title,
         body_markdown: body.to_owned(),
         order: written.order,

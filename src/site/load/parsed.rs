@@ -70,25 +70,45 @@ pub(super) struct File {
 /// The states of a product's own file and of its translations.
 type Stamps = (Stamp, Vec<(String, Stamp)>);
 
-/// Reads the products of files, each from what is remembered in `cache` (`None`: nowhere) or by `read`; in the order of the files.
+/// What the last build left in the folder `cache`: read while the files of the shop are still being looked for.
+pub(super) fn remembered<'a>(cache: Option<&'a Path>, rules: &'a Rules) -> Remembered<'a> {
+    let head = |folder: &Path| {
+        let mut head = [0; HEAD as usize];
+        fs::File::open(part_path(folder, 0)).ok()?.read_exact_at(&mut head, 0).ok()?;
+        Some(head)
+    };
+    let head = cache.and_then(head);
+    let counts = (0..=MAX_PARTS.ilog2()).map(|power| 1 << power);
+    let count = head.and_then(|head| counts.into_iter().find(|count| base(rules, *count) == head[..32])).unwrap_or(0);
+    let base = base(rules, count);
+    let open = |number| cache.and_then(|folder| Old::open(&part_path(folder, number), &base));
+    Remembered { cache, rules, parts: (0..count).into_par_iter().map(open).collect() }
+}
+
+/// Reads the products of files, each from what is remembered or by `read`; in the order of the files.
 pub(super) fn products(
     files: Vec<File>,
-    cache: Option<&Path>,
-    rules: &Rules,
+    remembered: Remembered<'_>,
     read: &(dyn Fn(&File) -> (Option<LoadedProduct>, Problems) + Sync),
     details: &mut Details,
     problems: &mut Problems,
 ) -> Vec<Box<Held>> {
+    let Remembered { cache, rules, parts: mut old } = remembered;
     let count = (files.len() / PART).next_power_of_two().min(MAX_PARTS);
+    if old.len() != count {
+        old = (0..count).map(|_| None).collect();
+    }
     let shelf = Shelf { cache, base: base(rules, count), read };
     let mut parts: Vec<Vec<(usize, File)>> = (0..count).map(|_| Vec::new()).collect();
     let mut slots: Vec<Option<Box<Held>>> = files.iter().map(|_| None).collect();
     let mut found: Vec<Problems> = files.iter().map(|_| Problems::new()).collect();
-    for (index, file) in files.into_iter().enumerate() {
-        let hash = blake3::hash(file.name.as_bytes());
-        parts[usize::from(hash.as_bytes()[0]) % count].push((index, file));
+    let number = |file: &File| usize::from(blake3::hash(file.name.as_bytes()).as_bytes()[0]) % count;
+    let numbers: Vec<usize> = files.par_iter().map(number).collect();
+    for (place, number) in files.into_iter().enumerate().zip(numbers) {
+        parts[number].push(place);
     }
-    let done: Vec<Done> = parts.into_par_iter().enumerate().map(|(number, files)| shelf.part(number, files)).collect();
+    let done: Vec<Done> =
+        parts.into_par_iter().zip(old).enumerate().map(|(number, (files, old))| shelf.part(number, files, old)).collect();
     for part in done {
         let number = details.add(part.part);
         for (index, held, told) in part.products {
@@ -117,6 +137,17 @@ impl File {
     }
 }
 
+/// Products of the last build, by the parts of the cache; none where they were read by other rules or another program.
+pub(super) struct Remembered<'a> {
+    cache: Option<&'a Path>,
+    rules: &'a Rules,
+    parts: Vec<Option<Old>>,
+}
+
+fn part_path(folder: &Path, number: usize) -> PathBuf {
+    folder.join(format!("products-{number:03}"))
+}
+
 struct Shelf<'a> {
     cache: Option<&'a Path>,
     base: [u8; 32],
@@ -138,10 +169,9 @@ struct Old {
 }
 
 impl Shelf<'_> {
-    fn part(&self, number: usize, files: Vec<(usize, File)>) -> Done {
-        let path = self.cache.map(|folder| folder.join(format!("products-{number:03}")));
+    fn part(&self, number: usize, files: Vec<(usize, File)>, mut old: Option<Old>) -> Done {
+        let path = self.cache.map(|folder| part_path(folder, number));
         let now_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
-        let mut old = path.as_ref().and_then(|path| self.open(path));
         let known = old.as_ref().map_or(0, |old| old.entries.len());
         let take = |(index, file): (usize, File)| {
             // Told before it is read, so that a change after that shows the next time.
@@ -201,18 +231,6 @@ impl Shelf<'_> {
         Done { part, products }
     }
 
-    fn open(&self, path: &Path) -> Option<Old> {
-        let file = fs::File::open(path).ok()?;
-        let mut head = [0; HEAD as usize];
-        file.read_exact_at(&mut head, 0).ok()?;
-        let length = u64::from_le_bytes(head[32..].try_into().ok()?);
-        let is_ours = head[..32] == self.base && file.metadata().ok()?.len() >= HEAD.checked_add(length)?;
-        let mut entries = vec![0; is_ours.then_some(length)? as usize];
-        file.read_exact_at(&mut entries, HEAD).ok()?;
-        let entries: Vec<Entry> = postcard::from_bytes(&entries).ok()?;
-        Some(Old { file, start: HEAD + length, entries: entries.into_iter().peekable() })
-    }
-
     // Where nothing can be remembered, the details stay in memory.
     fn write(&self, path: Option<&Path>, entries: &[(usize, Entry, Problems)], records: Vec<u8>) -> Part {
         let Some(path) = path else { return Part::Held(records) };
@@ -227,6 +245,19 @@ impl Shelf<'_> {
 }
 
 impl Old {
+    // `base`: what its products have to have been read by.
+    fn open(path: &Path, base: &[u8; 32]) -> Option<Self> {
+        let file = fs::File::open(path).ok()?;
+        let mut head = [0; HEAD as usize];
+        file.read_exact_at(&mut head, 0).ok()?;
+        let length = u64::from_le_bytes(head[32..].try_into().ok()?);
+        let is_ours = head[..32] == *base && file.metadata().ok()?.len() >= HEAD.checked_add(length)?;
+        let mut entries = vec![0; is_ours.then_some(length)? as usize];
+        file.read_exact_at(&mut entries, HEAD).ok()?;
+        let entries: Vec<Entry> = postcard::from_bytes(&entries).ok()?;
+        Some(Self { file, start: HEAD + length, entries: entries.into_iter().peekable() })
+    }
+
     // Paths are asked for in their order too: what lies before one that is asked for is gone.
     fn take(&mut self, path: &str) -> Option<Entry> {
         while self.entries.next_if(|entry| entry.path.as_str() < path).is_some() {}

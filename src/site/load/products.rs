@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -213,8 +214,9 @@ pub(super) fn read(
     problems: &mut Problems,
 ) -> Vec<Box<Held>> {
     let file = |(path, translations): (PathBuf, Vec<Sibling>)| File { name: shown_path(root, &path), path, translations };
-    let all = translations::split(root, paths(root, FOLDER, "md", problems), rules, problems);
-    let files = all.into_iter().map(file).collect();
+    let (paths, remembered) = rayon::join(|| paths(root, FOLDER, "md", problems), || parsed::remembered(cache, rules));
+    let all = translations::split(root, paths, rules, problems);
+    let files = all.into_par_iter().map(file).collect();
     let read = |File { name, path, translations }: &File| {
         let (file, mut found) = source_file(name, path);
         let mut product = file.and_then(|file| Reader { file: &file, rules }.product(&mut found));
@@ -223,7 +225,7 @@ pub(super) fn read(
         }
         (product, found)
     };
-    parsed::products(files, cache, rules, &read, details, problems)
+    parsed::products(files, remembered, &read, details, problems)
 }
 
 fn translate(loaded: &mut LoadedProduct, sibling: &Sibling, original: &str, problems: &mut Problems) {
@@ -294,11 +296,11 @@ impl Reader<'_> {
             }
         }
         let product = Product {
-            slug: Slug(slug),
+            slug: Slug::from(slug),
             title,
             translations: Vec::new(),
             brand: written.brand,
-            categories: written.categories.into_iter().map(CategoryPath).collect(),
+            categories: written.categories.into_iter().map(CategoryPath::from).collect(),
             image: images.first().cloned(),
             options,
             variants,
@@ -322,7 +324,7 @@ impl Reader<'_> {
             images,
             tags: written.tags,
             attributes,
-            related: written.related.into_iter().map(Slug).collect(),
+            related: written.related.into_iter().map(Slug::from).collect(),
             redirects,
             seo_title: written.seo.title,
             seo_description: written.seo.description,
@@ -384,7 +386,7 @@ impl Reader<'_> {
         let root = self.rules.root_market().currency;
         let shared = written.shared();
         let mut sku = |given: &Option<Spanned<String>>, values: &[String]| match given {
-            Some(sku) if !sku.get_ref().trim().is_empty() => Sku(sku.get_ref().trim().to_owned()),
+            Some(sku) if !sku.get_ref().trim().is_empty() => Sku::from(sku.get_ref().trim().to_owned()),
             _ => {
                 let sku = derived_sku(slug, values);
                 derived.push(sku.clone());
@@ -447,7 +449,7 @@ impl Reader<'_> {
                 requires_shipping: shared.requires_shipping.unwrap_or(true),
                 opening_stock: stock.unwrap_or(0),
                 stock_policy: policy(shared.stock_policy, stock),
-                image,
+                image: image.map(Box::new),
                 gtin: own.gtin.clone(),
             });
         }
@@ -505,7 +507,7 @@ pub(super) fn derived_sku(slug: &str, values: &[String]) -> Sku {
         // A value of signs alone still has to tell two variants apart.
         text.push_str(if word.is_empty() { value } else { &word });
     }
-    Sku(text)
+    Sku::from(text)
 }
 
 /// The options of a product with their values in the order in which variants name them.

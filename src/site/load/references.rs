@@ -2,9 +2,10 @@
 //!
 //! Limits  of very many wrong names at once MAX_SUGGESTIONS are compared with all right ones, to say what was meant.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use foldhash::HashMap;
 use rayon::prelude::*;
 
 use super::{Held, LoadedCategory, Source};
@@ -27,8 +28,7 @@ pub(super) fn check(
             problems.push(Problem::about(&source.file, message).on_line(source.line, 0, "").hint(hint));
         }
     }
-    let slugs: HashMap<&str, usize> =
-        products.iter().enumerate().map(|(index, found)| (found.product.slug.as_str(), index)).collect();
+    let slugs: HashMap<&str, u32> = products.iter().zip(0..).map(|(found, index)| (found.product.slug.as_str(), index)).collect();
     let of_product = |found: &Held| {
         let mut unknown = Vec::new();
         let unknown_paths = found.product.categories.iter().map(|path| path.as_str()).filter(|path| !paths.contains(path));
@@ -36,7 +36,7 @@ pub(super) fn check(
         let mut related = Vec::with_capacity(found.related.len());
         for slug in &found.related {
             match slugs.get(slug.as_str()) {
-                Some(index) => related.push(*index),
+                Some(index) => related.push(*index as usize),
                 None if all_were_read => unknown.push(Unknown::Product(slug.as_str().to_owned())),
                 None => {}
             }
@@ -69,7 +69,7 @@ const MAX_SUGGESTIONS: usize = 50;
 fn suggestions<'a>(
     unknown: impl Iterator<Item = &'a Unknown>,
     paths: &BTreeSet<&'a str>,
-    slugs: &HashMap<&'a str, usize>,
+    slugs: &HashMap<&'a str, u32>,
 ) -> BTreeMap<&'a Unknown, &'a str> {
     let mut wrong: BTreeSet<&Unknown> = BTreeSet::new();
     for unknown in unknown.filter(|unknown| !matches!(unknown, Unknown::Picture(_))) {

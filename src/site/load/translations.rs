@@ -63,7 +63,10 @@ pub(super) struct Sibling {
 
 /// Takes the files that translate others out of `paths`, which are sorted, and gives each original with its own.
 pub(super) fn split(root: &Path, all: Vec<PathBuf>, rules: &Rules, problems: &mut Problems) -> Vec<(PathBuf, Vec<Sibling>)> {
-    let is_sibling = |path: &PathBuf| path.file_stem().is_some_and(|stem| stem.as_encoded_bytes().contains(&b'.'));
+    let is_sibling = |path: &PathBuf| {
+        let name = path.file_name().map_or(&[][..], |name| name.as_encoded_bytes());
+        name.iter().filter(|byte| **byte == b'.').nth(1).is_some()
+    };
     let (siblings, originals): (Vec<PathBuf>, Vec<PathBuf>) = all.into_iter().partition(is_sibling);
     let mut found: Vec<(PathBuf, Vec<Sibling>)> = originals.into_iter().map(|path| (path, Vec::new())).collect();
     if siblings.is_empty() {

@@ -158,7 +158,7 @@ impl Desk {
     }
 
     fn category_index(&self, path: &str) -> TeraResult<usize> {
-        self.catalog.category_index(&CategoryPath(path.to_owned())).ok_or_else(|| {
+        self.catalog.category_index(&CategoryPath::from(path.to_owned())).ok_or_else(|| {
             let near = nearest(path, self.catalog.categories().iter().map(|category| category.path.as_str()));
             missing("category", path, near)
         })

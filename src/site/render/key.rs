@@ -111,7 +111,7 @@ impl Printer<'_> {
                 }
             }
             Read::Category(path) => {
-                if let Some(index) = catalog.category_index(&CategoryPath(path.clone())) {
+                if let Some(index) = catalog.category_index(&CategoryPath::from(path.clone())) {
                     key.key(&shared.categories[index]).number(self.plan.shelves[index].len() as u64);
                 }
             }
@@ -126,7 +126,7 @@ impl Printer<'_> {
                 match category {
                     None => shown(self.plan).take(limit).for_each(&mut add),
                     Some(path) => {
-                        let shelf = catalog.category_index(&CategoryPath(path.clone()));
+                        let shelf = catalog.category_index(&CategoryPath::from(path.clone()));
                         let products = shelf.map_or(&[][..], |index| &self.plan.shelves[index]);
                         products.iter().take(limit).for_each(|index| add(*index));
                     }

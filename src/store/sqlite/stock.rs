@@ -161,5 +161,5 @@ fn level(tx: &Connection, sku: &Sku) -> Result<Option<StockLevel>, StoreError> {
 }
 
 fn read(row: &Row<'_>) -> Result<StockLevel, rusqlite::Error> {
-    Ok(StockLevel { sku: Sku(row.get(0)?), on_hand: row.get(1)?, reserved: row.get(2)?, sold: row.get(3)? })
+    Ok(StockLevel { sku: Sku::from(row.get::<_, String>(0)?), on_hand: row.get(1)?, reserved: row.get(2)?, sold: row.get(3)? })
 }

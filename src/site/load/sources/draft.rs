@@ -75,7 +75,7 @@ impl Draft {
 /// A variant without anything.
 pub(super) fn blank_variant() -> Variant {
     Variant {
-        sku: Sku(String::new()),
+        sku: Sku::from(String::new()),
         option_values: Vec::new(),
         prices: Vec::new(),
         weight_g: 0,
@@ -138,7 +138,7 @@ impl Draft {
         let (line, _) = intake.place(title.at);
         let title = if written.is_empty() { decoded_name(handle.text) } else { written };
         let product = Product {
-            slug: Slug(slug),
+            slug: Slug::from(slug),
             title,
             translations: Vec::new(),
             brand: None,

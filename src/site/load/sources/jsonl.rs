@@ -250,18 +250,18 @@ impl<'a> LineReader<'a, '_, '_> {
         // Our own texts are what they are: nothing in them stands for another sign.
         draft.loaded.product.title = one_line(title.cell().text);
         if slug.is_none() {
-            draft.loaded.product.slug = Slug(super::draft::slug_of(title.cell().text, "product"));
+            draft.loaded.product.slug = Slug::from(super::draft::slug_of(title.cell().text, "product"));
         }
         self.product(&mut draft, &line);
         self.variants(&mut draft, &line);
         let product = &mut draft.loaded.product;
-        product.categories = line.categories.into_iter().map(CategoryPath).collect();
+        product.categories = line.categories.into_iter().map(CategoryPath::from).collect();
         product.brand = line.brand;
         product.status = line.status;
         let details = &mut draft.loaded.details;
         details.images = line.images.into_iter().map(Image::from).collect();
         details.tags = line.tags;
-        details.related = line.related.into_iter().map(Slug).collect();
+        details.related = line.related.into_iter().map(Slug::from).collect();
         details.seo_title = line.seo.title;
         details.seo_description = line.seo.description;
         let body = line.body.map(|body| body.replace('\0', "")).unwrap_or_default();
@@ -422,7 +422,7 @@ impl<'a> LineReader<'a, '_, '_> {
             }
             let variant = Variant {
                 gtin: own.gtin.clone(),
-                image: own.image.as_ref().map(image),
+                image: own.image.as_ref().map(image).map(Box::new),
                 option_values: own.options.clone(),
                 ..self.variant(&own.over(&shared, root.code()), own.sku.as_ref())
             };
@@ -445,7 +445,7 @@ impl<'a> LineReader<'a, '_, '_> {
     fn variant(&mut self, shared: &Shared<'a>, sku: Option<&String>) -> Variant {
         let policy = if shared.stock.is_some() { StockPolicy::Deny } else { StockPolicy::Untracked };
         Variant {
-            sku: Sku(sku.map_or_else(String::new, |sku| sku.trim().to_owned())),
+            sku: Sku::from(sku.map_or_else(String::new, |sku| sku.trim().to_owned())),
             prices: self.prices(shared),
             weight_g: shared.weight_g.unwrap_or(0),
             requires_shipping: shared.requires_shipping.unwrap_or(true),

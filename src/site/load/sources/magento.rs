@@ -357,13 +357,13 @@ fn variant(intake: &mut Intake<'_>, columns: &Columns, row: Row<'_>, is_sold: bo
         (opening_stock, stock_policy) = (0, StockPolicy::Deny);
     }
     Variant {
-        sku: Sku(row.cell(columns.sku).text.to_owned()),
+        sku: Sku::from(row.cell(columns.sku).text.to_owned()),
         prices: prices(price),
         weight_g: intake.grams(row.cell(columns.weight), None),
         requires_shipping: !(row.cell(columns.kind).is("virtual") || row.cell(columns.kind).is("downloadable")),
         opening_stock,
         stock_policy,
-        image: intake.picture(row.cell(columns.base_image), ""),
+        image: intake.picture(row.cell(columns.base_image), "").map(Box::new),
         ..blank_variant()
     }
 }

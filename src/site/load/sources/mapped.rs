@@ -297,12 +297,12 @@ fn variant(intake: &mut Intake<'_>, map: &Mapping, node: Node<'_>) -> Variant {
     let cells = PriceCells { price, compare_at: cell(compare_at.as_ref()), ..PriceCells::default() };
     let (opening_stock, stock_policy) = intake.stock(cell(stock.as_ref()), false);
     Variant {
-        sku: Sku(cell(find(&map.sku).as_ref()).text.to_owned()),
+        sku: Sku::from(cell(find(&map.sku).as_ref()).text.to_owned()),
         prices: prices(intake.price(cells, intake.terms.currency)),
         weight_g: intake.grams(cell(find(&map.weight).as_ref()), None),
         opening_stock,
         stock_policy,
-        image: find(&map.variant_image).and_then(|picture| intake.picture(picture.cell(), "")),
+        image: find(&map.variant_image).and_then(|picture| intake.picture(picture.cell(), "")).map(Box::new),
         gtin: gtin(cell(find(&map.gtin).as_ref()).text),
         ..blank_variant()
     }

@@ -109,7 +109,8 @@ fn settle_slugs(drafts: &mut [(usize, Kept)], files: &mut [(&Terms<'_>, Notes)],
                 let mut intake = Intake::new(terms);
                 intake.note(Note::SharedTitle, Cell { text: &draft.held.product.title, at });
                 notes.extend(intake.notes);
-                draft.held.product.slug.0 += &format!("-{mark}");
+                let slug = &mut draft.held.product.slug;
+                *slug = format!("{slug}-{mark}").into();
             }
         }
     }
@@ -180,9 +181,9 @@ fn shelve(
         );
         return None;
     }
-    let mut path = CategoryPath(String::new());
+    let mut path = CategoryPath::from(String::new());
     for (title, slug) in titles.iter().zip(slugs) {
-        path = CategoryPath(if path.as_str().is_empty() { slug } else { format!("{path}/{slug}") });
+        path = CategoryPath::from(if path.as_str().is_empty() { slug } else { format!("{path}/{slug}") });
         let details = CategoryDetails { source: source.clone(), ..CategoryDetails::default() };
         let category = Category { path: path.clone(), title: title.clone(), translations: Vec::new(), order: 0 };
         let known = categories.entry(path.clone()).or_insert(LoadedCategory { category, details });

@@ -172,14 +172,14 @@ impl<'a> Block<'a> {
         let cells =
             PriceCells { price: row.cell(columns.price), compare_at: row.cell(columns.compare_at), ..PriceCells::default() };
         Variant {
-            sku: Sku(row.cell(columns.sku).text.trim_start_matches('\'').to_owned()),
+            sku: Sku::from(row.cell(columns.sku).text.trim_start_matches('\'').to_owned()),
             option_values: (0..names.len()).map(|index| decoded_name(row.cell(columns.option_values[index]).text)).collect(),
             prices: prices(intake.price(cells, intake.terms.currency)),
             weight_g: intake.grams(row.cell(columns.grams), Some(WeightUnit::Gram)),
             requires_shipping: !row.cell(columns.requires_shipping).is("false"),
             opening_stock,
             stock_policy,
-            image: intake.picture(row.cell(columns.variant_image), ""),
+            image: intake.picture(row.cell(columns.variant_image), "").map(Box::new),
             gtin: gtin(row.cell(columns.barcode).text),
         }
     }

@@ -247,14 +247,19 @@ fn variant(intake: &mut Intake<'_>, columns: &Columns, rows: &[Row<'_>], names: 
     }
     let unit = row.cell(columns.weight_unit);
     Variant {
-        sku: Sku(row.cell(columns.sku).text.to_owned()),
+        sku: Sku::from(row.cell(columns.sku).text.to_owned()),
         option_values: (0..names.len()).map(|index| decoded_name(row.cell(columns.option_values[index]).text)).collect(),
         prices: prices(intake, columns, rows),
         weight_g: intake.grams(row.cell(columns.weight), WeightUnit::named(unit.text)),
         requires_shipping: !row.cell(columns.digital).is_yes(),
         opening_stock,
         stock_policy,
-        image: columns.pictures.map(|column| row.cell(column)).into_iter().find_map(|cell| intake.picture(cell, "")),
+        image: columns
+            .pictures
+            .map(|column| row.cell(column))
+            .into_iter()
+            .find_map(|cell| intake.picture(cell, ""))
+            .map(Box::new),
         gtin: gtin(row.cell(columns.barcode).text),
     }
 }

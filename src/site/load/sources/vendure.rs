@@ -135,7 +135,7 @@ fn draft(intake: &mut Intake<'_>, columns: &Columns, rows: &[Row<'_>]) -> Option
             take_facet(&mut draft, facet);
         }
         if let Some(image) = &variant.image {
-            let image = crate::commerce::catalog::Image { alt: alt.clone(), ..image.clone() };
+            let image = crate::commerce::catalog::Image { alt: alt.clone(), ..(**image).clone() };
             draft.picture(Some(image));
         }
         draft.add(intake, row.cell(columns.option_values).or(row.cell(columns.sku)), &names, variant);
@@ -164,12 +164,12 @@ fn variant(intake: &mut Intake<'_>, columns: &Columns, row: Row<'_>) -> Variant 
     }
     let cells = PriceCells { price: row.cell(columns.price), ..PriceCells::default() };
     Variant {
-        sku: Sku(row.cell(columns.sku).text.to_owned()),
+        sku: Sku::from(row.cell(columns.sku).text.to_owned()),
         option_values: row.cell(columns.option_values).split("|").map(|value| decoded_name(value.text)).collect(),
         prices: prices(intake.price(cells, intake.terms.currency)),
         opening_stock,
         stock_policy,
-        image: row.cell(columns.variant_assets).split("|").next().and_then(|asset| intake.picture(asset, "")),
+        image: row.cell(columns.variant_assets).split("|").next().and_then(|asset| intake.picture(asset, "")).map(Box::new),
         ..blank_variant()
     }
 }

@@ -379,7 +379,7 @@ fn expand(
         one.opening_stock = whole.opening_stock / count + u32::from(index < whole.opening_stock % count);
         if !one.sku.as_str().is_empty() {
             for value in &open {
-                one.sku.0 += &format!("-{}", super::draft::slug_of(value, "any"));
+                one.sku = format!("{}-{}", one.sku, super::draft::slug_of(value, "any")).into();
             }
         }
         draft.add(intake, cell, names, one);
@@ -404,7 +404,7 @@ fn variant(intake: &mut Intake<'_>, columns: &Columns, row: Row<'_>, parent: Row
         (opening_stock, stock_policy) = (0, crate::commerce::catalog::StockPolicy::Deny);
     }
     Variant {
-        sku: Sku(row.cell(columns.sku).text.to_owned()),
+        sku: Sku::from(row.cell(columns.sku).text.to_owned()),
         prices: prices(price),
         weight_g: intake.grams(row.cell(columns.weight).or(parent.cell(columns.weight)), columns.weight_unit),
         requires_shipping: !is_virtual(row.cell(columns.kind)),
@@ -412,7 +412,8 @@ fn variant(intake: &mut Intake<'_>, columns: &Columns, row: Row<'_>, parent: Row
         stock_policy,
         image: (row.line() != parent.line())
             .then(|| listed(row.cell(columns.images)).next().and_then(|picture| intake.picture(picture, "")))
-            .flatten(),
+            .flatten()
+            .map(Box::new),
         gtin: gtin(row.cell(columns.gtin).text),
         ..blank_variant()
     }

@@ -95,7 +95,7 @@ pub fn survey(printer: &Printer<'_>, market: usize) -> std::io::Result<GoogleFee
                 found.without_price += 1;
                 continue;
             }
-            let Some(picture) = variant.image.as_ref().or(product.image.as_ref()) else {
+            let Some(picture) = variant.image.as_deref().or(product.image.as_ref()) else {
                 found.without_picture += 1;
                 continue;
             };
@@ -412,8 +412,13 @@ fn pictures<'a>(product: &'a Product, variant: &'a Variant, images: &'a [Image])
         let mut others = product.variants.iter().filter(|other| other.sku != variant.sku);
         others.any(|other| other.image.as_ref().is_some_and(|own| own.url == image.url))
     };
-    let all: Vec<&Image> =
-        variant.image.iter().chain(images.iter().filter(|image| !of_another(image))).chain(&product.image).collect();
+    let all: Vec<&Image> = variant
+        .image
+        .as_deref()
+        .into_iter()
+        .chain(images.iter().filter(|image| !of_another(image)))
+        .chain(&product.image)
+        .collect();
     let taken: Vec<&Image> = all.iter().copied().filter(|image| is_taken(&image.url)).collect();
     let mut chosen: Vec<&Image> = Vec::new();
     for image in if taken.is_empty() { all } else { taken } {
@@ -481,10 +486,10 @@ mod tests {
 
     #[test]
     fn long_names_stay_apart() {
-        let long = |end: &str| id(&Sku(format!("{}{end}", "ä".repeat(60))));
+        let long = |end: &str| id(&Sku::from(format!("{}{end}", "ä".repeat(60))));
         assert_ne!(long("1"), long("2"));
         assert_eq!(long("1").chars().count(), MAX_ID);
-        assert_eq!(id(&Sku("A 1".to_owned())), "A 1");
+        assert_eq!(id(&Sku::from("A 1".to_owned())), "A 1");
     }
 
     #[test]
@@ -492,7 +497,7 @@ mod tests {
         let image = |url: &str| Image { url: url.to_owned(), alt: String::new(), width: None, height: None };
         let images = ["a.svg", "b.jpg", "c.png?x=1.svg", "b.jpg"].map(image);
         let product = crate::commerce::fixture::Shop::of(&[100]).products[0].clone();
-        let variant = Variant { image: Some(image("a.svg")), ..product.variants[0].clone() };
+        let variant = Variant { image: Some(Box::new(image("a.svg"))), ..product.variants[0].clone() };
         let (first, more) = pictures(&product, &variant, &images).expect("there are some");
         assert_eq!(
             (first.url.as_str(), more.iter().map(|image| image.url.as_str()).collect::<Vec<_>>()),

@@ -78,7 +78,7 @@ fn page_changed_at(loaded: &Loaded, page: &Page) -> Option<Timestamp> {
 // reading every page's details for it would cost each build more than all other lines of the sitemap.
 fn pictures(product: &Product) -> Vec<&str> {
     let mut urls: Vec<&str> = Vec::new();
-    for image in product.image.iter().chain(product.variants.iter().filter_map(|variant| variant.image.as_ref())) {
+    for image in product.image.iter().chain(product.variants.iter().filter_map(|variant| variant.image.as_deref())) {
         if !urls.contains(&image.url.as_str()) && urls.len() < MAX_PICTURES {
             urls.push(&image.url);
         }
