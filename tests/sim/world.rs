@@ -78,6 +78,8 @@ pub struct World {
     timers: Mutex<BTreeMap<(i64, u64), Option<Waker>>>,
     next_timer: AtomicU64,
     commits: AtomicU64,
+    /// Commits there were at the last judgement.
+    judged: AtomicU64,
     verdict: Mutex<Option<String>>,
     trace: Option<Mutex<Vec<String>>>,
 }
@@ -114,6 +116,7 @@ impl World {
             timers: Mutex::default(),
             next_timer: AtomicU64::new(0),
             commits: AtomicU64::new(0),
+            judged: AtomicU64::new(0),
             verdict: Mutex::default(),
             trace: is_traced.then(Mutex::default),
         });
@@ -290,9 +293,14 @@ impl World {
         }
     }
 
-    /// Asks the oracle about what can be seen from outside.
+    /// Asks the oracle about what can be seen from outside, where any of it has changed since it was asked last.
     pub fn judge(&self) {
         let mut ledger = locked(&self.ledger);
+        let commits = self.commits.load(Ordering::Relaxed);
+        let is_known = self.judged.swap(commits, Ordering::Relaxed) == commits;
+        if is_known && ledger.changes.is_empty() && ledger.breaches.is_empty() {
+            return;
+        }
         // A panic would be the shop's for whoever catches it; it is the oracle's.
         let judged = catch_unwind(AssertUnwindSafe(|| locked(&self.oracle).judge(&mut ledger)));
         let found = judged.unwrap_or_else(|_| Err("the oracle panicked".to_owned()));
@@ -353,10 +361,9 @@ impl World {
         let mut ledger = locked(&self.ledger);
         ledger.arrivals(now);
         let is_look = matches!(call, Call::Fetch { .. } | Call::Lookup { .. });
-        let word = format!("{call:?}");
-        let word = word.split(", body").next().unwrap_or("");
+        let word = || format!("{call:?}").split(", body").next().unwrap_or("").to_owned();
         if harm == Some(Harm::CallLost) {
-            self.tell(|| format!("gateway: {word} is lost"));
+            self.tell(|| format!("gateway: {} is lost", word()));
             if oddities.is_late && !is_look {
                 let after = self.luck(|luck| luck.one_of(&[2, 15, 60]));
                 self.tell(|| format!("gateway: and arrives after {after} s"));
@@ -375,7 +382,7 @@ impl World {
         let told = done.map(|index| index.and_then(|index| ledger.told(index, seen_at)));
         self.tell(|| {
             let state = told.as_ref().map(|told| told.as_ref().map(|told| told.state));
-            format!("gateway: {word} → {state:?}{}", if harm.is_some() { ", the answer is lost" } else { "" })
+            format!("gateway: {} → {state:?}{}", word(), if harm.is_some() { ", the answer is lost" } else { "" })
         });
         match told {
             _ if harm == Some(Harm::AnswerLost) => Outcome::Unknown("the answer was lost".to_owned()),

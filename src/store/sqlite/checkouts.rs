@@ -32,9 +32,14 @@ pub(in crate::store) fn load(tx: &Connection, id: &CheckoutId) -> Result<Option<
     let found = select.query_row([id.as_str()], |row| Ok(read(row))).optional()?;
     let Some(read) = found else { return Ok(None) };
     let (mut checkout, quote) = read?;
-    checkout.quote = quote.map(|quote| load_quote(tx, &quote)).transpose()?;
     checkout.attempt = payments::newest(tx, id)?;
     checkout.order = orders::newest(tx, id)?;
+    // Most often the order is over the newest quote: that is read once.
+    let of_order = checkout.order.as_ref().map(|order| &order.quote);
+    checkout.quote = match (quote, of_order) {
+        (Some(quote), Some(known)) if known.id.as_str() == quote => Some(known.clone()),
+        (quote, _) => quote.map(|quote| load_quote(tx, &quote)).transpose()?,
+    };
     Ok(Some(checkout))
 }
 

@@ -172,8 +172,7 @@ impl std::fmt::Debug for Queue {
 
 /// One transaction for a batch.
 pub(super) fn commit(connection: &Connection, batch: Vec<Job>) {
-    if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
-        let error = StoreError::from(error);
+    if let Err(error) = say(connection, "BEGIN IMMEDIATE") {
         for job in batch {
             (job(Err(copy(&error))).answer)(Ok(()));
         }
@@ -181,10 +180,10 @@ pub(super) fn commit(connection: &Connection, batch: Vec<Job>) {
     }
     let ran: Vec<Ran> = batch.into_iter().map(|job| run(connection, job)).collect();
     failpoint!("K39", ran.len() > 1);
-    let committed = connection.execute_batch("COMMIT").map_err(StoreError::from);
+    let committed = say(connection, "COMMIT");
     if committed.is_err() && !connection.is_autocommit() {
         // What ROLLBACK says adds nothing: the transaction is over either way.
-        let _ = connection.execute_batch("ROLLBACK");
+        let _ = say(connection, "ROLLBACK");
     }
     for ran in ran {
         (ran.answer)(committed.as_ref().copied().map_err(copy));
@@ -192,19 +191,22 @@ pub(super) fn commit(connection: &Connection, batch: Vec<Job>) {
 }
 
 fn run(connection: &Connection, job: Job) -> Ran {
-    let begun = connection.execute_batch("SAVEPOINT step");
+    let begun = say(connection, "SAVEPOINT step");
     let ran = job(Ok(connection));
     let ended = begun.and_then(|()| match ran.keeps {
-        true => connection.execute_batch("RELEASE step"),
-        false => connection.execute_batch("ROLLBACK TO step; RELEASE step"),
+        true => say(connection, "RELEASE step"),
+        false => say(connection, "ROLLBACK TO step").and_then(|()| say(connection, "RELEASE step")),
     });
     match ended {
         Ok(()) => ran,
-        Err(error) => {
-            let error = StoreError::from(error);
-            Ran { keeps: false, answer: Box::new(move |_| (ran.answer)(Err(error))) }
-        }
+        Err(error) => Ran { keeps: false, answer: Box::new(move |_| (ran.answer)(Err(error))) },
     }
+}
+
+/// A word about the transaction itself, parsed once.
+fn say(connection: &Connection, sql: &str) -> Result<(), StoreError> {
+    connection.prepare_cached(sql)?.execute([])?;
+    Ok(())
 }
 
 fn copy(error: &StoreError) -> StoreError {
