@@ -7,9 +7,11 @@
 #[cfg(feature = "faults")]
 use std::cell::Cell;
 #[cfg(feature = "faults")]
-use std::sync::LazyLock;
+use std::collections::BTreeSet;
 #[cfg(feature = "faults")]
 use std::sync::atomic::{AtomicU64, Ordering};
+#[cfg(feature = "faults")]
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 /// Ends the process here when a test has named this point; with a second argument only where that is true.
 macro_rules! failpoint {
@@ -45,6 +47,9 @@ macro_rules! planted {
 static PASSED: AtomicU64 = AtomicU64::new(0);
 
 #[cfg(feature = "faults")]
+static SEEN: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+
+#[cfg(feature = "faults")]
 static POINT: LazyLock<Option<(String, u64)>> = LazyLock::new(|| {
     let named = std::env::var("VITRINE_FAILPOINT").ok()?;
     match named.split_once(':') {
@@ -64,6 +69,7 @@ thread_local! {
 /// Passes a failpoint. `abort` runs no destructor and flushes nothing: for the files it is what SIGKILL is.
 #[cfg(feature = "faults")]
 pub(crate) fn pass(name: &'static str) {
+    SEEN.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
     let Some((point, at)) = &*POINT else { return };
     if point == name && PASSED.fetch_add(1, Ordering::Relaxed) + 1 == *at {
         std::process::abort();
@@ -74,6 +80,12 @@ pub(crate) fn pass(name: &'static str) {
 #[cfg(feature = "faults")]
 pub(crate) fn is_planted(bug: &'static str) -> bool {
     PLANTED.with(|planted| planted.get() == Some(bug)) || BUG.as_deref() == Some(bug)
+}
+
+/// Whether this process has passed a point, whatever it is told to do there.
+#[cfg(feature = "faults")]
+pub fn has_passed(name: &str) -> bool {
+    SEEN.lock().unwrap_or_else(PoisonError::into_inner).contains(name)
 }
 
 /// Plants a bug for what runs on this thread from now on; `None`: no bug any more.

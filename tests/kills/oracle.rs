@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::never::NEVER;
 use super::shop::Shop;
 
-/// A payment in the sandbox's ledger.
+/// A payment in the gateway's ledger.
 struct Payment {
     key: String,
     state: String,
@@ -30,9 +30,22 @@ fn open(shop: &Shop, name: &str) -> Option<Connection> {
     Some(connection)
 }
 
+/// Payments of the sandbox.
+const OF_SANDBOX: &str =
+    "SELECT key, state, amount_minor FROM payments JOIN calls ON calls.reference = payments.reference AND operation = 'create'";
+/// The same of the faulty gateway, whose sessions lead to intents.
+const OF_STRIPE: &str =
+    "SELECT key, CASE json_extract(session.document, '$.status') WHEN 'open' THEN 'open' WHEN 'expired' THEN 'canceled' ELSE
+         CASE json_extract(intent.document, '$.status')
+             WHEN 'succeeded' THEN 'captured' WHEN 'requires_capture' THEN 'authorized' ELSE 'canceled' END END,
+         json_extract(session.document, '$.amount_total')
+     FROM objects AS session JOIN keys ON line = 'POST /v1/checkout/sessions' AND json_extract(answer, '$.id') = session.id
+     LEFT JOIN objects AS intent ON intent.id = json_extract(session.document, '$.payment_intent')
+     WHERE session.kind = 'checkout.session'";
+
 fn payments(shop: &Shop) -> Vec<Payment> {
-    let Some(ledger) = open(shop, "sandbox.db") else { return Vec::new() };
-    let query = "SELECT key, state, amount_minor FROM payments JOIN calls ON calls.reference = payments.reference AND operation = 'create'";
+    let (name, query) = if shop.gateway.is_some() { ("../stripe.db", OF_STRIPE) } else { ("sandbox.db", OF_SANDBOX) };
+    let Some(ledger) = open(shop, name) else { return Vec::new() };
     // A ledger that was never opened has no tables yet.
     let Ok(mut select) = ledger.prepare(query) else { return Vec::new() };
     let read = |row: &rusqlite::Row<'_>| Ok(Payment { key: row.get(0)?, state: row.get(1)?, amount_minor: row.get(2)? });
@@ -104,6 +117,12 @@ pub fn is_settled(shop: &Shop) -> bool {
                       + (SELECT count(*) FROM outbox WHERE done_at IS NULL)
                       + (SELECT count(*) FROM orders WHERE state = 'pending_payment')";
     file.query_row(query, [], |row| row.get::<_, i64>(0)).expect("a count") == 0
+}
+
+/// Orders that are paid.
+pub fn paid(shop: &Shop) -> i64 {
+    let Some(file) = open(shop, "shop.db") else { return 0 };
+    file.query_row("SELECT count(*) FROM orders WHERE paid_at IS NOT NULL", [], |row| row.get(0)).expect("a count")
 }
 
 /// What is left to do, in words.

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Error, Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -12,15 +12,31 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use serde_json::{Value, json};
 
 use super::edge::{BASE_URL, bundle, signing_key};
+use super::faulty::{SECRET_KEY, WEBHOOK_SECRET};
+use super::gateway::Gateway;
 
 /// Seconds a payment may take, and units are held: short, so that what was left is over soon.
 pub const HOLD_SECONDS: i64 = 3;
 /// Longest wait for anything of the process.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A shop's files.
+/// A shop's files, and the gateway beside it; without one it has the sandbox.
 pub struct Shop {
     folder: tempfile::TempDir,
+    pub gateway: Option<Gateway>,
+}
+
+/// How a process is started.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Launch<'a> {
+    /// The point at which it ends.
+    pub failpoint: Option<&'a str>,
+    /// The bug that is planted in it.
+    pub bug: Option<&'a str>,
+    /// Where strace writes what it asks of the system.
+    pub trace: Option<&'a Path>,
+    /// Where its gateway is, if not at the gateway's own address.
+    pub api_base: Option<&'a str>,
 }
 
 impl Shop {
@@ -30,7 +46,33 @@ impl Shop {
         let mut shop = bundle(BASE_URL, 1990);
         shop.rules.reservation_seconds = HOLD_SECONDS;
         std::fs::write(folder.path().join("shop.bundle"), shop.seal(&signing_key())).expect("a bundle");
-        Self { folder }
+        Self { folder, gateway: None }
+    }
+
+    /// A fresh shop that takes money by Stripe, with the faulty gateway in Stripe's place: it speaks by webhooks, too.
+    pub fn paid_by_stripe() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut shop = bundle(BASE_URL, 1990);
+        shop.payment.gateway = "stripe".to_owned();
+        std::fs::write(folder.path().join("shop.bundle"), shop.seal(&signing_key())).expect("a bundle");
+        let gateway = Gateway::start(&folder.path().join("stripe.db"));
+        Self { folder, gateway: Some(gateway) }
+    }
+
+    /// The gateway in Stripe's place.
+    pub fn stripe(&self) -> &Gateway {
+        self.gateway.as_ref().expect("it was asked for")
+    }
+
+    /// Somebody at a port of this shop.
+    pub fn shopper(&self, port: u16) -> Shopper {
+        let method = if self.gateway.is_some() { "stripe" } else { "sandbox" };
+        Shopper { method, ..Shopper::at(port) }
+    }
+
+    /// The folder of bundle, state and gateway's ledger.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub fn file(&self, name: &str) -> PathBuf {
@@ -39,12 +81,25 @@ impl Shop {
 
     /// Starts the shop; `None`: it ended before it was ready.
     pub fn start(&self, failpoint: Option<&str>) -> Option<Running> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vitrine"));
+        self.launch(Launch { failpoint, ..Launch::default() })
+    }
+
+    /// Starts the shop in that way; `None`: it ended before it was ready.
+    pub fn launch(&self, launch: Launch<'_>) -> Option<Running> {
+        let failpoint = launch.failpoint;
+        let mut command = match launch.trace {
+            None => Command::new(env!("CARGO_BIN_EXE_vitrine")),
+            Some(trace) => strace(trace),
+        };
         command.current_dir(self.folder.path()).args(["edge", "--listen", "127.0.0.1:0", "--operator", "127.0.0.1:0"]);
         command.env("NO_COLOR", "1").env("RUST_LOG", "error");
         command.env("VITRINE_BUNDLE_PUBLIC_KEYS", BASE64.encode(signing_key().verifying_key().0));
-        if let Some(name) = failpoint {
-            command.env("VITRINE_FAILPOINT", name);
+        for (name, value) in [("VITRINE_FAILPOINT", failpoint), ("VITRINE_BUG", launch.bug)] {
+            command.envs(value.map(|value| (name, value)));
+        }
+        if let Some(gateway) = &self.gateway {
+            command.env("VITRINE_STRIPE_SECRET_KEY", SECRET_KEY).env("VITRINE_STRIPE_WEBHOOK_SECRETS", WEBHOOK_SECRET);
+            command.env("VITRINE_STRIPE_API_BASE", launch.api_base.unwrap_or(&gateway.faulty.base));
         }
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary runs");
@@ -61,7 +116,12 @@ impl Shop {
             }
         });
         match told.recv_timeout(PATIENCE) {
-            Ok(port) => Some(Running { child, port, _told: told }),
+            Ok(port) => {
+                if let Some(gateway) = &self.gateway {
+                    gateway.faulty.hook_to(&format!("http://127.0.0.1:{port}/api/v1/webhooks/stripe"));
+                }
+                Some(Running { child, port, _told: told })
+            }
             Err(RecvTimeoutError::Disconnected) => {
                 let status = child.wait().expect("it ended");
                 assert!(failpoint.is_some(), "the shop does not start: {status}");
@@ -70,6 +130,15 @@ impl Shop {
             Err(RecvTimeoutError::Timeout) => panic!("the shop neither starts nor ends"),
         }
     }
+}
+
+/// The binary under strace, which keeps its own process out of the way: the child is the shop itself.
+fn strace(trace: &Path) -> Command {
+    let mut command = Command::new("strace");
+    command.args(["-D", "-f", "-y", "-s", "5000", "-e", "signal=none", "-e"]);
+    command.arg("trace=write,writev,sendto,sendmsg,pwrite64,pwritev,fdatasync,fsync,read,recvfrom");
+    command.arg("-o").arg(trace).arg(env!("CARGO_BIN_EXE_vitrine"));
+    command
 }
 
 /// A process that serves.
@@ -84,6 +153,11 @@ impl Running {
     pub fn kill(mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn has_ended(&mut self) -> bool {
@@ -158,6 +232,8 @@ pub enum End {
 /// Somebody at a port.
 pub struct Shopper {
     pub port: u16,
+    /// How it is paid.
+    method: &'static str,
     cart: String,
     /// Answers of 500 and above, which nobody may get from a healthy disk.
     pub bad: Vec<String>,
@@ -167,7 +243,7 @@ pub struct Shopper {
 
 impl Shopper {
     pub fn at(port: u16) -> Self {
-        Self { port, cart: String::new(), bad: Vec::new(), checkout: String::new() }
+        Self { port, method: "sandbox", cart: String::new(), bad: Vec::new(), checkout: String::new() }
     }
 
     /// The whole way, with that card. Every broken connection ends it.
@@ -187,7 +263,7 @@ impl Shopper {
         self.checkout = id.to_owned();
         let path = format!("/api/v1/checkouts/{id}");
         let Some(hash) = opened["quote"]["hash"].as_str() else { return Ok(End::SoldOut) };
-        let body = json!({"quote_hash": hash, "method": "sandbox"});
+        let body = json!({"quote_hash": hash, "method": self.method});
         let paying = self.ask("POST", &format!("{path}/payment"), &body, id)?;
         if paying.json()["code"] == "sold_out" {
             return Ok(End::SoldOut);
@@ -198,7 +274,7 @@ impl Shopper {
             return Ok(End::Not);
         }
         let Some(url) = paying["payment"]["redirect_url"].as_str() else { return Ok(End::Not) };
-        let page = url.strip_prefix(BASE_URL).unwrap_or(url).to_owned();
+        let page = url.to_owned();
         let form = match card {
             Card::Good => "number=4242424242424242",
             Card::Declined => "number=4000000000000002",
@@ -208,8 +284,8 @@ impl Shopper {
         let mut led = self.send("POST", &page, "application/x-www-form-urlencoded", form, "")?;
         for _ in 0..3 {
             let Some(to) = led.header("location") else { break };
-            let to = to.strip_prefix(BASE_URL).unwrap_or(to).to_owned();
-            if to.starts_with("/orders/") {
+            let to = to.to_owned();
+            if to.strip_prefix(BASE_URL).unwrap_or(&to).starts_with("/orders/") {
                 return Ok(End::Bought);
             }
             led = self.send("GET", &to, "", "", "")?;
@@ -217,13 +293,24 @@ impl Shopper {
         Ok(End::Not)
     }
 
+    /// Port and path of an address: the gateway's own, or the shop's, wherever it listens now.
+    fn place<'a>(&self, url: &'a str) -> (u16, &'a str) {
+        let path = url.strip_prefix(BASE_URL).unwrap_or(url);
+        let Some((port, path)) = path.strip_prefix("http://127.0.0.1:").and_then(|rest| rest.split_once('/')) else {
+            return (self.port, path);
+        };
+        let start = url.len() - path.len() - 1;
+        (port.parse().expect("a port"), &url[start..])
+    }
+
     fn ask(&mut self, method: &str, path: &str, body: &Value, key: &str) -> Result<Answer, Error> {
         let text = if body.is_null() { String::new() } else { body.to_string() };
         self.send(method, path, if text.is_empty() { "" } else { "application/json" }, &text, key)
     }
 
-    fn send(&mut self, method: &str, path: &str, kind: &str, body: &str, key: &str) -> Result<Answer, Error> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+    fn send(&mut self, method: &str, url: &str, kind: &str, body: &str, key: &str) -> Result<Answer, Error> {
+        let (port, path) = self.place(url);
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_read_timeout(Some(PATIENCE))?;
         let mut head = format!("{method} {path} HTTP/1.1\r\nhost: shop\r\nconnection: close\r\naccept: application/json\r\n");
         for (name, value) in [("cart-token", self.cart.as_str()), ("content-type", kind), ("idempotency-key", key)] {

@@ -33,6 +33,7 @@ fn a_worker_whose_lease_ran_out_calls_nothing_off() {
     for looks in SLOW_LOOKS {
         check(&habits, looks);
     }
+    assert!(vitrine::faults::has_passed("K35"), "no lease ran out under a call");
 }
 
 /// Whichever look is the one before the cancel.
