@@ -42,6 +42,9 @@ pub(super) struct Args {
     /// The file of checkouts, orders and stock [default: shop.db in the state folder]
     #[arg(long, env = "VITRINE_STORE", value_name = "FILE")]
     store: Option<PathBuf>,
+    /// Mebibytes of the store's disk that are kept for payments under way: when it is full, new ones are refused first; 0: none
+    #[arg(long, env = "VITRINE_RESERVE_MIB", value_name = "MIB", default_value_t = 64)]
+    reserve_mib: u32,
     /// Refuse bundles of any other shop
     #[arg(long, env = "VITRINE_SHOP")]
     shop: Option<String>,
@@ -86,7 +89,8 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
     let _entered = runtime.enter();
     let mut app = App::new(live, edge_keys.tokens, args.settings(), Clock::system());
     let store = args.store.clone().unwrap_or_else(|| args.state.join("shop.db"));
-    till::open(&mut app, &Places { store, state: args.state.clone() })?;
+    let reserve_bytes = u64::from(args.reserve_mib) * 1024 * 1024;
+    till::open(&mut app, &Places { store, state: args.state.clone(), reserve_bytes })?;
     let app = Arc::new(app);
     runtime.block_on(run_until_told(app, file, &args))
 }

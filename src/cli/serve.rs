@@ -182,7 +182,7 @@ impl Workshop {
     async fn open(&self) -> Result<Arc<App>, CommandError> {
         let live = self.file.load().map_err(|error| CommandError::World(error.to_string()))?;
         let mut app = App::new(live, self.tokens.clone(), Settings::default(), Clock::system());
-        till::open(&mut app, &Places { store: self.state.join("shop.db"), state: self.state.clone() })?;
+        till::open(&mut app, &Places { store: self.state.join("shop.db"), state: self.state.clone(), reserve_bytes: 0 })?;
         let app = Arc::new(app);
         till::start(&app).await?;
         Ok(app)

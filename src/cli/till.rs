@@ -33,6 +33,8 @@ pub(super) struct Places {
     pub(super) store: PathBuf,
     /// The sandbox's ledger and mails of development lie in here.
     pub(super) state: PathBuf,
+    /// What of the store's disk is kept for payments under way.
+    pub(super) reserve_bytes: u64,
 }
 
 /// Opens store, gateway and mail for a bundle, and hangs them into the app.
@@ -44,6 +46,7 @@ pub(super) fn open(app: &mut App, places: &Places) -> Result<(), CommandError> {
         let shown = places.store.display();
         CommandError::World(format!("{shown}: {error}; give the file of this shop's orders, a new name, or a backup"))
     })?;
+    store.keep_room(places.reserve_bytes);
     let (gateway, mounts) = gateway(&live, &places.state)?;
     let mailer = match std::env::var(SMTP_URL) {
         Ok(url) => Mailer::smtp(&url)

@@ -20,12 +20,20 @@ pub fn respond<B>(app: &Arc<App>, request: &Request<B>) -> Response<Full<Bytes>>
     match request.uri().path() {
         "/healthz" => answer(StatusCode::OK, TEXT, "ok\n".to_owned()),
         "/readyz" => answer(StatusCode::OK, JSON, ready(app)),
-        "/metrics" => answer(StatusCode::OK, METRICS, app.metrics.text()),
+        "/metrics" => {
+            app.metrics.set_read_only(is_short_of_room(app));
+            answer(StatusCode::OK, METRICS, app.metrics.text())
+        }
         _ => answer(StatusCode::NOT_FOUND, TEXT, "/healthz /readyz /metrics\n".to_owned()),
     }
 }
 
-/// An edge with an old bundle still sells: it is ready, and says what is wrong.
+fn is_short_of_room(app: &App) -> bool {
+    app.till.as_ref().is_some_and(|till| till.store.is_short_of_room())
+}
+
+/// An edge with an old bundle still sells, and one on a full disk still shows carts and finishes payments: both are ready, and say what
+/// is wrong.
 fn ready(app: &App) -> String {
     let live = app.live.load();
     let refused = app.refused.load();
@@ -35,6 +43,7 @@ fn ready(app: &App) -> String {
         "bundle": live.hash,
         "sequence": live.sequence,
         "refused": refused.as_ref(),
+        "disk_full": is_short_of_room(app),
     });
     format!("{told}\n")
 }

@@ -70,7 +70,10 @@ pub enum StoreError {
     /// A step panicked; it was undone.
     #[error("a step of the store failed by our own fault")]
     Panicked,
-    /// The engine failed: disk full, file gone. What was asked for may be tried again once it is well.
+    /// There is no space left, or so little that it is kept for payments under way. Safe to try again once there is.
+    #[error("the disk is full")]
+    DiskFull,
+    /// The engine failed: file gone, disk broken. What was asked for may be tried again once it is well.
     #[error("the store failed: {0}")]
     Engine(String),
 }
@@ -78,7 +81,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same step may simply be tried again.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Busy | Self::Engine(_))
+        matches!(self, Self::Busy | Self::DiskFull | Self::Engine(_))
     }
 }
 
@@ -290,6 +293,25 @@ impl Store {
     #[cfg(feature = "faults")]
     pub fn open_inline(name: &str, seam: Seam) -> Result<Self, StoreError> {
         sqlite::inline::Inline::open(name, seam).map(Self::Inline)
+    }
+
+    /// Keeps so many bytes of the disk for payments under way, in a file beside the store: once the disk is full it is given up, and
+    /// what is new is refused until there is space again. For the one edge of a file. 0: none.
+    pub fn keep_room(&self, bytes: u64) {
+        match self {
+            Self::Sqlite(engine) => engine.keep_room(bytes),
+            #[cfg(feature = "faults")]
+            Self::Inline(_) => {}
+        }
+    }
+
+    /// Whether the disk is full, so that nothing new is begun.
+    pub fn is_short_of_room(&self) -> bool {
+        match self {
+            Self::Sqlite(engine) => engine.is_short_of_room(),
+            #[cfg(feature = "faults")]
+            Self::Inline(_) => false,
+        }
     }
 
     /// Whether a step could be committed now.

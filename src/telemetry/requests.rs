@@ -6,6 +6,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
@@ -27,6 +28,8 @@ struct RouteName {
 #[derive(Debug)]
 pub struct RequestMetrics {
     registry: Registry,
+    read_only: Gauge,
+    hooks_not_of_now: Counter,
     routes: Vec<RouteMetrics>,
 }
 
@@ -52,7 +55,22 @@ impl RequestMetrics {
         let mut registry = Registry::with_prefix("vitrine");
         registry.register("http_requests", "Requests by route and status class", counters);
         registry.register_with_unit("http_request", "Time from the head to the answer", Unit::Seconds, times);
-        Self { registry, routes }
+        let read_only = Gauge::default();
+        registry.register("store_read_only", "1 while the store's disk is full and new payments are refused", read_only.clone());
+        let hooks_not_of_now = Counter::default();
+        let help = "Webhooks signed too long ago or in the future: this machine's clock may be wrong";
+        registry.register("webhooks_not_of_now", help, hooks_not_of_now.clone());
+        Self { registry, read_only, hooks_not_of_now, routes }
+    }
+
+    /// Counts a webhook whose signature is not of now.
+    pub fn record_hook_not_of_now(&self) {
+        self.hooks_not_of_now.inc();
+    }
+
+    /// Whether new payments are refused because the store's disk is full.
+    pub fn set_read_only(&self, is_read_only: bool) {
+        self.read_only.set(i64::from(is_read_only));
     }
 
     /// Counts an answer. `route`: its index in the names; `None`: no route was found.

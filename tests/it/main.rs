@@ -39,4 +39,5 @@ mod stripe_api;
 mod support;
 mod texts;
 mod theme;
+mod trouble;
 mod webhooks;

@@ -6,6 +6,7 @@
 #![expect(unreachable_pub, reason = "`pub` tells what a module offers from what it keeps")]
 
 mod durable;
+mod full;
 mod gateway;
 mod oracle;
 mod points;

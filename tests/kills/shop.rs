@@ -35,6 +35,10 @@ pub struct Launch<'a> {
     pub bug: Option<&'a str>,
     /// Where strace writes what it asks of the system.
     pub trace: Option<&'a Path>,
+    /// Mebibytes of a disk of its own for its state; `Some(0)`: the machine's disk, which it may only read.
+    pub disk_mib: Option<u32>,
+    /// Mebibytes of it that are kept for payments under way.
+    pub reserve_mib: Option<u32>,
     /// Where its gateway is, if not at the gateway's own address.
     pub api_base: Option<&'a str>,
 }
@@ -87,9 +91,10 @@ impl Shop {
     /// Starts the shop in that way; `None`: it ended before it was ready.
     pub fn launch(&self, launch: Launch<'_>) -> Option<Running> {
         let failpoint = launch.failpoint;
-        let mut command = match launch.trace {
-            None => Command::new(env!("CARGO_BIN_EXE_vitrine")),
-            Some(trace) => strace(trace),
+        let mut command = match (launch.trace, launch.disk_mib) {
+            (None, None) => Command::new(env!("CARGO_BIN_EXE_vitrine")),
+            (Some(trace), _) => strace(trace),
+            (None, Some(mib)) => on_a_disk(self.folder.path(), mib),
         };
         command.current_dir(self.folder.path()).args(["edge", "--listen", "127.0.0.1:0", "--operator", "127.0.0.1:0"]);
         command.env("NO_COLOR", "1").env("RUST_LOG", "error");
@@ -97,6 +102,7 @@ impl Shop {
         for (name, value) in [("VITRINE_FAILPOINT", failpoint), ("VITRINE_BUG", launch.bug)] {
             command.envs(value.map(|value| (name, value)));
         }
+        command.envs(launch.reserve_mib.map(|mib| ("VITRINE_RESERVE_MIB", mib.to_string())));
         if let Some(gateway) = &self.gateway {
             command.env("VITRINE_STRIPE_SECRET_KEY", SECRET_KEY).env("VITRINE_STRIPE_WEBHOOK_SECRETS", WEBHOOK_SECRET);
             command.env("VITRINE_STRIPE_API_BASE", launch.api_base.unwrap_or(&gateway.faulty.base));
@@ -110,6 +116,10 @@ impl Shop {
                 if let Some((_, address)) = line.split_once("cart and checkout on http://127.0.0.1:") {
                     let _ = tell.send(address.trim().parse::<u16>().expect("a port"));
                 }
+                if let Some((_, address)) = line.split_once("for operators: http://127.0.0.1:") {
+                    let port = address.strip_suffix("/readyz").expect("its path");
+                    let _ = tell.send(port.parse::<u16>().expect("a port"));
+                }
                 if line.contains("panicked") {
                     eprintln!("{line}");
                 }
@@ -120,7 +130,7 @@ impl Shop {
                 if let Some(gateway) = &self.gateway {
                     gateway.faulty.hook_to(&format!("http://127.0.0.1:{port}/api/v1/webhooks/stripe"));
                 }
-                Some(Running { child, port, _told: told })
+                Some(Running { child, port, told })
             }
             Err(RecvTimeoutError::Disconnected) => {
                 let status = child.wait().expect("it ended");
@@ -141,11 +151,24 @@ fn strace(trace: &Path) -> Command {
     command
 }
 
+/// The binary with its state on a small disk of its own, or on one that it may only read, in a world of mounts that ends with it.
+fn on_a_disk(folder: &Path, mib: u32) -> Command {
+    let state = folder.join(".vitrine");
+    std::fs::create_dir_all(&state).expect("a folder");
+    let mount = match mib {
+        0 => r#"mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@""#.to_owned(),
+        mib => format!(r#"mount -t tmpfs -o size={mib}m tmpfs "$0" && exec "$@""#),
+    };
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", &mount]).arg(state).arg(env!("CARGO_BIN_EXE_vitrine"));
+    command
+}
+
 /// A process that serves.
 pub struct Running {
     child: Child,
     pub port: u16,
-    _told: Receiver<u16>,
+    told: Receiver<u16>,
 }
 
 impl Running {
@@ -153,6 +176,11 @@ impl Running {
     pub fn kill(mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+
+    /// The port for operators.
+    pub fn operator(&self) -> u16 {
+        self.told.recv_timeout(PATIENCE).expect("it is told once")
     }
 
     /// Its number.
@@ -301,6 +329,11 @@ impl Shopper {
         };
         let start = url.len() - path.len() - 1;
         (port.parse().expect("a port"), &url[start..])
+    }
+
+    /// What a listener of this machine answers to a look.
+    pub fn look(&mut self, port: u16, path: &str) -> String {
+        self.send("GET", &format!("http://127.0.0.1:{port}{path}"), "", "", "").map_or(String::new(), |answer| answer.body)
     }
 
     fn ask(&mut self, method: &str, path: &str, body: &Value, key: &str) -> Result<Answer, Error> {

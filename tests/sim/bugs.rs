@@ -30,8 +30,10 @@ const BUGS: &[(&str, Mode, &[&str])] = &[
 ];
 
 /// Bugs that need a real process and a real disk, and the tests that catch them.
-const ELSEWHERE: &[(&str, &str)] =
-    &[("synchronous_normal", "tests/kills/durable.rs no_answer_leaves_before_what_it_says_is_on_the_disk")];
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("deferred_begin", "src/store/sqlite/writer.rs a_deferred_begin_is_caught"),
+    ("synchronous_normal", "tests/kills/durable.rs no_answer_leaves_before_what_it_says_is_on_the_disk"),
+];
 
 #[test]
 fn every_planted_bug_is_caught() {

@@ -38,8 +38,8 @@ fn a_worker_whose_lease_ran_out_calls_nothing_off() {
 
 /// Whichever look is the one before the cancel.
 const SLOW_LOOKS: [&[(&str, u64, Twist)]; 4] = [
-    &[("fetch", 1, Twist::Slow(45)), ("capture", 1, Twist::Lost), ("capture", 2, Twist::Lost)],
-    &[("fetch", 2, Twist::Slow(45)), ("capture", 1, Twist::Lost), ("capture", 2, Twist::Lost)],
-    &[("fetch", 3, Twist::Slow(45)), ("capture", 1, Twist::Lost), ("capture", 2, Twist::Lost)],
-    &[("fetch", 4, Twist::Slow(45)), ("capture", 1, Twist::Lost), ("capture", 2, Twist::Lost)],
+    &[("fetch", 1, Twist::Slow(75)), ("capture", 1, Twist::Lost), ("capture", 2, Twist::Lost)],
+    &[("fetch", 2, Twist::Slow(75)), ("capture", 1, Twist::Lost), ("capture", 2, Twist::Lost)],
+    &[("fetch", 3, Twist::Slow(75)), ("capture", 1, Twist::Lost), ("capture", 2, Twist::Lost)],
+    &[("fetch", 4, Twist::Slow(75)), ("capture", 1, Twist::Lost), ("capture", 2, Twist::Lost)],
 ];

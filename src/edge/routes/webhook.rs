@@ -23,6 +23,7 @@ pub async fn hear(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     let unavailable = |code, detail: &str| Failure::Unavailable { code, detail: Say::to_programs(detail), retry_after_s: 60 };
     let till = app.till.clone().ok_or_else(|| unavailable("checkout_closed", "this shop takes no payments right now"))?;
     // Whoever sends it may not wait for the answer; what was proven is kept all the same.
+    let metrics = app.clone();
     let heard = tokio::spawn(async move { till.hear(&app, call.param("gateway"), &call.headers, &call.body).await });
     match heard.await {
         Ok(Ok(())) => Ok(Reply { status: StatusCode::NO_CONTENT, headers: http::HeaderMap::new(), body: Bytes::new() }),
@@ -32,6 +33,11 @@ pub async fn hear(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
         Ok(Err(HookError::NotHeard(NotHeard::NoSecret))) => {
             tracing::error!("a webhook came, and no secret is set to prove it by");
             Err(unavailable("webhooks_closed", "no webhook secret is set"))
+        }
+        Ok(Err(HookError::NotHeard(error @ NotHeard::NotNow))) => {
+            metrics.metrics.record_hook_not_of_now();
+            tracing::warn!(%error, "a webhook was not believed; where many are not, this machine's clock is wrong");
+            Err(Failure::malformed("bad_signature", error.to_string()))
         }
         Ok(Err(HookError::NotHeard(error))) => {
             tracing::warn!(%error, "a webhook was not believed");

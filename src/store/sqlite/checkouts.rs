@@ -151,9 +151,10 @@ pub(in crate::store) fn take_lease(
     now: Timestamp,
     until: Timestamp,
 ) -> Result<Option<Lease>, StoreError> {
+    // A lease that ends later than a fresh one would is of before the clock was set back; its holder is fenced off.
     let mut update = tx.prepare_cached(
         "UPDATE checkouts SET lease_owner = ?2, lease_fence = lease_fence + 1, lease_until = ?4
-         WHERE id = ?1 AND (lease_owner IS NULL OR lease_until <= ?3) RETURNING lease_fence",
+         WHERE id = ?1 AND (lease_owner IS NULL OR lease_until <= ?3 OR lease_until > ?4) RETURNING lease_fence",
     )?;
     let fence = update.query_row(params![checkout.as_str(), owner, now.0, until.0], |row| row.get(0)).optional()?;
     Ok(fence.map(|fence| Lease { checkout: checkout.clone(), fence, events: Vec::new() }))

@@ -39,11 +39,13 @@ pub(in crate::store) fn claim(
     until: Timestamp,
 ) -> Result<Vec<InboxRow>, StoreError> {
     let mut update = tx.prepare_cached(
+        // Later than anything is put off, longer than anything is claimed: the clock was set back meanwhile.
         "UPDATE inbox SET claimed_until = ?3, tries = tries + 1
-         WHERE id IN (SELECT id FROM inbox WHERE done_at IS NULL AND next_at <= ?2 AND claimed_until <= ?2 ORDER BY next_at, id LIMIT ?1)
+         WHERE id IN (SELECT id FROM inbox WHERE done_at IS NULL AND (next_at <= ?2 OR next_at > ?2 + ?4)
+                          AND (claimed_until <= ?2 OR claimed_until > ?3) ORDER BY next_at, id LIMIT ?1)
          RETURNING id, event, checkout, attempt, reference, tries - 1",
     )?;
-    let mut rows = update.query_map(params![limit, now.0, until.0], read)?.collect::<Result<Vec<_>, _>>()?;
+    let mut rows = update.query_map(params![limit, now.0, until.0, RETRY_MAX_SECONDS], read)?.collect::<Result<Vec<_>, _>>()?;
     rows.sort_by_key(|row| row.id);
     Ok(rows)
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::writer::{commit, job};
+use super::writer::{Lane, commit, job};
 use super::{MIGRATIONS, keep_plans, migrate};
 use crate::store::StoreError;
 
@@ -62,11 +62,11 @@ impl Inline {
 
     pub(in crate::store) async fn write<T: Send + 'static>(
         &self,
-        step: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        step: impl FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         (self.seam.0)(Moment::Step).await?;
-        let (job, told) = job(step);
-        commit(&self.connection.lock().unwrap_or_else(PoisonError::into_inner), vec![job]);
+        let (job, told) = job(Lane::Fresh, step);
+        commit(&self.connection.lock().unwrap_or_else(PoisonError::into_inner), vec![job], None);
         let done = told.await.map_err(|_| StoreError::Engine("the step was not answered".to_owned()))?;
         if done.is_ok() {
             (self.seam.0)(Moment::Committed).await?;

@@ -14,6 +14,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::StoreError;
+use room::Room;
 use writer::{Lane, Writer};
 
 pub(super) mod checkouts;
@@ -24,6 +25,7 @@ pub(super) mod keys;
 pub(super) mod orders;
 pub(super) mod outbox;
 pub(super) mod payments;
+mod room;
 pub(super) mod stock;
 pub(super) mod writer;
 
@@ -51,6 +53,7 @@ pub struct Sqlite {
 struct Shared {
     path: PathBuf,
     writer: Writer,
+    room: Arc<Room>,
     readers: Mutex<Vec<Connection>>,
     checkpoints: Option<(Sender<()>, JoinHandle<()>)>,
 }
@@ -64,20 +67,32 @@ impl Sqlite {
         let mut connection = connect(path)?;
         migrate(&mut connection, MIGRATIONS)?;
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        let room = Arc::new(Room::beside(path));
         let shared = Shared {
             path: path.to_owned(),
-            writer: Writer::start(connection),
+            writer: Writer::start(connection, Arc::clone(&room)),
+            room: Arc::clone(&room),
             readers: Mutex::new(Vec::new()),
-            checkpoints: Some(start_checkpoints(connect(path)?)),
+            checkpoints: Some(start_checkpoints(connect(path)?, room)),
         };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Keeps so many bytes of the disk for payments under way.
+    pub(super) fn keep_room(&self, bytes: u64) {
+        self.shared.room.keep(bytes);
+    }
+
+    /// Whether the disk is full, so that nothing new is begun.
+    pub(super) fn is_short_of_room(&self) -> bool {
+        self.shared.room.is_short()
     }
 
     /// Does a step in the writer's next transaction.
     pub(super) async fn write<T: Send + 'static>(
         &self,
         lane: Lane,
-        step: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        step: impl FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.shared.writer.submit(lane, step).await
     }
@@ -150,13 +165,14 @@ fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<(), Store
     Ok(transaction.commit()?)
 }
 
-fn start_checkpoints(connection: Connection) -> (Sender<()>, JoinHandle<()>) {
+fn start_checkpoints(connection: Connection, room: Arc<Room>) -> (Sender<()>, JoinHandle<()>) {
     let (stop, stopped) = channel();
     let work = move || {
         while stopped.recv_timeout(CHECKPOINT_EVERY) == Err(RecvTimeoutError::Timeout) {
             // A checkpoint that a reader holds up is tried again in a second.
             let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
             failpoint!("K37");
+            room.look();
         }
     };
     let thread = std::thread::Builder::new().name("checkpoints".to_owned()).spawn(work);
@@ -165,7 +181,11 @@ fn start_checkpoints(connection: Connection) -> (Sender<()>, JoinHandle<()>) {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
+        let extended = error.sqlite_error().map(|error| error.extended_code);
         match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::DiskFull,
+            // The index of the log could not grow: that is the same disk.
+            _ if extended == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE) => Self::DiskFull,
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
             _ => Self::Engine(error.to_string()),
         }

@@ -35,11 +35,13 @@ pub(in crate::store) fn claim(
     until: Timestamp,
 ) -> Result<Vec<OutboxRow>, StoreError> {
     let mut update = tx.prepare_cached(
+        // Later than anything is put off, longer than anything is claimed: the clock was set back meanwhile.
         "UPDATE outbox SET claimed_by = ?1, claimed_until = ?4, tries = tries + 1
-         WHERE id IN (SELECT id FROM outbox WHERE done_at IS NULL AND next_at <= ?3 AND claimed_until <= ?3 ORDER BY next_at, id LIMIT ?2)
+         WHERE id IN (SELECT id FROM outbox WHERE done_at IS NULL AND (next_at <= ?3 OR next_at > ?3 + ?5)
+                          AND (claimed_until <= ?3 OR claimed_until > ?4) ORDER BY next_at, id LIMIT ?2)
          RETURNING id, kind, subject, checkout, detail, tries - 1, created_at",
     )?;
-    let rows = update.query_map(params![owner, limit, now.0, until.0], |row| Ok(read(row)))?;
+    let rows = update.query_map(params![owner, limit, now.0, until.0, RETRY_MAX_SECONDS], |row| Ok(read(row)))?;
     let mut rows = rows.map(|row| row?).collect::<Result<Vec<_>, StoreError>>()?;
     rows.sort_by_key(|row| row.id);
     Ok(rows)

@@ -349,7 +349,7 @@ pub(in crate::store) fn release_expired(tx: &Connection, now: Timestamp) -> Resu
 pub(in crate::store) fn sweep(tx: &Connection, older_than: Timestamp, now: Timestamp) -> Result<Vec<Attempt>, StoreError> {
     let mut update = tx.prepare_cached(
         "UPDATE attempts SET looked_at = ?2 WHERE id IN
-             (SELECT id FROM attempts WHERE state NOT IN ('paid', 'declined', 'canceled', 'review') AND changed_at <= ?1
+             (SELECT id FROM attempts WHERE state NOT IN ('paid', 'declined', 'canceled', 'review') AND (changed_at <= ?1 OR changed_at > ?2)
               ORDER BY looked_at, changed_at LIMIT ?3)
          RETURNING *",
     )?;

@@ -2,7 +2,8 @@
 //!
 //! Owns    the queue of steps and the transaction they share.
 //! Always  each step has a SAVEPOINT of its own, so a refused or panicking one undoes only itself; nobody is answered before COMMIT
-//!         has returned, and a failed COMMIT fails them all; answers and recovery go before new payments.
+//!         has returned, and a failed COMMIT fails them all; answers and recovery go before new payments, and alone where the disk is
+//!         full.
 //! Limits  `BATCH_MAX` steps or `BATCH_WAIT` to a commit; `QUEUE_MAX` steps wait in each lane, then `StoreError::Busy`.
 
 use std::collections::VecDeque;
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::room::Room;
 use crate::store::StoreError;
 
 /// Beyond that a commit is not cheaper per step, only later.
@@ -32,19 +34,59 @@ pub(in crate::store) enum Lane {
     Fresh,
 }
 
-/// Runs in the transaction, or hears why there is none.
-pub(super) type Job = Box<dyn FnOnce(Result<&Connection, StoreError>) -> Ran + Send>;
+/// A step that waits for its transaction.
+pub(super) struct Job {
+    lane: Lane,
+    step: Box<dyn Step>,
+}
 
-/// A step that ran: whether its changes stay, and how its asker is answered once the commit is known.
-pub(super) struct Ran {
-    keeps: bool,
-    answer: Box<dyn FnOnce(Result<(), StoreError>)>,
+/// What the writer knows of a step, whatever it gives. It runs again where the transaction that held it could not be written.
+trait Step: Send {
+    /// Runs; whether its changes stay.
+    fn run(&mut self, connection: &Connection) -> bool;
+    /// It failed for a reason of the store's own.
+    fn fail(&mut self, error: StoreError);
+    fn lacked_room(&self) -> bool;
+    /// Tells whoever asked.
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+struct Asked<T, F> {
+    step: F,
+    result: Result<T, StoreError>,
+    tell: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T: Send, F: FnMut(&Connection) -> Result<T, StoreError> + Send> Step for Asked<T, F> {
+    fn run(&mut self, connection: &Connection) -> bool {
+        let step = &mut self.step;
+        self.result = catch_unwind(AssertUnwindSafe(|| step(connection))).unwrap_or(Err(StoreError::Panicked));
+        self.result.is_ok()
+    }
+
+    fn fail(&mut self, error: StoreError) {
+        self.result = Err(error);
+    }
+
+    fn lacked_room(&self) -> bool {
+        matches!(self.result, Err(StoreError::DiskFull))
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
+        // Whoever asked may be gone by now; the commit stands all the same. A step's own error says more than the commit's.
+        let told = match (self.result, committed) {
+            (Ok(_), Err(error)) => Err(error),
+            (result, _) => result,
+        };
+        drop(self.tell.send(told));
+    }
 }
 
 /// The thread's handle; dropping it waits for what is queued.
 #[derive(Debug)]
 pub(super) struct Writer {
     queue: Arc<Queue>,
+    room: Arc<Room>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -62,44 +104,41 @@ struct Waiting {
 }
 
 impl Writer {
-    /// Starts the thread on its connection.
-    pub(super) fn start(connection: Connection) -> Self {
+    /// Starts the thread on its connection. `room`: what is given up where the disk is full.
+    pub(super) fn start(connection: Connection, room: Arc<Room>) -> Self {
         let queue = Arc::new(Queue::default());
-        let served = Arc::clone(&queue);
+        let (served, kept) = (Arc::clone(&queue), Arc::clone(&room));
         let thread = std::thread::Builder::new().name("store writer".to_owned()).spawn(move || {
             while let Some(batch) = served.next_batch() {
-                commit(&connection, batch);
+                commit(&connection, batch, Some(&kept));
             }
         });
-        Self { queue, thread: Some(thread.expect("a thread can be started while the process starts")) }
+        Self { queue, room, thread: Some(thread.expect("a thread can be started while the process starts")) }
     }
 
     /// Queues a step and waits for its commit.
     pub(super) async fn submit<T: Send + 'static>(
         &self,
         lane: Lane,
-        step: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        step: impl FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (job, told) = job(step);
-        self.queue.push(lane, job)?;
+        if lane == Lane::Fresh && self.room.is_short() {
+            return Err(StoreError::DiskFull);
+        }
+        let (job, told) = job(lane, step);
+        self.queue.push(job)?;
         told.await.map_err(|_| StoreError::Engine("the writer stopped".to_owned()))?
     }
 }
 
 /// A step as the writer runs it, and where its answer comes.
 pub(super) fn job<T: Send + 'static>(
-    step: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    lane: Lane,
+    step: impl FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
 ) -> (Job, oneshot::Receiver<Result<T, StoreError>>) {
     let (tell, told) = oneshot::channel();
-    let job = move |connection: Result<&Connection, StoreError>| {
-        let guarded = |connection| catch_unwind(AssertUnwindSafe(|| step(connection))).unwrap_or(Err(StoreError::Panicked));
-        let result = connection.and_then(guarded);
-        // Whoever asked may be gone by now; the commit stands all the same.
-        let keeps = result.is_ok();
-        let answer = move |committed: Result<(), StoreError>| drop(tell.send(committed.and(result)));
-        Ran { keeps, answer: Box::new(answer) }
-    };
-    (Box::new(job), told)
+    let result = Err(StoreError::Engine("there was no transaction".to_owned()));
+    (Job { lane, step: Box::new(Asked { step, result, tell }) }, told)
 }
 
 impl Drop for Writer {
@@ -118,9 +157,9 @@ impl Queue {
         self.waiting.lock().expect("nothing panics while it holds the queue")
     }
 
-    fn push(&self, lane: Lane, job: Job) -> Result<(), StoreError> {
+    fn push(&self, job: Job) -> Result<(), StoreError> {
         let mut waiting = self.lock();
-        let queue = match lane {
+        let queue = match job.lane {
             Lane::Urgent => &mut waiting.urgent,
             Lane::Fresh => &mut waiting.fresh,
         };
@@ -170,37 +209,61 @@ impl std::fmt::Debug for Queue {
     }
 }
 
-/// One transaction for a batch.
-pub(super) fn commit(connection: &Connection, batch: Vec<Job>) {
-    if let Err(error) = say(connection, "BEGIN IMMEDIATE") {
-        for job in batch {
-            (job(Err(copy(&error))).answer)(Ok(()));
-        }
-        return;
+/// One transaction for a batch. Where the disk is full, what is kept for that is given up, and what may not wait is written into it.
+pub(super) fn commit(connection: &Connection, mut batch: Vec<Job>, room: Option<&Room>) {
+    let is_short = room.is_some_and(Room::is_short);
+    let mut committed = transact(connection, &mut batch, is_short);
+    let lacked_room = matches!(committed, Err(StoreError::DiskFull)) || batch.iter().any(|job| job.step.lacked_room());
+    if lacked_room && room.is_some_and(Room::give_up) {
+        committed = transact(connection, &mut batch, true);
     }
-    let ran: Vec<Ran> = batch.into_iter().map(|job| run(connection, job)).collect();
-    failpoint!("K39", ran.len() > 1);
-    let committed = say(connection, "COMMIT");
-    if committed.is_err() && !connection.is_autocommit() {
-        // What ROLLBACK says adds nothing: the transaction is over either way.
-        let _ = say(connection, "ROLLBACK");
-    }
-    for ran in ran {
-        (ran.answer)(committed.as_ref().copied().map_err(copy));
+    for job in batch {
+        job.step.answer(committed.as_ref().copied().map_err(copy));
     }
 }
 
-fn run(connection: &Connection, job: Job) -> Ran {
-    let begun = say(connection, "SAVEPOINT step");
-    let ran = job(Ok(connection));
-    let ended = begun.and_then(|()| match ran.keeps {
-        true => say(connection, "RELEASE step"),
-        false => say(connection, "ROLLBACK TO step").and_then(|()| say(connection, "RELEASE step")),
-    });
-    match ended {
-        Ok(()) => ran,
-        Err(error) => Ran { keeps: false, answer: Box::new(move |_| (ran.answer)(Err(error))) },
+/// `is_short`: nothing new is begun.
+fn transact(connection: &Connection, batch: &mut [Job], is_short: bool) -> Result<(), StoreError> {
+    for job in &mut *batch {
+        job.step.fail(StoreError::Engine("there was no transaction".to_owned()));
     }
+    let begun = say(connection, if planted!("deferred_begin") { "BEGIN" } else { "BEGIN IMMEDIATE" });
+    let ran = begun.and_then(|()| {
+        for job in &mut *batch {
+            match (job.lane, is_short) {
+                (Lane::Fresh, true) => job.step.fail(StoreError::DiskFull),
+                (Lane::Fresh, false) | (Lane::Urgent, _) => run(connection, job)?,
+            }
+        }
+        failpoint!("K39", batch.len() > 1);
+        say(connection, "COMMIT")
+    });
+    if ran.is_err() && !connection.is_autocommit() {
+        // What ROLLBACK says adds nothing: the transaction is over either way.
+        let _ = say(connection, "ROLLBACK");
+    }
+    if let Err(error) = &ran {
+        for job in batch {
+            job.step.fail(copy(error));
+        }
+    }
+    ran
+}
+
+/// Errors: the transaction is gone, and with it what ran before.
+fn run(connection: &Connection, job: &mut Job) -> Result<(), StoreError> {
+    say(connection, "SAVEPOINT step")?;
+    let keeps = job.step.run(connection);
+    if connection.is_autocommit() {
+        // SQLite undoes the whole transaction by itself where the disk is full in the middle of it.
+        let lacked_room = job.step.lacked_room();
+        return Err(if lacked_room { StoreError::DiskFull } else { StoreError::Engine("the transaction was undone".to_owned()) });
+    }
+    if keeps {
+        return say(connection, "RELEASE step");
+    }
+    say(connection, "ROLLBACK TO step")?;
+    say(connection, "RELEASE step")
 }
 
 /// A word about the transaction itself, parsed once.
@@ -212,6 +275,82 @@ fn say(connection: &Connection, sql: &str) -> Result<(), StoreError> {
 fn copy(error: &StoreError) -> StoreError {
     match error {
         StoreError::Busy => StoreError::Busy,
+        StoreError::DiskFull => StoreError::DiskFull,
         other => StoreError::Engine(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two connections to one file; no one waits for the other.
+    fn pair() -> (tempfile::TempDir, Connection, Connection) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let open = || {
+            let connection = Connection::open(folder.path().join("x.db")).expect("a file");
+            connection.pragma_update(None, "journal_mode", "WAL").expect("a log");
+            connection.busy_timeout(Duration::ZERO).expect("a time-out");
+            connection
+        };
+        let (one, other) = (open(), open());
+        one.execute_batch("CREATE TABLE stock (free INTEGER NOT NULL); INSERT INTO stock VALUES (1)").expect("a table");
+        (folder, one, other)
+    }
+
+    /// Takes the last unit while another process tries the same between its look and its change; gives what each was told.
+    fn race() -> (Result<(), StoreError>, rusqlite::Result<usize>) {
+        let (_folder, one, other) = pair();
+        let (tell, told) = std::sync::mpsc::channel();
+        let step = move |tx: &Connection| {
+            let free: i64 = tx.query_row("SELECT free FROM stock", [], |row| row.get(0))?;
+            assert_eq!(free, 1);
+            tell.send(other.execute("UPDATE stock SET free = 0", [])).expect("somebody listens");
+            tx.execute("UPDATE stock SET free = 0", [])?;
+            Ok(())
+        };
+        let (job, mut answer) = job(Lane::Fresh, step);
+        commit(&one, vec![job], None);
+        (answer.try_recv().expect("an answer"), told.recv().expect("a try"))
+    }
+
+    #[test]
+    fn whoever_has_looked_may_write() {
+        let (mine, other) = race();
+        assert!(mine.is_ok() && other.is_err(), "{mine:?} {other:?}");
+    }
+
+    /// The proof that it would be seen: case 81 of CHECKOUT.md, where no time-out helps.
+    #[cfg(feature = "faults")]
+    #[test]
+    fn a_deferred_begin_is_caught() {
+        crate::faults::plant(Some("deferred_begin"));
+        let (mine, other) = race();
+        crate::faults::plant(None);
+        assert!(matches!(mine, Err(StoreError::Busy)) && other.is_ok(), "{mine:?} {other:?}");
+    }
+
+    /// A disk that is full is one whose database may have no more pages.
+    #[test]
+    fn a_full_disk_refuses_what_is_new_and_writes_what_is_under_way_into_the_room() {
+        let (folder, one, _other) = pair();
+        let room = Arc::new(Room::beside(&folder.path().join("x.db")));
+        room.keep(10_000);
+        one.execute_batch("CREATE TABLE big (x BLOB); PRAGMA max_page_count = 8").expect("a limit");
+        // What the room's end makes free is, here, pages.
+        let freed = Arc::clone(&room);
+        let insert = move |tx: &Connection| {
+            if freed.is_short() {
+                tx.execute_batch("PRAGMA max_page_count = 100")?;
+            }
+            tx.execute("INSERT INTO big VALUES (zeroblob(60000))", [])?;
+            Ok(())
+        };
+        let ((urgent, mut paid), (fresh, mut begun)) = (job(Lane::Urgent, insert.clone()), job(Lane::Fresh, insert));
+        commit(&one, vec![fresh, urgent], Some(&room));
+        assert!(matches!(begun.try_recv(), Ok(Err(StoreError::DiskFull))));
+        assert!(matches!(paid.try_recv(), Ok(Ok(()))));
+        let rows: i64 = one.query_row("SELECT count(*) FROM big", [], |row| row.get(0)).expect("a count");
+        assert_eq!((rows, room.is_short()), (1, true));
     }
 }
