@@ -100,7 +100,8 @@ impl Scripted {
         self.payment(Call::Refund { key: key.to_owned(), reference: reference.to_owned(), amount }).await
     }
 
-    /// A ping is `id=REFERENCE`; a batch has one such line for each item. Neither is signed.
+    /// A ping is `id=REFERENCE`, followed by the event's name where it has one and by `other` where it is of another account; a batch has
+    /// one such line for each item. Neither is signed.
     pub(super) fn hear(&self, body: &[u8], now: Timestamp) -> Result<Vec<Event>, NotHeard> {
         let text = std::str::from_utf8(body).map_err(|_| NotHeard::NotAnEvent)?;
         let most = match self.capabilities.webhook {
@@ -109,13 +110,14 @@ impl Scripted {
             Webhook::Batch => usize::MAX,
         };
         let heard = text.lines().take(most).map(|line| {
-            let reference = line.strip_prefix("id=").ok_or(NotHeard::NotAnEvent)?;
+            let mut words = line.strip_prefix("id=").ok_or(NotHeard::NotAnEvent)?.split(' ');
+            let (reference, name) = (words.next().unwrap_or(""), words.next());
             Ok(Event {
-                // A ping has no name of its own: each instant's is another hint.
-                id: format!("{reference}@{}", now.0),
+                // A ping without a name of its own: each instant's is another hint.
+                id: name.map_or_else(|| format!("{reference}@{}", now.0), str::to_owned),
                 kind: "changed".to_owned(),
                 about: About::Reference(reference.to_owned()),
-                is_ours: true,
+                is_ours: words.next() != Some("other"),
                 created_at: now,
                 body: line.as_bytes().to_vec(),
             })

@@ -1,5 +1,6 @@
 //! Shop: the real binary on its own files, which can be ended at any moment, and shoppers who reach it over loopback.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Error, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -35,6 +36,8 @@ pub struct Launch<'a> {
     pub bug: Option<&'a str>,
     /// Where strace writes what it asks of the system.
     pub trace: Option<&'a Path>,
+    /// Whether it tells everything it can, into the folder's `log.txt`.
+    pub logs_all: bool,
     /// Mebibytes of a disk of its own for its state; `Some(0)`: the machine's disk, which it may only read.
     pub disk_mib: Option<u32>,
     /// Mebibytes of it that are kept for payments under way.
@@ -97,12 +100,13 @@ impl Shop {
             (None, Some(mib)) => on_a_disk(self.folder.path(), mib),
         };
         command.current_dir(self.folder.path()).args(["edge", "--listen", "127.0.0.1:0", "--operator", "127.0.0.1:0"]);
-        command.env("NO_COLOR", "1").env("RUST_LOG", "error");
+        command.env("NO_COLOR", "1").env("VITRINE_LOG", if launch.logs_all { "trace" } else { "error" });
         command.env("VITRINE_BUNDLE_PUBLIC_KEYS", BASE64.encode(signing_key().verifying_key().0));
         for (name, value) in [("VITRINE_FAILPOINT", failpoint), ("VITRINE_BUG", launch.bug)] {
             command.envs(value.map(|value| (name, value)));
         }
-        command.envs(launch.reserve_mib.map(|mib| ("VITRINE_RESERVE_MIB", mib.to_string())));
+        // Many shops lie on this machine's disk at once.
+        command.env("VITRINE_RESERVE_MIB", launch.reserve_mib.unwrap_or(1).to_string());
         if let Some(gateway) = &self.gateway {
             command.env("VITRINE_STRIPE_SECRET_KEY", SECRET_KEY).env("VITRINE_STRIPE_WEBHOOK_SECRETS", WEBHOOK_SECRET);
             command.env("VITRINE_STRIPE_API_BASE", launch.api_base.unwrap_or(&gateway.faulty.base));
@@ -111,8 +115,12 @@ impl Shop {
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary runs");
         let lines = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
         let (tell, told) = channel();
+        let mut log = launch.logs_all.then(|| File::create(self.folder.path().join("log.txt")).expect("a file"));
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
+                if let Some(log) = &mut log {
+                    writeln!(log, "{line}").expect("the log is kept");
+                }
                 if let Some((_, address)) = line.split_once("cart and checkout on http://127.0.0.1:") {
                     let _ = tell.send(address.trim().parse::<u16>().expect("a port"));
                 }

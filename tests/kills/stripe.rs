@@ -1,16 +1,20 @@
 //! Stripe: the shop is ended while a gateway with webhooks speaks to it, and while it speaks to that gateway.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use super::faulty::{SECRET_KEY, WEBHOOK_SECRET};
 use super::gateway::Wire;
 use super::oracle;
 use super::shop::{Card, End, Launch, Running, Shop, until};
 
 /// Points that are passed only, or otherwise, where the gateway is behind a wire and speaks by itself.
 pub const POINTS: &[&str] = &["K6", "K10", "K11", "K14", "K16", "K17", "K18", "K19", "K21", "K23"];
+/// Where development keys are kept.
+const KEYS: &str = "development.keys";
 /// Shops side by side.
 const LANES: usize = 4;
 
@@ -94,4 +98,35 @@ fn half_a_call_opens_nothing() {
     assert_eq!(settled(&shop, running, &BTreeSet::new(), "half a call"), 1);
     assert_eq!(shop.stripe().faulty.captured(), [2480]);
     println!("killed: in the middle of a call to the gateway");
+}
+
+/// I23: neither the log, with everything told, nor any file of the shop holds a secret or a card's number.
+#[test]
+fn nothing_that_the_shop_leaves_behind_holds_a_secret() {
+    let shop = Shop::paid_by_stripe();
+    let running = shop.launch(Launch { logs_all: true, ..Launch::default() }).expect("it starts");
+    assert_eq!(shop.shopper(running.port).shops("LAMP-S", Card::Good, false), End::Bought);
+    assert_eq!(shop.shopper(running.port).shops("LAMP-S", Card::Away, false), End::Not);
+    assert_eq!(settled(&shop, running, &BTreeSet::new(), "secrets"), 2);
+    // What a secret would look like: as it is set, as a header carries it, and the keys that sign carts and links.
+    let keys = std::fs::read_to_string(shop.file(KEYS)).expect("development keys");
+    let mut secrets = vec![SECRET_KEY, WEBHOOK_SECRET, "4242424242424242"];
+    let is_base64 = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_' | '+' | '/');
+    secrets.extend(keys.split(|sign| !is_base64(sign)).filter(|word| word.len() >= 40));
+    assert!(secrets.len() >= 5, "the keys that sign bundles and carts");
+    let files = [vec![shop.folder().join("log.txt")], files_of(&shop.file("")), files_of(&shop.file("mail"))].concat();
+    let told = std::fs::read_to_string(&files[0]).expect("a log");
+    assert!(told.contains("DEBUG") && files.len() >= 4, "it told everything, in {files:?}");
+    for file in files.iter().filter(|file| !file.ends_with(KEYS)) {
+        let bytes = std::fs::read(file).expect("it is readable");
+        for secret in &secrets {
+            let is_there = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!is_there, "{} holds {secret}", file.display());
+        }
+    }
+}
+
+fn files_of(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    entries.filter(|path| path.is_file()).collect()
 }

@@ -26,6 +26,8 @@ const BUGS: &[(&str, Mode, &[&str])] = &[
     ("amount_not_compared", Mode::Seeds(0), &["I5"]),
     ("timeout_is_decline", Mode::Moments, &["I4"]),
     ("lost_cancel_is_done", Mode::Seeds(3), &["I4"]),
+    ("heard_before_kept", Mode::Seeds(4), &["I10"]),
+    ("foreign_is_heard", Mode::Seeds(4), &["I16"]),
     ("unknown_is_told_unpaid", Mode::Moments, &["I13"]),
 ];
 

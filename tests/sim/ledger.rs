@@ -79,6 +79,8 @@ pub struct Ledger {
     pub breaches: Vec<String>,
     /// Changes of state that the oracle has not judged yet.
     pub changes: Vec<(usize, RemoteState)>,
+    /// Payments that changed and of which no webhook has told yet.
+    pub untold: Vec<String>,
 }
 
 impl Ledger {
@@ -160,6 +162,7 @@ impl Ledger {
             history: vec![(now, RemoteState::Open)],
         });
         self.changes.push((self.payments.len() - 1, RemoteState::Open));
+        self.untold.extend(self.payments.last().map(|payment| payment.reference.clone()));
         Ok(self.payments.len() - 1)
     }
 
@@ -177,6 +180,7 @@ impl Ledger {
         if self.payments[index].state() != to {
             self.payments[index].history.push((now, to));
             self.changes.push((index, to));
+            self.untold.push(self.payments[index].reference.clone());
         }
     }
 

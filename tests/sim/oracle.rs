@@ -15,6 +15,8 @@ pub struct Oracle {
     connection: Option<Connection>,
     /// Keys of attempts of which a shopper was told that they were not charged.
     uncharged: BTreeSet<String>,
+    /// Events that were answered with 2xx, and whether they are of another account.
+    heard: BTreeMap<String, bool>,
     paid: i64,
 }
 
@@ -172,6 +174,25 @@ impl Oracle {
         Ok(())
     }
 
+    /// The gateway was told that an event was heard: it is kept, and stays so.
+    pub fn heard(&mut self, event: &str, is_foreign: bool) -> Result<(), String> {
+        self.heard.insert(event.to_owned(), is_foreign);
+        self.judge_event(event, is_foreign)
+    }
+
+    fn judge_event(&self, event: &str, is_foreign: bool) -> Result<(), String> {
+        let mut select = self.rows().prepare_cached("SELECT result FROM inbox WHERE event = ?1").expect("the schema is known");
+        let kept = select.query_map([event], |row| row.get::<_, Option<String>>(0)).expect("rows");
+        match kept.collect::<Result<Vec<_>, _>>().expect("rows").as_slice() {
+            [] => Err(format!("I10: {event} was heard and is not kept")),
+            [result] if is_foreign != (result.as_deref() == Some("foreign")) => {
+                Err(format!("I16: {event}, foreign {is_foreign}, is {result:?}"))
+            }
+            [_] => Ok(()),
+            _ => Err(format!("I10: {event} is kept more than once")),
+        }
+    }
+
     /// Keys of all attempts of a checkout.
     pub fn keys_of(&self, checkout: &str) -> Vec<String> {
         let mut select = self.rows().prepare_cached("SELECT key FROM attempts WHERE checkout = ?1").expect("the schema is known");
@@ -205,6 +226,7 @@ impl Oracle {
         self.count(
             "SELECT (SELECT count(*) FROM attempts WHERE state NOT IN ('paid', 'declined', 'canceled', 'review'))
                   + (SELECT count(*) FROM outbox WHERE done_at IS NULL)
+                  + (SELECT count(*) FROM inbox WHERE done_at IS NULL)
                   + (SELECT count(*) FROM orders WHERE state = 'pending_payment' AND NOT EXISTS
                         (SELECT 1 FROM attempts WHERE order_id = orders.id AND attempts.state = 'review'))",
         ) == 0
@@ -225,6 +247,7 @@ impl Oracle {
                      reservations.sku = stock.sku AND reservations.sold = 0 AND EXISTS
                      (SELECT 1 FROM attempts WHERE attempts.order_id = reservations.order_id AND attempts.state = 'review'))",
             ),
+            ("L3: the inbox is not empty", "SELECT event || ' ' || coalesce(last_error, '') FROM inbox WHERE done_at IS NULL"),
             ("L3: the outbox is not empty", "SELECT kind || ' ' || coalesce(last_error, '') FROM outbox WHERE done_at IS NULL"),
             (
                 "I19: totals do not add up",
@@ -243,6 +266,9 @@ impl Oracle {
             }
         }
         self.judge_money(ledger)?;
+        for (event, is_foreign) in &self.heard {
+            self.judge_event(event, *is_foreign)?;
+        }
         self.judge_mails(mails, extra_mails)
     }
 

@@ -49,6 +49,8 @@ pub struct Plan {
     pub store: u64,
     pub gateway: u64,
     pub mail: u64,
+    /// Webhooks that never come; 0: none are sent at all.
+    pub hooks: u64,
     /// In a hundred thousand.
     pub crash: u64,
     pub nth: Option<(Harm, u64)>,

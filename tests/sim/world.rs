@@ -17,7 +17,7 @@ use vitrine::edge::app::{App, Clock, Settings};
 use vitrine::edge::live::Live;
 use vitrine::edge::perform::mail::{MailError, Mailer, Script};
 use vitrine::edge::perform::{Till, rounds};
-use vitrine::gateway::capabilities::Idempotency;
+use vitrine::gateway::capabilities::{Idempotency, Webhook};
 use vitrine::gateway::scripted::{Call, Scripted};
 use vitrine::gateway::{Capabilities, Gateway, Outcome, RemotePayment, sandbox};
 use vitrine::store::{Moment, Seam, Store, StoreError};
@@ -28,6 +28,7 @@ use super::ledger::{KEY_SECONDS, Ledger};
 use super::luck::Luck;
 use super::oracle::Oracle;
 use super::plan::{Harm, Oddities, Plan, Twist};
+use super::pump::{self, Pump};
 
 /// Seconds a quote and a reservation are good for: short, so that runs outlive them.
 pub const HOLD_SECONDS: i64 = 300;
@@ -36,6 +37,7 @@ const QUIET_ROUNDS: u32 = 6;
 /// The capabilities of a good gateway; its keys live shortly.
 const CAPABILITIES: Capabilities = Capabilities {
     idempotency: Idempotency::Keyed { ttl_seconds: KEY_SECONDS, saves_errors: false, replays_latest: true },
+    webhook: Webhook::Ping,
     ..sandbox::CAPABILITIES
 };
 
@@ -59,6 +61,7 @@ pub struct World {
     pub clock: AtomicI64,
     pub ledger: Mutex<Ledger>,
     pub oracle: Mutex<Oracle>,
+    pub pump: Mutex<Pump>,
     /// File name and bytes of every mail that was taken.
     pub mails: Mutex<Vec<(String, Vec<u8>)>>,
     /// Store failures that were made, so that a 5xx is known to have a cause.
@@ -101,6 +104,7 @@ impl World {
             clock: AtomicI64::new(NOW.0),
             ledger: Mutex::default(),
             oracle: Mutex::default(),
+            pump: Mutex::new(Pump::of(seed)),
             mails: Mutex::default(),
             failures: AtomicU64::new(0),
             mail_answers_lost: AtomicU64::new(0),
@@ -465,7 +469,10 @@ impl World {
         let rounds = self.clone();
         let goes = runtime.block_on(async {
             tokio::spawn(sweeping(rounds.clone(), app.clone(), till.clone()));
-            tokio::spawn(delivering(rounds, app.clone(), till.clone()));
+            tokio::spawn(delivering(rounds.clone(), app.clone(), till.clone()));
+            if self.plan.hooks > 0 {
+                tokio::spawn(pump::pumping(rounds, app.clone(), till.clone()));
+            }
             self.drive(actors, pin!(pending::<()>())).await;
             if self.is_down() || self.verdict().is_some() {
                 return false;
@@ -532,7 +539,14 @@ impl World {
             self.wait(if round < 3 { 20 } else { 120 }).await;
             rounds::sweep(app, till, Timestamp(self.now())).await;
             while rounds::deliver(app, till).await.is_ok_and(|count| count > 0) {}
-            if self.is_calm() && locked(&self.oracle).is_settled() && !locked(&self.ledger).awaits_arrivals() {
+            if self.plan.hooks > 0 {
+                pump::round(self, app, till).await;
+            }
+            if self.is_calm()
+                && locked(&self.pump).is_empty()
+                && locked(&self.oracle).is_settled()
+                && !locked(&self.ledger).awaits_arrivals()
+            {
                 break;
             }
         }

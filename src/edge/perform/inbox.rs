@@ -51,6 +51,9 @@ impl Till {
         let now = app.clock.now();
         let events = self.gateway.hear(headers, body, now).map_err(HookError::NotHeard)?;
         failpoint!("K17");
+        if planted!("heard_before_kept") {
+            return Ok(());
+        }
         self.keep(app, events).await.map_err(HookError::Store)?;
         failpoint!("K18");
         Ok(())
@@ -74,7 +77,7 @@ fn row(gateway: &str, shop: &str, event: Event) -> NewEvent {
         About::Reference(reference) => (None, None, Some(reference), None),
         About::Nothing => (None, None, None, None),
     };
-    let is_foreign = !event.is_ours || of.is_some_and(|of| of != shop);
+    let is_foreign = (!event.is_ours || of.is_some_and(|of| of != shop)) && !planted!("foreign_is_heard");
     let is_about_nothing = checkout.is_none() && reference.is_none();
     let result = match (is_foreign, is_about_nothing) {
         (true, _) => Some(EventResult::Foreign),
