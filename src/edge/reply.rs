@@ -1,7 +1,7 @@
 //! Reply: the edge's answers, as JSON and as what its pages are printed from.
 //!
 //! One resource model, two representations: the JSON answer to `GET /api/v1/cart` and the value `cart` in edge/cart.html are the same
-//! object. Templates: edge/cart.html {site, cart}, edge/checkout.html {site, checkout, key, query}, edge/checking.html {site},
+//! object. Templates: edge/cart.html {site, cart}, edge/checkout.html {site, checkout, key, query, held_minutes}, edge/checking.html {site},
 //! edge/order.html {site, order}, edge/problem.html {site, problem}. Mails: mail/order.txt and mail/order.html {site, order}.
 
 use serde::{Deserialize, Serialize};

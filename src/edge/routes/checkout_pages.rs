@@ -198,8 +198,9 @@ fn page(counter: &Counter, shown: &Shown, failure: Option<&Failure>, status: Sta
         reply.messages.splice(0..0, [&first].into_iter().chain(failure.notes()).map(|note| note.told(words)));
     }
     let market = &shown.checkout.market;
-    let values =
-        Values::new().with("checkout", &reply).with("key", &perform::new_id()).with("query", &counter.query(&shown.checkout));
+    let seconds = shown.checkout.quote.as_ref().map_or(0, |quote| quote.expires_at.0 - counter.desk.now.0);
+    let values = Values::new().with("held_minutes", &(seconds / 60).max(1));
+    let values = values.with("checkout", &reply).with("key", &perform::new_id()).with("query", &counter.query(&shown.checkout));
     pages::page_with(&counter.desk.live, "edge/checkout.html", market, values, status)
 }
 

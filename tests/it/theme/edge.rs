@@ -10,7 +10,7 @@ use super::{engine, holds, site};
 fn print(template: &str, name: &'static str, value: &impl Serialize, key: Option<&str>) -> String {
     let mut values = Values::new().with("site", &site()).with(name, value).with("query", &"");
     if let Some(key) = key {
-        values = values.with("key", &key);
+        values = values.with("key", &key).with("held_minutes", &14);
     }
     engine().render(template, values.context()).unwrap_or_else(|error| panic!("{error:?}"))
 }
@@ -118,6 +118,7 @@ fn the_pay_form_carries_quote_key_and_method() {
     holds(&page, "name=\"key\" value=\"k-3\"");
     holds(&page, "name=\"method\" value=\"card\"");
     holds(&page, ">Buy now</button>");
+    holds(&page, "This price is held for you for 14 minutes.");
     holds(&page, "<a href=\"/terms\">Terms</a>");
 }
 
