@@ -15,6 +15,7 @@ pub mod http;
 pub mod idempotency;
 pub mod input;
 pub mod key_ring;
+pub mod limits;
 pub mod live;
 pub mod middleware;
 pub mod openapi;
