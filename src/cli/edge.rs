@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::pause::Action;
 use super::till::{self, Places};
 use super::{CommandError, keys};
 use crate::edge::app::{App, Clock, Settings};
@@ -27,6 +28,8 @@ const SECRETS: &str = "Secrets, from the environment only:
 #[derive(Debug, clap::Args)]
 #[command(after_help = SECRETS)]
 pub(super) struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
     /// The shop, as `vitrine build` wrote it; taken anew whenever it changes
     #[arg(long, env = "VITRINE_BUNDLE", default_value = "shop.bundle")]
     bundle: PathBuf,
@@ -37,10 +40,10 @@ pub(super) struct Args {
     #[arg(long, env = "VITRINE_OPERATOR", default_value = "127.0.0.1:9081")]
     operator: SocketAddr,
     /// Folder of development keys, of the count of bundles, of the sandbox's ledger and of mails in development
-    #[arg(long, env = "VITRINE_STATE", default_value = ".vitrine")]
+    #[arg(long, global = true, env = "VITRINE_STATE", default_value = ".vitrine")]
     state: PathBuf,
     /// The file of checkouts, orders and stock [default: shop.db in the state folder]
-    #[arg(long, env = "VITRINE_STORE", value_name = "FILE")]
+    #[arg(long, global = true, env = "VITRINE_STORE", value_name = "FILE")]
     store: Option<PathBuf>,
     /// Mebibytes of the store's disk that are kept for payments under way: when it is full, new ones are refused first; 0: none
     #[arg(long, env = "VITRINE_RESERVE_MIB", value_name = "MIB", default_value_t = 64)]
@@ -60,6 +63,15 @@ pub(super) struct Args {
     /// Milliseconds that requests in flight get after SIGTERM
     #[arg(long, env = "VITRINE_DRAIN_TIMEOUT_MS", default_value_t = milliseconds(Settings::default().drain_timeout))]
     drain_timeout_ms: u64,
+    /// New payments that may begin each second; more are told to come again, and nothing is held for them
+    #[arg(long, env = "VITRINE_PAYMENTS_PER_SECOND", default_value_t = Settings::default().payments_per_second, value_parser = clap::value_parser!(u32).range(1..))]
+    payments_per_second: u32,
+    /// Requests under way at which the edge is full: from half of it on the least important are refused
+    #[arg(long, env = "VITRINE_MAX_IN_FLIGHT", default_value_t = Settings::default().max_in_flight)]
+    max_in_flight: usize,
+    /// Milliseconds that a shopper waits for the gateway; what is not known by then is shown as being checked, and goes on
+    #[arg(long, env = "VITRINE_PATIENCE_MS", default_value_t = milliseconds(Settings::default().patience))]
+    patience_ms: u64,
 }
 
 impl Args {
@@ -69,11 +81,18 @@ impl Args {
             head_timeout: Duration::from_millis(self.head_timeout_ms),
             body_timeout: Duration::from_millis(self.body_timeout_ms),
             drain_timeout: Duration::from_millis(self.drain_timeout_ms),
+            max_in_flight: self.max_in_flight.max(1),
+            payments_per_second: self.payments_per_second,
+            patience: Duration::from_millis(self.patience_ms),
         }
     }
 }
 
 pub(super) fn run(args: Args) -> Result<(), CommandError> {
+    let store = args.store.clone().unwrap_or_else(|| args.state.join("shop.db"));
+    if let Some(action) = args.action {
+        return super::pause::run(action, &store);
+    }
     super::log::start();
     let edge_keys = keys::edge_keys(&args.state)?;
     let file = BundleFile {
@@ -88,7 +107,6 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
     // The pool of mail connections starts a task of its own when it is made.
     let _entered = runtime.enter();
     let mut app = App::new(live, edge_keys.tokens, args.settings(), Clock::system());
-    let store = args.store.clone().unwrap_or_else(|| args.state.join("shop.db"));
     let reserve_bytes = u64::from(args.reserve_mib) * 1024 * 1024;
     till::open(&mut app, &Places { store, state: args.state.clone(), reserve_bytes })?;
     let app = Arc::new(app);

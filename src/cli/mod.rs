@@ -18,6 +18,7 @@ mod keys;
 mod log;
 mod openapi;
 mod orders;
+mod pause;
 mod serve;
 mod source;
 mod stock;
@@ -45,7 +46,7 @@ enum Command {
     Diff(diff::Args),
     /// Turn another shop's export into content
     Import(import::Args),
-    /// Run the cart and checkout server
+    /// Run the cart and checkout server, or pause and resume its payments
     Edge(edge::Args),
     /// List and show orders
     Orders(orders::Args),

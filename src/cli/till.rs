@@ -53,7 +53,8 @@ pub(super) fn open(app: &mut App, places: &Places) -> Result<(), CommandError> {
             .map_err(|error| CommandError::Usage(format!("{SMTP_URL}: {error}; write smtps://user:password@host:465")))?,
         Err(_) => Mailer::Folder(places.state.join("mail")),
     };
-    app.till = Some(Arc::new(Till::new(store, gateway, mailer)));
+    let till = Till::new(store, gateway, mailer).at_most(app.settings.payments_per_second);
+    app.till = Some(Arc::new(till));
     app.mounts.extend(mounts);
     Ok(())
 }

@@ -6,14 +6,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
 use super::http::Mount;
 use super::key_ring::KeyRing;
+use super::limits::shed::Gate;
 use super::live::Live;
-use super::perform::Till;
+use super::perform::{PAYMENTS_PER_SECOND, Till};
 use super::router::Router;
 use crate::commerce::ids::{CartId, CouponCode, SkuHash, Timestamp};
 use crate::telemetry::requests::RequestMetrics;
@@ -41,6 +42,8 @@ pub struct App {
     pub router: Router,
     /// Counts and times of requests.
     pub metrics: RequestMetrics,
+    /// How full the edge is.
+    pub gate: Gate,
     next_request: AtomicU64,
 }
 
@@ -55,6 +58,12 @@ pub struct Settings {
     pub body_timeout: Duration,
     /// Time that requests in flight get after SIGTERM.
     pub drain_timeout: Duration,
+    /// Requests under way at which the edge is full; what is least important is refused before that.
+    pub max_in_flight: usize,
+    /// New payments that may begin each second; more are refused before anything is written.
+    pub payments_per_second: u32,
+    /// How long a shopper waits for the gateway.
+    pub patience: Duration,
 }
 
 impl Default for Settings {
@@ -64,6 +73,9 @@ impl Default for Settings {
             head_timeout: Duration::from_secs(15),
             body_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(20),
+            max_in_flight: 4_000,
+            payments_per_second: PAYMENTS_PER_SECOND,
+            patience: Duration::from_secs(10),
         }
     }
 }
@@ -79,22 +91,42 @@ pub struct StockSnapshot {
 
 /// Where the instant comes from: the system, or a test.
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+pub struct Clock {
+    now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// When the process began; `None`: a test's clock, which nobody waits for.
+    began: Option<Instant>,
+}
 
 impl Clock {
     /// The system's clock.
     pub fn system() -> Self {
-        Self(Arc::new(|| Timestamp(jiff::Timestamp::now().as_second())))
+        let now = Arc::new(|| Timestamp(jiff::Timestamp::now().as_second()));
+        Self { now, began: Some(Instant::now()) }
     }
 
     /// A clock of one's own.
     pub fn of(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        Self(Arc::new(now))
+        Self { now: Arc::new(now), began: None }
     }
 
     /// The instant.
     pub fn now(&self) -> Timestamp {
-        (self.0)()
+        (self.now)()
+    }
+
+    /// Milliseconds that only go forward, whoever sets the system's clock; for limits. A test's clock tells whole seconds.
+    pub fn ticks(&self) -> u64 {
+        match self.began {
+            Some(began) => u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            None => self.now().0.unsigned_abs() * 1_000,
+        }
+    }
+
+    /// Lets so many milliseconds pass. A test's clock is moved by the test alone: there it is no time at all.
+    pub async fn wait(&self, ms: u64) {
+        if self.began.is_some() {
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+        }
     }
 }
 
@@ -112,12 +144,13 @@ impl App {
             live: ArcSwap::new(live.into()),
             refused: ArcSwap::from_pointee(None),
             keys,
-            settings,
             stock: ArcSwap::from_pointee(StockSnapshot::default()),
             clock,
             till: None,
             mounts: Vec::new(),
             metrics: RequestMetrics::new(router.names()),
+            gate: Gate::new(settings.max_in_flight),
+            settings,
             router,
             next_request: AtomicU64::new(random_u64()),
         }

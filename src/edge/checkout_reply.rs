@@ -7,6 +7,7 @@
 use super::cart_reply::{self, ReplyFacts};
 use super::key_ring::{KeyRing, Purpose};
 use super::live::Live;
+use super::perform::INTERRUPTED;
 use super::reply::{
     AddressReply, CheckoutReply, ContactReply, LineReply, Message, OrderLink, OrderReply, PaymentMethodReply, PaymentReply,
     QuoteReply, RelLink,
@@ -170,6 +171,7 @@ fn declined_words(code: &str) -> &'static str {
         "insufficient_funds" => "payment.insufficient_funds",
         "expired_card" => "payment.expired_card",
         "authentication_failed" => "payment.authentication_failed",
+        INTERRUPTED => "payment.interrupted",
         _ => "payment.declined",
     }
 }

@@ -17,7 +17,8 @@ use super::http::{Call, Reply};
 use super::idempotency::unwell;
 use super::input::Form;
 use super::key_ring::Purpose;
-use super::perform::{self, Purchase, Till, Turned};
+use super::payable;
+use super::perform::{self, MoveOn, NoPayment, Purchase, Till, Turned};
 use super::reply::{ChangedTotal, CheckoutReply, OrderReply};
 use super::words::{self, Note, Severity};
 use crate::commerce::address::{Address, Contact, FieldProblem};
@@ -44,6 +45,8 @@ pub struct Counter {
     pub is_proven: bool,
     /// Whether money may move by this request: from then on nobody is told that nothing was charged.
     is_paying: AtomicBool,
+    /// Until when the shopper waits for an answer; what is not known by then is told as such, and goes on.
+    until: tokio::time::Instant,
 }
 
 /// What a shopper has told; `None`: as before.
@@ -93,7 +96,8 @@ impl Counter {
         let is_proven = app.keys.accepts(Purpose::Checkout, call.param("checkout"), query.get("token"));
         let desk = Desk::of(app, call);
         let is_marked = desk.session.cart.as_ref().is_some_and(|cart| cart.payment_mark);
-        Ok(Self { desk, till, is_proven, is_paying: AtomicBool::new(is_marked || is_proven) })
+        let until = tokio::time::Instant::now() + desk.app.settings.patience;
+        Ok(Self { desk, till, is_proven, is_paying: AtomicBool::new(is_marked || is_proven), until })
     }
 
     /// Opens a checkout for the cart that came along, or goes on with the one that holds units for it. Nothing new is held yet.
@@ -327,16 +331,29 @@ impl Counter {
         let pay = Command::Pay { quote_hash: quote_hash.to_owned(), cart_revision };
         let quote = match decide(&checkout, &pay, &facts) {
             Ok(_) => checkout.quote.clone().ok_or(Failure::Bug)?,
-            Err(Rejection::AlreadyPlaced | Rejection::PaymentInProgress) => return self.moved(&checkout.id, false).await,
+            Err(Rejection::AlreadyPlaced | Rejection::PaymentInProgress) => return self.moved(&checkout.id, MoveOn::GoOn).await,
             Err(rejection) => self.consented(&checkout, quote_hash, &rejection).await?,
         };
         if let Err(reason) = self.till.check_amount(quote.total()) {
             return Err(Failure::refused("amount_not_payable", reason));
         }
+        let pass = payable::admitted(self, &checkout, quote.total()).await?;
         let (live, keys, now) = (&self.desk.live, &self.desk.app.keys, self.desk.now);
         match self.till.begin(&Purchase { live, keys, checkout: &checkout, quote: &quote, now }).await {
-            Ok(()) => self.is_paying.store(true, Ordering::Relaxed),
+            Ok(()) => {
+                self.is_paying.store(true, Ordering::Relaxed);
+                let turned = self.moved(&checkout.id, MoveOn::Begin(pass)).await?;
+                payable::begun(&turned.checkout)?;
+                return Ok(turned);
+            }
+            // Of two at once the other was first, and is over by now: both hear the same.
+            Err(StoreError::Refused(Refusal::AttemptTaken)) => drop(pass),
+            Err(StoreError::Refused(Refusal::Paused)) => {
+                self.till.refuse_paused();
+                return Err(payable::refused(self, &checkout, NoPayment::Paused).await);
+            }
             Err(StoreError::Refused(Refusal::AttemptLive)) => {
+                drop(pass);
                 let own = self.stored(&checkout.id).await?.attempt;
                 if !own.is_some_and(|attempt| attempt.state.is_live()) {
                     let detail = Say::of("payment.under_way_elsewhere");
@@ -344,16 +361,16 @@ impl Counter {
                 }
             }
             Err(StoreError::Refused(Refusal::CouponUsedUp { .. })) => {
-                self.till.refresh_stock(&self.desk.app).await.map_err(|error| self.unwell(&error))?;
+                self.till.refresh_stock(&self.desk.app).await.map_err(|error| self.unsure(&error))?;
                 let code = ("coupon_used_up", Say::of("coupon.used_up_now"));
                 return Err(self.changed(&checkout, &quote, code).await?);
             }
             Err(error) => {
-                self.till.refresh_stock(&self.desk.app).await.map_err(|error| self.unwell(&error))?;
+                self.till.refresh_stock(&self.desk.app).await.map_err(|error| self.unsure(&error))?;
                 return Err(self.refused(&error, &checkout));
             }
         }
-        self.moved(&checkout.id, false).await
+        self.moved(&checkout.id, MoveOn::GoOn).await
     }
 
     /// What to pay where the quote on the screen does not hold any more: a fresh one that costs no more is as good.
@@ -396,11 +413,11 @@ impl Counter {
     }
 
     /// Moves the payment on and gives the checkout as it then is.
-    pub async fn moved(&self, id: &CheckoutId, calls_off: bool) -> Result<Turned, Failure> {
-        let moved = perform::patiently(&self.desk.app, &self.till, id, calls_off).await;
+    pub async fn moved(&self, id: &CheckoutId, move_on: MoveOn) -> Result<Turned, Failure> {
+        let moved = perform::patiently(&self.desk.app, &self.till, id, move_on, self.until).await;
         match moved {
             Ok(Some(turned)) => Ok(turned),
-            Ok(None) => Ok(Turned { checkout: self.stored(id).await?, is_fresh: false }),
+            Ok(None) => Ok(Turned { checkout: self.stored(id).await?, is_fresh: false, is_foreign: false }),
             Err(error) => {
                 // What was to be moved is a payment, whatever the cart's mark says: an older answer may have cleared it.
                 self.is_paying.store(true, Ordering::Relaxed);
@@ -412,8 +429,8 @@ impl Counter {
     /// The checkout as it is now: a payment that is under way is asked about.
     pub async fn present(&self, checkout: Checkout) -> Result<Turned, Failure> {
         match checkout.state(self.desk.now) {
-            CheckoutState::CompleteInProgress => self.moved(&checkout.id, false).await,
-            _ => Ok(Turned { checkout, is_fresh: true }),
+            CheckoutState::CompleteInProgress => self.moved(&checkout.id, MoveOn::GoOn).await,
+            _ => Ok(Turned { checkout, is_fresh: true, is_foreign: false }),
         }
     }
 
@@ -425,7 +442,8 @@ impl Counter {
         if !self.desk.app.keys.accepts(Purpose::Order, id.as_str(), query.get("token")) {
             return Err(none());
         }
-        let order = self.till.store.order(&id).await.map_err(|error| self.unwell(&error))?;
+        // Whoever holds its token has paid: a store that fails says nothing of money.
+        let order = self.till.store.order(&id).await.map_err(|error| self.unsure(&error))?;
         order.ok_or_else(none)
     }
 
@@ -481,7 +499,8 @@ impl Counter {
             }
             StoreError::Refused(Refusal::WrongState | Refusal::LeaseLost) => conflict("changed", "payment.changed", Vec::new()),
             StoreError::Refused(Refusal::NotFound) => no_such_checkout(),
-            error => self.unwell(error),
+            // Another click on the same button may be at work.
+            error => self.unsure(error),
         }
     }
 

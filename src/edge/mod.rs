@@ -21,6 +21,7 @@ pub mod middleware;
 pub mod openapi;
 pub mod operator;
 pub mod pages;
+pub mod payable;
 pub mod perform;
 pub mod reply;
 pub mod router;

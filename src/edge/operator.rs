@@ -7,23 +7,22 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 
 use super::app::App;
+use crate::telemetry::page;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Answers `/healthz` (the process runs), `/readyz` (what it serves, and why a newer bundle is not served) and `/metrics`.
+/// Answers `/healthz` (the process runs), `/readyz` (what it serves, how its store, gateway and mail are, and why a newer bundle is not
+/// served) and `/metrics`.
 pub fn respond<B>(app: &Arc<App>, request: &Request<B>) -> Response<Full<Bytes>> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return answer(StatusCode::METHOD_NOT_ALLOWED, TEXT, "GET only\n".to_owned());
     }
     match request.uri().path() {
         "/healthz" => answer(StatusCode::OK, TEXT, "ok\n".to_owned()),
-        "/readyz" => answer(StatusCode::OK, JSON, ready(app)),
-        "/metrics" => {
-            app.metrics.set_read_only(is_short_of_room(app));
-            answer(StatusCode::OK, METRICS, app.metrics.text())
-        }
+        "/readyz" => ready(app),
+        "/metrics" => answer(StatusCode::OK, METRICS, metrics(app)),
         _ => answer(StatusCode::NOT_FOUND, TEXT, "/healthz /readyz /metrics\n".to_owned()),
     }
 }
@@ -32,20 +31,35 @@ fn is_short_of_room(app: &App) -> bool {
     app.till.as_ref().is_some_and(|till| till.store.is_short_of_room())
 }
 
-/// An edge with an old bundle still sells, and one on a full disk still shows carts and finishes payments: both are ready, and say what
-/// is wrong.
-fn ready(app: &App) -> String {
+/// An edge with an old bundle still sells, and so does one whose gateway or mail server fails, whose payments are paused, or whose disk is
+/// full: carts are served, webhooks kept and captures made. It is ready, and says what is wrong. Without its store nothing of that can be
+/// done: 503.
+fn ready(app: &App) -> Response<Full<Bytes>> {
     let live = app.live.load();
     let refused = app.refused.load();
-    let told = serde_json::json!({
-        "ready": true,
+    let (is_ready, till) = app.till.as_ref().map_or((true, serde_json::Value::Null), |till| till.told(app));
+    let mut told = serde_json::json!({
+        "ready": is_ready,
         "shop": live.bundle.shop_id,
         "bundle": live.hash,
         "sequence": live.sequence,
         "refused": refused.as_ref(),
         "disk_full": is_short_of_room(app),
     });
-    format!("{told}\n")
+    if let (Some(told), serde_json::Value::Object(till)) = (told.as_object_mut(), till) {
+        told.extend(till);
+    }
+    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    answer(status, JSON, format!("{told}\n"))
+}
+
+fn metrics(app: &App) -> String {
+    app.metrics.set_read_only(is_short_of_room(app));
+    let requests = app.metrics.at(app.gate.under_way());
+    match &app.till {
+        Some(till) => page(&[requests, till.metrics().at(&till.levels(app))]),
+        None => page(&[requests]),
+    }
 }
 
 fn answer(status: StatusCode, content_type: &'static str, body: String) -> Response<Full<Bytes>> {

@@ -6,6 +6,7 @@
 use http::Method;
 
 use super::http::Handler;
+use super::limits::shed::Weight;
 use super::routes::{availability, cart, cart_pages, checkout, checkout_pages, orders, webhook};
 
 /// How an answer may be kept.
@@ -46,6 +47,8 @@ pub struct Route {
     pub cache: Cache,
     /// Who may send it.
     pub guard: Guard,
+    /// When it is refused under load.
+    pub weight: Weight,
     /// Its function.
     pub handler: Handler,
 }
@@ -57,11 +60,27 @@ pub const FORM_LIMIT: usize = 16 * 1024;
 
 impl Route {
     const fn get(pattern: &'static str, handler: Handler) -> Self {
-        Self { method: Method::GET, pattern, body_limit: 0, cache: Cache::NoStore, guard: Guard::SameSite, handler }
+        Self {
+            method: Method::GET,
+            pattern,
+            body_limit: 0,
+            cache: Cache::NoStore,
+            guard: Guard::SameSite,
+            weight: Weight::Vital,
+            handler,
+        }
     }
 
     const fn send(method: Method, pattern: &'static str, handler: Handler) -> Self {
-        Self { method, pattern, body_limit: JSON_LIMIT, cache: Cache::NoStore, guard: Guard::SameSite, handler }
+        Self {
+            method,
+            pattern,
+            body_limit: JSON_LIMIT,
+            cache: Cache::NoStore,
+            guard: Guard::SameSite,
+            weight: Weight::Vital,
+            handler,
+        }
     }
 
     const fn page(pattern: &'static str, handler: Handler) -> Self {
@@ -70,17 +89,30 @@ impl Route {
 
     const fn form(pattern: &'static str, handler: Handler) -> Self {
         let body_limit = FORM_LIMIT;
-        Self { method: Method::POST, pattern, body_limit, cache: Cache::PrivateNoCache, guard: Guard::SameSite, handler }
+        Self {
+            method: Method::POST,
+            pattern,
+            body_limit,
+            cache: Cache::PrivateNoCache,
+            guard: Guard::SameSite,
+            weight: Weight::Vital,
+            handler,
+        }
     }
 
     const fn returning(method: Method, pattern: &'static str, handler: Handler) -> Self {
         let (body_limit, guard) = (FORM_LIMIT, Guard::SignedByCaller);
-        Self { method, pattern, body_limit, cache: Cache::PrivateNoStore, guard, handler }
+        Self { method, pattern, body_limit, cache: Cache::PrivateNoStore, guard, weight: Weight::Vital, handler }
     }
 
     const fn hook(pattern: &'static str, handler: Handler) -> Self {
         let (body_limit, guard) = (webhook::HOOK_LIMIT, Guard::SignedByCaller);
-        Self { method: Method::POST, pattern, body_limit, cache: Cache::NoStore, guard, handler }
+        Self { method: Method::POST, pattern, body_limit, cache: Cache::NoStore, guard, weight: Weight::Vital, handler }
+    }
+
+    const fn weighs(mut self, weight: Weight) -> Self {
+        self.weight = weight;
+        self
     }
 
     const fn kept(mut self, cache: Cache) -> Self {
@@ -92,35 +124,35 @@ impl Route {
 /// Every route of the edge.
 #[rustfmt::skip]
 pub const ROUTES: &[Route] = &[
-    Route::get("/api/v1/availability/{product}", |app, call| Box::pin(availability::show(app, call))).kept(Cache::Shared { seconds: availability::KEPT_SECONDS }),
+    Route::get("/api/v1/availability/{product}", |app, call| Box::pin(availability::show(app, call))).kept(Cache::Shared { seconds: availability::KEPT_SECONDS }).weighs(Weight::Availability),
     Route::get("/api/v1/cart", |app, call| Box::pin(cart::show(app, call))),
-    Route::send(Method::POST, "/api/v1/cart/lines", |app, call| Box::pin(cart::add_line(app, call))),
-    Route::send(Method::PATCH, "/api/v1/cart/lines/{line}", |app, call| Box::pin(cart::change_line(app, call))),
-    Route::send(Method::DELETE, "/api/v1/cart/lines/{line}", |app, call| Box::pin(cart::remove_line(app, call))),
-    Route::send(Method::PUT, "/api/v1/cart/coupons/{code}", |app, call| Box::pin(cart::add_coupon(app, call))),
-    Route::send(Method::DELETE, "/api/v1/cart/coupons/{code}", |app, call| Box::pin(cart::remove_coupon(app, call))),
-    Route::send(Method::PUT, "/api/v1/cart/destination", |app, call| Box::pin(cart::set_destination(app, call))),
+    Route::send(Method::POST, "/api/v1/cart/lines", |app, call| Box::pin(cart::add_line(app, call))).weighs(Weight::CartWrite),
+    Route::send(Method::PATCH, "/api/v1/cart/lines/{line}", |app, call| Box::pin(cart::change_line(app, call))).weighs(Weight::CartWrite),
+    Route::send(Method::DELETE, "/api/v1/cart/lines/{line}", |app, call| Box::pin(cart::remove_line(app, call))).weighs(Weight::CartWrite),
+    Route::send(Method::PUT, "/api/v1/cart/coupons/{code}", |app, call| Box::pin(cart::add_coupon(app, call))).weighs(Weight::CartWrite),
+    Route::send(Method::DELETE, "/api/v1/cart/coupons/{code}", |app, call| Box::pin(cart::remove_coupon(app, call))).weighs(Weight::CartWrite),
+    Route::send(Method::PUT, "/api/v1/cart/destination", |app, call| Box::pin(cart::set_destination(app, call))).weighs(Weight::CartWrite),
     Route::get("/api/v1/cart/shipping-options", |app, call| Box::pin(cart::shipping_options(app, call))),
 
-    Route::send(Method::POST, "/api/v1/checkouts", |app, call| Box::pin(checkout::open(app, call))),
+    Route::send(Method::POST, "/api/v1/checkouts", |app, call| Box::pin(checkout::open(app, call))).weighs(Weight::Quote),
     Route::get("/api/v1/checkouts/{checkout}", |app, call| Box::pin(checkout::show(app, call))),
-    Route::send(Method::PATCH, "/api/v1/checkouts/{checkout}", |app, call| Box::pin(checkout::change(app, call))),
-    Route::send(Method::POST, "/api/v1/checkouts/{checkout}/payment", |app, call| Box::pin(checkout::pay(app, call))),
+    Route::send(Method::PATCH, "/api/v1/checkouts/{checkout}", |app, call| Box::pin(checkout::change(app, call))).weighs(Weight::Quote),
+    Route::send(Method::POST, "/api/v1/checkouts/{checkout}/payment", |app, call| Box::pin(checkout::pay(app, call))).weighs(Weight::Payment),
     Route::send(Method::DELETE, "/api/v1/checkouts/{checkout}/payment", |app, call| Box::pin(checkout::call_off(app, call))),
     Route::get("/api/v1/orders/{order}", |app, call| Box::pin(orders::show(app, call))),
     Route::hook("/api/v1/webhooks/{gateway}", |app, call| Box::pin(webhook::hear(app, call))),
 
     Route::page("/cart", |app, call| Box::pin(cart_pages::show(app, call))),
-    Route::form("/cart/lines", |app, call| Box::pin(cart_pages::add_line(app, call))),
-    Route::form("/cart/lines/{line}", |app, call| Box::pin(cart_pages::change_line(app, call))),
-    Route::form("/cart/coupons", |app, call| Box::pin(cart_pages::add_coupon(app, call))),
-    Route::form("/cart/coupons/{code}/remove", |app, call| Box::pin(cart_pages::remove_coupon(app, call))),
-    Route::form("/cart/destination", |app, call| Box::pin(cart_pages::set_destination(app, call))),
+    Route::form("/cart/lines", |app, call| Box::pin(cart_pages::add_line(app, call))).weighs(Weight::CartWrite),
+    Route::form("/cart/lines/{line}", |app, call| Box::pin(cart_pages::change_line(app, call))).weighs(Weight::CartWrite),
+    Route::form("/cart/coupons", |app, call| Box::pin(cart_pages::add_coupon(app, call))).weighs(Weight::CartWrite),
+    Route::form("/cart/coupons/{code}/remove", |app, call| Box::pin(cart_pages::remove_coupon(app, call))).weighs(Weight::CartWrite),
+    Route::form("/cart/destination", |app, call| Box::pin(cart_pages::set_destination(app, call))).weighs(Weight::CartWrite),
     Route::page("/checkout", |app, call| Box::pin(checkout_pages::begin(app, call))),
-    Route::form("/checkout", |app, call| Box::pin(checkout_pages::open(app, call))),
+    Route::form("/checkout", |app, call| Box::pin(checkout_pages::open(app, call))).weighs(Weight::Quote),
     Route::page("/checkout/{checkout}", |app, call| Box::pin(checkout_pages::show(app, call))).kept(Cache::PrivateNoStore),
-    Route::form("/checkout/{checkout}", |app, call| Box::pin(checkout_pages::change(app, call))).kept(Cache::PrivateNoStore),
-    Route::form("/checkout/{checkout}/payment", |app, call| Box::pin(checkout_pages::pay(app, call))).kept(Cache::PrivateNoStore),
+    Route::form("/checkout/{checkout}", |app, call| Box::pin(checkout_pages::change(app, call))).kept(Cache::PrivateNoStore).weighs(Weight::Quote),
+    Route::form("/checkout/{checkout}/payment", |app, call| Box::pin(checkout_pages::pay(app, call))).kept(Cache::PrivateNoStore).weighs(Weight::Payment),
     Route::form("/checkout/{checkout}/payment/cancel", |app, call| Box::pin(checkout_pages::call_off(app, call))).kept(Cache::PrivateNoStore),
     Route::returning(Method::GET, "/checkout/{checkout}/return", |app, call| Box::pin(checkout_pages::come_back(app, call))),
     Route::returning(Method::POST, "/checkout/{checkout}/return", |app, call| Box::pin(checkout_pages::come_back(app, call))),

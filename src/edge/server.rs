@@ -25,6 +25,7 @@ use tokio::sync::Semaphore;
 use super::app::{App, Settings};
 use super::error::Failure;
 use super::http::{Call, Reply};
+use super::limits::shed::Weight;
 use super::middleware::{body, csrf, headers};
 use super::pages;
 use super::router::{Cache, FORM_LIMIT, Found, Guard, ROUTES};
@@ -37,6 +38,8 @@ pub const MAX_HEADERS: usize = 64;
 pub const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// Bytes of a path with its query.
 pub const MAX_ADDRESS_BYTES: usize = 2_048;
+/// Seconds after which a request that was refused under load may be sent again.
+const SHED_RETRY_S: u32 = 2;
 /// Pause after a failed accept: the process is out of file descriptors, and some will be closed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -52,12 +55,13 @@ where
     let wants_page = pages::wanted(request.uri().path(), request.headers());
     let sender = Session::sender(request.headers());
     let found = app.router.find(&method, request.uri().path());
+    let (_inside, fullness) = app.gate.enter();
     let (cache, index) = match &found {
         Found::Route(index, _) => (ROUTES[*index].cache, Some(*index)),
         _ if wants_page => (Cache::PrivateNoStore, None),
         _ => (Cache::NoStore, None),
     };
-    let answer = caught(answer(app, request, found, &request_id)).await.unwrap_or_else(|text| {
+    let answer = caught(answer(app, request, found, &request_id, fullness)).await.unwrap_or_else(|text| {
         tracing::error!(request_id, panic = text, "a route panicked");
         Err(Failure::Bug)
     });
@@ -146,10 +150,13 @@ fn connection_builder(settings: &Settings) -> http1::Builder {
     builder
 }
 
-async fn answer<B>(app: &Arc<App>, request: Request<B>, found: Found, request_id: &str) -> Result<Reply, Failure>
+async fn answer<B>(app: &Arc<App>, request: Request<B>, found: Found, request_id: &str, fullness: usize) -> Result<Reply, Failure>
 where
     B: Body<Data = Bytes> + Unpin,
 {
+    if let Found::Route(index, _) = found {
+        shed(app, ROUTES[index].weight, fullness)?;
+    }
     let (parts, stream) = request.into_parts();
     if parts.uri.path_and_query().is_some_and(|address| address.as_str().len() > MAX_ADDRESS_BYTES) {
         return Err(Failure::AddressTooLong);
@@ -172,6 +179,19 @@ where
         (Found::Route(index, params), None) => (ROUTES[index].handler)(app.clone(), call(decoded(params)?)).await,
         _ => unreachable!("anything else was answered above"),
     }
+}
+
+/// Refuses what is less important than what there is too much of. Nothing was read or written yet, and nothing is said about money.
+fn shed(app: &App, weight: Weight, fullness: usize) -> Result<(), Failure> {
+    if weight == Weight::Vital {
+        return Ok(());
+    }
+    let queued = app.till.as_ref().map_or(0, |till| till.store.queued().percent());
+    if weight.passes(fullness.max(queued)) {
+        return Ok(());
+    }
+    app.metrics.shed(weight.name());
+    Err(Failure::Unavailable { code: "overloaded", detail: Say::of("says.overloaded"), retry_after_s: SHED_RETRY_S })
 }
 
 fn decoded(params: Vec<(String, String)>) -> Result<Vec<(String, String)>, Failure> {

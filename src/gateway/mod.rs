@@ -49,6 +49,17 @@ impl<T> Outcome<T> {
     }
 }
 
+/// What an answer says about sending the same opening call once more, under the same key and with the same bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// It may be sent again after a moment.
+    Again,
+    /// Not now: the gateway says that it would be in vain.
+    Later,
+    /// The gateway takes no call of ours at all, as with a key that is not good any more: this call did nothing.
+    Shut,
+}
+
 /// A payment to be made. The gateway's bytes for it ([`Gateway::body`]) are written to the store before the call, and are sent as they
 /// are ever after.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,6 +181,14 @@ impl Gateway {
     /// Opens a payment. The same key with the same bytes gives the same payment; with other bytes it is rejected.
     pub async fn create(&self, key: &str, body: &[u8]) -> Outcome<RemotePayment> {
         call!(self, create(key, body))
+    }
+
+    /// The same, with what the answer says about sending it again.
+    pub async fn create_hinted(&self, key: &str, body: &[u8]) -> (Outcome<RemotePayment>, Hint) {
+        match self {
+            Self::Stripe(stripe) => stripe.create_hinted(key, body).await,
+            other => (other.create(key, body).await, Hint::Again),
+        }
     }
 
     /// The payment's state now. `Rejected` where the gateway has no such payment.

@@ -30,6 +30,7 @@ mod promise;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+pub mod watch;
 
 /// Hours that answers to idempotency keys are kept (CHECKOUT.md 5.2).
 pub const KEY_SECONDS: i64 = 72 * 3600;
@@ -109,6 +110,12 @@ pub enum Refusal {
     /// Another try for this cart is under way.
     #[error("a payment is already under way")]
     AttemptLive,
+    /// Another try with this number came first, and is over already.
+    #[error("another try to pay came first")]
+    AttemptTaken,
+    /// An operator has paused new payments.
+    #[error("new payments are paused")]
+    Paused,
     /// Someone else works on this checkout now; what was found out is stale.
     #[error("another worker took over")]
     LeaseLost,
@@ -444,12 +451,6 @@ impl Store {
     /// Cancels order shells whose time is over and that no live attempt keeps, at most 100. Gives how many.
     pub async fn release_expired(&self, now: Timestamp) -> Result<usize, StoreError> {
         step!(self, Urgent, move |tx| payments::release_expired(tx, now))
-    }
-
-    /// Live attempts that did not change since `older_than` and that no person has to look at, at most 100, those first that were not
-    /// looked at for longest: for the sweeper. They count as looked at from now on.
-    pub async fn sweep_attempts(&self, older_than: Timestamp, now: Timestamp) -> Result<Vec<Attempt>, StoreError> {
-        step!(self, Urgent, move |tx| payments::sweep(tx, older_than, now))
     }
 
     /// An attempt by the gateway's name for it.

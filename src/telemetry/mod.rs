@@ -1,6 +1,20 @@
 //! Telemetry: what is counted and timed.
 //!
-//! Owns    counters and histograms of requests, in Prometheus' text format.
+//! Owns    counters and histograms of requests and of what limits them, in Prometheus' text format.
 //! Knows   nothing of shops, and no customer data.
 
+pub mod limits;
 pub mod requests;
+
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::registry::Registry;
+
+/// Several registries as one page in Prometheus' text format. No two of them name the same series.
+pub fn page(registries: &[&Registry]) -> String {
+    let mut text = String::new();
+    for registry in registries {
+        encode_registry(&mut text, registry).expect("a String takes every write");
+    }
+    encode_eof(&mut text).expect("a String takes every write");
+    text
+}

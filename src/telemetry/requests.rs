@@ -3,7 +3,6 @@
 //! Limits  one series per route and status class; a path a client makes up never makes a new one.
 
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -20,6 +19,11 @@ struct RouteLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WeightLabel {
+    weight: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RouteName {
     route: String,
 }
@@ -31,6 +35,8 @@ pub struct RequestMetrics {
     read_only: Gauge,
     hooks_not_of_now: Counter,
     routes: Vec<RouteMetrics>,
+    shed: Family<WeightLabel, Counter>,
+    under_way: Gauge,
 }
 
 #[derive(Debug)]
@@ -60,7 +66,19 @@ impl RequestMetrics {
         let hooks_not_of_now = Counter::default();
         let help = "Webhooks signed too long ago or in the future: this machine's clock may be wrong";
         registry.register("webhooks_not_of_now", help, hooks_not_of_now.clone());
-        Self { registry, read_only, hooks_not_of_now, routes }
+        let shed = Family::<WeightLabel, Counter>::default();
+        for weight in ["availability", "cart_write", "quote", "payment"] {
+            drop(shed.get_or_create(&WeightLabel { weight }));
+        }
+        registry.register("requests_shed", "Requests refused because there was more to do than could be done", shed.clone());
+        let under_way = Gauge::default();
+        registry.register("http_requests_under_way", "Requests that are not answered yet", under_way.clone());
+        Self { registry, read_only, hooks_not_of_now, routes, shed, under_way }
+    }
+
+    /// Counts a request that was refused because there was too much to do.
+    pub fn shed(&self, weight: &'static str) {
+        self.shed.get_or_create(&WeightLabel { weight }).inc();
     }
 
     /// Counts a webhook whose signature is not of now.
@@ -82,8 +100,12 @@ impl RequestMetrics {
 
     /// All of them in Prometheus' text format.
     pub fn text(&self) -> String {
-        let mut text = String::new();
-        encode(&mut text, &self.registry).expect("a String takes every write");
-        text
+        super::page(&[&self.registry])
+    }
+
+    /// Sets how many are under way, and gives the registry to be printed.
+    pub fn at(&self, under_way: usize) -> &Registry {
+        self.under_way.set(i64::try_from(under_way).unwrap_or(i64::MAX));
+        &self.registry
     }
 }

@@ -15,6 +15,7 @@ mod edge_bundle;
 mod edge_cart;
 mod edge_cli;
 mod edge_http;
+mod edge_pause;
 mod facets;
 #[path = "../faulty/mod.rs"]
 #[expect(unreachable_pub, reason = "`pub` tells what the gateway offers to tests from what it keeps")]
@@ -23,6 +24,7 @@ mod feeds;
 mod hostile;
 mod incremental;
 mod languages;
+mod limits;
 mod openapi;
 mod orders;
 mod readme;

@@ -62,6 +62,21 @@ fn every_key_that_is_read_is_in_the_reference() {
 }
 
 #[test]
+fn every_series_of_metrics_is_in_the_readme() {
+    let (readme, rig) = (readme(), crate::support::rig::Rig::open());
+    crate::limits::Buyer::at(&rig).pay().expect(200);
+    rig.run(rig.till().look_around());
+    let (_, page) = rig.operator("/metrics");
+    let names = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    let mut count = 0;
+    for name in names {
+        assert!(readme.contains(&format!("`{name}")), "/metrics has `{name}`, the README does not");
+        count += 1;
+    }
+    assert!(count >= 19, "{count} in {page}");
+}
+
+#[test]
 fn five_lines_make_a_shop_of_an_export() {
     let readme = readme();
     let lines = block(&readme, "A real shop from a Shopify export, in five lines");

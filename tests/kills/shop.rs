@@ -101,6 +101,8 @@ impl Shop {
         };
         command.current_dir(self.folder.path()).args(["edge", "--listen", "127.0.0.1:0", "--operator", "127.0.0.1:0"]);
         command.env("NO_COLOR", "1").env("VITRINE_LOG", if launch.logs_all { "trace" } else { "error" });
+        // A thousand buyers come at once, and none is told to wait.
+        command.env("VITRINE_PAYMENTS_PER_SECOND", "10000");
         command.env("VITRINE_BUNDLE_PUBLIC_KEYS", BASE64.encode(signing_key().verifying_key().0));
         for (name, value) in [("VITRINE_FAILPOINT", failpoint), ("VITRINE_BUG", launch.bug)] {
             command.envs(value.map(|value| (name, value)));

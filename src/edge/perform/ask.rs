@@ -5,18 +5,15 @@
 //!         lease at that moment, and is never taken back. No outcome is passed over: each match names all four, and none is dropped.
 #![deny(clippy::wildcard_enum_match_arm, clippy::let_underscore_must_use)]
 
-use std::time::Duration;
-
-use super::{NOTHING_TO_PAY, Till, Wish};
+use super::line::{Created, Pass};
+use super::{INTERRUPTED, NOTHING_TO_PAY, Till, Wish};
 use crate::commerce::checkout::Command;
 use crate::commerce::ids::Timestamp;
 use crate::commerce::payment::{Attempt, AttemptState, Operation, Report, ReportedState, idempotency_key};
+use crate::edge::app::Clock;
 use crate::gateway::capabilities::Idempotency;
 use crate::gateway::{Outcome, RemotePayment, RemoteState};
 use crate::store::{Lease, Refusal, StoreError};
-
-/// Longest wait for one call, which may be a question and a change. After it nobody knows, and the payment is looked up.
-const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What a gateway said.
 pub(super) struct Answer {
@@ -60,6 +57,10 @@ pub(super) struct Question<'a> {
     pub(super) wish: Wish,
     /// Now.
     pub(super) now: Timestamp,
+    /// The right to open it, where it begins just now.
+    pub(super) pass: Option<&'a Pass>,
+    /// Times the sends.
+    pub(super) clock: &'a Clock,
 }
 
 /// A call's outcome before it is a command.
@@ -88,7 +89,7 @@ impl Till {
         }
         let key = |operation| idempotency_key(shop, &attempt.checkout, operation, attempt.number);
         let said = match (attempt.state, wish) {
-            (AttemptState::IntentPending, _) => self.open(attempt, now).await,
+            (AttemptState::IntentPending, _) => self.open(question).await,
             (AttemptState::Paid, _) => return Ok(None),
             (AttemptState::Capturing, _) => self.capture(attempt, key(Operation::Capture), now).await,
             // What is over for us may not be over for the gateway: who says so is heard.
@@ -106,7 +107,8 @@ impl Till {
         Ok(Some(self.answer(said)))
     }
 
-    async fn open(&self, attempt: &Attempt, now: Timestamp) -> Said {
+    async fn open(&self, question: &Question<'_>) -> Said {
+        let Question { attempt, now, pass, clock, .. } = *question;
         let known = self.gateway.capabilities();
         let is_keyed = known.idempotency != Idempotency::None;
         if now.0 - attempt.created_at.0 > known.usable_key_seconds() {
@@ -119,26 +121,33 @@ impl Till {
             }
         }
         let key = if planted!("key_with_counter") { format!("{}:{}", attempt.key, now.0) } else { attempt.key.clone() };
-        match timed(self.gateway.create(&key, &attempt.body)).await {
-            Outcome::Done(payment) => Said::Opened(payment),
-            Outcome::Rejected(reason) => Said::No(reason),
-            Outcome::Unknown(reason) if planted!("timeout_is_decline") => Said::No(reason),
+        let is_found_by_look = match self.gateway.create(&key, &attempt.body, pass, clock).await {
+            Created::Said(Outcome::Done(payment)) => return Said::Opened(payment),
+            Created::Said(Outcome::Rejected(reason)) => return Said::No(reason),
+            Created::Shut => return Said::No(INTERRUPTED.to_owned()),
+            Created::Said(Outcome::Unknown(reason)) if planted!("timeout_is_decline") => return Said::No(reason),
             // The gateway may have kept a failure under the key, and done the work all the same: then only a look-up tells.
-            Outcome::Unknown(_) if keeps_errors(known.idempotency) => match self.find(attempt).await {
-                Outcome::Done(Some(payment)) => Said::Opened(payment),
-                Outcome::Done(None) | Outcome::Rejected(_) | Outcome::Accepted | Outcome::Unknown(_) => Said::Unknown,
-            },
-            Outcome::Accepted | Outcome::Unknown(_) => Said::Unknown,
+            Created::Said(Outcome::Unknown(_)) => keeps_errors(known.idempotency),
+            // An earlier send may have arrived.
+            Created::NotSent => true,
+            Created::Said(Outcome::Accepted) => false,
+        };
+        if !is_found_by_look {
+            return Said::Unknown;
+        }
+        match self.find(attempt).await {
+            Outcome::Done(Some(payment)) => Said::Opened(payment),
+            Outcome::Done(None) | Outcome::Rejected(_) | Outcome::Accepted | Outcome::Unknown(_) => Said::Unknown,
         }
     }
 
     async fn find(&self, attempt: &Attempt) -> Outcome<Option<RemotePayment>> {
-        timed(self.gateway.lookup(&attempt.key, attempt.created_at)).await
+        self.gateway.lookup(&attempt.key, attempt.created_at).await
     }
 
     async fn look(&self, attempt: &Attempt) -> Said {
         let found = match &attempt.reference {
-            Some(reference) => timed(self.gateway.fetch(reference)).await,
+            Some(reference) => self.gateway.fetch(reference).await,
             None => match self.find(attempt).await {
                 Outcome::Done(Some(payment)) => Outcome::Done(payment),
                 Outcome::Done(None) => Outcome::Rejected("the gateway knows no such payment".to_owned()),
@@ -172,7 +181,7 @@ impl Till {
             }
         }
         let reference = attempt.reference.as_deref().unwrap_or("");
-        match timed(self.gateway.capture(&key, reference)).await {
+        match self.gateway.capture(&key, reference).await {
             Outcome::Done(payment) => Said::Stands(payment),
             Outcome::Rejected(reason) => {
                 let said = self.look(attempt).await;
@@ -210,7 +219,7 @@ impl Till {
             Err(StoreError::Refused(Refusal::WrongState)) => return Ok(said),
             Err(error) => return Err(error),
         }
-        Ok(match timed(self.gateway.cancel(key, &found.reference)).await {
+        Ok(match self.gateway.cancel(key, &found.reference).await {
             Outcome::Done(payment) => Said::Stands(payment),
             Outcome::Rejected(_) => self.look(attempt).await,
             Outcome::Unknown(_) if planted!("lost_cancel_is_done") => {
@@ -280,11 +289,4 @@ fn nothing_to_pay(attempt: &Attempt) -> Answer {
         decline_code: None,
     };
     Answer { command: Command::GatewayReported(report), live: false, redirect_url: None, card: None }
-}
-
-async fn timed<T>(call: impl Future<Output = Outcome<T>>) -> Outcome<T> {
-    match tokio::time::timeout(CALL_TIMEOUT, call).await {
-        Ok(outcome) => outcome,
-        Err(_) => Outcome::Unknown("no answer in time".to_owned()),
-    }
 }

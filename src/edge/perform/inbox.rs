@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use super::{Till, Wish};
+use super::{Till, Turn, Wish};
 use crate::commerce::ids::{CheckoutId, Timestamp};
 use crate::commerce::payment::{Attempt, AttemptState, Operation, idempotency_key};
 use crate::edge::app::App;
@@ -62,7 +62,8 @@ impl Till {
     async fn keep(&self, app: &App, events: Vec<Event>) -> Result<usize, StoreError> {
         let shop = app.live.load().bundle.shop_id.clone();
         let gateway = self.gateway.capabilities().name;
-        let rows = events.into_iter().map(|event| row(gateway, &shop, event)).collect();
+        let rows: Vec<NewEvent> = events.into_iter().map(|event| row(gateway, &shop, event)).collect();
+        rows.iter().filter_map(|row| row.result).for_each(|result| self.metrics().event(result.name()));
         let count = self.store.keep_events(rows, app.clock.now()).await?;
         if count > 0 {
             self.heard.notify_one();
@@ -141,7 +142,10 @@ async fn one(app: &App, till: &Till, events: &[InboxRow]) {
     let now = app.clock.now();
     for row in events {
         let crossed_off = match &done {
-            Ok(Ok(result)) => till.store.finish_event(row.id, *result, now).await,
+            Ok(Ok(result)) => {
+                till.metrics().event(result.name());
+                till.store.finish_event(row.id, *result, now).await
+            }
             Ok(Err(reason)) => till.store.retry_event(row.id, reason, now).await,
             Err(error) => till.store.retry_event(row.id, &error.to_string(), now).await,
         };
@@ -171,8 +175,10 @@ async fn act(app: &App, till: &Till, events: &[InboxRow]) -> Result<Result<Event
         return stray(app, till, &attempt).await;
     }
     let ids = events.iter().map(|event| event.id).collect();
-    let turned = till.turn_about(app, &attempt.checkout, Wish::Hear, ids).await?;
+    let turned = till.turn_by(app, &attempt.checkout, Turn { wish: Wish::Hear, events: ids, pass: None }).await?;
     Ok(match turned {
+        // It stays so however often it is asked about.
+        Some(turned) if turned.is_foreign => Ok(EventResult::Foreign),
         Some(turned) if !turned.is_fresh => Err("nobody could tell where the payment stands"),
         _ => Ok(EventResult::Applied),
     })

@@ -7,22 +7,28 @@
 
 mod ask;
 pub mod inbox;
+mod line;
 pub mod mail;
 mod outbox;
 pub mod rounds;
+mod vitals;
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::{Notify, Semaphore};
 
 use self::ask::{Answer, Question};
+use self::line::Line;
+pub use self::line::{Closed, PAYMENTS_PER_SECOND, Pass};
 use self::mail::Mailer;
+use self::vitals::Post;
+pub use self::vitals::{NoPayment, Seen};
 use super::app::App;
 use super::key_ring::{KeyRing, Purpose};
 use super::live::Live;
 use super::reply::PaymentMethodReply;
-use crate::commerce::checkout::{Checkout, Command, Decision, Effect, Facts, Step, decide};
+use crate::commerce::checkout::{Checkout, Command, Decision, Effect, Facts, Rejection, Step, decide};
 use crate::commerce::ids::{AttemptId, CheckoutId, OrderId, QuoteId, Timestamp};
 use crate::commerce::inventory::stock_needs;
 use crate::commerce::money::Money;
@@ -36,14 +42,16 @@ use crate::theme::texts::Say;
 
 /// Seconds a lease is good for: longer than the calls of one turn, of which few are slow.
 const LEASE_SECONDS: i64 = 60;
+/// Seconds of a day.
+const DAY_SECONDS: i64 = 24 * 3600;
 /// Steps of one turn: opened, placed, captured, and one to spare.
 const MAX_STEPS: usize = 4;
-/// How long a shopper waits for an answer before the checking page is shown; the work goes on.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// Work of the outbox, and of the sweep, that is under way at once.
 const PLACES: usize = 8;
 /// The gateway's name in an attempt that needs none, as there is nothing to pay.
 const NOTHING_TO_PAY: &str = "none";
+/// Why an attempt ended whose opening call the gateway did not take, since it takes none of ours: nothing was made.
+pub const INTERRUPTED: &str = "payments_interrupted";
 
 /// Store, gateway and mail.
 #[derive(Debug)]
@@ -52,7 +60,10 @@ pub struct Till {
     pub store: Store,
     /// Who writes to shoppers.
     pub mailer: Mailer,
-    gateway: Gateway,
+    /// What was seen of the store a moment ago.
+    pub seen: ArcSwap<Seen>,
+    gateway: Line,
+    post: Post,
     owner: String,
     due: Notify,
     heard: Notify,
@@ -66,7 +77,18 @@ impl Till {
         assert!(gateway.capabilities().lookup_by_reference, "what a gateway cannot find again could be lost");
         let owner = new_id();
         let places = || Arc::new(Semaphore::new(PLACES));
-        Self { store, mailer, gateway, owner, due: Notify::new(), heard: Notify::new(), places: places(), sweep_places: places() }
+        Self {
+            store,
+            mailer,
+            seen: ArcSwap::default(),
+            gateway: Line::new(gateway, PAYMENTS_PER_SECOND),
+            post: Post::new(),
+            owner,
+            due: Notify::new(),
+            heard: Notify::new(),
+            places: places(),
+            sweep_places: places(),
+        }
     }
 
     /// How it can be paid.
@@ -160,50 +182,53 @@ impl Till {
     ///
     /// Whoever finds it being worked on gets its present state: losers never compensate.
     async fn turn(&self, app: &App, id: &CheckoutId, wish: Wish) -> Result<Option<Turned>, StoreError> {
-        self.turn_about(app, id, wish, Vec::new()).await
+        self.turn_by(app, id, Turn { wish, events: Vec::new(), pass: None }).await
     }
 
-    /// The same because of events in the inbox, which are crossed off by the first step that is committed.
-    async fn turn_about(&self, app: &App, id: &CheckoutId, wish: Wish, events: Vec<i64>) -> Result<Option<Turned>, StoreError> {
+    async fn turn_by(&self, app: &App, id: &CheckoutId, turn: Turn) -> Result<Option<Turned>, StoreError> {
+        let Turn { wish, events, pass } = turn;
         let now = app.clock.now();
         let lease = self.store.take_lease(id, &self.owner, now, now.plus_seconds(LEASE_SECONDS)).await?;
-        let mut is_fresh = false;
+        let mut learned = Learned::Nothing;
         if lease.is_none() && planted!("loser_compensates") {
             self.compensate(id).await?;
         }
         if let Some(lease) = lease.map(|lease| Lease { events, ..lease }) {
             failpoint!("K34");
-            let done = self.work(app, &lease, wish).await;
+            let done = self.work(app, &lease, wish, pass.as_ref()).await;
             if let Err(error) = self.store.release_lease(&lease).await {
                 tracing::warn!(%error, checkout = %id, "a lease was not given back; it ends by itself");
             }
-            is_fresh = match done {
-                Ok(is_fresh) => is_fresh,
+            learned = match done {
+                Ok(learned) => learned,
                 // Another worker took over after our lease ran out: what it found counts.
                 Err(StoreError::Refused(Refusal::LeaseLost)) => {
                     failpoint!("K35");
-                    false
+                    Learned::Nothing
                 }
                 Err(error) => return Err(error),
             };
         }
-        Ok(self.store.checkout(id).await?.map(|checkout| Turned { checkout, is_fresh }))
+        Ok(self.store.checkout(id).await?.map(|checkout| Turned {
+            checkout,
+            is_fresh: learned == Learned::All,
+            is_foreign: learned == Learned::Foreign,
+        }))
     }
 
-    /// Gives whether all that could be known is known: nothing was left to ask, or every question was answered.
-    async fn work(&self, app: &App, lease: &Lease, mut wish: Wish) -> Result<bool, StoreError> {
+    async fn work(&self, app: &App, lease: &Lease, mut wish: Wish, pass: Option<&Pass>) -> Result<Learned, StoreError> {
         for _ in 0..MAX_STEPS {
-            let Some(checkout) = self.store.checkout(&lease.checkout).await? else { return Ok(true) };
-            let Some(attempt) = &checkout.attempt else { return Ok(true) };
+            let Some(checkout) = self.store.checkout(&lease.checkout).await? else { return Ok(Learned::All) };
+            let Some(attempt) = &checkout.attempt else { return Ok(Learned::All) };
             let now = app.clock.now();
             let shop = app.live.load().bundle.shop_id.clone();
             let is_placed = checkout.order.as_ref().is_some_and(|order| order.state == OrderState::Placed);
             // An order that is placed is a promise on both sides: its money is not let go by whoever holds the cart.
             if is_placed && wish == Wish::CallOff {
-                return Ok(true);
+                return Ok(Learned::All);
             }
-            let question = Question { lease, shop: &shop, attempt, wish, now };
-            let Some(mut answer) = self.ask(&question).await? else { return Ok(true) };
+            let question = Question { lease, shop: &shop, attempt, wish, now, pass, clock: &app.clock };
+            let Some(mut answer) = self.ask(&question).await? else { return Ok(Learned::All) };
             if planted!("amount_not_compared") {
                 answer.believe(attempt);
             }
@@ -213,17 +238,18 @@ impl Till {
                 Ok(decision) => decision,
                 Err(rejection) => {
                     tracing::error!(checkout = %checkout.id, %rejection, "a gateway's answer was not taken");
-                    return Ok(false);
+                    let is_foreign = rejection == Rejection::ForeignPayment;
+                    return Ok(if is_foreign { Learned::Foreign } else { Learned::Nothing });
                 }
             };
             self.commit(app, lease, attempt, &answer, &decision).await?;
             let goes_on = decision.effects.iter().any(|effect| matches!(effect, Effect::Capture | Effect::LookUp));
             let is_known = answer.command != Command::GatewayUnknown;
             if !goes_on || !is_known {
-                return Ok(is_known);
+                return Ok(if is_known { Learned::All } else { Learned::Nothing });
             }
         }
-        Ok(false)
+        Ok(Learned::Nothing)
     }
 
     async fn commit(
@@ -266,7 +292,15 @@ impl Till {
                 drop(store.mark_paid(lease, settlement()).await?);
                 failpoint!("K23");
             }
-            Step::Decline => store.decline(lease, id, reason, now).await?,
+            Step::Decline => {
+                store.decline(lease, id, reason, now).await?;
+                if reason == INTERRUPTED {
+                    // Once a day is enough: everybody who pays hears of it until it is mended.
+                    let told = "the gateway does not take the shop's key; set a good one and start the edge again";
+                    let subject = format!("gateway-key-{}", now.0 / DAY_SECONDS);
+                    store.promise_alarm_once(&subject, &attempt.checkout, told, now).await?;
+                }
+            }
             Step::CancelAttempt => {
                 failpoint!("K29");
                 store.cancel_attempt(lease, id, now).await?;
@@ -336,6 +370,39 @@ pub struct Turned {
     pub checkout: Checkout,
     /// Whether the gateway was asked just now and answered. Where not, a payment that seems to wait for the shopper may be paid.
     pub is_fresh: bool,
+    /// Whether it answered with a payment that is not ours: asking again would give the same answer.
+    pub is_foreign: bool,
+}
+
+/// What a turn is taken for, and by what right.
+struct Turn {
+    wish: Wish,
+    /// Events in the inbox because of which it is taken: the first step that is committed crosses them off.
+    events: Vec<i64>,
+    /// The right to open the payment, where it begins just now.
+    pass: Option<Pass>,
+}
+
+/// What the questions of a turn led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Learned {
+    /// All that could be known is known: nothing was left to ask, or every question was answered.
+    All,
+    /// Something nobody could tell.
+    Nothing,
+    /// The payment is not ours.
+    Foreign,
+}
+
+/// What a shopper wants of a payment.
+#[derive(Debug)]
+pub enum MoveOn {
+    /// It was committed just now; with the right to open it, where it needs a gateway.
+    Begin(Option<Pass>),
+    /// It is under way.
+    GoOn,
+    /// It should not be.
+    CallOff,
 }
 
 /// What a turn is taken for.
@@ -350,11 +417,21 @@ enum Wish {
 /// Runs a turn to its end even when the shopper goes away, and waits for it no longer than a shopper would.
 ///
 /// `Ok(None)`: it takes longer, or there is no such checkout; ask the store.
-pub async fn patiently(app: &Arc<App>, till: &Arc<Till>, id: &CheckoutId, calls_off: bool) -> Result<Option<Turned>, StoreError> {
+pub async fn patiently(
+    app: &Arc<App>,
+    till: &Arc<Till>,
+    id: &CheckoutId,
+    move_on: MoveOn,
+    until: tokio::time::Instant,
+) -> Result<Option<Turned>, StoreError> {
     let (app, till, id) = (app.clone(), till.clone(), id.clone());
-    let wish = if calls_off { Wish::CallOff } else { Wish::GoOn };
-    let turn = tokio::spawn(async move { till.turn(&app, &id, wish).await });
-    match tokio::time::timeout(PATIENCE, turn).await {
+    let (wish, pass) = match move_on {
+        MoveOn::Begin(pass) => (Wish::GoOn, pass),
+        MoveOn::GoOn => (Wish::GoOn, None),
+        MoveOn::CallOff => (Wish::CallOff, None),
+    };
+    let turn = tokio::spawn(async move { till.turn_by(&app, &id, Turn { wish, events: Vec::new(), pass }).await });
+    match tokio::time::timeout_at(until, turn).await {
         Ok(Ok(done)) => done,
         Ok(Err(_)) => Err(StoreError::Panicked),
         Err(_) => Ok(None),

@@ -109,7 +109,7 @@ async fn confirm(app: &App, till: &Till, row: &OutboxRow) -> Result<Done, StoreE
     let live = app.live.load_full();
     failpoint!("K24");
     let sent = match mail::confirmation(&live, &app.keys, &order) {
-        Ok(message) => till.mailer.send(&message).await,
+        Ok(message) => till.send(&message).await,
         Err(error) => Err(error),
     };
     failpoint!("K25");
@@ -119,7 +119,7 @@ async fn confirm(app: &App, till: &Till, row: &OutboxRow) -> Result<Done, StoreE
 async fn alarm(app: &App, till: &Till, row: &OutboxRow) -> Result<Done, StoreError> {
     let live = app.live.load_full();
     let sent = match mail::alarm(&live, row) {
-        Ok(message) => till.mailer.send(&message).await,
+        Ok(message) => till.send(&message).await,
         Err(error) => Err(error),
     };
     Ok(sent.map_or_else(|error| Done::Later(error.to_string()), |()| Done::Yes))

@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use super::line::Pace;
 use super::{Till, Wish, inbox, outbox};
 use crate::commerce::ids::Timestamp;
 use crate::commerce::payment::{Attempt, AttemptState};
 use crate::edge::app::App;
+use crate::store::watch::Reach;
 use crate::store::{Refusal, StoreError};
 
 /// Between two looks at stock and outbox.
@@ -44,7 +46,7 @@ pub async fn recover(app: &Arc<App>, till: &Arc<Till>) -> Result<(), StoreError>
     let (sweeper, deliverer) = (till.clone(), till.clone());
     let work = tokio::spawn(async move {
         listen(&swept, &sweeper).await;
-        sweep(&swept, &sweeper, swept.clock.now()).await;
+        sweep_within(&swept, &sweeper, swept.clock.now(), Reach::All).await;
         if let Err(error) = deliver(&delivered, &deliverer).await {
             tracing::warn!(%error, "the outbox could not be read; the next round tries again");
         }
@@ -52,6 +54,7 @@ pub async fn recover(app: &Arc<App>, till: &Arc<Till>) -> Result<(), StoreError>
     if tokio::time::timeout(START_PATIENCE, work).await.is_err() {
         tracing::warn!("what an earlier run left behind takes longer to finish; it goes on beside the shoppers");
     }
+    till.look_around().await;
     till.refresh_stock(app).await
 }
 
@@ -61,6 +64,7 @@ pub fn go(app: &Arc<App>, till: &Arc<Till>) {
     tokio::spawn(every(LOOK_EVERY, move || {
         let (app, till) = (looked.clone(), looker.clone());
         async move {
+            till.look_around().await;
             if let Err(error) = till.refresh_stock(&app).await {
                 tracing::warn!(%error, "stock could not be looked at; the last look still holds");
             }
@@ -160,29 +164,51 @@ async fn every<F: Future<Output = ()> + Send + 'static>(pause: Duration, round: 
     }
 }
 
-/// Lets every live attempt have its turn that did not change since `quiet_since`, calls those off whose time is over, and frees what
-/// nobody pays for any more. What fails for one checkout keeps no other waiting.
+/// Lets live attempts that did not change since `quiet_since` have their turn once they are due, calls those off whose time is over,
+/// and frees what nobody pays for any more. What fails for one checkout keeps no other waiting.
 pub async fn sweep(app: &Arc<App>, till: &Arc<Till>, quiet_since: Timestamp) {
-    match till.store.sweep_attempts(quiet_since, app.clock.now()).await {
-        Ok(attempts) => {
-            let mut turns = JoinSet::new();
-            for attempt in attempts {
-                let place = till.sweep_places.clone().acquire_owned().await.expect("the semaphore is never closed");
-                let (app, till) = (app.clone(), till.clone());
-                turns.spawn(async move {
-                    if let Err(error) = look_after(&app, &till, &attempt).await {
-                        tracing::error!(%error, checkout = %attempt.checkout, "a payment could not be looked after");
-                    }
-                    drop(place);
-                });
+    // Where the gateway was down for long, all who wait for it are asked about as soon as it answers again.
+    let reach = match till.gateway.pace(&app.clock) {
+        Pace::Calm => Reach::Due,
+        Pace::Probing => Reach::DueAndOldest,
+        Pace::CatchingUp => Reach::All,
+    };
+    sweep_within(app, till, quiet_since, reach).await;
+}
+
+async fn sweep_within(app: &Arc<App>, till: &Arc<Till>, quiet_since: Timestamp, reach: Reach) {
+    let now = app.clock.now();
+    loop {
+        match till.store.sweep_attempts(quiet_since, now, reach).await {
+            Ok(attempts) if attempts.is_empty() => break,
+            Ok(attempts) => take_turns(app, till, attempts).await,
+            Err(error) => {
+                tracing::warn!(%error, "payments could not be swept; the next round tries again");
+                break;
             }
-            while turns.join_next().await.is_some() {}
         }
-        Err(error) => tracing::warn!(%error, "payments could not be swept; the next round tries again"),
+        if reach != Reach::All {
+            break;
+        }
     }
     if let Err(error) = till.store.release_expired(app.clock.now()).await {
         tracing::warn!(%error, "held units could not be freed; the next round tries again");
     }
+}
+
+async fn take_turns(app: &Arc<App>, till: &Arc<Till>, attempts: Vec<Attempt>) {
+    let mut turns = JoinSet::new();
+    for attempt in attempts {
+        let place = till.sweep_places.clone().acquire_owned().await.expect("the semaphore is never closed");
+        let (app, till) = (app.clone(), till.clone());
+        turns.spawn(async move {
+            if let Err(error) = look_after(&app, &till, &attempt).await {
+                tracing::error!(%error, checkout = %attempt.checkout, "a payment could not be looked after");
+            }
+            drop(place);
+        });
+    }
+    while turns.join_next().await.is_some() {}
 }
 
 async fn look_after(app: &App, till: &Till, attempt: &Attempt) -> Result<(), StoreError> {

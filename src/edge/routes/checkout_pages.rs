@@ -18,7 +18,7 @@ use crate::edge::error::Failure;
 use crate::edge::http::{Call, Reply};
 use crate::edge::idempotency::{self, Keyed};
 use crate::edge::input::Form;
-use crate::edge::perform::Turned;
+use crate::edge::perform::{MoveOn, Turned};
 use crate::edge::reply::CheckoutReply;
 use crate::edge::words::{Note, Severity};
 use crate::edge::{pages, perform};
@@ -110,7 +110,7 @@ async fn pay_to_its_end(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     let once = idempotency::once(&counter, &keyed, &call.request_id, work).await;
     match (once, ended) {
         (_, Some(paid)) => on(&counter, &call, paid).await,
-        (Ok(_), None) => on(&counter, &call, counter.moved(&id, false).await).await,
+        (Ok(_), None) => on(&counter, &call, counter.moved(&id, MoveOn::GoOn).await).await,
         // A double click: the first one is at work, the page tells how far it is.
         (Err(Failure::InFlight { .. }), None) => Ok(Reply::see_other(&path)),
         (Err(failure), None) => Err(failure),
@@ -122,7 +122,7 @@ pub async fn call_off(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     Form::of(&call)?;
     let counter = Counter::of(app, &call)?;
     let checkout = counter.find(&call).await?;
-    lead(&counter, counter.moved(&checkout.id, true).await?)
+    lead(&counter, counter.moved(&checkout.id, MoveOn::CallOff).await?)
 }
 
 /// `GET` and `POST /checkout/{checkout}/return?token=`: back from the gateway. Only the token is believed, and where the payment
@@ -133,20 +133,22 @@ pub async fn come_back(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
         return Err(Failure::Forbidden { code: "bad_token", detail: Say::of("says.bad_token") });
     }
     failpoint!("K13");
-    lead(&counter, counter.moved(&call.param("checkout").into(), false).await?)
+    lead(&counter, counter.moved(&call.param("checkout").into(), MoveOn::GoOn).await?)
 }
 
 async fn on(counter: &Counter, call: &Call, paid: Result<Turned, Failure>) -> Result<Reply, Failure> {
     match paid {
         Ok(turned) => lead(counter, turned),
         Err(failure @ (Failure::Conflict { .. } | Failure::Refused { .. })) => conflict(counter, call, failure).await,
+        // The checkout is as it was, and can be paid from the same page once payments begin again.
+        Err(failure) if failure.code().starts_with("payments_") => conflict(counter, call, failure).await,
         Err(failure) => Err(failure),
     }
 }
 
 /// Where a shopper goes on, by where the payment stands.
 fn lead(counter: &Counter, turned: Turned) -> Result<Reply, Failure> {
-    let Turned { checkout, is_fresh } = turned;
+    let Turned { checkout, is_fresh, .. } = turned;
     if checkout.state(counter.desk.now) == CheckoutState::Completed {
         let order = checkout.order.as_ref().ok_or(Failure::Bug)?;
         let mut reply = Reply::see_other(&order_url(&counter.desk.app.keys, order));
@@ -185,7 +187,8 @@ async fn conflict(counter: &Counter, call: &Call, failure: Failure) -> Result<Re
         return stand(counter, turned).await;
     }
     let shown = counter.looked_at(checkout).await?;
-    Ok(page(counter, &shown, Some(&failure), failure.status()))
+    let page = page(counter, &shown, Some(&failure), failure.status());
+    Ok(failure.headed(page))
 }
 
 fn page(counter: &Counter, shown: &Shown, failure: Option<&Failure>, status: StatusCode) -> Reply {

@@ -16,6 +16,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde_json::Value;
 
+use crate::gateway::Hint;
+
 /// The API version that every answer's shape depends on.
 pub const VERSION: &str = "2026-09-30.endive";
 /// Until a connection stands.
@@ -103,14 +105,19 @@ impl Client {
     }
 
     pub(super) async fn get(&self, path: &str) -> Said {
-        self.call(Method::GET, path, None, READ).await
+        self.call(Method::GET, path, None, READ).await.0
     }
 
     pub(super) async fn post(&self, path: &str, key: &str, body: Vec<u8>) -> Said {
+        self.post_hinted(path, key, body).await.0
+    }
+
+    /// The same, with what is known about sending it again.
+    pub(super) async fn post_hinted(&self, path: &str, key: &str, body: Vec<u8>) -> (Said, Hint) {
         self.call(Method::POST, path, Some((key, body)), CHANGE).await
     }
 
-    async fn call(&self, method: Method, path: &str, change: Option<(&str, Vec<u8>)>, patience: Duration) -> Said {
+    async fn call(&self, method: Method, path: &str, change: Option<(&str, Vec<u8>)>, patience: Duration) -> (Said, Hint) {
         let mut request = Request::builder()
             .method(method.clone())
             .uri(format!("{}{path}", self.base))
@@ -125,30 +132,45 @@ impl Client {
             }
             None => Bytes::new(),
         };
-        let Ok(request) = request.body(Full::new(body)) else { return Said::Unsure("the call cannot be written".to_owned()) };
-        let said = match tokio::time::timeout(patience, self.answer(request)).await {
-            Ok(said) => said,
-            Err(_) => Said::Unsure("no answer in time".to_owned()),
+        let Ok(request) = request.body(Full::new(body)) else {
+            return (Said::Unsure("the call cannot be written".to_owned()), Hint::Later);
+        };
+        let (said, retry) = match tokio::time::timeout(patience, self.answer(request)).await {
+            Ok(answered) => answered,
+            Err(_) => (Said::Unsure("no answer in time".to_owned()), None),
         };
         match &said {
             Said::Yes(_) => {}
             Said::No(refusal) => tracing::warn!(%method, path, status = refusal.status, code = refusal.code, "Stripe said no"),
             Said::Unsure(reason) => tracing::warn!(%method, path, reason, "nobody knows what Stripe did"),
         }
-        said
+        let hint = hint(&said, retry);
+        (said, hint)
     }
 
-    async fn answer(&self, request: Request<Full<Bytes>>) -> Said {
+    /// The answer, and what Stripe says of sending the same call again.
+    async fn answer(&self, request: Request<Full<Bytes>>) -> (Said, Option<bool>) {
         let response = match self.pool.request(request).await {
             Ok(response) => response,
-            Err(error) => return Said::Unsure(told(&error)),
+            Err(error) => return (Said::Unsure(told(&error)), None),
         };
         let (parts, body) = response.into_parts();
         let retry = parts.headers.get("stripe-should-retry").and_then(|value| value.to_str().ok()).map(|value| value == "true");
         match Limited::new(body, MAX_ANSWER_BYTES).collect().await {
-            Ok(body) => judge(parts.status, retry, &body.to_bytes()),
-            Err(error) => Said::Unsure(format!("the answer broke off: {error}")),
+            Ok(body) => (judge(parts.status, retry, &body.to_bytes()), retry),
+            Err(error) => (Said::Unsure(format!("the answer broke off: {error}")), retry),
         }
+    }
+}
+
+/// What an answer means for the next send of the same call.
+fn hint(said: &Said, retry: Option<bool>) -> Hint {
+    match said {
+        Said::Yes(_) => Hint::Again,
+        Said::No(refusal) if matches!(refusal.status, 401 | 403) => Hint::Shut,
+        Said::No(_) => Hint::Later,
+        Said::Unsure(_) if retry == Some(false) => Hint::Later,
+        Said::Unsure(_) => Hint::Again,
     }
 }
 
@@ -223,6 +245,22 @@ mod tests {
         check(404, None, "<h1>not found</h1>", "unsure");
         check(404, None, r#"{"error":{"type":"invalid_request_error","code":"resource_missing"}}"#, "resource_missing");
         check(400, None, r#"{"error":{}}"#, "refused");
+    }
+
+    #[test]
+    fn stripe_says_whether_a_call_is_sent_again() {
+        let judged = |status: u16, retry, body: &str| {
+            let said = judge(StatusCode::from_u16(status).expect("a status"), retry, body.as_bytes());
+            hint(&said, retry)
+        };
+        let refused = r#"{"error":{"type":"invalid_request_error","code":"api_key_expired"}}"#;
+        assert_eq!([401, 403].map(|status| judged(status, None, refused)), [Hint::Shut; 2]);
+        // A machine in between says nothing about our key.
+        assert_eq!(judged(403, None, "<h1>blocked</h1>"), Hint::Again);
+        assert_eq!(judged(500, Some(false), r#"{"error":{"type":"api_error"}}"#), Hint::Later);
+        assert_eq!(judged(500, None, r#"{"error":{"type":"api_error"}}"#), Hint::Again);
+        assert_eq!(judged(409, Some(true), r#"{"error":{"code":"idempotency_key_in_use"}}"#), Hint::Again);
+        assert_eq!(judged(402, None, DECLINED), Hint::Later);
     }
 
     #[test]

@@ -26,7 +26,7 @@ use self::form::Form;
 use super::capabilities::{Capabilities, Idempotency, Modification, Webhook};
 use super::event::{Event, NotHeard};
 use super::sandbox::is_loopback;
-use super::{CreatePayment, Outcome, RemotePayment, RemoteState};
+use super::{CreatePayment, Hint, Outcome, RemotePayment, RemoteState};
 use crate::commerce::ids::Timestamp;
 use crate::commerce::money::{Currency, Money};
 
@@ -134,7 +134,12 @@ impl Stripe {
     }
 
     pub(super) async fn create(&self, key: &str, body: &[u8]) -> Outcome<RemotePayment> {
-        shown(self.client.post("/v1/checkout/sessions", key, body.to_vec()).await)
+        self.create_hinted(key, body).await.0
+    }
+
+    pub(super) async fn create_hinted(&self, key: &str, body: &[u8]) -> (Outcome<RemotePayment>, Hint) {
+        let (said, hint) = self.client.post_hinted("/v1/checkout/sessions", key, body.to_vec()).await;
+        (shown(said), hint)
     }
 
     pub(super) async fn fetch(&self, reference: &str) -> Outcome<RemotePayment> {

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use super::outbox::RETRY_MAX_SECONDS;
+use super::outbox::{self, RETRY_MAX_SECONDS, TOLD_AFTER_SECONDS};
 use crate::commerce::ids::{CheckoutId, Timestamp};
 use crate::store::StoreError;
 use crate::store::event::{EventResult, InboxRow, NewEvent};
@@ -81,6 +81,15 @@ pub(in crate::store) fn retry(tx: &Connection, id: i64, error: &str, now: Timest
         "UPDATE inbox SET claimed_until = 0, last_error = ?2, next_at = ?3 + min(?4, 1 << min(max(tries - 1, 0), 20)) WHERE id = ?1 AND done_at IS NULL",
     )?
     .execute(params![id, error, now.0, RETRY_MAX_SECONDS])?;
+    let mut select = tx.prepare_cached(
+        "SELECT event, inbox.id, checkouts.id FROM inbox JOIN checkouts ON checkouts.id = checkout
+         WHERE inbox.id = ?1 AND done_at IS NULL AND received_at <= ?2",
+    )?;
+    let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, CheckoutId(row.get(2)?)));
+    if let Some((event, row, checkout)) = select.query_row(params![id, now.0 - TOLD_AFTER_SECONDS], read).optional()? {
+        let reason = format!("an event is not dealt with after 72 hours ({event}); it is looked at every 15 minutes: {error}");
+        outbox::alarm_once(tx, &format!("late-event-{row}"), &checkout, &reason, now)?;
+    }
     Ok(())
 }
 

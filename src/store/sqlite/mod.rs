@@ -14,6 +14,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::StoreError;
+use super::watch::Queued;
 use room::Room;
 use writer::{Lane, Writer};
 
@@ -27,6 +28,7 @@ pub(super) mod outbox;
 pub(super) mod payments;
 mod room;
 pub(super) mod stock;
+pub(super) mod switches;
 pub(super) mod writer;
 
 /// The schema, oldest first; a file that was published is never changed.
@@ -35,6 +37,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002_sweep.sql"),
     include_str!("../migrations/0003_inbox.sql"),
     include_str!("../migrations/0004_cancel.sql"),
+    include_str!("../migrations/0006_switches.sql"),
 ];
 /// Idle connections that are kept; more are opened when many read at once.
 const READERS: usize = 8;
@@ -95,6 +98,11 @@ impl Sqlite {
         step: impl FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.shared.writer.submit(lane, step).await
+    }
+
+    /// Steps that wait for the writer.
+    pub(super) fn queued(&self) -> Queued {
+        self.shared.writer.queued()
     }
 
     /// Looks at one consistent state, beside the writer.

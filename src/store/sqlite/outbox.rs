@@ -1,12 +1,14 @@
 //! Outbox: work that commits have promised, claimed for a while and crossed off.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::commerce::ids::{CheckoutId, Timestamp};
 use crate::store::{OutboxKind, OutboxRow, StoreError};
 
 /// The longest wait between two tries.
 pub(super) const RETRY_MAX_SECONDS: i64 = 900;
+/// What is not done after so long is told to a person, and tried on.
+pub(super) const TOLD_AFTER_SECONDS: i64 = 72 * 3600;
 
 /// Promises work, once per kind and subject. Work that was done before is due again.
 pub(super) fn promise(
@@ -24,6 +26,22 @@ pub(super) fn promise(
          WHERE ?6 AND done_at IS NOT NULL",
     )?
     .execute(params![kind.name(), subject, checkout.as_str(), detail, now.0, is_repeatable])?;
+    Ok(())
+}
+
+/// Tells a person, once for each subject, however often it happens.
+pub(in crate::store) fn alarm_once(
+    tx: &Connection,
+    subject: &str,
+    checkout: &CheckoutId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "INSERT INTO outbox (kind, subject, checkout, detail, created_at, next_at) VALUES ('alarm', ?1, ?2, ?3, ?4, ?4)
+         ON CONFLICT (kind, subject) DO NOTHING",
+    )?
+    .execute(params![subject, checkout.as_str(), reason, now.0])?;
     Ok(())
 }
 
@@ -71,6 +89,15 @@ pub(in crate::store) fn retry(tx: &Connection, id: i64, error: &str, now: Timest
          WHERE id = ?1 AND done_at IS NULL",
     )?
     .execute(params![id, error, now.0, RETRY_MAX_SECONDS])?;
+    // An alarm that cannot be sent is told in the log, and by no other alarm.
+    let mut select = tx.prepare_cached(
+        "SELECT kind, subject, checkout FROM outbox WHERE id = ?1 AND done_at IS NULL AND kind <> 'alarm' AND created_at <= ?2",
+    )?;
+    let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, CheckoutId(row.get(2)?)));
+    if let Some((kind, subject, checkout)) = select.query_row(params![id, now.0 - TOLD_AFTER_SECONDS], read).optional()? {
+        let reason = format!("promised work is not done after 72 hours ({kind}); it is tried on every 15 minutes: {error}");
+        alarm_once(tx, &format!("late-{kind}-{subject}"), &checkout, &reason, now)?;
+    }
     Ok(())
 }
 

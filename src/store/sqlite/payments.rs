@@ -5,16 +5,20 @@
 use rusqlite::{Connection, OptionalExtension, Params, Row, named_params, params};
 
 use super::checkouts::check_lease;
-use super::{inbox, outbox, stock};
+use super::outbox::{RETRY_MAX_SECONDS, TOLD_AFTER_SECONDS};
+use super::{inbox, outbox, stock, switches};
 use crate::commerce::ids::{AttemptId, CheckoutId, Timestamp};
 use crate::commerce::money::{Currency, Money};
 use crate::commerce::order::order_number;
 use crate::commerce::payment::{Attempt, AttemptState};
 use crate::store::event::EventResult;
+use crate::store::watch::Reach;
 use crate::store::{BeginPayment, Lease, Opened, OutboxKind, Refusal, Settlement, StoreError};
 
 /// Rows a sweep takes at once, so that it never holds the writer for long.
 const SWEEP_MAX: u32 = 100;
+/// The shortest time between two looks at one payment.
+const LOOK_MIN_SECONDS: i64 = 15;
 
 /// T1. An order shell of the same quote is taken on with its units; one of another quote makes room.
 pub(in crate::store) fn begin(tx: &Connection, begin: &BeginPayment) -> Result<Attempt, StoreError> {
@@ -23,9 +27,17 @@ pub(in crate::store) fn begin(tx: &Connection, begin: &BeginPayment) -> Result<A
     let found =
         select.query_row([attempt.checkout.as_str(), attempt.quote.as_str()], |row| row.get::<_, String>(0)).optional()?;
     let cart = found.ok_or(Refusal::WrongState)?;
+    if attempt.amount.minor > 0 && switches::paused(tx)?.is_some() {
+        return Err(Refusal::Paused.into());
+    }
+    let is_taken = tx
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM attempts WHERE checkout = ?1 AND number >= ?2)")?
+        .query_row(params![attempt.checkout.as_str(), attempt.number], |row| row.get::<_, bool>(0))?;
     let order = match shell_of(tx, &cart)? {
         Some(shell) if shell.is_placed => return Err(Refusal::CartSpent { order: shell.id.as_str().into() }.into()),
         Some(shell) if shell.has_live_attempt && !planted!("two_live_attempts") => return Err(Refusal::AttemptLive.into()),
+        // Two were begun at once, and the first is over by now: what became of it is the answer to both.
+        _ if is_taken && !planted!("two_live_attempts") => return Err(Refusal::AttemptTaken.into()),
         Some(shell) if shell.quote == attempt.quote.as_str() => extend(tx, shell.id, begin.hold_until)?,
         Some(shell) => {
             let_go(tx, &shell.id)?;
@@ -346,15 +358,39 @@ pub(in crate::store) fn release_expired(tx: &Connection, now: Timestamp) -> Resu
     Ok(expired.len())
 }
 
-pub(in crate::store) fn sweep(tx: &Connection, older_than: Timestamp, now: Timestamp) -> Result<Vec<Attempt>, StoreError> {
+/// What is looked at waits as long again as it has been quiet, so that one that stays open for long is asked about ever less often.
+pub(in crate::store) fn sweep(
+    tx: &Connection,
+    older_than: Timestamp,
+    now: Timestamp,
+    reach: Reach,
+) -> Result<Vec<Attempt>, StoreError> {
     let mut update = tx.prepare_cached(
         "UPDATE attempts SET looked_at = ?2 WHERE id IN
              (SELECT id FROM attempts WHERE state NOT IN ('paid', 'declined', 'canceled', 'review') AND (changed_at <= ?1 OR changed_at > ?2)
+                  AND (?4 AND looked_at < ?2 OR looked_at + min(?5, max(?6, looked_at - changed_at)) <= ?2 OR looked_at > ?2
+                       OR (deadline_at <= ?2 AND looked_at < deadline_at))
               ORDER BY looked_at, changed_at LIMIT ?3)
          RETURNING *",
     )?;
-    let rows = update.query_map(params![older_than.0, now.0, SWEEP_MAX], |row| Ok(read(row)))?;
-    rows.map(|row| row?).collect()
+    let mut take = |is_all: bool, most: u32| -> Result<Vec<Attempt>, StoreError> {
+        let values = params![older_than.0, now.0, most, is_all, RETRY_MAX_SECONDS, LOOK_MIN_SECONDS];
+        let rows = update.query_map(values, |row| Ok(read(row)))?;
+        rows.map(|row| row?).collect()
+    };
+    let mut attempts = take(reach == Reach::All, SWEEP_MAX)?;
+    if reach == Reach::DueAndOldest && attempts.is_empty() {
+        attempts = take(true, 1)?;
+    }
+    // One that the shopper's bank takes its time with is no trouble.
+    let is_late =
+        |attempt: &&Attempt| attempt.created_at.0 <= now.0 - TOLD_AFTER_SECONDS && attempt.state != AttemptState::AwaitingShopper;
+    for late in attempts.iter().filter(is_late) {
+        let reason =
+            format!("nobody knows after 72 hours how this payment stands ({}); it is asked about on and on", late.state.name());
+        outbox::alarm_once(tx, &format!("late-payment-{}", late.id), &late.checkout, &reason, now)?;
+    }
+    Ok(attempts)
 }
 
 pub(in crate::store) fn attempt_by_reference(

@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 
 use super::room::Room;
 use crate::store::StoreError;
+use crate::store::watch::Queued;
 
 /// Beyond that a commit is not cheaper per step, only later.
 const BATCH_MAX: usize = 128;
@@ -114,6 +115,12 @@ impl Writer {
             }
         });
         Self { queue, room, thread: Some(thread.expect("a thread can be started while the process starts")) }
+    }
+
+    /// Steps that wait.
+    pub(super) fn queued(&self) -> Queued {
+        let waiting = self.queue.lock();
+        Queued { urgent: waiting.urgent.len(), fresh: waiting.fresh.len(), most: QUEUE_MAX }
     }
 
     /// Queues a step and waits for its commit.

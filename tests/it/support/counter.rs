@@ -24,6 +24,9 @@ pub const DECLINED: &str = "4000000000000002";
 pub const POOR: &str = "4000000000009995";
 pub const SECURE: &str = "4000002760003184";
 
+/// Payments that may begin at one instant of the test's clock.
+const PAYMENTS_PER_SECOND: u32 = 1_000;
+
 /// A shop that takes money.
 pub struct Counter {
     pub folder: tempfile::TempDir,
@@ -154,7 +157,7 @@ fn start(folder: &tempfile::TempDir, now: &Arc<AtomicI64>, gateway: Option<Gatew
     let sandbox = Sandbox::open(&folder.path().join("sandbox.db"), BASE_URL, false).expect("a ledger");
     let mailer = Mailer::Folder(folder.path().join("mail"));
     let gateway = gateway.unwrap_or_else(|| Gateway::Sandbox(sandbox.clone()));
-    app.till = Some(Arc::new(Till::new(store, gateway, mailer)));
+    app.till = Some(Arc::new(Till::new(store, gateway, mailer).at_most(PAYMENTS_PER_SECOND)));
     (Arc::new(app), sandbox)
 }
 
