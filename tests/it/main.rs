@@ -25,6 +25,7 @@ mod hostile;
 mod incremental;
 mod languages;
 mod limits;
+mod matrix;
 mod openapi;
 mod orders;
 mod readme;
