@@ -12,6 +12,7 @@ pub mod sandbox;
 #[cfg(feature = "faults")]
 pub mod scripted;
 pub mod stripe;
+pub mod transport;
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! Client: one call to Stripe and what its answer is worth.
 //!
-//! Owns    connections, time limits, headers, and the judgement of a status: done, a definitive no, or unknown.
-//! Limits  `CONNECT`, `READ`, `CHANGE`; an answer has at most `MAX_ANSWER_BYTES`. Redirects are not followed. Nothing is sent twice here.
+//! Owns    headers, time limits, and the judgement of a status: done, a definitive no, or unknown.
+//! Limits  `READ`, `CHANGE`; an answer has at most `MAX_ANSWER_BYTES`. Redirects are not followed. Nothing is sent twice here.
 //! Always  a no is definitive only where Stripe itself says it, in its own error object; all else is unknown.
 //! Source  CHECKOUT.md 2.1 and 5.6.
 
@@ -9,25 +9,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, header};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client as Pool;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use http_body_util::Full;
 use serde_json::Value;
 
 use crate::gateway::Hint;
+use crate::gateway::transport::{Answer, Transport, USER_AGENT};
 
 /// The API version that every answer's shape depends on.
 pub const VERSION: &str = "2026-09-30.endive";
-/// Until a connection stands.
-const CONNECT: Duration = Duration::from_secs(1);
 /// Until a question is answered.
 const READ: Duration = Duration::from_secs(5);
 /// Until a change is answered: banks are asked meanwhile.
 const CHANGE: Duration = Duration::from_secs(10);
-/// Idle connections are closed before Stripe's side does.
-const IDLE: Duration = Duration::from_secs(30);
 /// A hundred events of a busy shop are far smaller.
 const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 
@@ -75,7 +68,7 @@ pub(super) struct Refusal {
 
 #[derive(Clone)]
 pub(super) struct Client {
-    pool: Pool<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    transport: Transport,
     base: String,
     authorization: HeaderValue,
 }
@@ -85,23 +78,10 @@ impl Client {
     ///
     /// Errors: the key cannot be a header's value; the TLS provider lacks a protocol version.
     pub(super) fn new(base: &str, key: &Secret) -> Result<Self, String> {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_connect_timeout(Some(CONNECT));
-        tcp.set_nodelay(true);
-        let tls = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
-            .map_err(|error| error.to_string())?;
-        // Plain HTTP is for an API base on this machine alone; whoever makes a client has checked that.
-        let connector = tls.https_or_http().enable_http1().wrap_connector(tcp);
-        let pool = Pool::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .build::<_, Full<Bytes>>(connector);
         let mut authorization = HeaderValue::from_str(&format!("Bearer {}", key.text()))
             .map_err(|_| "the key holds signs that no key has".to_owned())?;
         authorization.set_sensitive(true);
-        Ok(Self { pool, base: base.to_owned(), authorization })
+        Ok(Self { transport: Transport::new()?, base: base.to_owned(), authorization })
     }
 
     pub(super) async fn get(&self, path: &str) -> Said {
@@ -123,7 +103,7 @@ impl Client {
             .uri(format!("{}{path}", self.base))
             .header(header::AUTHORIZATION, self.authorization.clone())
             .header("stripe-version", VERSION)
-            .header(header::USER_AGENT, concat!("Vitrine/", env!("CARGO_PKG_VERSION")));
+            .header(header::USER_AGENT, USER_AGENT);
         let body = match change {
             Some((key, body)) => {
                 request =
@@ -135,9 +115,15 @@ impl Client {
         let Ok(request) = request.body(Full::new(body)) else {
             return (Said::Unsure("the call cannot be written".to_owned()), Hint::Later);
         };
-        let (said, retry) = match tokio::time::timeout(patience, self.answer(request)).await {
-            Ok(answered) => answered,
-            Err(_) => (Said::Unsure("no answer in time".to_owned()), None),
+        let (said, retry) = match self.transport.send(request, patience, MAX_ANSWER_BYTES).await {
+            Err(reason) => (Said::Unsure(reason), None),
+            Ok(Answer { status, headers, body, cut }) => {
+                let retry = headers.get("stripe-should-retry").and_then(|value| value.to_str().ok()).map(|value| value == "true");
+                match cut {
+                    Some(reason) => (Said::Unsure(format!("the answer broke off: {reason}")), retry),
+                    None => (judge(status, retry, &body), retry),
+                }
+            }
         };
         match &said {
             Said::Yes(_) => {}
@@ -146,20 +132,6 @@ impl Client {
         }
         let hint = hint(&said, retry);
         (said, hint)
-    }
-
-    /// The answer, and what Stripe says of sending the same call again.
-    async fn answer(&self, request: Request<Full<Bytes>>) -> (Said, Option<bool>) {
-        let response = match self.pool.request(request).await {
-            Ok(response) => response,
-            Err(error) => return (Said::Unsure(told(&error)), None),
-        };
-        let (parts, body) = response.into_parts();
-        let retry = parts.headers.get("stripe-should-retry").and_then(|value| value.to_str().ok()).map(|value| value == "true");
-        match Limited::new(body, MAX_ANSWER_BYTES).collect().await {
-            Ok(body) => (judge(parts.status, retry, &body.to_bytes()), retry),
-            Err(error) => (Said::Unsure(format!("the answer broke off: {error}")), retry),
-        }
     }
 }
 
@@ -172,17 +144,6 @@ fn hint(said: &Said, retry: Option<bool>) -> Hint {
         Said::Unsure(_) if retry == Some(false) => Hint::Later,
         Said::Unsure(_) => Hint::Again,
     }
-}
-
-/// What went wrong on the way, to its first cause.
-fn told(error: &hyper_util::client::legacy::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }
 
 /// What a status and a body are worth. `retry`: what Stripe says of sending the same call again.
