@@ -6,6 +6,7 @@
 mod facets;
 mod payment;
 mod shipping;
+mod webhooks;
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +24,7 @@ use crate::site::load::sources::{BodyFormat, BulkFormat, BulkSource, Mapping, We
 use crate::site::load::written::{Place, parse};
 use crate::site::problem::{Kind, Problem, Problems, SourceFile};
 use crate::site::{BuildSettings, Shop, UrlStyle, load};
-use crate::theme::bundle::{MailTerms, PaymentTerms};
+use crate::theme::bundle::{MailTerms, PaymentTerms, SubscriberTerms};
 use crate::theme::countries;
 
 /// The settings file's name.
@@ -40,6 +41,8 @@ pub struct Config {
     pub payment: PaymentTerms,
     /// Who writes mails.
     pub mail: MailTerms,
+    /// Systems of the merchant's own that are told what happens to orders.
+    pub webhooks: Vec<SubscriberTerms>,
     /// How pages become files.
     pub build: BuildSettings,
     /// Bulk files.
@@ -105,6 +108,8 @@ struct Written {
     payment: payment::WrittenPayment,
     #[serde(default)]
     mail: WrittenMail,
+    #[serde(default)]
+    webhooks: Vec<webhooks::WrittenSubscriber>,
     #[serde(default)]
     build: WrittenBuild,
     #[serde(default)]
@@ -246,6 +251,7 @@ impl Written {
         let quote_seconds = seconds(self.checkout.quote_minutes, 15, problems);
         let reservation_seconds = seconds(self.checkout.reservation_minutes, 30, problems);
         let mail = self.mail.checked(place, problems);
+        let webhooks = webhooks::checked(self.webhooks, place, problems);
         let mut build = self.build.checked(place, problems);
         build.google_feed = self.feeds.google.unwrap_or(build.google_feed);
         let max_price_change = self.diff.max_price_change.and_then(|text| place.percent(&text, problems));
@@ -266,7 +272,7 @@ impl Written {
         };
         tell_uncovered(&rules, &named, place, problems);
         let sources = self.sources.into_iter().map(|source| source.checked(&rules, place, root, problems)).collect();
-        Some(Config { shop: shop?, payment, mail, build, sources, theme: self.theme, max_price_change, rules })
+        Some(Config { shop: shop?, payment, mail, webhooks, build, sources, theme: self.theme, max_price_change, rules })
     }
 }
 

@@ -175,6 +175,7 @@ fn print(
         drafts: args.drafts,
         payment: &source.config.payment,
         mail: &source.config.mail,
+        webhooks: &source.config.webhooks,
         cache,
         key: &key,
         costs: args.costs || args.report.is_some(),

@@ -22,6 +22,7 @@ const SECRETS: &str = "Secrets, from the environment only:
   VITRINE_SMTP_URL                 smtps://user:password@host sends mail [default: mails are files in the state folder]
   VITRINE_STRIPE_SECRET_KEY        Stripe's secret or restricted key, where the shop takes money by Stripe
   VITRINE_STRIPE_WEBHOOK_SECRETS   Secrets of the webhook endpoint /api/v1/webhooks/stripe, separated by commas
+  VITRINE_WEBHOOK_SECRET_NAME      Secrets of the webhook NAME of site.toml, separated by commas; all of them sign
   VITRINE_STRIPE_API_BASE          Where Stripe's API is, for tests: https, or this machine";
 
 /// Every setting can be given in the environment.

@@ -23,6 +23,7 @@ mod serve;
 mod source;
 mod stock;
 mod till;
+mod webhooks;
 
 /// A shop whose catalogue is static and whose cart is not.
 #[derive(Debug, Parser)]
@@ -52,6 +53,8 @@ enum Command {
     Orders(orders::Args),
     /// Show, set and export stock
     Stock(stock::Args),
+    /// Show how the merchant's own systems are told what happens to orders; send again, send a test
+    Webhooks(webhooks::Args),
     /// Print the HTTP contract as OpenAPI 3.1
     Openapi(openapi::Args),
     /// Make signing keys
@@ -94,6 +97,7 @@ pub fn run() -> ExitCode {
         Command::Edge(args) => edge::run(args),
         Command::Orders(args) => orders::run(args),
         Command::Stock(args) => stock::run(args),
+        Command::Webhooks(args) => webhooks::run(args),
         Command::Openapi(args) => openapi::run(args),
         Command::Keygen(args) => keygen::run(args),
     };

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use super::CommandError;
+use super::{CommandError, webhooks};
 use crate::edge::app::App;
 use crate::edge::http::{Call, Mount, Reply};
 use crate::edge::input::Form;
 use crate::edge::live::Live;
 use crate::edge::perform::mail::Mailer;
+use crate::edge::perform::subscribers::{PATIENCE, Subscribers};
 use crate::edge::perform::{Till, rounds};
 use crate::gateway::Gateway;
 use crate::gateway::sandbox::{self, PageReply, PageRequest, Sandbox};
@@ -53,7 +54,9 @@ pub(super) fn open(app: &mut App, places: &Places) -> Result<(), CommandError> {
             .map_err(|error| CommandError::Usage(format!("{SMTP_URL}: {error}; write smtps://user:password@host:465")))?,
         Err(_) => Mailer::Folder(places.state.join("mail")),
     };
-    let till = Till::new(store, gateway, mailer).at_most(app.settings.payments_per_second);
+    let subscribers = Subscribers::new(webhooks::secrets(&live.bundle)?, PATIENCE).map_err(CommandError::World)?;
+    subscribers.metrics.register(app.metrics.registry());
+    let till = Till::new(store, gateway, mailer).at_most(app.settings.payments_per_second).telling(subscribers);
     app.till = Some(Arc::new(till));
     app.mounts.extend(mounts);
     Ok(())

@@ -30,7 +30,7 @@ use super::{BuildSettings, Shop, final_image, search};
 use crate::commerce::catalog::{Catalog, Category, Product};
 use crate::commerce::ids::{Sku, Timestamp};
 use crate::commerce::rules::Rules;
-use crate::theme::bundle::{Bundle, MailTerms, PaymentTerms, SigningKey};
+use crate::theme::bundle::{Bundle, MailTerms, PaymentTerms, SigningKey, SubscriberTerms};
 use crate::theme::engine::{Engine, TemplateError};
 use crate::theme::texts::Dictionary;
 use crate::theme::view::{Link, NavigationNode, SiteView};
@@ -68,6 +68,8 @@ pub struct Order<'a> {
     pub payment: &'a PaymentTerms,
     /// Who writes mails.
     pub mail: &'a MailTerms,
+    /// The merchant's systems that are told what happens to orders.
+    pub webhooks: &'a [SubscriberTerms],
     /// Where to remember what pages were printed from; `None`: every page is printed.
     pub cache: Option<&'a Path>,
     /// Signs the bundle.
@@ -488,7 +490,14 @@ const BUNDLE: &str = "/bundle";
 fn bundle(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet, keys: &Keys) -> Result<(Draft, Key), WriteError> {
     let mut key = keys.hasher();
     key.text(BUNDLE).text(&order.shop.id).text(&order.shop.order_prefix);
-    key.text(&format!("{:?} {:?} {:?} {:?}", order.key.verifying_key(), order.rules, order.payment, order.mail));
+    key.text(&format!(
+        "{:?} {:?} {:?} {:?} {:?}",
+        order.key.verifying_key(),
+        order.rules,
+        order.payment,
+        order.mail,
+        order.webhooks
+    ));
     for category in order.loaded.catalog.categories() {
         key.text(&format!("{category:?}"));
     }
@@ -518,6 +527,7 @@ fn seal(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet, file: &mut (im
         order_prefix: order.shop.order_prefix.clone(),
         payment: order.payment.clone(),
         mail: order.mail.clone(),
+        webhooks: order.webhooks.to_vec(),
     };
     bundle.seal_to(file, order.key)
 }

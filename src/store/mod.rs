@@ -26,6 +26,7 @@ use sqlite::{Sqlite, checkouts, inbox, keys, orders, outbox, payments, stock};
 pub use sqlite::inline::{Moment, Seam};
 
 pub mod event;
+pub mod fact;
 mod promise;
 mod sqlite;
 #[cfg(test)]
@@ -290,6 +291,8 @@ macro_rules! look {
     };
 }
 
+use {look, step};
+
 impl Store {
     /// Opens the file, making or migrating it as needed.
     pub fn open_sqlite(path: &Path) -> Result<Self, StoreError> {
@@ -348,9 +351,9 @@ impl Store {
     }
 
     /// Gives a checkout up. Refuses while a payment is under way or once it became an order.
-    pub async fn cancel_checkout(&self, id: &CheckoutId) -> Result<(), StoreError> {
+    pub async fn cancel_checkout(&self, id: &CheckoutId, now: Timestamp) -> Result<(), StoreError> {
         let id = id.clone();
-        step!(self, Fresh, move |tx| checkouts::cancel(tx, &id))
+        step!(self, Fresh, move |tx| checkouts::cancel(tx, &id, now))
     }
 
     /// Forgets checkouts of before `older_than` that nobody tried to pay, at most 500. Gives how many; orders are never forgotten.

@@ -369,7 +369,7 @@ fn what_is_being_paid_cannot_be_changed() {
         let first = quoted(&store, 1, 1).await;
         pay(&store, &first, 5).await;
         assert_eq!(refused(store.freeze_quote(quote(1, "q9", 2)).await), Refusal::AttemptLive);
-        assert_eq!(refused(store.cancel_checkout(&first.checkout).await), Refusal::AttemptLive);
+        assert_eq!(refused(store.cancel_checkout(&first.checkout, NOW).await), Refusal::AttemptLive);
         let attempts = store.sweep_attempts(NOW, NOW, watch::Reach::Due).await.expect("a look");
         assert_eq!(attempts.len(), 1);
         let found = store.attempt_by_reference("sandbox", attempts[0].reference.as_deref().expect("it is opened")).await;

@@ -91,6 +91,11 @@ impl RequestMetrics {
         self.read_only.set(i64::from(is_read_only));
     }
 
+    /// Where others add what is told beside requests.
+    pub fn registry(&mut self) -> &mut Registry {
+        &mut self.registry
+    }
+
     /// Counts an answer. `route`: its index in the names; `None`: no route was found.
     pub fn record(&self, route: Option<usize>, status: u16, seconds: f64) {
         let metrics = &self.routes[route.unwrap_or(self.routes.len() - 1)];

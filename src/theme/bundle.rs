@@ -16,7 +16,7 @@ use crate::commerce::catalog::Catalog;
 use crate::commerce::rules::Rules;
 
 /// Format this binary writes and reads; another one is refused.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 const MAGIC: &[u8; 8] = b"vitrine\0";
 const SIGNED_BYTES: usize = 8 + 4 + 8 + 8 + 32;
@@ -47,6 +47,8 @@ pub struct Bundle<C = Catalog> {
     pub payment: PaymentTerms,
     /// Who writes mails.
     pub mail: MailTerms,
+    /// The merchant's own systems that are told what happens to orders.
+    pub webhooks: Vec<SubscriberTerms>,
 }
 
 /// Which gateway takes the money. Its secrets never travel: an edge has them from its environment.
@@ -69,6 +71,17 @@ pub struct MailTerms {
     pub from: String,
     /// Where answers go; `None`: the sender.
     pub reply_to: Option<String>,
+}
+
+/// A system of the merchant's own. Its secret never travels: an edge has it from its environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubscriberTerms {
+    /// Its name: a–z, 0–9 and hyphens.
+    pub name: String,
+    /// Where it listens.
+    pub url: String,
+    /// Kinds of events it hears, such as `order.placed`.
+    pub events: Vec<String>,
 }
 
 impl Bundle {

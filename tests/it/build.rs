@@ -96,6 +96,7 @@ impl Tiny {
             drafts: false,
             payment: &vitrine::theme::bundle::PaymentTerms::default(),
             mail: &vitrine::theme::bundle::MailTerms::default(),
+            webhooks: &[],
             cache: None,
             key: &edge::signing_key(),
             costs: false,

@@ -38,6 +38,8 @@ mod signatures;
 mod sources;
 mod stripe;
 mod stripe_api;
+mod subscribers;
+mod subscribers_cli;
 #[expect(unreachable_pub, reason = "`pub` tells what a support module offers from what it keeps")]
 mod support;
 mod texts;

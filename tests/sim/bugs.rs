@@ -16,6 +16,7 @@ const BUGS: &[(&str, Mode, &[&str])] = &[
     ("return_is_believed", Mode::Moments, &["I1"]),
     ("mail_before_paid", Mode::Moments, &["I11"]),
     ("paid_without_promise", Mode::Moments, &["I11"]),
+    ("fact_forgotten", Mode::Moments, &["K27"]),
     ("mail_marked_first", Mode::Moments, &["L3"]),
     ("stock_not_asked", Mode::Seeds(0), &["I8"]),
     ("units_not_given_back", Mode::Seeds(0), &["I8", "L2"]),

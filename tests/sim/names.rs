@@ -6,7 +6,6 @@ use std::path::Path;
 /// Failpoints that stand nowhere in the source, and why.
 pub const ABSENT: &[(&str, &str)] = &[
     ("K7", "the HTTP client writes a request in one piece; the wire ends it half-way in tests/kills/stripe.rs"),
-    ("K27", "no webhooks are sent to merchants"),
     ("K30", "nothing refunds"),
     ("K31", "nothing refunds"),
     ("K32", "nothing refunds"),

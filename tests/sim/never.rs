@@ -40,5 +40,27 @@ pub const NEVER: &[(&str, &str)] = &[
         "SELECT orders.id FROM orders WHERE paid_at IS NOT NULL AND (state <> 'placed' OR NOT EXISTS
              (SELECT 1 FROM attempts WHERE order_id = orders.id AND attempts.state = 'paid'))",
     ),
+    (
+        "K27: an order was placed and no fact says so, or one says so that is not true",
+        "SELECT orders.id FROM orders WHERE (placed_at IS NULL) = EXISTS (SELECT 1 FROM facts WHERE key = 'order-placed-' || orders.id)",
+    ),
+    (
+        "K27: an order was paid and no fact says so, or one says so that is not true",
+        "SELECT orders.id FROM orders WHERE (paid_at IS NULL) = EXISTS (SELECT 1 FROM facts WHERE key = 'order-paid-' || orders.id)",
+    ),
+    (
+        "K27: an order was canceled and no fact says so, or one says so that is not true",
+        "SELECT orders.id FROM orders
+         WHERE (state <> 'canceled') = EXISTS (SELECT 1 FROM facts WHERE key = 'order-canceled-' || orders.id)",
+    ),
+    (
+        "K27: a payment is for a person and no fact says so",
+        "SELECT attempts.id FROM attempts
+         WHERE state = 'review' AND NOT EXISTS (SELECT 1 FROM facts WHERE key LIKE 'payment-review-' || attempts.id || '-%')",
+    ),
+    (
+        "K27: a subscriber's numbers have a gap",
+        "SELECT name FROM subscribers WHERE last_sequence <> (SELECT count(*) FROM deliveries WHERE subscriber = name)",
+    ),
     ("I17: a code for one was used twice", "SELECT code FROM coupon_uses WHERE code = 'FIRST' GROUP BY code HAVING count(*) > 1"),
 ];

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 
+use super::subscribers::message::instant;
 use crate::commerce::ids::Timestamp;
 use crate::commerce::order::Order;
 use crate::edge::checkout_reply::order_reply;
@@ -16,6 +17,7 @@ use crate::edge::key_ring::KeyRing;
 use crate::edge::live::Live;
 use crate::edge::reply::OrderReply;
 use crate::store::OutboxRow;
+use crate::store::fact::Outage;
 use crate::theme::engine::Values;
 use crate::theme::texts::Say;
 use crate::theme::view::SiteView;
@@ -160,12 +162,28 @@ pub(super) fn alarm(live: &Live, row: &OutboxRow) -> Result<Letter, MailError> {
     let [first, last] = ["mail.alarm", "mail.alarm_held"].map(|key| Say::of(key).with("shop", &site.name).text(site));
     let text = format!("{first}\n\n{}\n\n{last}\n", facts.text(site));
     let subject = Say::of("mail.alarm_subject").with("shop", &site.name).text(site);
-    // To people, not to an address that nobody reads.
+    to_merchant(live, &subject, text, &format!("alarm-{}", row.subject), row.created_at)
+}
+
+/// Tells the merchant that a system of theirs accepts no events.
+pub(super) fn outage(live: &Live, outage: &Outage) -> Result<Letter, MailError> {
+    let site = &live.sites[0];
+    let Outage { subscriber, url, since, error } = outage;
+    let say = |key: &'static str| {
+        let say = Say::of(key).with("shop", &site.name).with("subscriber", subscriber).with("url", url).with("why", error);
+        say.with("since", instant(*since)).text(site)
+    };
+    let text = format!("{}\n\n{}\n\n{}\n", say("mail.outage"), say("mail.outage_facts"), say("mail.outage_kept"));
+    to_merchant(live, &say("mail.outage_subject"), text, &format!("outage-{subscriber}-{}", since.0), *since)
+}
+
+/// A mail to people, not to an address that nobody reads.
+fn to_merchant(live: &Live, subject: &str, text: String, id: &str, at: Timestamp) -> Result<Letter, MailError> {
+    let site = &live.sites[0];
     let people = live.bundle.mail.reply_to.clone().unwrap_or_else(|| site.email.clone());
     let to = if people.is_empty() { sender(live, site) } else { people };
-    let builder = headed(live, site, &to, &subject, &format!("alarm-{}", row.subject), row.created_at)?;
-    let message = builder.body(text).map_err(|error| MailError::Written(error.to_string()))?;
-    Ok(Letter { name: format!("alarm-{}.eml", row.subject), message })
+    let message = headed(live, site, &to, subject, id, at)?.body(text).map_err(|error| MailError::Written(error.to_string()))?;
+    Ok(Letter { name: format!("{id}.eml"), message })
 }
 
 fn headed(

@@ -11,6 +11,7 @@ mod line;
 pub mod mail;
 mod outbox;
 pub mod rounds;
+pub mod subscribers;
 mod vitals;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub use self::line::{Closed, PAYMENTS_PER_SECOND, Pass};
 use self::mail::Mailer;
 use self::vitals::Post;
 pub use self::vitals::{NoPayment, Seen};
+use self::subscribers::Subscribers;
 use super::app::App;
 use super::key_ring::{KeyRing, Purpose};
 use super::live::Live;
@@ -62,6 +64,8 @@ pub struct Till {
     pub mailer: Mailer,
     /// What was seen of the store a moment ago.
     pub seen: ArcSwap<Seen>,
+    /// The merchant's systems that are told what happens; `None`: none is.
+    pub subscribers: Option<Arc<Subscribers>>,
     gateway: Line,
     post: Post,
     owner: String,
@@ -81,6 +85,7 @@ impl Till {
             store,
             mailer,
             seen: ArcSwap::default(),
+            subscribers: None,
             gateway: Line::new(gateway, PAYMENTS_PER_SECOND),
             post: Post::new(),
             owner,
@@ -89,6 +94,11 @@ impl Till {
             places: places(),
             sweep_places: places(),
         }
+    }
+
+    /// The same, telling the merchant's systems what happens.
+    pub fn telling(self, subscribers: Subscribers) -> Self {
+        Self { subscribers: Some(Arc::new(subscribers)), ..self }
     }
 
     /// How it can be paid.
@@ -315,6 +325,7 @@ impl Till {
         }
         if decision.step != Step::Stay || calls_off {
             self.due.notify_one();
+            self.subscribers.iter().for_each(|subscribers| subscribers.wake());
         }
         Ok(())
     }

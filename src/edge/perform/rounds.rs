@@ -1,6 +1,7 @@
 //! Rounds: what is done without being asked, at the start and then for ever.
 //!
-//! Owns    recovery at the start, the look at stock each second, the sweep over payments nobody came back for, and the outbox's worker.
+//! Owns    recovery at the start, the look at stock each second, the sweep over payments nobody came back for, and the workers of the
+//!         outbox and of subscribers.
 //! Always  each goes its own round: one that waits for a gateway or a mail server keeps no other waiting. What fails in a round is told
 //!         and the next one tries again; nothing here decides, it only lets a checkout have its turn.
 //! Source  CHECKOUT.md 5.5.
@@ -11,7 +12,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::line::Pace;
-use super::{Till, Wish, inbox, outbox};
+use super::{Till, Wish, inbox, outbox, subscribers};
 use crate::commerce::ids::Timestamp;
 use crate::commerce::payment::{Attempt, AttemptState};
 use crate::edge::app::App;
@@ -42,6 +43,8 @@ const START_PATIENCE: Duration = Duration::from_secs(2);
 pub async fn recover(app: &Arc<App>, till: &Arc<Till>) -> Result<(), StoreError> {
     till.store.release_all_leases().await?;
     failpoint!("K36");
+    // What happens from now on is told to whoever is new.
+    subscribers::name(app, till).await?;
     let (swept, delivered) = (app.clone(), app.clone());
     let (sweeper, deliverer) = (till.clone(), till.clone());
     let work = tokio::spawn(async move {
@@ -92,6 +95,20 @@ pub fn go(app: &Arc<App>, till: &Arc<Till>) {
         let (app, till) = (reaped.clone(), reaper.clone());
         async move { reap(&app, &till).await }
     }));
+    let (told, teller) = (app.clone(), till.clone());
+    tokio::spawn(every(Duration::ZERO, move || {
+        let (app, till) = (told.clone(), teller.clone());
+        async move {
+            subscribers::round(&app, &till).await;
+            let woken = async {
+                match &till.subscribers {
+                    Some(subscribers) => subscribers.woken().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let _ = tokio::time::timeout(LOOK_EVERY, woken).await;
+        }
+    }));
     let (swept, sweeper) = (app.clone(), till.clone());
     tokio::spawn(every(SWEEP_EVERY, move || {
         let (app, till) = (swept.clone(), sweeper.clone());
@@ -128,11 +145,14 @@ async fn catch_up(app: &Arc<App>, till: &Arc<Till>) {
     }
 }
 
-/// Forgets old checkouts that nobody tried to pay, and old events.
+/// Forgets old checkouts that nobody tried to pay, and old events and facts.
 pub async fn reap(app: &App, till: &Till) {
     match till.store.reap_events(app.clock.now().plus_seconds(-EVENT_SECONDS)).await {
         Ok(_) => {}
         Err(error) => tracing::warn!(%error, "old events could not be forgotten; the next round tries again"),
+    }
+    if let Err(error) = subscribers::reap(till, app.clock.now().plus_seconds(-EVENT_SECONDS)).await {
+        tracing::warn!(%error, "old facts could not be forgotten; the next round tries again");
     }
     loop {
         match till.store.reap_checkouts(app.clock.now().plus_seconds(-KEPT_SECONDS)).await {

@@ -118,11 +118,11 @@ pub(in crate::store) fn reap(tx: &Connection, older_than: Timestamp, limit: u32)
     Ok(ids.len())
 }
 
-pub(in crate::store) fn cancel(tx: &Connection, id: &CheckoutId) -> Result<(), StoreError> {
+pub(in crate::store) fn cancel(tx: &Connection, id: &CheckoutId, now: Timestamp) -> Result<(), StoreError> {
     refuse_while_paying(tx, id)?;
     tx.prepare_cached("UPDATE checkouts SET canceled = 1 WHERE id = ?1")?.execute([id.as_str()])?;
     if let Some(order) = orders::newest(tx, id)? {
-        payments::let_go(tx, order.id.as_str())?;
+        payments::let_go(tx, order.id.as_str(), now)?;
     }
     Ok(())
 }

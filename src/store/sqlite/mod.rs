@@ -19,6 +19,7 @@ use room::Room;
 use writer::{Lane, Writer};
 
 pub(super) mod checkouts;
+pub(super) mod facts;
 pub(super) mod inbox;
 #[cfg(feature = "faults")]
 pub(super) mod inline;
@@ -28,6 +29,7 @@ pub(super) mod outbox;
 pub(super) mod payments;
 mod room;
 pub(super) mod stock;
+pub(super) mod subscribers;
 pub(super) mod switches;
 pub(super) mod writer;
 
@@ -37,7 +39,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002_sweep.sql"),
     include_str!("../migrations/0003_inbox.sql"),
     include_str!("../migrations/0004_cancel.sql"),
-    include_str!("../migrations/0006_switches.sql"),
+    include_str!("../migrations/0005_switches.sql"),
+    include_str!("../migrations/0006_subscribers.sql"),
 ];
 /// Idle connections that are kept; more are opened when many read at once.
 const READERS: usize = 8;

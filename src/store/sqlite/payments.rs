@@ -6,12 +6,13 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, named_params, params}
 
 use super::checkouts::check_lease;
 use super::outbox::{RETRY_MAX_SECONDS, TOLD_AFTER_SECONDS};
-use super::{inbox, outbox, stock, switches};
+use super::{facts, inbox, outbox, stock, switches};
 use crate::commerce::ids::{AttemptId, CheckoutId, Timestamp};
 use crate::commerce::money::{Currency, Money};
 use crate::commerce::order::order_number;
 use crate::commerce::payment::{Attempt, AttemptState};
 use crate::store::event::EventResult;
+use crate::store::fact::FactKind;
 use crate::store::watch::Reach;
 use crate::store::{BeginPayment, Lease, Opened, OutboxKind, Refusal, Settlement, StoreError};
 
@@ -40,7 +41,7 @@ pub(in crate::store) fn begin(tx: &Connection, begin: &BeginPayment) -> Result<A
         _ if is_taken && !planted!("two_live_attempts") => return Err(Refusal::AttemptTaken.into()),
         Some(shell) if shell.quote == attempt.quote.as_str() => extend(tx, shell.id, begin.hold_until)?,
         Some(shell) => {
-            let_go(tx, &shell.id)?;
+            let_go(tx, &shell.id, begin.now)?;
             write_shell(tx, begin, &cart)?
         }
         None => write_shell(tx, begin, &cart)?,
@@ -225,6 +226,7 @@ fn place_order(tx: &Connection, row: &Known, settlement: &Settlement) -> Result<
     tx.prepare_cached("UPDATE attempts SET reference = ?2 WHERE id = ?1")?
         .execute(params![attempt.as_str(), settlement.reference])?;
     stock::sell(tx, &row.order, now)?;
+    facts::write(tx, FactKind::OrderPlaced, &row.order, &row.order, None, now)?;
     Ok(number)
 }
 
@@ -242,6 +244,7 @@ pub(in crate::store) fn mark_paid(tx: &Connection, lease: &Lease, settlement: &S
     tx.prepare_cached("UPDATE attempts SET card = ?2 WHERE id = ?1")?.execute(params![attempt.as_str(), settlement.card])?;
     tx.prepare_cached("UPDATE orders SET paid_at = ?2 WHERE id = ?1")?.execute(params![row.order, now.0])?;
     outbox::finish_subject(tx, OutboxKind::Capture, attempt.as_str(), now)?;
+    facts::write(tx, FactKind::OrderPaid, &row.order, &row.order, None, now)?;
     if !planted!("paid_without_promise") {
         outbox::promise(tx, OutboxKind::Confirmation, &row.order, &row.checkout, "", now)?;
     }
@@ -277,7 +280,7 @@ pub(in crate::store) fn cancel_attempt(
         _ => set_state(tx, attempt, AttemptState::Canceled, None, now)?,
     }
     outbox::finish_subject(tx, OutboxKind::CancelPayment, attempt.as_str(), now)?;
-    let_go(tx, &row.order)
+    let_go(tx, &row.order, now)
 }
 
 /// A paid attempt is never put in doubt again.
@@ -294,6 +297,9 @@ pub(in crate::store) fn review(
         return Err(Refusal::WrongState.into());
     }
     set_state(tx, attempt, AttemptState::Review, Some(reason), now)?;
+    if row.state != AttemptState::Review {
+        facts::write(tx, FactKind::PaymentReview, &format!("{attempt}-{}", now.0), &row.order, Some(reason), now)?;
+    }
     outbox::finish_subject(tx, OutboxKind::Capture, attempt.as_str(), now)?;
     if calls_off {
         outbox::promise(tx, OutboxKind::CancelPayment, attempt.as_str(), &row.checkout, "", now)?;
@@ -337,11 +343,14 @@ pub(in crate::store) fn promise_alarm(
 }
 
 /// Cancels an order shell and frees what it held. An order that is placed stays.
-pub(super) fn let_go(tx: &Connection, order: &str) -> Result<(), StoreError> {
+pub(super) fn let_go(tx: &Connection, order: &str, now: Timestamp) -> Result<(), StoreError> {
     let mut update = tx.prepare_cached("UPDATE orders SET state = 'canceled' WHERE id = ?1 AND state = 'pending_payment'")?;
     match update.execute([order])? {
         0 => Ok(()),
-        _ => stock::release(tx, order),
+        _ => {
+            stock::release(tx, order)?;
+            facts::write(tx, FactKind::OrderCanceled, order, order, None, now)
+        }
     }
 }
 
@@ -354,7 +363,7 @@ pub(in crate::store) fn release_expired(tx: &Connection, now: Timestamp) -> Resu
     let values = params![now.0, SWEEP_MAX, planted!("hold_ends_under_attempt")];
     let expired: Vec<String> = select.query_map(values, |row| row.get(0))?.collect::<Result<_, _>>()?;
     failpoint!("K33", !expired.is_empty());
-    expired.iter().try_for_each(|order| let_go(tx, order))?;
+    expired.iter().try_for_each(|order| let_go(tx, order, now))?;
     Ok(expired.len())
 }
 

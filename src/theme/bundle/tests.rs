@@ -33,6 +33,11 @@ fn bundle() -> Bundle {
             account: None,
         },
         mail: MailTerms { from: "Lamp <orders@lamp.example>".to_owned(), reply_to: Some("hello@lamp.example".to_owned()) },
+        webhooks: vec![SubscriberTerms {
+            name: "erp".to_owned(),
+            url: "https://erp.example".to_owned(),
+            events: vec!["order.paid".to_owned()],
+        }],
     }
 }
 
@@ -84,7 +89,7 @@ fn another_format_is_refused_with_what_to_do() {
     bytes[8] = 9;
     let error = refused(&bytes);
     assert_eq!(error, BundleError::UnknownFormat { found: 9 });
-    assert_eq!(error.to_string(), "unknown bundle format 9: this vitrine reads format 3; build again with the same version");
+    assert_eq!(error.to_string(), "unknown bundle format 9: this vitrine reads format 4; build again with the same version");
 }
 
 #[test]

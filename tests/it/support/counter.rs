@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use http::Request;
 use http_body_util::Full;
@@ -10,11 +11,13 @@ use vitrine::commerce::ids::Timestamp;
 use vitrine::edge::app::{App, Clock, Settings};
 use vitrine::edge::live::Live;
 use vitrine::edge::perform::mail::Mailer;
+use vitrine::edge::perform::subscribers::Subscribers;
+use vitrine::edge::perform::subscribers::message::{Secret, secret_variable};
 use vitrine::edge::perform::{Till, rounds};
 use vitrine::gateway::sandbox::{PageReply, PageRequest, Sandbox};
 use vitrine::gateway::{Gateway, RemotePayment, RemoteState};
 use vitrine::store::{OrderFilter, Store};
-use vitrine::theme::bundle::Bundle;
+use vitrine::theme::bundle::{Bundle, SubscriberTerms};
 
 use super::edge::{BASE_URL, Caller, Got, NOW, ask, bundle, key_ring, signing_key};
 
@@ -33,7 +36,17 @@ pub struct Counter {
     pub app: Arc<App>,
     pub sandbox: Sandbox,
     gateway: Option<Gateway>,
+    hooks: Option<Hooks>,
     now: Arc<AtomicI64>,
+}
+
+/// Systems of the merchant's own: as the bundle names them, and how their events are signed.
+#[derive(Clone, Debug)]
+pub struct Hooks {
+    pub terms: Vec<SubscriberTerms>,
+    /// Name and secrets, as the environment has them.
+    pub secrets: Vec<(String, String)>,
+    pub patience: Duration,
 }
 
 impl Counter {
@@ -45,16 +58,30 @@ impl Counter {
     /// A fresh one with a gateway of its own, whose clock is the shop's.
     pub fn paid_by(gateway: Option<Gateway>, now: Arc<AtomicI64>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let (app, sandbox) = start(&folder, &now, gateway.clone());
-        Self { folder, app, sandbox, gateway, now }
+        let (app, sandbox) = start(&folder, &now, gateway.clone(), None);
+        Self { folder, app, sandbox, gateway, hooks: None, now }
+    }
+
+    /// A fresh one that tells the merchant's own systems what happens.
+    pub fn telling(hooks: Hooks) -> Self {
+        let (folder, now) = (tempfile::tempdir().expect("a folder"), Arc::new(AtomicI64::new(NOW.0)));
+        let (app, sandbox) = start(&folder, &now, None, Some(&hooks));
+        let counter = Self { folder, app, sandbox, gateway: None, hooks: Some(hooks), now };
+        counter.round();
+        counter
+    }
+
+    /// The same after a crash, with other systems.
+    pub fn restarted_telling(self, hooks: Hooks) -> Self {
+        Self { hooks: Some(hooks), ..self }.restarted()
     }
 
     /// The same after a crash: another process on the same files, recovered.
     pub fn restarted(self) -> Self {
-        let Self { folder, app, gateway, now, .. } = self;
+        let Self { folder, app, gateway, hooks, now, .. } = self;
         drop(app);
-        let (app, sandbox) = start(&folder, &now, gateway.clone());
-        let counter = Self { folder, app, sandbox, gateway, now };
+        let (app, sandbox) = start(&folder, &now, gateway.clone(), hooks.as_ref());
+        let counter = Self { folder, app, sandbox, gateway, hooks, now };
         counter.run(rounds::recover(&counter.app, &counter.till())).expect("it recovers");
         counter
     }
@@ -149,15 +176,29 @@ impl Counter {
     }
 }
 
-fn start(folder: &tempfile::TempDir, now: &Arc<AtomicI64>, gateway: Option<Gateway>) -> (Arc<App>, Sandbox) {
+fn start(
+    folder: &tempfile::TempDir,
+    now: &Arc<AtomicI64>,
+    gateway: Option<Gateway>,
+    hooks: Option<&Hooks>,
+) -> (Arc<App>, Sandbox) {
     let clock = now.clone();
     let clock = Clock::of(move || Timestamp(clock.load(Ordering::Relaxed)));
-    let mut app = App::new(live_of(&bundle(BASE_URL, 1990)), key_ring(), Settings::default(), clock);
+    let mut shop = bundle(BASE_URL, 1990);
+    shop.webhooks = hooks.map_or_else(Vec::new, |hooks| hooks.terms.clone());
+    let mut app = App::new(live_of(&shop), key_ring(), Settings::default(), clock);
     let store = Store::open_sqlite(&folder.path().join("shop.db")).expect("a store");
     let sandbox = Sandbox::open(&folder.path().join("sandbox.db"), BASE_URL, false).expect("a ledger");
     let mailer = Mailer::Folder(folder.path().join("mail"));
     let gateway = gateway.unwrap_or_else(|| Gateway::Sandbox(sandbox.clone()));
-    app.till = Some(Arc::new(Till::new(store, gateway, mailer).at_most(PAYMENTS_PER_SECOND)));
+    let mut till = Till::new(store, gateway, mailer).at_most(PAYMENTS_PER_SECOND);
+    if let Some(hooks) = hooks {
+        let secret = |(name, text): &(String, String)| (secret_variable(name), Secret::list(text).expect("secrets"));
+        let subscribers = Subscribers::new(hooks.secrets.iter().map(secret).collect(), hooks.patience).expect("a client");
+        subscribers.metrics.register(app.metrics.registry());
+        till = till.telling(subscribers);
+    }
+    app.till = Some(Arc::new(till));
     (Arc::new(app), sandbox)
 }
 

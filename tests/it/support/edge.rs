@@ -78,6 +78,7 @@ pub fn bundle(base_url: &str, lamp_minor: i64) -> Bundle {
             account: None,
         },
         mail: MailTerms::default(),
+        webhooks: Vec::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod counter;
 pub mod edge;
+pub mod receiver;
 pub mod rig;
 pub mod shop;
 pub mod stripe;

@@ -1,0 +1,61 @@
+//! Facts: what happened to orders, written with what made it so.
+
+use rusqlite::{Connection, params};
+use serde::Serialize;
+
+use super::orders;
+use crate::commerce::ids::Timestamp;
+use crate::commerce::order::Order;
+use crate::store::fact::FactKind;
+use crate::store::{Refusal, StoreError};
+
+/// What an event says beside its number.
+#[derive(Serialize)]
+struct Document<'a> {
+    order: &'a Order,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+/// Writes a fact with the order as it is in this transaction. The same fact again changes nothing.
+///
+/// `about`: with the kind, the name of the fact: the order's id where it can happen once, else one of its own.
+pub(super) fn write(
+    tx: &Connection,
+    kind: FactKind,
+    about: &str,
+    order: &str,
+    reason: Option<&str>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if planted!("fact_forgotten") {
+        return Ok(());
+    }
+    let written = orders::by(tx, "id", order)?.ok_or(Refusal::NotFound)?;
+    let document = serde_json::to_string(&Document { order: &written, reason })?;
+    // No point in it: the signature has one between its parts.
+    let key = format!("{}-{about}", kind.name().replace('.', "-"));
+    tx.prepare_cached(
+        "INSERT INTO facts (key, kind, order_id, document, at) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (key) DO NOTHING",
+    )?
+    .execute(params![key, kind.name(), order, document, now.0])?;
+    Ok(())
+}
+
+/// What a subscriber of the shop waits for is never forgotten; one that is named no more is set to what is left.
+pub(in crate::store) fn reap(tx: &Connection, older_than: Timestamp, limit: u32) -> Result<usize, StoreError> {
+    let sql = "DELETE FROM facts WHERE id IN
+                   (SELECT id FROM facts WHERE at <= ?1 AND NOT EXISTS
+                        (SELECT 1 FROM subscribers WHERE removed_at IS NULL AND (numbered < facts.id OR EXISTS
+                             (SELECT 1 FROM deliveries WHERE fact = facts.id AND subscriber = name AND sequence >= next_sequence)))
+                    ORDER BY id LIMIT ?2)";
+    let count = tx.prepare_cached(sql)?.execute(params![older_than.0, limit])?;
+    if count > 0 {
+        tx.execute(
+            "UPDATE subscribers SET next_sequence =
+                 max(next_sequence, coalesce((SELECT min(sequence) FROM deliveries WHERE subscriber = name), last_sequence + 1))",
+            [],
+        )?;
+    }
+    Ok(count)
+}
