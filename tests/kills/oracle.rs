@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, OpenFlags};
 
 use super::never::NEVER;
-use super::shop::Shop;
+use super::receiver::Received;
+use super::shop::{ERP_SECRET, Shop};
 
 /// A payment in the gateway's ledger.
 struct Payment {
@@ -73,13 +74,39 @@ fn attempts(file: &Connection) -> BTreeMap<String, Attempt> {
     select.query_map([], read).expect("rows").collect::<Result<_, _>>().expect("rows")
 }
 
+/// K27: what the merchant's system was told is so, signed, and in order: each event is the last one again, or the one after it.
+/// Gives the names of all it was told.
+fn check_told(received: &[Received], file: &Connection) -> Result<BTreeSet<String>, String> {
+    let mut bodies = BTreeMap::new();
+    let mut last = 0;
+    for one in received {
+        let ((sequence, _), id) = (one.told(), one.id().to_owned());
+        if sequence != last && sequence != last + 1 {
+            return Err(format!("K27: event {sequence} came after {last}"));
+        }
+        last = sequence;
+        if !one.is_signed_with(ERP_SECRET) {
+            return Err(format!("K27: {id} is not signed"));
+        }
+        if *bodies.entry(id.clone()).or_insert_with(|| one.body.clone()) != one.body {
+            return Err(format!("K27: {id} came with other bytes"));
+        }
+        let query = "SELECT count(*) FROM facts WHERE key = ?1";
+        if file.query_row(query, [&id], |row| row.get::<_, i64>(0)).expect("a count") != 1 {
+            return Err(format!("K27: {id} was told and is no fact"));
+        }
+    }
+    Ok(bodies.into_keys().collect())
+}
+
 /// What holds at every instant, however the process ended. The ledger is read first: what it says was true before the rows were read.
 pub fn judge(shop: &Shop) -> Result<(), String> {
-    let payments = payments(shop);
+    let (payments, received) = (payments(shop), shop.erp.received());
     let Some(file) = open(shop, "shop.db") else { return Ok(()) };
-    if file.prepare("SELECT 1 FROM outbox").is_err() {
+    if file.prepare("SELECT 1 FROM deliveries").is_err() {
         return Ok(());
     }
+    check_told(&received, &file)?;
     for (breach, query) in NEVER {
         let mut select = file.prepare(query).expect("the schema is known");
         let mut rows = select.query([]).expect("rows");
@@ -115,7 +142,9 @@ pub fn is_settled(shop: &Shop) -> bool {
     let Some(file) = open(shop, "shop.db") else { return true };
     let query = "SELECT (SELECT count(*) FROM attempts WHERE state NOT IN ('paid', 'declined', 'canceled'))
                       + (SELECT count(*) FROM outbox WHERE done_at IS NULL)
-                      + (SELECT count(*) FROM orders WHERE state = 'pending_payment')";
+                      + (SELECT count(*) FROM orders WHERE state = 'pending_payment')
+                      + (SELECT count(*) FROM facts, subscribers WHERE facts.id > numbered)
+                      + (SELECT coalesce(sum(last_sequence + 1 - next_sequence), 0) FROM subscribers)";
     file.query_row(query, [], |row| row.get::<_, i64>(0)).expect("a count") == 0
 }
 
@@ -130,7 +159,9 @@ pub fn left(shop: &Shop) -> String {
     let Some(file) = open(shop, "shop.db") else { return String::new() };
     let query = "SELECT 'attempt ' || state || ' ' || coalesce(reason, '') FROM attempts WHERE state NOT IN ('paid', 'declined', 'canceled')
                  UNION ALL SELECT 'outbox ' || kind || ' ' || tries || ' ' || coalesce(last_error, '') FROM outbox WHERE done_at IS NULL
-                 UNION ALL SELECT 'order ' || state FROM orders WHERE state = 'pending_payment'";
+                 UNION ALL SELECT 'order ' || state FROM orders WHERE state = 'pending_payment'
+                 UNION ALL SELECT 'event ' || next_sequence || ' of ' || last_sequence || ' ' || coalesce(last_error, '') FROM subscribers
+                     WHERE next_sequence <= last_sequence";
     let mut select = file.prepare(query).expect("the schema is known");
     let lines = select.query_map([], |row| row.get::<_, String>(0)).expect("rows").collect::<Result<Vec<_>, _>>().expect("rows");
     lines.join(", ")
@@ -153,6 +184,12 @@ pub fn judge_end(shop: &Shop, bought: &BTreeSet<String>) -> Result<usize, String
     let file = open(shop, "shop.db").ok_or("there is no shop")?;
     let attempts = attempts(&file);
     let held: BTreeMap<String, String> = payments(shop).into_iter().map(|payment| (payment.key, payment.state)).collect();
+    let told = check_told(&shop.erp.received(), &file)?;
+    let mut facts = file.prepare("SELECT key FROM facts").expect("the schema is known");
+    let facts = facts.query_map([], |row| row.get::<_, String>(0)).expect("rows").collect::<Result<_, _>>().expect("rows");
+    if told != facts {
+        return Err(format!("K27: of {} facts {} were told", facts.len(), told.len()));
+    }
     for (key, attempt) in &attempts {
         let state = held.get(key).map(String::as_str);
         if (attempt.state == "paid") != (state == Some("captured")) {

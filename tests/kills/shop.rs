@@ -11,10 +11,12 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use serde_json::{Value, json};
+use vitrine::theme::bundle::{Bundle, SubscriberTerms};
 
 use super::edge::{BASE_URL, bundle, signing_key};
 use super::faulty::{SECRET_KEY, WEBHOOK_SECRET};
 use super::gateway::Gateway;
+use super::receiver;
 
 /// Seconds a payment may take, and units are held: short, so that what was left is over soon.
 pub const HOLD_SECONDS: i64 = 3;
@@ -25,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Shop {
     folder: tempfile::TempDir,
     pub gateway: Option<Gateway>,
+    /// The merchant's own system, which outlives every kill.
+    pub erp: receiver::Receiver,
 }
 
 /// How a process is started.
@@ -46,14 +50,26 @@ pub struct Launch<'a> {
     pub api_base: Option<&'a str>,
 }
 
+/// What its events are signed with.
+pub const ERP_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// Names the merchant's own system in a shop, which is told everything.
+fn told(shop: &mut Bundle) -> receiver::Receiver {
+    let erp = receiver::Receiver::open();
+    let events = ["order.placed", "order.paid", "order.canceled", "payment.review"].map(str::to_owned).to_vec();
+    shop.webhooks = vec![SubscriberTerms { name: "erp".to_owned(), url: erp.url(), events }];
+    erp
+}
+
 impl Shop {
     /// A fresh shop that nobody has opened yet.
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut shop = bundle(BASE_URL, 1990);
         shop.rules.reservation_seconds = HOLD_SECONDS;
+        let erp = told(&mut shop);
         std::fs::write(folder.path().join("shop.bundle"), shop.seal(&signing_key())).expect("a bundle");
-        Self { folder, gateway: None }
+        Self { folder, gateway: None, erp }
     }
 
     /// A fresh shop that takes money by Stripe, with the faulty gateway in Stripe's place: it speaks by webhooks, too.
@@ -61,9 +77,10 @@ impl Shop {
         let folder = tempfile::tempdir().expect("a folder");
         let mut shop = bundle(BASE_URL, 1990);
         shop.payment.gateway = "stripe".to_owned();
+        let erp = told(&mut shop);
         std::fs::write(folder.path().join("shop.bundle"), shop.seal(&signing_key())).expect("a bundle");
         let gateway = Gateway::start(&folder.path().join("stripe.db"));
-        Self { folder, gateway: Some(gateway) }
+        Self { folder, gateway: Some(gateway), erp }
     }
 
     /// The gateway in Stripe's place.
@@ -103,6 +120,7 @@ impl Shop {
         command.env("NO_COLOR", "1").env("VITRINE_LOG", if launch.logs_all { "trace" } else { "error" });
         // A thousand buyers come at once, and none is told to wait.
         command.env("VITRINE_PAYMENTS_PER_SECOND", "10000");
+        command.env("VITRINE_WEBHOOK_SECRET_ERP", ERP_SECRET);
         command.env("VITRINE_BUNDLE_PUBLIC_KEYS", BASE64.encode(signing_key().verifying_key().0));
         for (name, value) in [("VITRINE_FAILPOINT", failpoint), ("VITRINE_BUG", launch.bug)] {
             command.envs(value.map(|value| (name, value)));
