@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use vitrine::edge::app::Settings;
 use vitrine::edge::openapi::DOCUMENT;
 use vitrine::edge::router::ROUTES;
+use vitrine::store::fact::FactKind;
 
 use crate::support::edge::{Caller, Got, app};
 
@@ -126,6 +127,24 @@ fn check_answer(document: &Value, operation: &Value, got: &Got) {
         let found = breaches(document, &content["schema"], &got.json(), "");
         assert!(found.is_empty(), "{found:#?} in {got:?}");
     }
+}
+
+/// Holds what the merchant's own systems are sent against the document.
+pub(crate) fn check_event(event: &Value) {
+    let document = document();
+    let kind = event["type"].as_str().expect("a type");
+    let described = &document["webhooks"][kind]["post"]["requestBody"]["content"]["application/json"]["schema"];
+    assert!(described.is_object(), "{kind} is not described");
+    let found = breaches(&document, described, event, "");
+    assert!(found.is_empty(), "{found:#?} in {event}");
+}
+
+#[test]
+fn every_kind_of_fact_is_described() {
+    let document = document();
+    let described: Vec<&String> = document["webhooks"].as_object().expect("webhooks").keys().collect();
+    assert_eq!(described, FactKind::ALL.map(FactKind::name));
+    assert_eq!(document["components"]["schemas"]["OrderEvent"]["properties"]["type"]["enum"], json!(described));
 }
 
 #[test]

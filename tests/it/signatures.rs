@@ -1,8 +1,10 @@
-//! Signatures: made by Stripe's own SDKs (tests/peers/signatures.py), and 100,000 forgeries of them.
+//! Signatures: made by Stripe's own SDKs (tests/peers/signatures.py), and 100,000 forgeries of them; those of the library of Standard
+//! Webhooks (tests/peers/webhooks.py) are made again.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use vitrine::commerce::ids::Timestamp;
+use vitrine::edge::perform::subscribers::message as outgoing;
 use vitrine::gateway::Gateway;
 use vitrine::gateway::event::NotHeard;
 use vitrine::gateway::stripe::{Secret, Settings, Stripe};
@@ -84,6 +86,26 @@ fn a_header_says_one_time_and_whole_signatures() {
         (format!("{time},{}", format!("v1={},", "1".repeat(64)).repeat(9) + signature), false),
     ] {
         assert_eq!(hear(&known, header.as_bytes(), payload.as_bytes(), timestamp).is_ok(), is_heard, "{header}");
+    }
+}
+
+#[derive(Deserialize)]
+struct Signed {
+    secret: String,
+    id: String,
+    timestamp: i64,
+    body: String,
+    signature: String,
+}
+
+#[test]
+fn what_is_sent_is_signed_as_the_library_of_standard_webhooks_signs_it() {
+    let vectors: Vec<Signed> = serde_json::from_str(include_str!("webhook_vectors.json")).expect("our own file");
+    assert_eq!(vectors.len(), 12);
+    for Signed { secret, id, timestamp, body, signature } in vectors {
+        let secrets = outgoing::Secret::list(&secret).expect("a secret");
+        let message = outgoing::Message { id, body: body.into() };
+        assert_eq!(message.signatures(&secrets, Timestamp(timestamp)), signature, "{message:?}");
     }
 }
 

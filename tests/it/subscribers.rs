@@ -11,6 +11,7 @@ use vitrine::edge::perform::subscribers;
 use vitrine::store::fact::{FactKind, SubscriberState};
 use vitrine::theme::bundle::SubscriberTerms;
 
+use crate::openapi;
 use crate::support::counter::{Counter, DECLINED, Hooks, Shopper, redirect_url};
 use crate::support::edge::NOW;
 use crate::support::receiver::{Received, Receiver, Reply};
@@ -68,6 +69,7 @@ fn assert_in_order(received: &[Received]) {
         let (sequence, _) = one.told();
         assert!(sequence <= highest + 1, "{sequence} came before {}", highest + 1);
         highest = highest.max(sequence);
+        openapi::check_event(&one.json());
         let known = bodies.entry(one.id().to_owned()).or_insert_with(|| one.body.clone());
         assert_eq!(*known, one.body);
     }
@@ -90,6 +92,7 @@ fn what_happens_to_an_order_is_told_signed_and_in_order() {
     let placed = received[0].json();
     assert_eq!((&placed["data"]["order"]["number"], &placed["data"]["order"]["paid_at"]), (&json!("T-100001"), &Value::Null));
     for one in &received {
+        openapi::check_event(&one.json());
         assert!(one.is_signed_with(ERP) && !one.is_signed_with(CRM));
         assert_eq!(one.headers["webhook-timestamp"], NOW.0.to_string());
         assert_eq!(one.headers["content-type"], "application/json");
@@ -114,6 +117,7 @@ fn a_subscriber_hears_the_kinds_it_names_and_counts_them_without_gaps() {
     assert_eq!(erp.told(), events(&["order.paid", "order.canceled", "order.paid"], 1));
     assert_eq!(crm.told(), events(&["order.canceled"], 1));
     let canceled = crm.received()[0].json();
+    openapi::check_event(&canceled);
     assert_eq!((&canceled["data"]["order"]["state"], &canceled["data"]["order"]["number"]), (&json!("canceled"), &Value::Null));
     // One fact has one name, whoever hears it.
     assert_eq!(erp.received()[1].id(), crm.received()[0].id());
@@ -488,6 +492,7 @@ fn a_payment_for_a_person_is_told_with_its_reason() {
     }
     assert_eq!(deliver(&counter), 1);
     let told = receiver.received()[0].json();
+    openapi::check_event(&told);
     assert_eq!((&told["type"], &told["data"]["reason"]), (&json!("payment.review"), &json!("the amount is another one")));
     assert_eq!(told["data"]["order"]["state"], "pending_payment");
 }
