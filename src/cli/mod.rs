@@ -22,6 +22,7 @@ mod pause;
 mod serve;
 mod source;
 mod stock;
+mod store;
 mod till;
 mod webhooks;
 
@@ -55,6 +56,8 @@ enum Command {
     Stock(stock::Args),
     /// Show how the merchant's own systems are told what happens to orders; send again, send a test
     Webhooks(webhooks::Args),
+    /// Copy the edge's file while it runs, and check it
+    Store(store::Args),
     /// Print the HTTP contract as OpenAPI 3.1
     Openapi(openapi::Args),
     /// Make signing keys
@@ -98,6 +101,7 @@ pub fn run() -> ExitCode {
         Command::Orders(args) => orders::run(args),
         Command::Stock(args) => stock::run(args),
         Command::Webhooks(args) => webhooks::run(args),
+        Command::Store(args) => store::run(args),
         Command::Openapi(args) => openapi::run(args),
         Command::Keygen(args) => keygen::run(args),
     };

@@ -292,6 +292,8 @@ macro_rules! look {
 }
 
 use {look, step};
+// After the macros, which it uses.
+pub mod upkeep;
 
 impl Store {
     /// Opens the file, making or migrating it as needed.

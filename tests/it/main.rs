@@ -36,6 +36,7 @@ mod shops;
 mod shortcodes;
 mod signatures;
 mod sources;
+mod store;
 mod stripe;
 mod stripe_api;
 mod subscribers;

@@ -19,11 +19,13 @@ use room::Room;
 use writer::{Lane, Writer};
 
 pub(super) mod checkouts;
+pub(super) mod copy;
 pub(super) mod facts;
 pub(super) mod inbox;
 #[cfg(feature = "faults")]
 pub(super) mod inline;
 pub(super) mod keys;
+pub(super) mod life;
 pub(super) mod orders;
 pub(super) mod outbox;
 pub(super) mod payments;
@@ -31,6 +33,7 @@ mod room;
 pub(super) mod stock;
 pub(super) mod subscribers;
 pub(super) mod switches;
+pub(super) mod verify;
 pub(super) mod writer;
 
 /// The schema, oldest first; a file that was published is never changed.
@@ -41,6 +44,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0004_cancel.sql"),
     include_str!("../migrations/0005_switches.sql"),
     include_str!("../migrations/0006_subscribers.sql"),
+    include_str!("../migrations/0007_orphans.sql"),
 ];
 /// Idle connections that are kept; more are opened when many read at once.
 const READERS: usize = 8;

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, named_params, params}
 
 use super::checkouts::check_lease;
 use super::outbox::{RETRY_MAX_SECONDS, TOLD_AFTER_SECONDS};
-use super::{facts, inbox, outbox, stock, switches};
+use super::{facts, inbox, life, outbox, stock, switches};
 use crate::commerce::ids::{AttemptId, CheckoutId, Timestamp};
 use crate::commerce::money::{Currency, Money};
 use crate::commerce::order::order_number;
@@ -218,8 +218,7 @@ fn place_order(tx: &Connection, row: &Known, settlement: &Settlement) -> Result<
     if row.order_state != "pending_payment" {
         return Err(Refusal::WrongState.into());
     }
-    let sequence: i64 =
-        tx.prepare_cached("SELECT coalesce(max(sequence), 0) + 1 FROM orders")?.query_row([], |row| row.get(0))?;
+    let sequence = life::next_sequence(tx)?;
     let number = order_number(&settlement.order_prefix, sequence);
     tx.prepare_cached("UPDATE orders SET state = 'placed', sequence = ?2, number = ?3, placed_at = ?4 WHERE id = ?1")?
         .execute(params![row.order, sequence, number, now.0])?;
