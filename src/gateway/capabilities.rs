@@ -27,6 +27,9 @@ pub struct Capabilities {
     pub can_cancel_open: bool,
     /// Whether a payment is found by the key it was opened with. A gateway without is not taken: nothing lost could be found again.
     pub lookup_by_reference: bool,
+    /// Whether it lists the payments that were opened since an instant. Without, money that nobody here knows of is found by its events
+    /// alone.
+    pub lists_payments: bool,
     /// The shortest and the longest time for which its page can be open.
     pub page_seconds: (i64, i64),
     /// Decimals of its amounts in a currency, which need not be those of ISO 4217; `None`: it does not take the currency.

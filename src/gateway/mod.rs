@@ -118,6 +118,18 @@ pub struct RemotePayment {
     pub card: Option<String>,
 }
 
+/// A payment on the gateway's list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The payment, as it stands now.
+    pub payment: RemotePayment,
+    /// When it was opened, by the gateway's clock.
+    pub made_at: Timestamp,
+}
+
+/// A page of a list, the newest first, and the name to go on after; `None`: that was all.
+pub type Page<T> = (Vec<T>, Option<String>);
+
 /// Where a payment stands at the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -222,6 +234,12 @@ impl Gateway {
         call!(self, refund(key, reference, amount))
     }
 
+    /// Every payment that was opened since, whoever opened it: a page of them, and the name to go on after. What is not understood and
+    /// may not be ours is left out. `Rejected` where the gateway has no such list.
+    pub async fn payments(&self, since: Timestamp, after: Option<&str>) -> Outcome<Page<Listed>> {
+        call!(self, payments(since, after))
+    }
+
     /// Reads a webhook: its raw bytes, proven by the signature that came along.
     ///
     /// Errors: why it is not believed.
@@ -235,7 +253,7 @@ impl Gateway {
     }
 
     /// What happened since, for whoever may have missed a webhook: a page of events, the newest first, and the name to go on after.
-    pub async fn events(&self, since: Timestamp, after: Option<&str>) -> Outcome<(Vec<Event>, Option<String>)> {
+    pub async fn events(&self, since: Timestamp, after: Option<&str>) -> Outcome<Page<Event>> {
         match self {
             Self::Stripe(stripe) => stripe.events(since, after).await,
             _ => Outcome::Done((Vec::new(), None)),

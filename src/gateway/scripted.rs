@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::capabilities::{Capabilities, Webhook};
 use super::event::{About, Event, NotHeard};
-use super::{Outcome, RemotePayment};
+use super::{Listed, Outcome, Page, RemotePayment};
 use crate::commerce::ids::Timestamp;
 use crate::commerce::money::Money;
 
@@ -60,6 +60,9 @@ pub enum Call {
 /// An answer on its way; `Done(None)` is for look-ups alone: there is no such payment.
 pub type Said = Pin<Box<dyn Future<Output = Outcome<Option<RemotePayment>>> + Send>>;
 
+/// A page of the list on its way.
+pub type Listing = Pin<Box<dyn Future<Output = Outcome<Page<Listed>>> + Send>>;
+
 /// The gateway.
 #[derive(Clone)]
 pub struct Scripted {
@@ -67,6 +70,8 @@ pub struct Scripted {
     pub capabilities: Capabilities,
     /// Answers every call.
     pub script: Arc<dyn Fn(Call) -> Said + Send + Sync>,
+    /// Lists payments since an instant, after a name.
+    pub list: Arc<dyn Fn(Timestamp, Option<String>) -> Listing + Send + Sync>,
 }
 
 impl fmt::Debug for Scripted {
@@ -98,6 +103,13 @@ impl Scripted {
 
     pub(super) async fn refund(&self, key: &str, reference: &str, amount: Money) -> Outcome<RemotePayment> {
         self.payment(Call::Refund { key: key.to_owned(), reference: reference.to_owned(), amount }).await
+    }
+
+    pub(super) async fn payments(&self, since: Timestamp, after: Option<&str>) -> Outcome<Page<Listed>> {
+        match self.capabilities.lists_payments {
+            true => (self.list)(since, after.map(str::to_owned)).await,
+            false => Outcome::Rejected("this gateway lists no payments".to_owned()),
+        }
     }
 
     /// A ping is `id=REFERENCE`, followed by the event's name where it has one and by `other` where it is of another account; a batch has

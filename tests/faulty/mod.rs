@@ -104,7 +104,7 @@ impl Faulty {
         *self.shared.hook_url.lock().expect("nothing panics with it") = Some(url.to_owned());
     }
 
-    /// The next call of that operation (`create`, `fetch`, `list`, `expire`, `capture`, `cancel`, `refund`, `events`) fails in that way.
+    /// The next call of that operation (`create`, `fetch`, `list`, `payments`, `expire`, `capture`, `cancel`, `refund`, `events`) fails in that way.
     pub fn script(&self, operation: &str, fault: Fault) {
         self.shared.plan().script(operation, fault);
     }

@@ -115,7 +115,7 @@ async fn respond(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Resp
         body,
         status: 0,
     };
-    let fault = operation(&call.line).and_then(|operation| shared.plan().next(operation));
+    let fault = operation(&call).and_then(|operation| shared.plan().next(operation));
     if let Some((status, said)) = refused(&header("authorization"), &header("stripe-version"), &call, fault) {
         call.status = status;
         shared.ledger().log(&call);
@@ -138,8 +138,10 @@ fn refused(authorization: &str, version: &str, call: &Call, fault: Option<Fault>
     None
 }
 
-fn operation(line: &str) -> Option<&'static str> {
+fn operation(call: &Call) -> Option<&'static str> {
+    let line = call.line.as_str();
     Some(match line {
+        "GET /v1/checkout/sessions" if call.query.contains("expand") => "payments",
         "POST /v1/checkout/sessions" => "create",
         "GET /v1/checkout/sessions" => "list",
         "GET /v1/events" => "events",
@@ -268,7 +270,7 @@ fn done(tx: &super::ledger::Tx<'_>, shared: &Shared, call: &Call, fault: Option<
             let wrong = Wrong { amount: is(Fault::WrongAmount), currency: is(Fault::WrongCurrency), mode: is(Fault::WrongMode) };
             expanded(wire::create_session(tx, &form, wrong, &shared.base, now))
         }
-        ["GET", "v1", "checkout", "sessions"] => wire::list(tx, "checkout.session", &form),
+        ["GET", "v1", "checkout", "sessions"] => wire::list(tx, "checkout.session", &form, is_stale),
         ["GET", "v1", "checkout", "sessions", id] => {
             let found = if is_stale { tx.previous(id) } else { tx.get(id) };
             found.map_or_else(wire::missing, |session| expanded((200, session)))
@@ -282,7 +284,7 @@ fn done(tx: &super::ledger::Tx<'_>, shared: &Shared, call: &Call, fault: Option<
         ["POST", "v1", "payment_intents", id, "capture"] => expanded(wire::capture(tx, id, now)),
         ["POST", "v1", "payment_intents", id, "cancel"] => expanded(wire::cancel(tx, id, now)),
         ["POST", "v1", "refunds"] => wire::refund(tx, &form, fault == Some(Fault::RefundPends), now),
-        ["GET", "v1", "events"] => wire::list(tx, "event", &form),
+        ["GET", "v1", "events"] => wire::list(tx, "event", &form, false),
         _ => wire::missing(),
     }
 }

@@ -332,7 +332,7 @@ pub(super) fn expire_holds(tx: &Tx<'_>, now: i64) {
 }
 
 /// A page of a list, the newest first.
-pub(super) fn list(tx: &Tx<'_>, kind: &str, form: &Form) -> Said {
+pub(super) fn list(tx: &Tx<'_>, kind: &str, form: &Form, is_stale: bool) -> Said {
     let limit: usize = field(form, "limit").and_then(|text| text.parse().ok()).unwrap_or(10).clamp(1, 100);
     let since: i64 = field(form, "created[gte]").and_then(|text| text.parse().ok()).unwrap_or(0);
     let kinds: Vec<&str> = form.iter().filter(|(key, _)| key.starts_with("types[")).map(|(_, value)| value.as_str()).collect();
@@ -346,5 +346,9 @@ pub(super) fn list(tx: &Tx<'_>, kind: &str, form: &Form) -> Said {
     }
     let has_more = all.len() > limit;
     all.truncate(limit);
-    (200, json!({"object": "list", "has_more": has_more, "data": all.iter().map(shown).collect::<Vec<_>>()}))
+    // A list's paths begin with the list.
+    let below: Form = form.iter().map(|(key, path)| (key.clone(), path.trim_start_matches("data.").to_owned())).collect();
+    let before = |one: &Value| one["id"].as_str().and_then(|id| tx.previous(id)).filter(|_| is_stale);
+    let data: Vec<Value> = all.iter().map(|one| expanded(tx, before(one).as_ref().unwrap_or(one), &below, is_stale)).collect();
+    (200, json!({"object": "list", "has_more": has_more, "data": data}))
 }

@@ -40,6 +40,7 @@ fn the_list_has_every_capability_with_every_outcome_and_every_fault() {
         "auth_window",
         "can_cancel_open",
         "lookup_by_reference",
+        "lists_payments",
         "page_seconds",
         "exponent",
         "min_amount",
@@ -58,22 +59,22 @@ fn the_list_has_every_capability_with_every_outcome_and_every_fault() {
 
 #[test]
 fn the_sandbox_conforms() {
-    assert_eq!(conforms(subject::SandboxSubject::open), 17);
+    assert_eq!(conforms(subject::SandboxSubject::open), 18);
 }
 
 #[test]
 fn stripe_conforms() {
-    assert_eq!(conforms(subject::StripeSubject::open), 64);
+    assert_eq!(conforms(subject::StripeSubject::open), 66);
 }
 
 #[cfg(feature = "faults")]
 #[test]
 fn a_gateway_with_pings_short_keys_and_no_calling_off_conforms() {
-    assert_eq!(conforms(|| fake::Fake::open(fake::Shape::Ping)), 45);
+    assert_eq!(conforms(|| fake::Fake::open(fake::Shape::Ping)), 46);
 }
 
 #[cfg(feature = "faults")]
 #[test]
 fn a_gateway_that_answers_later_and_in_batches_conforms() {
-    assert_eq!(conforms(|| fake::Fake::open(fake::Shape::Batch)), 60);
+    assert_eq!(conforms(|| fake::Fake::open(fake::Shape::Batch)), 62);
 }

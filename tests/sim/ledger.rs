@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use vitrine::commerce::ids::Timestamp;
 use vitrine::commerce::money::Money;
 use vitrine::gateway::scripted::Call;
-use vitrine::gateway::{CreatePayment, RemotePayment, RemoteState};
+use vitrine::gateway::{CreatePayment, Listed, Page, RemotePayment, RemoteState};
 
 /// Where the gateway's pages are.
 pub const PAGES: &str = "https://gateway.example/pay/";
@@ -108,6 +109,19 @@ impl Ledger {
             let (_, call) = self.late.remove(index);
             let _ = self.act(&call, now);
         }
+    }
+
+    /// A page of what was opened since, the newest first.
+    pub fn list(&self, since: Timestamp, after: Option<&str>, now: i64) -> Page<Listed> {
+        const PAGE: usize = 10;
+        let upto = after.and_then(|after| self.payments.iter().position(|payment| payment.reference == after));
+        let indices = (0..upto.unwrap_or(self.payments.len())).rev();
+        let made_at = |index: usize| Timestamp(self.payments[index].history[0].0);
+        let listed = indices.filter(|index| made_at(*index) >= since).take(PAGE);
+        let listed: Vec<Listed> =
+            listed.filter_map(|index| Some(Listed { payment: self.told(index, now)?, made_at: made_at(index) })).collect();
+        let next = listed.last().filter(|_| listed.len() == PAGE).map(|last| last.payment.reference.clone());
+        (listed, next)
     }
 
     pub fn awaits_arrivals(&self) -> bool {

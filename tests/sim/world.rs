@@ -19,7 +19,7 @@ use vitrine::edge::perform::mail::{MailError, Mailer, Script};
 use vitrine::edge::perform::{Till, rounds};
 use vitrine::gateway::capabilities::{Idempotency, Webhook};
 use vitrine::gateway::scripted::{Call, Scripted};
-use vitrine::gateway::{Capabilities, Gateway, Outcome, RemotePayment, sandbox};
+use vitrine::gateway::{Capabilities, Gateway, Listed, Outcome, Page, RemotePayment, sandbox};
 use vitrine::store::{Moment, Seam, Store, StoreError};
 use vitrine::theme::bundle::Bundle;
 
@@ -347,6 +347,14 @@ impl World {
         outcome
     }
 
+    /// A page of what was opened since.
+    async fn at_list(&self, since: Timestamp, after: Option<String>) -> Outcome<Page<Listed>> {
+        if self.moment("call", self.plan.gateway, &[Harm::CallLost]).await.is_some() {
+            return Outcome::Unknown("no answer".to_owned());
+        }
+        Outcome::Done(locked(&self.ledger).list(since, after.as_deref(), self.now()))
+    }
+
     fn oddities(&self) -> Oddities {
         let rate = if self.is_calm() { 0 } else { self.plan.gateway / 2 };
         self.luck(|luck| Oddities {
@@ -414,7 +422,7 @@ impl World {
 
     /// Starts the shop: another process on the same database.
     fn start(self: &Arc<Self>) -> (Arc<App>, Arc<Till>) {
-        let (clocked, called, mailed) = (Arc::downgrade(self), Arc::downgrade(self), Arc::downgrade(self));
+        let [clocked, called, listed, mailed] = std::array::from_fn(|_| Arc::downgrade(self));
         let clock = Clock::of(move || Timestamp(clocked.upgrade().map_or(0, |world| world.now())));
         let mut app = App::new(shop(0), key_ring(), Settings::default(), clock);
         let gateway = Gateway::Scripted(Scripted {
@@ -424,6 +432,15 @@ impl World {
                 Box::pin(async move {
                     match world {
                         Some(world) => world.at_gateway(call).await,
+                        None => Outcome::Unknown("the world is over".to_owned()),
+                    }
+                })
+            }),
+            list: Arc::new(move |since, after| {
+                let world = listed.upgrade();
+                Box::pin(async move {
+                    match world {
+                        Some(world) => world.at_list(since, after).await,
                         None => Outcome::Unknown("the world is over".to_owned()),
                     }
                 })

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
-use super::super::{CreatePayment, RemotePayment, RemoteState};
+use super::super::{CreatePayment, Listed, Page as ListPage, RemotePayment, RemoteState};
 use super::cards::{Card, Verdict};
+use crate::commerce::ids::Timestamp;
 use crate::commerce::money::{Currency, Money};
 
 /// One open connection; callers take turns.
@@ -33,7 +34,8 @@ const SCHEMA: &str = "
         metadata TEXT NOT NULL,
         decline_code TEXT,
         card TEXT,
-        second_step TEXT
+        second_step TEXT,
+        made_at INTEGER NOT NULL DEFAULT 0
     ) STRICT;
     CREATE TABLE IF NOT EXISTS calls (
         key TEXT PRIMARY KEY,
@@ -41,6 +43,9 @@ const SCHEMA: &str = "
         body BLOB NOT NULL,
         reference TEXT NOT NULL
     ) STRICT;";
+
+/// Payments of one page of the list.
+const PAGE: u32 = 50;
 
 const COLUMNS: &str = "reference, amount_minor, currency, state, refunded_minor, metadata, decline_code, card";
 
@@ -58,10 +63,14 @@ impl Ledger {
     pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
         let connection = Connection::open(path)?;
         connection.execute_batch(SCHEMA)?;
+        // A ledger of an earlier version did not know when its payments were opened.
+        if connection.prepare("SELECT made_at FROM payments").is_err() {
+            connection.execute("ALTER TABLE payments ADD COLUMN made_at INTEGER NOT NULL DEFAULT 0", [])?;
+        }
         Ok(Self { connection })
     }
 
-    pub(super) fn create(&mut self, key: &str, body: &[u8]) -> rusqlite::Result<Ruling> {
+    pub(super) fn create(&mut self, key: &str, body: &[u8], now: Timestamp) -> rusqlite::Result<Ruling> {
         self.once(key, "create", body, |transaction| {
             let Ok(wish) = serde_json::from_slice::<CreatePayment>(body) else {
                 return Ok(Err("the request is not a payment".to_owned()));
@@ -75,9 +84,17 @@ impl Ledger {
             let reference = format!("sb_{:06}{:016x}", count + 1, u64::from_be_bytes(random));
             let metadata = serde_json::to_string(&wish.metadata).expect("strings always serialise");
             transaction.execute(
-                "INSERT INTO payments (reference, amount_minor, currency, state, return_url, description, metadata)
-                 VALUES (?1, ?2, ?3, 'open', ?4, ?5, ?6)",
-                params![reference, wish.amount.minor, wish.amount.currency.code(), wish.return_url, wish.description, metadata],
+                "INSERT INTO payments (reference, amount_minor, currency, state, return_url, description, metadata, made_at)
+                 VALUES (?1, ?2, ?3, 'open', ?4, ?5, ?6, ?7)",
+                params![
+                    reference,
+                    wish.amount.minor,
+                    wish.amount.currency.code(),
+                    wish.return_url,
+                    wish.description,
+                    metadata,
+                    now.0
+                ],
             )?;
             Ok(Ok(reference))
         })
@@ -110,6 +127,18 @@ impl Ledger {
             let changed = transaction.execute(sql, params![reference, amount.minor, amount.currency.code()])?;
             Ok(if changed == 1 { Ok(reference.to_owned()) } else { Err("this cannot be refunded".to_owned()) })
         })
+    }
+
+    /// A page of those opened since, the newest first; the one after it begins below the last of it.
+    pub(super) fn list(&mut self, since: Timestamp, after: Option<&str>) -> rusqlite::Result<ListPage<Listed>> {
+        let mut select = self.connection.prepare(&format!(
+            "SELECT {COLUMNS}, made_at FROM payments
+             WHERE made_at >= ?1 AND (?2 IS NULL OR id < (SELECT id FROM payments WHERE reference = ?2)) ORDER BY id DESC LIMIT ?3"
+        ))?;
+        let read = |row: &Row<'_>| Ok(Listed { payment: read_payment(row)?, made_at: Timestamp(row.get("made_at")?) });
+        let listed: Vec<Listed> = select.query_map(params![since.0, after, PAGE], read)?.collect::<Result<_, _>>()?;
+        let next = listed.last().filter(|_| listed.len() == PAGE as usize).map(|last| last.payment.reference.clone());
+        Ok((listed, next))
     }
 
     pub(super) fn all(&mut self) -> rusqlite::Result<Vec<RemotePayment>> {

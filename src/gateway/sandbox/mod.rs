@@ -18,7 +18,8 @@ pub use self::pages::{PageReply, PageRequest};
 
 use self::ledger::Ledger;
 use super::capabilities::{Capabilities, Idempotency, Modification, Webhook, iso_exponent};
-use super::{Outcome, RemotePayment};
+use super::{Listed, Outcome, Page, RemotePayment};
+use crate::commerce::ids::Timestamp;
 use crate::commerce::money::Money;
 
 /// What the sandbox can do: all that a good gateway can.
@@ -31,6 +32,7 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     auth_window_seconds: |_| Some(7 * 24 * 60 * 60),
     can_cancel_open: true,
     lookup_by_reference: true,
+    lists_payments: true,
     page_seconds: (1, i64::MAX),
     exponent: iso_exponent,
     min_amount_minor: |_| 1,
@@ -46,6 +48,17 @@ pub const PAGES: &str = "/checkout/sandbox/";
 pub struct Sandbox {
     ledger: Arc<Mutex<Ledger>>,
     base_url: Arc<str>,
+    clock: Clock,
+}
+
+/// A gateway has a clock of its own.
+#[derive(Clone)]
+struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+
+impl std::fmt::Debug for Clock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Clock")
+    }
 }
 
 /// Why the sandbox cannot be used.
@@ -74,12 +87,18 @@ impl Sandbox {
             return Err(SandboxError::PublicHost { base_url: base_url.to_owned() });
         }
         let ledger = Ledger::open(path)?;
-        Ok(Self { ledger: Arc::new(Mutex::new(ledger)), base_url: base_url.trim_end_matches('/').into() })
+        let clock = Clock(Arc::new(|| Timestamp(jiff::Timestamp::now().as_second())));
+        Ok(Self { ledger: Arc::new(Mutex::new(ledger)), base_url: base_url.trim_end_matches('/').into(), clock })
+    }
+
+    /// The same by another clock than the system's, for tests.
+    pub fn timed_by(self, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self { clock: Clock(Arc::new(now)), ..self }
     }
 
     pub(super) async fn create(&self, key: &str, body: &[u8]) -> Outcome<RemotePayment> {
-        let (key, body) = (key.to_owned(), body.to_vec());
-        self.call(move |ledger| ledger.create(&key, &body)).await
+        let (key, body, now) = (key.to_owned(), body.to_vec(), (self.clock.0)());
+        self.call(move |ledger| ledger.create(&key, &body, now)).await
     }
 
     pub(super) async fn fetch(&self, reference: &str) -> Outcome<RemotePayment> {
@@ -111,10 +130,21 @@ impl Sandbox {
         self.call(move |ledger| ledger.refund(&key, &reference, amount)).await
     }
 
+    pub(super) async fn payments(&self, since: Timestamp, after: Option<&str>) -> Outcome<Page<Listed>> {
+        let after = after.map(str::to_owned);
+        match self.ask(move |ledger| ledger.list(since, after.as_deref())).await {
+            Ok((listed, next)) => {
+                let with_url = |listed: Listed| Listed { payment: self.with_url(listed.payment), ..listed };
+                Outcome::Done((listed.into_iter().map(with_url).collect(), next))
+            }
+            Err(error) => Outcome::Unknown(error.to_string()),
+        }
+    }
+
     /// Every payment the ledger knows, oldest first: the independent witness of tests.
     ///
     /// Errors: the ledger file cannot be read.
-    pub async fn payments(&self) -> Result<Vec<RemotePayment>, SandboxError> {
+    pub async fn all_payments(&self) -> Result<Vec<RemotePayment>, SandboxError> {
         Ok(self.ask(|ledger| ledger.all()).await?)
     }
 

@@ -57,7 +57,7 @@ async fn same_key_and_bytes_give_the_same_payment_and_other_bytes_are_rejected()
     assert_eq!(first, done(sandbox.create("k1", &wish(1990)).await));
     assert!(is_rejected(sandbox.create("k1", &wish(1991)).await));
     assert!(is_rejected(sandbox.capture("k1", &first.reference).await), "a key belongs to one operation");
-    assert_eq!(sandbox.payments().await.expect("readable").len(), 1);
+    assert_eq!(sandbox.all_payments().await.expect("readable").len(), 1);
     assert_eq!(done(sandbox.lookup("k1").await).map(|payment| payment.reference), Some(first.reference));
     assert_eq!(done(sandbox.lookup("never").await), None);
 }

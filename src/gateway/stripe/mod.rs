@@ -26,7 +26,7 @@ use self::form::Form;
 use super::capabilities::{Capabilities, Idempotency, Modification, Webhook};
 use super::event::{Event, NotHeard};
 use super::sandbox::is_loopback;
-use super::{CreatePayment, Hint, Outcome, RemotePayment, RemoteState};
+use super::{CreatePayment, Hint, Listed, Outcome, Page, RemotePayment, RemoteState};
 use crate::commerce::ids::Timestamp;
 use crate::commerce::money::{Currency, Money};
 
@@ -40,6 +40,8 @@ const SHORTEST_PAGE_SECONDS: i64 = 35 * 60;
 const LONGEST_PAGE_SECONDS: i64 = 24 * 60 * 60 - 300;
 /// Items of one page of a list.
 const PAGE: usize = 100;
+/// The same where each comes with its intent and its charge.
+const LIST_PAGE: usize = 50;
 /// Pages of sessions that a look-up turns: ten thousand payments after the one that is looked for.
 const MAX_PAGES: usize = 100;
 /// Seconds by which Stripe's clock may be behind ours.
@@ -256,6 +258,21 @@ impl Stripe {
         }
     }
 
+    /// Sessions with their intents, newest first, down to those of before `since`.
+    pub(super) async fn payments(&self, since: Timestamp, after: Option<&str>) -> Outcome<Page<Listed>> {
+        let mut query =
+            Form::default().with("limit", &LIST_PAGE.to_string()).with("expand[0]", "data.payment_intent.latest_charge");
+        if let Some(after) = after {
+            query = query.with("starting_after", after);
+        }
+        match self.client.get(&format!("/v1/checkout/sessions?{}", query.text())).await {
+            Said::Yes(list) => session::page(&list, since)
+                .map_or_else(|| Outcome::Unknown("a list that is not understood".to_owned()), Outcome::Done),
+            Said::No(refusal) => rejected(refusal),
+            Said::Unsure(reason) => Outcome::Unknown(reason),
+        }
+    }
+
     pub(super) fn hear(&self, headers: &http::HeaderMap, body: &[u8], now: Timestamp) -> Result<Vec<Event>, NotHeard> {
         events::prove(headers, body, now, &self.webhook_secrets)?;
         let event: Value = serde_json::from_slice(body).map_err(|_| NotHeard::NotAnEvent)?;
@@ -263,7 +280,7 @@ impl Stripe {
         Ok(vec![Event { body: body.to_vec(), ..event }])
     }
 
-    pub(super) async fn events(&self, since: Timestamp, after: Option<&str>) -> Outcome<(Vec<Event>, Option<String>)> {
+    pub(super) async fn events(&self, since: Timestamp, after: Option<&str>) -> Outcome<Page<Event>> {
         let mut query = Form::default().with("limit", &PAGE.to_string()).with("created[gte]", &since.0.to_string());
         for (index, kind) in KINDS.iter().enumerate() {
             query = query.with(&format!("types[{index}]"), kind);
@@ -344,6 +361,7 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     auth_window_seconds: form::auth_window_seconds,
     can_cancel_open: true,
     lookup_by_reference: true,
+    lists_payments: true,
     page_seconds: (SHORTEST_PAGE_SECONDS, LONGEST_PAGE_SECONDS),
     exponent: amounts::exponent,
     min_amount_minor: amounts::min_amount_minor,

@@ -6,8 +6,9 @@
 use serde_json::Value;
 
 use super::amounts;
+use crate::commerce::ids::Timestamp;
 use crate::commerce::money::{Currency, Money};
-use crate::gateway::{RemotePayment, RemoteState};
+use crate::gateway::{Listed, Page, RemotePayment, RemoteState};
 
 /// What is shown of a session; `None` where it cannot be understood, and then nobody knows.
 pub(super) fn read(session: &Value) -> Option<RemotePayment> {
@@ -37,6 +38,26 @@ pub(super) fn read(session: &Value) -> Option<RemotePayment> {
         decline_code: decline_code.filter(|_| state != RemoteState::Captured).map(str::to_owned),
         card: card(&charge["payment_method_details"]["card"]),
     })
+}
+
+/// A page of sessions with their intents, as far as they are of `since` or later; `None` where it is no list. What another program has on
+/// the same account is left out where it is not understood.
+pub(super) fn page(list: &Value, since: Timestamp) -> Option<Page<Listed>> {
+    let sessions = list["data"].as_array()?;
+    let made_at = |session: &Value| session["created"].as_i64().map(Timestamp);
+    let mut listed = Vec::new();
+    for session in sessions.iter().filter(|session| made_at(session).is_none_or(|at| at >= since)) {
+        match read(session).zip(made_at(session)) {
+            Some((payment, made_at)) => listed.push(Listed { payment, made_at }),
+            None if session["metadata"]["shop"].is_string() => {
+                tracing::error!(session = session["id"].as_str(), "a payment of a shop is not understood and is not compared");
+            }
+            None => {}
+        }
+    }
+    let is_older = sessions.iter().any(|session| made_at(session).is_some_and(|at| at < since));
+    let last = sessions.last().and_then(|session| session["id"].as_str()).map(str::to_owned);
+    Some((listed, last.filter(|_| list["has_more"] == true && !is_older)))
 }
 
 fn state(session: &Value, intent: Option<&Value>) -> Option<RemoteState> {

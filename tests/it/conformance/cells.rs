@@ -6,7 +6,7 @@ use vitrine::commerce::ids::Timestamp;
 use vitrine::edge::perform::inbox;
 use vitrine::gateway::capabilities::{Idempotency, Modification, Webhook};
 use vitrine::gateway::event::About;
-use vitrine::gateway::{Outcome, RemoteState};
+use vitrine::gateway::{Listed, Outcome, RemoteState};
 
 use super::subject::{Subject, Verdict, captured, done, euros, fetched, held, money, open, opened, run, shop, wish};
 use super::{Check, faults};
@@ -47,6 +47,10 @@ pub const ALL: &[Check] = &[
     ("lookup_by_reference × accepted", |_| NotShown(ALWAYS_ANSWERS)),
     ("lookup_by_reference × rejected", |_| NotShown(ALWAYS_ANSWERS)),
     ("lookup_by_reference × unknown", who_cannot_look_does_not_say_none),
+    ("lists_payments × done", every_payment_is_listed_once),
+    ("lists_payments × accepted", |_| NotShown(ALWAYS_ANSWERS)),
+    ("lists_payments × rejected", who_has_no_list_says_so),
+    ("lists_payments × unknown", who_cannot_list_does_not_say_none),
     ("page_seconds × done", a_page_is_open_for_as_long_as_units_are_held),
     ("page_seconds × accepted", |_| NotShown(STATIC)),
     ("page_seconds × rejected", a_page_shorter_than_the_shortest_is_refused),
@@ -68,6 +72,69 @@ pub const ALL: &[Check] = &[
     ("live × rejected", faults::money_of_the_other_mode_is_not_ours),
     ("live × unknown", |_| NotShown(STATIC)),
 ];
+
+/// The whole list since an instant, page by page.
+fn listed(subject: &dyn Subject, since: i64) -> Vec<Listed> {
+    let (mut all, mut after) = (Vec::new(), None::<String>);
+    loop {
+        let (mut page, next) = done(run(subject.gateway().payments(Timestamp(since), after.as_deref())));
+        all.append(&mut page);
+        match next {
+            Some(next) => after = Some(next),
+            None => return all,
+        }
+    }
+}
+
+fn every_payment_is_listed_once(subject: &dyn Subject) -> Verdict {
+    if !subject.gateway().capabilities().lists_payments {
+        return NotShown("it lists no payments");
+    }
+    let now = || subject.clock().load(Ordering::Relaxed);
+    assert_eq!(listed(subject, 0), []);
+    // More than a page of any of them.
+    let mut opened: Vec<String> = (0..55).map(|number| opened(subject, &format!("k{number}")).reference).collect();
+    subject.pay(&opened[0]);
+    subject.clock().fetch_add(100, Ordering::Relaxed);
+    opened.push(self::opened(subject, "last").reference);
+    let all = listed(subject, 0);
+    let names: Vec<&str> = all.iter().map(|listed| listed.payment.reference.as_str()).collect();
+    opened.reverse();
+    assert_eq!(names, opened);
+    // Each as it stands now, with what was written on it, and of when it is.
+    for listed in [&all[0], &all[55]] {
+        assert_eq!(listed.payment, fetched(subject, &listed.payment.reference));
+        assert_eq!(listed.payment.metadata["checkout"], "c1");
+    }
+    assert_ne!((all[55].payment.state, all[54].payment.state), (RemoteState::Open, RemoteState::Authorized));
+    assert_eq!((all[0].made_at.0, all[1].made_at.0), (now(), now() - 100));
+    let late = listed(subject, now());
+    assert_eq!(late.iter().map(|listed| &listed.payment.reference).collect::<Vec<_>>(), [&opened[0]]);
+    Held
+}
+
+fn who_has_no_list_says_so(subject: &dyn Subject) -> Verdict {
+    if subject.gateway().capabilities().lists_payments {
+        return NotShown("it lists them");
+    }
+    opened(subject, "k1");
+    assert!(matches!(run(subject.gateway().payments(Timestamp(0), None)), Outcome::Rejected(_)));
+    Held
+}
+
+fn who_cannot_list_does_not_say_none(subject: &dyn Subject) -> Verdict {
+    if !subject.gateway().capabilities().lists_payments {
+        return NotShown("it lists no payments");
+    }
+    opened(subject, "k1");
+    for fault in [Fault::Refuse, Fault::Fail, Fault::Truncated, Fault::Unauthorized] {
+        if !subject.script("payments", fault) {
+            return NotShown(NO_FAULTS);
+        }
+        assert!(matches!(run(subject.gateway().payments(Timestamp(0), None)), Outcome::Unknown(_)), "{fault:?}");
+    }
+    Held
+}
 
 fn is_async(subject: &dyn Subject) -> bool {
     subject.gateway().capabilities().modification == Modification::Async

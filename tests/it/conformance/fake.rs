@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use http::HeaderMap;
+use vitrine::commerce::ids::Timestamp;
 use vitrine::gateway::capabilities::{Capabilities, Idempotency, Modification, Webhook};
 use vitrine::gateway::scripted::{Call, Scripted};
-use vitrine::gateway::{CreatePayment, Gateway, Outcome, RemotePayment, RemoteState, sandbox};
+use vitrine::gateway::{CreatePayment, Gateway, Listed, Outcome, Page, RemotePayment, RemoteState, sandbox};
 
 use super::subject::{Hook, Subject};
 use crate::faulty::faults::Fault;
@@ -60,6 +61,7 @@ impl Fake {
                 label: "Ping",
                 idempotency: Idempotency::Keyed { ttl_seconds: 3600, saves_errors: false, replays_latest: false },
                 webhook: Webhook::Ping,
+                lists_payments: false,
                 modification: Modification::Sync,
                 auth_window_seconds: |_| None,
                 can_cancel_open: false,
@@ -95,6 +97,25 @@ impl Ledger {
         if self.payments[at] != self.previous[at] {
             self.news.push(reference.to_owned());
         }
+    }
+}
+
+impl Ledger {
+    /// Two of those opened since, the newest first.
+    fn list(&mut self, since: Timestamp, after: Option<&str>) -> Outcome<Page<Listed>> {
+        if let Some(at) = self.script.iter().position(|(of, _)| of == "payments") {
+            return Outcome::Unknown(format!("{:?}", self.script.remove(at)));
+        }
+        let upto = after.and_then(|after| self.at(after)).unwrap_or(self.payments.len());
+        let made_at = |index: usize| {
+            let opened = self.keys.values().find(|(_, call, at)| *at == index && matches!(call, Call::Create { .. }));
+            Timestamp(opened.expect("it was opened").0)
+        };
+        let indices = (0..upto).rev().filter(|index| made_at(*index) >= since).take(2);
+        let listed: Vec<Listed> =
+            indices.map(|index| Listed { payment: self.payments[index].clone(), made_at: made_at(index) }).collect();
+        let next = listed.last().filter(|_| listed.len() == 2).map(|last| last.payment.reference.clone());
+        Outcome::Done((listed, next))
     }
 }
 
@@ -298,7 +319,12 @@ impl Subject for Fake {
             let outcome = answer(&mut ledger, shape, ttl_seconds, call, now.load(Ordering::Relaxed));
             Box::pin(std::future::ready(outcome))
         };
-        Gateway::Scripted(Scripted { capabilities, script: Arc::new(script) })
+        let ledger = self.ledger.clone();
+        let list = move |since, after: Option<String>| -> vitrine::gateway::scripted::Listing {
+            let listed = ledger.lock().expect("nothing panics with it").list(since, after.as_deref());
+            Box::pin(std::future::ready(listed))
+        };
+        Gateway::Scripted(Scripted { capabilities, script: Arc::new(script), list: Arc::new(list) })
     }
 
     fn clock(&self) -> Arc<AtomicI64> {

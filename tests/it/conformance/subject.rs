@@ -130,7 +130,9 @@ pub struct SandboxSubject {
 impl SandboxSubject {
     pub fn open() -> Self {
         let sandbox = Sandbox::open(Path::new(":memory:"), BASE_URL, false).expect("a ledger in memory");
-        Self { sandbox, now: Arc::new(AtomicI64::new(NOW.0)) }
+        let now = Arc::new(AtomicI64::new(NOW.0));
+        let clock = now.clone();
+        Self { sandbox: sandbox.timed_by(move || Timestamp(clock.load(Ordering::Relaxed))), now }
     }
 
     fn give(&self, reference: &str, number: &str) {
@@ -164,7 +166,7 @@ impl Subject for SandboxSubject {
     fn settle(&self) {}
 
     fn payments(&self) -> Vec<RemotePayment> {
-        run(self.sandbox.payments()).expect("the ledger is readable")
+        run(self.sandbox.all_payments()).expect("the ledger is readable")
     }
 
     fn script(&self, _: &str, _: Fault) -> bool {

@@ -116,7 +116,7 @@ impl Counter {
 
     /// Everything the gateway knows.
     pub fn payments(&self) -> Vec<RemotePayment> {
-        self.run(self.sandbox.payments()).expect("the ledger is readable")
+        self.run(self.sandbox.all_payments()).expect("the ledger is readable")
     }
 
     /// Amounts that were taken.
@@ -189,6 +189,8 @@ fn start(
     let mut app = App::new(live_of(&shop), key_ring(), Settings::default(), clock);
     let store = Store::open_sqlite(&folder.path().join("shop.db")).expect("a store");
     let sandbox = Sandbox::open(&folder.path().join("sandbox.db"), BASE_URL, false).expect("a ledger");
+    let gateway_clock = now.clone();
+    let sandbox = sandbox.timed_by(move || Timestamp(gateway_clock.load(Ordering::Relaxed)));
     let mailer = Mailer::Folder(folder.path().join("mail"));
     let gateway = gateway.unwrap_or_else(|| Gateway::Sandbox(sandbox.clone()));
     let mut till = Till::new(store, gateway, mailer).at_most(PAYMENTS_PER_SECOND);
