@@ -52,6 +52,9 @@ pub(super) struct Args {
     /// Refuse bundles of any other shop
     #[arg(long, env = "VITRINE_SHOP")]
     shop: Option<String>,
+    /// Compare the gateway's payments with the orders before anybody can pay, whatever the store says of itself
+    #[arg(long, env = "VITRINE_RECONCILE")]
+    reconcile: bool,
     /// Connections at once
     #[arg(long, env = "VITRINE_MAX_CONNECTIONS", default_value_t = Settings::default().max_connections)]
     max_connections: usize,
@@ -110,6 +113,9 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
     let mut app = App::new(live, edge_keys.tokens, args.settings(), Clock::system());
     let reserve_bytes = u64::from(args.reserve_mib) * 1024 * 1024;
     till::open(&mut app, &Places { store, state: args.state.clone(), reserve_bytes })?;
+    if let Some(till) = app.till.as_ref().filter(|_| args.reconcile) {
+        till.doubt();
+    }
     let app = Arc::new(app);
     runtime.block_on(run_until_told(app, file, &args))
 }
@@ -126,12 +132,15 @@ async fn run_until_told(app: Arc<App>, file: BundleFile, args: &Args) -> Result<
     let operated = app.clone();
     let answer = move |request| std::future::ready(operator::respond(&operated, &request));
     tokio::spawn(server::serve(operators, Settings::default(), answer, told(stopped.clone())));
+    let ended = app.clone();
     let serving = tokio::spawn(server::serve_app(app, shoppers, told(stopped)));
     asked.await;
     tracing::info!("asked to stop: requests in flight are finished");
     let _ = stop.send(true);
     failpoint!("K40");
-    serving.await.map_err(|error| CommandError::World(format!("the server ended badly: {error}")))
+    serving.await.map_err(|error| CommandError::World(format!("the server ended badly: {error}")))?;
+    till::stop(&ended).await;
+    Ok(())
 }
 
 fn tell_start(app: &App, shoppers: &TcpListener, operators: &TcpListener) {

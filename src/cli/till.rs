@@ -71,6 +71,17 @@ pub(super) async fn start(app: &Arc<App>) -> Result<(), CommandError> {
     Ok(())
 }
 
+/// Writes that the edge stops as asked.
+pub(super) async fn stop(app: &App) {
+    let Some(till) = &app.till else { return };
+    if till.is_in_doubt() {
+        return;
+    }
+    if let Err(error) = till.store.beat(true, app.clock.now()).await {
+        tracing::warn!(%error, "that the edge stops could not be written; the next start compares once more");
+    }
+}
+
 fn gateway(live: &Live, state: &Path) -> Result<(Gateway, Vec<Mount>), CommandError> {
     match live.bundle.payment.gateway.as_str() {
         "sandbox" => sandbox(live, state),

@@ -138,6 +138,11 @@ pub fn idempotency_key(shop: &str, checkout: &CheckoutId, operation: Operation, 
     format!("{shop}:{checkout}:{}:{attempt_number}", operation.name())
 }
 
+/// The key by which a payment that nobody knows of is called off or given back.
+pub fn orphan_key(shop: &str, reference: &str, operation: &str) -> String {
+    format!("{shop}:orphan:{reference}:{operation}")
+}
+
 /// The key of a refund.
 pub fn refund_key(shop: &str, refund: &str) -> String {
     format!("{shop}:refund:{refund}")

@@ -337,6 +337,10 @@ impl Counter {
         if let Err(reason) = self.till.check_amount(quote.total()) {
             return Err(Failure::refused("amount_not_payable", reason));
         }
+        // The database may be an older copy: what was paid before comes first.
+        if self.till.is_in_doubt() {
+            return Err(Failure::Unavailable { code: "checkout_closed", detail: Say::of("says.closed"), retry_after_s: 10 });
+        }
         let pass = payable::admitted(self, &checkout, quote.total()).await?;
         let (live, keys, now) = (&self.desk.live, &self.desk.app.keys, self.desk.now);
         match self.till.begin(&Purchase { live, keys, checkout: &checkout, quote: &quote, now }).await {

@@ -7,14 +7,15 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 
 use super::app::App;
+use crate::store::orphans::Reconciliation;
 use crate::telemetry::page;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Answers `/healthz` (the process runs), `/readyz` (what it serves, how its store, gateway and mail are, and why a newer bundle is not
-/// served) and `/metrics`.
+/// Answers `/healthz` (the process runs), `/readyz` (what it serves, how its store, gateway and mail are, how the gateway's payments and
+/// ours agree, and why a newer bundle is not served) and `/metrics`.
 pub fn respond<B>(app: &Arc<App>, request: &Request<B>) -> Response<Full<Bytes>> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return answer(StatusCode::METHOD_NOT_ALLOWED, TEXT, "GET only\n".to_owned());
@@ -37,6 +38,11 @@ fn is_short_of_room(app: &App) -> bool {
 fn ready(app: &App) -> Response<Full<Bytes>> {
     let live = app.live.load();
     let refused = app.refused.load();
+    let (last, orphans) = app.till.as_ref().map(|till| till.reconciled()).unwrap_or_default();
+    let reconciled = last.map(|last| {
+        let Reconciliation { at, compared, orphans, different, .. } = last;
+        serde_json::json!({"at": at.0, "compared": compared, "orphans": orphans, "different": different})
+    });
     let (is_ready, till) = app.till.as_ref().map_or((true, serde_json::Value::Null), |till| till.told(app));
     let mut told = serde_json::json!({
         "ready": is_ready,
@@ -45,6 +51,9 @@ fn ready(app: &App) -> Response<Full<Bytes>> {
         "sequence": live.sequence,
         "refused": refused.as_ref(),
         "disk_full": is_short_of_room(app),
+        "takes_payments": app.till.as_ref().is_some_and(|till| !till.is_in_doubt()),
+        "reconciled": reconciled,
+        "orphans": {"under_way": orphans.under_way, "in_review": orphans.in_review},
     });
     if let (Some(told), serde_json::Value::Object(till)) = (told.as_object_mut(), till) {
         told.extend(till);
@@ -53,13 +62,33 @@ fn ready(app: &App) -> Response<Full<Bytes>> {
     answer(status, JSON, format!("{told}\n"))
 }
 
+/// Counts of requests, and how the gateway's payments and ours agree.
 fn metrics(app: &App) -> String {
     app.metrics.set_read_only(is_short_of_room(app));
     let requests = app.metrics.at(app.gate.under_way());
-    match &app.till {
-        Some(till) => page(&[requests, till.metrics().at(&till.levels(app))]),
-        None => page(&[requests]),
+    let Some(till) = &app.till else { return page(&[requests]) };
+    let text = page(&[requests, till.metrics().at(&till.levels(app))]);
+    let (last, orphans) = till.reconciled();
+    let mut gauges = vec![
+        ("vitrine_in_doubt", "1: nobody can pay until the gateway's payments are compared", i64::from(till.is_in_doubt())),
+        ("vitrine_orphans_under_way", "Payments that no order is of, being adopted or returned", orphans.under_way.cast_signed()),
+        ("vitrine_orphans_in_review", "Payments that no order is of, left to a person", orphans.in_review.cast_signed()),
+    ];
+    if let Some(last) = last {
+        gauges.extend([
+            ("vitrine_reconciled_at_seconds", "When the gateway's payments were last compared, since 1970", last.at.0),
+            ("vitrine_reconciled_payments", "Payments that were compared then", last.compared.into()),
+            (
+                "vitrine_reconciled_different",
+                "Of those, unknown or not the same on both sides",
+                (last.different + last.orphans).into(),
+            ),
+        ]);
     }
+    let lines = gauges.iter().map(|(name, help, value)| format!("# HELP {name} {help}.\n# TYPE {name} gauge\n{name} {value}\n"));
+    let lines: String = lines.collect();
+    // What closes an OpenMetrics text comes last.
+    format!("{}{lines}# EOF\n", text.trim_end_matches("# EOF\n"))
 }
 
 fn answer(status: StatusCode, content_type: &'static str, body: String) -> Response<Full<Bytes>> {

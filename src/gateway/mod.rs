@@ -183,6 +183,14 @@ impl Gateway {
         }
     }
 
+    /// Whether it holds money by every method it offers, to be taken by us alone.
+    pub fn holds_first(&self) -> bool {
+        match self {
+            Self::Stripe(stripe) => stripe.holds_first(),
+            _ => self.capabilities().manual_capture("card"),
+        }
+    }
+
     /// The bytes of an opening call, to be stored and then sent.
     pub fn body(&self, create: &CreatePayment) -> Vec<u8> {
         match self {

@@ -117,6 +117,12 @@ pub enum Refusal {
     /// An operator has paused new payments.
     #[error("new payments are paused")]
     Paused,
+    /// A payment that was lost here has that number at the gateway.
+    #[error("this number is used up")]
+    NumberUsed {
+        /// One that is not.
+        next: u32,
+    },
     /// Someone else works on this checkout now; what was found out is stale.
     #[error("another worker took over")]
     LeaseLost,
@@ -293,6 +299,7 @@ macro_rules! look {
 
 use {look, step};
 // After the macros, which it uses.
+pub mod orphans;
 pub mod upkeep;
 
 impl Store {

@@ -29,6 +29,7 @@ mod matrix;
 mod openapi;
 mod orders;
 mod readme;
+mod restore;
 mod schedule;
 mod search;
 mod serve;

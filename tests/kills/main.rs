@@ -10,6 +10,7 @@ mod full;
 mod gateway;
 mod oracle;
 mod points;
+mod restore;
 mod shop;
 mod stripe;
 

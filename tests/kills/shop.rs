@@ -308,6 +308,14 @@ impl Shopper {
     }
 
     fn tries(&mut self, sku: &str, card: Card, calls_off: bool) -> Result<End, Error> {
+        match self.fills(sku)? {
+            Some(hash) => self.pays(&hash, card, calls_off),
+            None => Ok(End::SoldOut),
+        }
+    }
+
+    /// Opens a checkout with all that it needs; gives the quote's hash, or nothing where there is none left.
+    pub fn fills(&mut self, sku: &str) -> Result<Option<String>, Error> {
         self.ask("POST", "/api/v1/cart/lines", &json!({"sku": sku, "quantity": 1}), "")?;
         let details = json!({
             "contact": {"email": "ada@example.com"},
@@ -315,12 +323,17 @@ impl Shopper {
         });
         let opened = self.ask("POST", "/api/v1/checkouts", &details, "")?.json();
         // What is known to be sold out cannot be put into a cart, and an empty cart opens no checkout.
-        let Some(id) = opened["id"].as_str() else { return Ok(End::SoldOut) };
+        let Some(id) = opened["id"].as_str() else { return Ok(None) };
         self.checkout = id.to_owned();
+        Ok(opened["quote"]["hash"].as_str().map(str::to_owned))
+    }
+
+    /// Pays that.
+    pub fn pays(&mut self, hash: &str, card: Card, calls_off: bool) -> Result<End, Error> {
+        let id = self.checkout.clone();
         let path = format!("/api/v1/checkouts/{id}");
-        let Some(hash) = opened["quote"]["hash"].as_str() else { return Ok(End::SoldOut) };
         let body = json!({"quote_hash": hash, "method": self.method});
-        let paying = self.ask("POST", &format!("{path}/payment"), &body, id)?;
+        let paying = self.ask("POST", &format!("{path}/payment"), &body, &id)?;
         if paying.json()["code"] == "sold_out" {
             return Ok(End::SoldOut);
         }

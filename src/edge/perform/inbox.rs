@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use super::{Till, Turn, Wish};
+use super::{Till, Turn, Wish, reconcile};
 use crate::commerce::ids::{CheckoutId, Timestamp};
 use crate::commerce::payment::{Attempt, AttemptState, Operation, idempotency_key};
 use crate::edge::app::App;
@@ -164,18 +164,28 @@ async fn act(app: &App, till: &Till, events: &[InboxRow]) -> Result<Result<Event
         _ => None,
     };
     let Some(attempt) = attempt else {
-        if row.checkout.is_none() {
-            return Ok(Ok(EventResult::Ignored));
-        }
-        tracing::error!(event = row.event, checkout = ?row.checkout, "an event names a payment of this shop that is not known here");
-        return Ok(Ok(EventResult::Orphan));
+        let (Some(checkout), Some(number)) = (&row.checkout, row.attempt) else { return Ok(Ok(EventResult::Ignored)) };
+        tracing::error!(event = row.event, %checkout, "an event names a payment of this shop that is not known here");
+        return Ok(match reconcile::heard_of(app, till, checkout, number).await? {
+            true => Ok(EventResult::Orphan),
+            false => Err("the payment it names could not be looked up"),
+        });
     };
+    look_at(app, till, &attempt, events.iter().map(|event| event.id).collect()).await
+}
+
+/// Lets an attempt have its turn, or lets go of what an older one still holds.
+pub(super) async fn look_at(
+    app: &App,
+    till: &Till,
+    attempt: &Attempt,
+    events: Vec<i64>,
+) -> Result<Result<EventResult, &'static str>, StoreError> {
     let newest = till.store.checkout(&attempt.checkout).await?.and_then(|checkout| checkout.attempt);
     if newest.is_some_and(|newest| newest.id != attempt.id) {
-        return stray(app, till, &attempt).await;
+        return stray(app, till, attempt).await;
     }
-    let ids = events.iter().map(|event| event.id).collect();
-    let turned = till.turn_by(app, &attempt.checkout, Turn { wish: Wish::Hear, events: ids, pass: None }).await?;
+    let turned = till.turn_by(app, &attempt.checkout, Turn { wish: Wish::Hear, events, pass: None }).await?;
     Ok(match turned {
         // It stays so however often it is asked about.
         Some(turned) if turned.is_foreign => Ok(EventResult::Foreign),

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crate::commerce::ids::Timestamp;
+use crate::commerce::money::Money;
 use crate::edge::app::Clock;
 use crate::edge::limits::breaker::{Breaker, Ended, Entry, State};
 use crate::edge::limits::bucket::Bucket;
@@ -19,7 +20,7 @@ use crate::edge::limits::lane::{Lane, Place};
 use crate::edge::limits::resend;
 use crate::gateway::capabilities::Idempotency;
 use crate::gateway::event::{Event, NotHeard};
-use crate::gateway::{Capabilities, CreatePayment, Gateway, Hint, Outcome, RemotePayment};
+use crate::gateway::{Capabilities, CreatePayment, Gateway, Hint, Listed, Outcome, Page, RemotePayment};
 use crate::telemetry::limits::{Levels, LimitMetrics};
 
 /// Calls under way at once that open payments, and as many of all others.
@@ -275,6 +276,18 @@ impl Line {
 
     pub(super) async fn events(&self, since: Timestamp, after: Option<&str>) -> Outcome<(Vec<Event>, Option<String>)> {
         self.beside("events", self.shared.gateway.events(since, after)).await
+    }
+
+    pub(super) async fn refund(&self, key: &str, reference: &str, amount: Money) -> Outcome<RemotePayment> {
+        self.beside("refund", self.shared.gateway.refund(key, reference, amount)).await
+    }
+
+    pub(super) async fn payments(&self, since: Timestamp, after: Option<&str>) -> Outcome<Page<Listed>> {
+        self.beside("payments", self.shared.gateway.payments(since, after)).await
+    }
+
+    pub(super) fn holds_first(&self) -> bool {
+        self.shared.gateway.holds_first()
     }
 
     /// A call that the breaker never stops.

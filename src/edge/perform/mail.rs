@@ -18,6 +18,7 @@ use crate::edge::live::Live;
 use crate::edge::reply::OrderReply;
 use crate::store::OutboxRow;
 use crate::store::fact::Outage;
+use crate::store::orphans::{Orphan, OrphanState};
 use crate::theme::engine::Values;
 use crate::theme::texts::Say;
 use crate::theme::view::SiteView;
@@ -184,6 +185,26 @@ fn to_merchant(live: &Live, subject: &str, text: String, id: &str, at: Timestamp
     let to = if people.is_empty() { sender(live, site) } else { people };
     let message = headed(live, site, &to, subject, id, at)?.body(text).map_err(|error| MailError::Written(error.to_string()))?;
     Ok(Letter { name: format!("{id}.eml"), message })
+}
+
+/// Tells the merchant of a payment that no order is of, and what became of it.
+pub(super) fn orphan(live: &Live, orphan: &Orphan) -> Result<Letter, MailError> {
+    let site = &live.sites[0];
+    let key = match orphan.state {
+        OrphanState::Adopted => "mail.orphan_adopted",
+        OrphanState::Returned => "mail.orphan_returned",
+        OrphanState::Found | OrphanState::Returning => "mail.orphan_under_way",
+        OrphanState::Review => "mail.orphan_review",
+    };
+    let facts = Say::of("mail.orphan_facts")
+        .with("reference", &orphan.reference)
+        .with("amount", orphan.amount)
+        .with("checkout", &orphan.checkout)
+        .with("why", &orphan.reason);
+    let [first, last] = ["mail.orphan", key].map(|key| Say::of(key).with("shop", &site.name).text(site));
+    let text = format!("{first}\n\n{}\n\n{last}\n", facts.text(site));
+    let subject = Say::of("mail.orphan_subject").with("shop", &site.name).text(site);
+    to_merchant(live, &subject, text, &format!("orphan-{}-{}", orphan.reference, orphan.state.name()), orphan.found_at)
 }
 
 fn headed(

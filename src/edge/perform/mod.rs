@@ -9,7 +9,9 @@ mod ask;
 pub mod inbox;
 mod line;
 pub mod mail;
+pub mod orphans;
 mod outbox;
+pub mod reconcile;
 pub mod rounds;
 pub mod subscribers;
 mod vitals;
@@ -23,9 +25,9 @@ use self::ask::{Answer, Question};
 use self::line::Line;
 pub use self::line::{Closed, PAYMENTS_PER_SECOND, Pass};
 use self::mail::Mailer;
+use self::subscribers::Subscribers;
 use self::vitals::Post;
 pub use self::vitals::{NoPayment, Seen};
-use self::subscribers::Subscribers;
 use super::app::App;
 use super::key_ring::{KeyRing, Purpose};
 use super::live::Live;
@@ -73,6 +75,7 @@ pub struct Till {
     heard: Notify,
     places: Arc<Semaphore>,
     sweep_places: Arc<Semaphore>,
+    watch: reconcile::Watch,
 }
 
 impl Till {
@@ -93,6 +96,7 @@ impl Till {
             heard: Notify::new(),
             places: places(),
             sweep_places: places(),
+            watch: reconcile::Watch::default(),
         }
     }
 
@@ -124,23 +128,29 @@ impl Till {
     /// T1: units and coupon uses are held, order shell and attempt are written. Nothing was sent yet; a turn sends it.
     pub async fn begin(&self, purchase: &Purchase<'_>) -> Result<(), StoreError> {
         let Purchase { live, quote, now, .. } = *purchase;
-        let attempt = self.attempt(purchase);
-        let begin = BeginPayment {
-            order: OrderId(new_id()),
-            needs: stock_needs(&quote.priced.lines, &live.bundle.catalog),
-            coupons: coupon_needs(live, quote),
-            now,
-            hold_until: attempt.deadline_at,
-            attempt,
+        let begin = |number| {
+            let attempt = self.attempt(purchase, number);
+            BeginPayment {
+                order: OrderId(new_id()),
+                needs: stock_needs(&quote.priced.lines, &live.bundle.catalog),
+                coupons: coupon_needs(live, quote),
+                now,
+                hold_until: attempt.deadline_at,
+                attempt,
+            }
         };
-        self.store.begin_payment(begin).await?;
+        let number = purchase.checkout.attempt.as_ref().map_or(1, |last| last.number + 1);
+        match self.store.begin_payment(begin(number)).await {
+            // The gateway knows keys of that number, from before a backup was put back.
+            Err(StoreError::Refused(Refusal::NumberUsed { next })) => drop(self.store.begin_payment(begin(next)).await?),
+            begun => drop(begun?),
+        }
         failpoint!("K6");
         Ok(())
     }
 
-    fn attempt(&self, purchase: &Purchase<'_>) -> Attempt {
+    fn attempt(&self, purchase: &Purchase<'_>, number: u32) -> Attempt {
         let Purchase { live, keys, checkout, quote, now } = *purchase;
-        let number = checkout.attempt.as_ref().map_or(1, |last| last.number + 1);
         let shop = &live.bundle.shop_id;
         let (_, site) = live.market(&quote.market);
         let token = keys.token(Purpose::Checkout, checkout.id.as_str());
@@ -197,6 +207,9 @@ impl Till {
 
     async fn turn_by(&self, app: &App, id: &CheckoutId, turn: Turn) -> Result<Option<Turned>, StoreError> {
         let Turn { wish, events, pass } = turn;
+        if self.watch.holds_still() {
+            return Ok(self.store.checkout(id).await?.map(|checkout| Turned { checkout, is_fresh: false, is_foreign: false }));
+        }
         let now = app.clock.now();
         let lease = self.store.take_lease(id, &self.owner, now, now.plus_seconds(LEASE_SECONDS)).await?;
         let mut learned = Learned::Nothing;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::line::Pace;
-use super::{Till, Wish, inbox, outbox, subscribers};
+use super::{Till, Wish, inbox, outbox, reconcile, subscribers};
 use crate::commerce::ids::Timestamp;
 use crate::commerce::payment::{Attempt, AttemptState};
 use crate::edge::app::App;
@@ -27,6 +27,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(15);
 const QUIET_SECONDS: i64 = 30;
 /// Between two looks for events whose webhook never came.
 const CATCH_UP_EVERY: Duration = Duration::from_secs(3600);
+/// Between two looks whether the daily comparison is due.
+const COMPARE_EVERY: Duration = Duration::from_secs(60);
 /// Events are kept for 13 months: a dispute may come a year after the payment.
 const EVENT_SECONDS: i64 = 400 * 24 * 3600;
 /// Between two times of forgetting.
@@ -45,9 +47,13 @@ pub async fn recover(app: &Arc<App>, till: &Arc<Till>) -> Result<(), StoreError>
     failpoint!("K36");
     // What happens from now on is told to whoever is new.
     subscribers::name(app, till).await?;
+    reconcile::begin(app, till).await?;
     let (swept, delivered) = (app.clone(), app.clone());
     let (sweeper, deliverer) = (till.clone(), till.clone());
     let work = tokio::spawn(async move {
+        if let Err(error) = reconcile::settle_doubt(&swept, &sweeper).await {
+            tracing::warn!(%error, "the gateway's payments could not be compared; the next round tries again");
+        }
         listen(&swept, &sweeper).await;
         sweep_within(&swept, &sweeper, swept.clock.now(), Reach::All).await;
         if let Err(error) = deliver(&delivered, &deliverer).await {
@@ -114,6 +120,7 @@ pub fn go(app: &Arc<App>, till: &Arc<Till>) {
         let (app, till) = (swept.clone(), sweeper.clone());
         async move { sweep(&app, &till, app.clock.now().plus_seconds(-QUIET_SECONDS)).await }
     }));
+    go_reconciling(app, till);
     let (app, till) = (app.clone(), till.clone());
     tokio::spawn(every(Duration::ZERO, move || {
         let (app, till) = (app.clone(), till.clone());
@@ -125,6 +132,29 @@ pub fn go(app: &Arc<App>, till: &Arc<Till>) {
                 Err(error) => tracing::warn!(%error, "the outbox could not be read; the next round tries again"),
             }
             let _ = tokio::time::timeout(LOOK_EVERY, till.due.notified()).await;
+        }
+    }));
+}
+
+/// Signs of life, orphans, and the daily comparison with the gateway.
+fn go_reconciling(app: &Arc<App>, till: &Arc<Till>) {
+    let (beaten, beater) = (app.clone(), till.clone());
+    tokio::spawn(every(reconcile::BEAT_EVERY, move || {
+        let (app, till) = (beaten.clone(), beater.clone());
+        async move { reconcile::beat(&app, &till).await }
+    }));
+    let (found, finder) = (app.clone(), till.clone());
+    tokio::spawn(every(SWEEP_EVERY, move || {
+        let (app, till) = (found.clone(), finder.clone());
+        async move { reconcile::round(&app, &till).await }
+    }));
+    let (compared, comparer) = (app.clone(), till.clone());
+    tokio::spawn(every(COMPARE_EVERY, move || {
+        let (app, till) = (compared.clone(), comparer.clone());
+        async move {
+            if let Err(error) = reconcile::when_due(&app, &till).await {
+                tracing::warn!(%error, "the gateway's payments could not be compared; the next round tries again");
+            }
         }
     }));
 }

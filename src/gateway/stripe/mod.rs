@@ -131,6 +131,10 @@ impl Stripe {
         Capabilities { live: self.is_live, label, ..CAPABILITIES }
     }
 
+    pub(super) fn holds_first(&self) -> bool {
+        self.methods.iter().all(|method| form::auth_window_seconds(method).is_some())
+    }
+
     pub(super) fn body(&self, create: &CreatePayment) -> Vec<u8> {
         form::open_session(create, &self.methods).into_bytes()
     }

@@ -20,6 +20,7 @@ use writer::{Lane, Writer};
 
 pub(super) mod checkouts;
 pub(super) mod copy;
+pub(super) mod differences;
 pub(super) mod facts;
 pub(super) mod inbox;
 #[cfg(feature = "faults")]
@@ -27,6 +28,7 @@ pub(super) mod inline;
 pub(super) mod keys;
 pub(super) mod life;
 pub(super) mod orders;
+pub(super) mod orphans;
 pub(super) mod outbox;
 pub(super) mod payments;
 mod room;

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, named_params, params}
 
 use super::checkouts::check_lease;
 use super::outbox::{RETRY_MAX_SECONDS, TOLD_AFTER_SECONDS};
-use super::{facts, inbox, life, outbox, stock, switches};
+use super::{facts, inbox, life, orphans, outbox, stock, switches};
 use crate::commerce::ids::{AttemptId, CheckoutId, Timestamp};
 use crate::commerce::money::{Currency, Money};
 use crate::commerce::order::order_number;
@@ -31,10 +31,21 @@ pub(in crate::store) fn begin(tx: &Connection, begin: &BeginPayment) -> Result<A
     if attempt.amount.minor > 0 && switches::paused(tx)?.is_some() {
         return Err(Refusal::Paused.into());
     }
+    if orphans::has_number(tx, &attempt.gateway, &attempt.checkout, attempt.number)? {
+        return Err(Refusal::NumberUsed { next: orphans::next_number(tx, &attempt.checkout)? }.into());
+    }
     let is_taken = tx
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM attempts WHERE checkout = ?1 AND number >= ?2)")?
         .query_row(params![attempt.checkout.as_str(), attempt.number], |row| row.get::<_, bool>(0))?;
-    let order = match shell_of(tx, &cart)? {
+    write(tx, begin, &cart, is_taken)?;
+    failpoint!("K5");
+    Ok(attempt.clone())
+}
+
+/// Shell, units and attempt, where the cart allows it. `is_taken`: the checkout has an attempt of this number or a later one.
+pub(super) fn write(tx: &Connection, begin: &BeginPayment, cart: &str, is_taken: bool) -> Result<(), StoreError> {
+    let attempt = &begin.attempt;
+    let order = match shell_of(tx, cart)? {
         Some(shell) if shell.is_placed => return Err(Refusal::CartSpent { order: shell.id.as_str().into() }.into()),
         Some(shell) if shell.has_live_attempt && !planted!("two_live_attempts") => return Err(Refusal::AttemptLive.into()),
         // Two were begun at once, and the first is over by now: what became of it is the answer to both.
@@ -42,13 +53,11 @@ pub(in crate::store) fn begin(tx: &Connection, begin: &BeginPayment) -> Result<A
         Some(shell) if shell.quote == attempt.quote.as_str() => extend(tx, shell.id, begin.hold_until)?,
         Some(shell) => {
             let_go(tx, &shell.id, begin.now)?;
-            write_shell(tx, begin, &cart)?
+            write_shell(tx, begin, cart)?
         }
-        None => write_shell(tx, begin, &cart)?,
+        None => write_shell(tx, begin, cart)?,
     };
-    insert(tx, attempt, &order)?;
-    failpoint!("K5");
-    Ok(attempt.clone())
+    insert(tx, attempt, &order)
 }
 
 struct Shell {
@@ -415,6 +424,12 @@ pub(in crate::store) fn attempt(tx: &Connection, checkout: &CheckoutId, number: 
 
 pub(super) fn newest(tx: &Connection, checkout: &CheckoutId) -> Result<Option<Attempt>, StoreError> {
     one(tx, "SELECT * FROM attempts WHERE checkout = ?1 ORDER BY number DESC LIMIT 1", [checkout.as_str()])
+}
+
+pub(super) fn many(tx: &Connection, query: &str, values: impl Params) -> Result<Vec<Attempt>, StoreError> {
+    let mut select = tx.prepare_cached(query)?;
+    let rows = select.query_map(values, |row| Ok(read(row)))?;
+    rows.map(|row| row?).collect()
 }
 
 fn one(tx: &Connection, query: &str, values: impl Params) -> Result<Option<Attempt>, StoreError> {

@@ -86,6 +86,18 @@ impl Counter {
         counter
     }
 
+    /// The same after its database was lost and a backup put in its place.
+    pub fn restored(self, backup: &std::path::Path) -> Self {
+        let Self { folder, app, sandbox, gateway, hooks, now } = self;
+        drop(Arc::into_inner(app).expect("nobody else holds the store open"));
+        drop(sandbox);
+        put_back(folder.path(), backup);
+        let (app, sandbox) = start(&folder, &now, gateway.clone(), hooks.as_ref());
+        let counter = Self { folder, app, sandbox, gateway, hooks, now };
+        counter.run(rounds::recover(&counter.app, &counter.till())).expect("it recovers");
+        counter
+    }
+
     /// Another price of the small lamp goes live.
     pub fn reprice(&self, lamp_minor: i64) {
         self.go_live(&bundle(BASE_URL, lamp_minor));
@@ -202,6 +214,14 @@ fn start(
     }
     app.till = Some(Arc::new(till));
     (Arc::new(app), sandbox)
+}
+
+/// A backup in the place of `shop.db`, whose log is gone with it.
+pub fn put_back(folder: &std::path::Path, backup: &std::path::Path) {
+    for name in ["shop.db-wal", "shop.db-shm"] {
+        let _ = std::fs::remove_file(folder.join(name));
+    }
+    std::fs::copy(backup, folder.join("shop.db")).expect("the backup is put back");
 }
 
 fn live_of(bundle: &Bundle) -> Live {

@@ -10,8 +10,8 @@ use vitrine::edge::live::Live;
 use vitrine::edge::perform::mail::{MailError, Mailer, Script};
 use vitrine::edge::perform::{Till, rounds};
 use vitrine::gateway::sandbox::{CAPABILITIES, Sandbox};
-use vitrine::gateway::scripted::{Call, Scripted};
-use vitrine::gateway::{Gateway, Outcome, RemotePayment, RemoteState};
+use vitrine::gateway::scripted::{Call, Listing, Scripted};
+use vitrine::gateway::{Capabilities, Gateway, Outcome, RemotePayment, RemoteState};
 use vitrine::store::{Moment, OrderFilter, Seam, Store, StoreError};
 use vitrine::theme::bundle::Bundle;
 
@@ -120,13 +120,13 @@ impl Rig {
     }
 
     pub fn captured(&self) -> usize {
-        let payments = self.run(self.sandbox.payments()).expect("the ledger is readable");
+        let payments = self.run(self.sandbox.all_payments()).expect("the ledger is readable");
         payments.iter().filter(|payment| payment.state == RemoteState::Captured).count()
     }
 
     /// Payments that the gateway holds or has taken, or could still take.
     pub fn live(&self) -> usize {
-        let payments = self.run(self.sandbox.payments()).expect("the ledger is readable");
+        let payments = self.run(self.sandbox.all_payments()).expect("the ledger is readable");
         payments.iter().filter(|payment| !matches!(payment.state, RemoteState::Canceled | RemoteState::Declined)).count()
     }
 
@@ -197,7 +197,9 @@ fn scripted(sandbox: Sandbox, health_of: Arc<Mutex<Health>>, calls: Arc<Mutex<Ve
             }
         })
     };
-    Gateway::Scripted(Scripted { capabilities: CAPABILITIES, script: Arc::new(script) })
+    let list = |_, _| -> Listing { Box::pin(async { Outcome::Rejected("this gateway lists no payments".to_owned()) }) };
+    let capabilities = Capabilities { lists_payments: false, ..CAPABILITIES };
+    Gateway::Scripted(Scripted { capabilities, script: Arc::new(script), list: Arc::new(list) })
 }
 
 async fn answer(gateway: &Gateway, call: Call) -> Outcome<Option<RemotePayment>> {

@@ -1,0 +1,249 @@
+//! Orphans: a payment that nobody here knows of gets its order, or its money goes back.
+//!
+//! Owns    what is done about each, from the gateway's word alone, and the mail to the merchant about it.
+//! Always  the gateway is asked first, each time; what is sent is committed before; an answer that is lost is looked up by the next try. A
+//!         payment that an attempt is of is left alone, and so is one that a person has to look at.
+//! Limits  `CLAIM_ROWS` at a time, each for `CLAIM_SECONDS`; `TRIES` refusals, then a person.
+//! Source  CHECKOUT.md 5.1 (Orphan → Voiding | Refunding), I6, I25, L1.
+#![deny(clippy::wildcard_enum_match_arm, clippy::let_underscore_must_use)]
+
+use std::sync::Arc;
+
+use super::{Till, Wish, mail, reconcile};
+use crate::commerce::ids::{AttemptId, OrderId};
+use crate::commerce::inventory::stock_needs;
+use crate::commerce::money::Money;
+use crate::commerce::payment::{Attempt, AttemptState, Operation, idempotency_key, orphan_key};
+use crate::edge::app::App;
+use crate::gateway::{Outcome, RemotePayment, RemoteState};
+use crate::store::orphans::{Orphan, OrphanState, Standing};
+use crate::store::{BeginPayment, Refusal, StoreError};
+
+/// Rows taken at once.
+const CLAIM_ROWS: u32 = 16;
+/// Seconds after which an orphan whose worker died is due again.
+const CLAIM_SECONDS: i64 = 60;
+/// Refusals of the gateway after which a person has to look.
+const TRIES: u32 = 8;
+/// An orphan that is not over after so long is told of even so.
+const LATE_SECONDS: i64 = 600;
+/// Tries for a cart in which another payment is under way: that one may end.
+const PATIENT_TRIES: u32 = 3;
+
+/// How a try ended.
+enum Done {
+    /// With this.
+    Yes(Standing),
+    /// It is an attempt now, and whoever looks after those goes on.
+    Attempt,
+    /// It is tried again.
+    Later(String),
+}
+
+/// Does what is due; gives how many were taken.
+///
+/// Errors: the store cannot be used.
+pub async fn work(app: &Arc<App>, till: &Arc<Till>) -> Result<usize, StoreError> {
+    let mut count = 0;
+    loop {
+        let now = app.clock.now();
+        let claimed = till.store.claim_orphans(CLAIM_ROWS, now, now.plus_seconds(CLAIM_SECONDS)).await?;
+        if claimed.is_empty() {
+            break;
+        }
+        count += claimed.len();
+        // One after the other: payments of the same cart are adopted in the order they were made.
+        for orphan in claimed {
+            let reference = orphan.reference.clone();
+            if let Err(error) = one(app, till, orphan).await {
+                tracing::error!(%error, reference, "a payment that no order is of could not be looked after; it is due again later");
+            }
+        }
+    }
+    tell(app, till).await?;
+    till.look_at_watch().await?;
+    Ok(count)
+}
+
+async fn one(app: &App, till: &Till, mut orphan: Orphan) -> Result<(), StoreError> {
+    let done = looked_after(app, till, &mut orphan).await?;
+    failpoint!("R5");
+    let now = app.clock.now();
+    match done {
+        Done::Yes(standing) => {
+            let (reference, state) = (&orphan.reference, standing.state.name());
+            tracing::error!(reference, checkout = %orphan.checkout, state, reason = standing.reason, "a payment that no order is of");
+            till.store.settle_orphan(&orphan, standing, now).await
+        }
+        Done::Attempt => {
+            till.due.notify_one();
+            Ok(())
+        }
+        Done::Later(reason) => {
+            tracing::warn!(reference = orphan.reference, reason, "a payment that no order is of is put off");
+            till.store.retry_orphan(&orphan, &reason, now).await
+        }
+    }
+}
+
+async fn looked_after(app: &App, till: &Till, orphan: &mut Orphan) -> Result<Done, StoreError> {
+    let payment = match till.gateway.fetch(&orphan.reference).await {
+        Outcome::Done(payment) => payment,
+        Outcome::Rejected(reason) => return Ok(refused(orphan, &reason)),
+        Outcome::Accepted | Outcome::Unknown(_) => return Ok(Done::Later("nobody could tell where it stands".to_owned())),
+    };
+    // The mode, the shop, the names on it: it is asked again by whoever moves money.
+    if reconcile::ours(app, till, &payment, orphan.made_at).is_none_or(|seen| seen.checkout != orphan.checkout) {
+        return Ok(Done::Yes(ended(&payment, OrphanState::Review, "what is written on it has changed")));
+    }
+    if payment.state == RemoteState::Processing {
+        return Ok(Done::Later("the bank has not said yet how it ends".to_owned()));
+    }
+    if orphan.state == OrphanState::Found && !is_over(&payment) && payment.refunded_minor == 0 {
+        match adopted(app, till, orphan, &payment).await? {
+            Ok(()) => return Ok(Done::Attempt),
+            Err(Refusal::AttemptLive) if orphan.tries < PATIENT_TRIES => {
+                return Ok(Done::Later("another payment of its cart is under way".to_owned()));
+            }
+            Err(refusal) => orphan.reason = format!("it has no order here: {refusal}"),
+        }
+    }
+    returned(app, till, orphan, &payment).await
+}
+
+/// Whether nothing of it is held, kept or can be paid.
+fn is_over(payment: &RemotePayment) -> bool {
+    match payment.state {
+        RemoteState::Canceled | RemoteState::Declined => true,
+        RemoteState::Captured => payment.refunded_minor >= payment.amount.minor,
+        RemoteState::Open | RemoteState::Processing | RemoteState::Authorized => false,
+    }
+}
+
+fn ended(payment: &RemotePayment, state: OrphanState, reason: &str) -> Standing {
+    Standing {
+        standing: reconcile::standing(payment.state).to_owned(),
+        refunded_minor: payment.refunded_minor,
+        state,
+        reason: reason.to_owned(),
+    }
+}
+
+fn refused(orphan: &Orphan, reason: &str) -> Done {
+    if orphan.tries < TRIES {
+        return Done::Later(reason.to_owned());
+    }
+    Done::Yes(Standing {
+        standing: orphan.standing.clone(),
+        refunded_minor: orphan.refunded_minor,
+        state: OrphanState::Review,
+        reason: format!("the gateway refuses: {reason}"),
+    })
+}
+
+/// Makes it an attempt of the checkout it names, for exactly the quote it was opened for, and has its turn. A refusal leaves all as it was.
+async fn adopted(app: &App, till: &Till, orphan: &Orphan, payment: &RemotePayment) -> Result<Result<(), Refusal>, StoreError> {
+    let Some(checkout) = till.store.checkout(&orphan.checkout).await? else { return Ok(Err(Refusal::NotFound)) };
+    // What is under way for the same cart may be over at the gateway.
+    if checkout.attempt.as_ref().is_some_and(|attempt| attempt.state.is_live()) {
+        drop(till.turn(app, &checkout.id, Wish::GoOn).await?);
+    }
+    let quote = till.store.quote_by_hash(&orphan.checkout, &orphan.quote_hash).await?;
+    let Some(quote) = quote.filter(|quote| quote.is_intact() && quote.total() == payment.amount) else {
+        return Ok(Err(Refusal::NotFound));
+    };
+    let (now, live) = (app.clock.now(), app.live.load_full());
+    let deadline_at = now.plus_seconds(till.gateway.capabilities().open_seconds(live.bundle.rules.reservation_seconds));
+    let attempt = Attempt {
+        id: AttemptId(super::new_id()),
+        checkout: orphan.checkout.clone(),
+        number: orphan.number,
+        quote: quote.id.clone(),
+        quote_hash: quote.hash.clone(),
+        amount: quote.total(),
+        gateway: orphan.gateway.clone(),
+        key: idempotency_key(&orphan.shop, &orphan.checkout, Operation::Create, orphan.number),
+        // It was opened by bytes that are lost, and is never opened again.
+        body: Vec::new(),
+        state: AttemptState::IntentPending,
+        reference: None,
+        redirect_url: None,
+        reason: None,
+        card: None,
+        created_at: now,
+        changed_at: now,
+        deadline_at,
+        cancel_sent_at: None,
+    };
+    let begin = BeginPayment {
+        order: OrderId(super::new_id()),
+        needs: stock_needs(&quote.priced.lines, &live.bundle.catalog),
+        coupons: super::coupon_needs(&live, &quote),
+        now,
+        hold_until: deadline_at,
+        attempt,
+    };
+    match till.store.adopt_orphan(&orphan.reference, begin).await {
+        Ok(()) => {}
+        Err(StoreError::Refused(refusal)) => return Ok(Err(refusal)),
+        Err(error) => return Err(error),
+    }
+    failpoint!("R3");
+    drop(till.turn(app, &orphan.checkout, Wish::Hear).await?);
+    Ok(Ok(()))
+}
+
+/// Calls it off, or gives back what was taken.
+async fn returned(app: &App, till: &Till, orphan: &Orphan, payment: &RemotePayment) -> Result<Done, StoreError> {
+    if is_over(payment) {
+        return Ok(Done::Yes(ended(payment, OrphanState::Returned, &orphan.reason)));
+    }
+    if payment.state == RemoteState::Open && !till.gateway.capabilities().can_cancel_open {
+        return Ok(Done::Later("its page can still be paid, and this gateway calls none off".to_owned()));
+    }
+    let standing = reconcile::standing(payment.state);
+    if !till.store.begin_return(orphan, standing, payment.refunded_minor, app.clock.now()).await? {
+        return Ok(Done::Attempt);
+    }
+    failpoint!("R4");
+    let Orphan { shop, reference, .. } = orphan;
+    let said = match payment.state {
+        RemoteState::Captured => {
+            let left = Money::new(payment.amount.minor - payment.refunded_minor, payment.amount.currency);
+            // By what went back before: the same wish has the same key, and what is left after another's refund is another wish.
+            let key = format!("{}:{}", orphan_key(shop, reference, "refund"), payment.refunded_minor);
+            till.gateway.refund(&key, reference, left).await
+        }
+        RemoteState::Open | RemoteState::Authorized => {
+            till.gateway.cancel(&orphan_key(shop, reference, "cancel"), reference).await
+        }
+        RemoteState::Processing | RemoteState::Declined | RemoteState::Canceled => Outcome::Done(payment.clone()),
+    };
+    Ok(match said {
+        Outcome::Done(after) if is_over(&after) => Done::Yes(ended(&after, OrphanState::Returned, &orphan.reason)),
+        Outcome::Done(_) | Outcome::Accepted => Done::Later("it is on its way back".to_owned()),
+        Outcome::Rejected(reason) => refused(orphan, &reason),
+        Outcome::Unknown(reason) => Done::Later(reason),
+    })
+}
+
+/// Writes to the merchant about each that is over, that a person has to look at, or that takes long. What cannot be sent now is sent in a
+/// later round.
+async fn tell(app: &App, till: &Till) -> Result<(), StoreError> {
+    let late_since = app.clock.now().plus_seconds(-LATE_SECONDS);
+    for orphan in till.store.orphans_to_tell(CLAIM_ROWS, late_since).await? {
+        let live = app.live.load_full();
+        let sent = match mail::orphan(&live, &orphan) {
+            Ok(letter) => till.mailer.send(&letter).await,
+            Err(error) => Err(error),
+        };
+        match sent {
+            Ok(()) => till.store.orphan_told(&orphan, app.clock.now()).await?,
+            Err(error) => {
+                tracing::warn!(%error, reference = orphan.reference, "a mail about a payment could not be sent; the next round tries again");
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! Differences: what the gateway and this file do not agree on, and when they were last held against each other.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::payments;
+use crate::commerce::ids::{AttemptId, Timestamp};
+use crate::commerce::payment::Attempt;
+use crate::store::StoreError;
+use crate::store::orphans::{DifferenceKind, Reconciliation};
+
+pub(in crate::store) fn taken_since(tx: &Connection, gateway: &str, since: Timestamp) -> Result<Vec<Attempt>, StoreError> {
+    payments::many(
+        tx,
+        "SELECT * FROM attempts WHERE gateway = ?1 AND created_at >= ?2 AND state = 'paid'",
+        params![gateway, since.0],
+    )
+}
+
+pub(in crate::store) fn refunded_of(tx: &Connection, attempt: &AttemptId) -> Result<i64, StoreError> {
+    let mut select = tx.prepare_cached(
+        "SELECT coalesce(sum(CASE kind WHEN 'refunded' THEN amount_minor WHEN 'refund_failed' THEN -amount_minor ELSE 0 END), 0)
+         FROM ledger WHERE attempt = ?1",
+    )?;
+    Ok(select.query_row([attempt.as_str()], |row| row.get(0))?)
+}
+
+pub(in crate::store) fn keep(
+    tx: &Connection,
+    attempt: &AttemptId,
+    kind: DifferenceKind,
+    detail: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let seen = tx
+        .prepare_cached("UPDATE differences SET seen_at = ?3 WHERE attempt = ?1 AND kind = ?2 AND detail = ?4")?
+        .execute(params![attempt.as_str(), kind.name(), now.0, detail])?;
+    if seen > 0 {
+        return Ok(false);
+    }
+    tx.prepare_cached(
+        "INSERT INTO differences (attempt, kind, detail, found_at, seen_at) VALUES (?1, ?2, ?3, ?4, ?4)
+         ON CONFLICT (attempt, kind) DO UPDATE SET detail = ?3, found_at = ?4, seen_at = ?4",
+    )?
+    .execute(params![attempt.as_str(), kind.name(), detail, now.0])?;
+    payments::promise_alarm(tx, attempt, detail, now)?;
+    Ok(true)
+}
+
+pub(in crate::store) fn keep_reconciliation(tx: &Connection, gateway: &str, done: &Reconciliation) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "INSERT INTO reconciliations (gateway, since, at, compared, orphans, different) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute(params![gateway, done.since.0, done.at.0, done.compared, done.orphans, done.different])?;
+    // A difference that it looked for and did not find is over; what is older than its list is not known.
+    tx.prepare_cached(
+        "DELETE FROM differences WHERE seen_at < ?1 AND attempt IN (SELECT id FROM attempts WHERE gateway = ?2 AND created_at >= ?3)",
+    )?
+    .execute(params![done.at.0, gateway, done.since.0])?;
+    Ok(())
+}
+
+pub(in crate::store) fn last(tx: &Connection, gateway: &str) -> Result<Option<Reconciliation>, StoreError> {
+    let mut select = tx.prepare_cached(
+        "SELECT since, at, compared, orphans, different FROM reconciliations WHERE gateway = ?1 ORDER BY id DESC LIMIT 1",
+    )?;
+    let read = |row: &Row<'_>| {
+        Ok(Reconciliation {
+            since: Timestamp(row.get(0)?),
+            at: Timestamp(row.get(1)?),
+            compared: row.get(2)?,
+            orphans: row.get(3)?,
+            different: row.get(4)?,
+        })
+    };
+    Ok(select.query_row([gateway], read).optional()?)
+}

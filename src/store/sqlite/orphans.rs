@@ -1,0 +1,219 @@
+//! Orphans: rows of payments that the gateway has and no attempt is of.
+//!
+//! Always  whether an attempt is of a payment is asked in the same transaction as what is done about it.
+
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+
+use super::checkouts::load_quote;
+use super::payments;
+use crate::commerce::ids::{CheckoutId, Timestamp};
+use crate::commerce::money::{Currency, Money};
+use crate::commerce::quote::Quote;
+use crate::store::orphans::{OpenOrphans, Orphan, OrphanState, Standing};
+use crate::store::{BeginPayment, Refusal, StoreError};
+
+/// The longest wait between two tries: money goes back within two minutes of being found.
+const RETRY_MAX_SECONDS: i64 = 60;
+
+/// Whether an attempt is of a payment: it has its name, or waits to be told that name.
+fn is_attempt(tx: &Connection, orphan: &Orphan) -> Result<bool, StoreError> {
+    let mut select = tx.prepare_cached(
+        "SELECT 1 FROM attempts WHERE gateway = ?1 AND (reference = ?2 OR (checkout = ?3 AND number = ?4 AND reference IS NULL))",
+    )?;
+    Ok(select.exists(params![orphan.gateway, orphan.reference, orphan.checkout.as_str(), orphan.number])?)
+}
+
+pub(in crate::store) fn find(tx: &Connection, found: &[Orphan]) -> Result<usize, StoreError> {
+    let mut insert = tx.prepare_cached(
+        "INSERT INTO orphans (gateway, reference, shop, checkout, number, quote_hash, amount_minor, currency, standing, refunded_minor,
+                              state, reason, made_at, found_at, changed_at, next_at, told_at)
+         VALUES (:gateway, :reference, :shop, :checkout, :number, :hash, :minor, :currency, :standing, :refunded, :state, :reason,
+                 :made, :found, :found, :found, CASE WHEN :state = 'returned' THEN :found END)
+         ON CONFLICT (gateway, reference) DO NOTHING",
+    )?;
+    // What went back did not stay there: the bank refused it, say.
+    let mut doubt = tx.prepare_cached(
+        "UPDATE orphans SET state = 'review', standing = ?3, refunded_minor = ?4, changed_at = ?5, told_at = NULL,
+                reason = 'it was returned, and the gateway holds money of it again'
+         WHERE gateway = ?1 AND reference = ?2 AND state = 'returned' AND ?6",
+    )?;
+    let mut count = 0;
+    for orphan in found {
+        if is_attempt(tx, orphan)? {
+            continue;
+        }
+        count += insert.execute(named_params! {
+            ":gateway": orphan.gateway,
+            ":reference": orphan.reference,
+            ":shop": orphan.shop,
+            ":checkout": orphan.checkout.as_str(),
+            ":number": orphan.number,
+            ":hash": orphan.quote_hash,
+            ":minor": orphan.amount.minor,
+            ":currency": orphan.amount.currency.code(),
+            ":standing": orphan.standing,
+            ":refunded": orphan.refunded_minor,
+            ":state": orphan.state.name(),
+            ":reason": orphan.reason,
+            ":made": orphan.made_at.0,
+            ":found": orphan.found_at.0,
+        })?;
+        let is_over = orphan.state == OrphanState::Returned;
+        doubt.execute(params![
+            orphan.gateway,
+            orphan.reference,
+            orphan.standing,
+            orphan.refunded_minor,
+            orphan.found_at.0,
+            !is_over
+        ])?;
+    }
+    Ok(count)
+}
+
+pub(in crate::store) fn claim(tx: &Connection, limit: u32, now: Timestamp, until: Timestamp) -> Result<Vec<Orphan>, StoreError> {
+    let mut update = tx.prepare_cached(
+        "UPDATE orphans SET next_at = ?3, tries = tries + 1 WHERE rowid IN
+             (SELECT rowid FROM orphans WHERE state IN ('found', 'returning') AND next_at <= ?2 ORDER BY next_at, rowid LIMIT ?1)
+         RETURNING *",
+    )?;
+    let rows = update.query_map(params![limit, now.0, until.0], |row| Ok(read(row)))?;
+    let mut orphans = rows.map(|row| row?).collect::<Result<Vec<_>, StoreError>>()?;
+    orphans.sort_by(|one, other| (one.made_at, &one.reference).cmp(&(other.made_at, &other.reference)));
+    Ok(orphans)
+}
+
+/// The attempt goes on from where the gateway waits for the shopper; a turn asks how it really stands.
+pub(in crate::store) fn adopt(tx: &Connection, reference: &str, begin: &BeginPayment) -> Result<(), StoreError> {
+    let attempt = &begin.attempt;
+    let (gateway, checkout) = (&attempt.gateway, attempt.checkout.as_str());
+    let mut select = tx.prepare_cached("SELECT 1 FROM orphans WHERE gateway = ?1 AND reference = ?2 AND state = 'found'")?;
+    let newest: u32 = tx
+        .prepare_cached("SELECT coalesce(max(number), 0) FROM attempts WHERE checkout = ?1")?
+        .query_row([checkout], |row| row.get(0))?;
+    if !select.exists([gateway.as_str(), reference])? || newest >= attempt.number {
+        return Err(Refusal::WrongState.into());
+    }
+    let mut select = tx.prepare_cached("SELECT cart_id FROM checkouts WHERE id = ?1 AND canceled = 0")?;
+    let cart = select.query_row([checkout], |row| row.get::<_, String>(0)).optional()?.ok_or(Refusal::WrongState)?;
+    payments::write(tx, begin, &cart, false)?;
+    tx.prepare_cached("UPDATE attempts SET state = 'awaiting_shopper', reference = ?2 WHERE id = ?1")?
+        .execute(params![attempt.id.as_str(), reference])?;
+    tx.prepare_cached("UPDATE orphans SET state = 'adopted', changed_at = ?3 WHERE gateway = ?1 AND reference = ?2")?
+        .execute(params![gateway, reference, begin.now.0])?;
+    Ok(())
+}
+
+/// The last word before money goes back: a payment that an attempt is of is left alone.
+pub(in crate::store) fn begin_return(
+    tx: &Connection,
+    orphan: &Orphan,
+    standing: &str,
+    refunded_minor: i64,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    if is_attempt(tx, orphan)? {
+        tx.prepare_cached("UPDATE orphans SET state = 'adopted', changed_at = ?3 WHERE gateway = ?1 AND reference = ?2")?
+            .execute(params![orphan.gateway, orphan.reference, now.0])?;
+        return Ok(false);
+    }
+    let mut update = tx.prepare_cached(
+        "UPDATE orphans SET state = 'returning', reason = ?6, standing = ?3, refunded_minor = ?4, changed_at = ?5
+         WHERE gateway = ?1 AND reference = ?2 AND state IN ('found', 'returning')",
+    )?;
+    let values = params![orphan.gateway, orphan.reference, standing, refunded_minor, now.0, orphan.reason];
+    Ok(update.execute(values)? == 1)
+}
+
+pub(in crate::store) fn settle(tx: &Connection, orphan: &Orphan, is: &Standing, now: Timestamp) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "UPDATE orphans SET state = ?3, standing = ?4, refunded_minor = ?5, reason = ?6, changed_at = ?7, told_at = NULL
+         WHERE gateway = ?1 AND reference = ?2 AND state IN ('found', 'returning')",
+    )?
+    .execute(params![
+        orphan.gateway,
+        orphan.reference,
+        is.state.name(),
+        is.standing,
+        is.refunded_minor,
+        is.reason,
+        now.0
+    ])?;
+    Ok(())
+}
+
+pub(in crate::store) fn retry(tx: &Connection, orphan: &Orphan, error: &str, now: Timestamp) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "UPDATE orphans SET reason = ?3, next_at = ?4 + min(?5, 1 << min(max(tries - 1, 0), 20))
+         WHERE gateway = ?1 AND reference = ?2 AND state IN ('found', 'returning')",
+    )?
+    .execute(params![orphan.gateway, orphan.reference, error, now.0, RETRY_MAX_SECONDS])?;
+    Ok(())
+}
+
+pub(in crate::store) fn to_tell(tx: &Connection, limit: u32, late_since: Timestamp) -> Result<Vec<Orphan>, StoreError> {
+    let mut select = tx.prepare_cached(
+        "SELECT * FROM orphans WHERE told_at IS NULL AND (state NOT IN ('found', 'returning') OR found_at <= ?2)
+         ORDER BY found_at, rowid LIMIT ?1",
+    )?;
+    let rows = select.query_map(params![limit, late_since.0], |row| Ok(read(row)))?;
+    rows.map(|row| row?).collect()
+}
+
+pub(in crate::store) fn told(tx: &Connection, orphan: &Orphan, now: Timestamp) -> Result<(), StoreError> {
+    tx.prepare_cached("UPDATE orphans SET told_at = ?4 WHERE gateway = ?1 AND reference = ?2 AND state = ?3")?
+        .execute(params![orphan.gateway, orphan.reference, orphan.state.name(), now.0])?;
+    Ok(())
+}
+
+pub(in crate::store) fn open(tx: &Connection) -> Result<OpenOrphans, StoreError> {
+    let mut select = tx.prepare_cached(
+        "SELECT count(*) FILTER (WHERE state IN ('found', 'returning')), count(*) FILTER (WHERE state = 'review') FROM orphans",
+    )?;
+    let read =
+        |row: &Row<'_>| Ok(OpenOrphans { under_way: row.get::<_, u32>(0)?.into(), in_review: row.get::<_, u32>(1)?.into() });
+    Ok(select.query_row([], read)?)
+}
+
+/// Whether the gateway knows keys of that number, of a payment that is no attempt here.
+pub(super) fn has_number(tx: &Connection, gateway: &str, checkout: &CheckoutId, number: u32) -> Result<bool, StoreError> {
+    let mut select = tx.prepare_cached("SELECT 1 FROM orphans WHERE checkout = ?1 AND number = ?2 AND gateway = ?3")?;
+    Ok(select.exists(params![checkout.as_str(), number, gateway])?)
+}
+
+/// Above a checkout's attempts, and its orphans.
+pub(super) fn next_number(tx: &Connection, checkout: &CheckoutId) -> Result<u32, StoreError> {
+    let mut select = tx.prepare_cached(
+        "SELECT max(coalesce((SELECT max(number) FROM attempts WHERE checkout = ?1), 0),
+                    coalesce((SELECT max(number) FROM orphans WHERE checkout = ?1), 0)) + 1",
+    )?;
+    Ok(select.query_row([checkout.as_str()], |row| row.get(0))?)
+}
+
+pub(in crate::store) fn quote_by_hash(tx: &Connection, checkout: &CheckoutId, hash: &str) -> Result<Option<Quote>, StoreError> {
+    let mut select = tx.prepare_cached("SELECT id FROM quotes WHERE checkout = ?1 AND hash = ?2")?;
+    let id = select.query_row([checkout.as_str(), hash], |row| row.get::<_, String>(0)).optional()?;
+    id.map(|id| load_quote(tx, &id)).transpose()
+}
+
+fn read(row: &Row<'_>) -> Result<Orphan, StoreError> {
+    let currency: String = row.get("currency")?;
+    let currency = Currency::from_code(&currency).ok_or_else(|| StoreError::Corrupt(format!("currency `{currency}`")))?;
+    let state: String = row.get("state")?;
+    Ok(Orphan {
+        gateway: row.get("gateway")?,
+        reference: row.get("reference")?,
+        shop: row.get("shop")?,
+        checkout: CheckoutId(row.get("checkout")?),
+        number: row.get("number")?,
+        quote_hash: row.get("quote_hash")?,
+        amount: Money::new(row.get("amount_minor")?, currency),
+        standing: row.get("standing")?,
+        refunded_minor: row.get("refunded_minor")?,
+        state: OrphanState::from_name(&state).ok_or_else(|| StoreError::Corrupt(format!("orphan state `{state}`")))?,
+        reason: row.get("reason")?,
+        made_at: Timestamp(row.get("made_at")?),
+        found_at: Timestamp(row.get("found_at")?),
+        tries: row.get("tries")?,
+    })
+}
