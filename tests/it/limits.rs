@@ -397,9 +397,14 @@ fn two_who_begin_at_once_after_a_decline_hear_the_same() {
 fn whoever_clicks_while_the_store_fails_hears_nothing_about_money() {
     let rig = Rig::open();
     let mut buyer = Buyer::at(&rig);
-    for health in [Health::Down, Health::Slow, Health::Wrong] {
+    let page = buyer.path.replace("/api/v1/checkouts/", "/checkout/");
+    let form = format!("quote_hash={}&method=sandbox", buyer.ready["quote"]["hash"].as_str().expect("a hash"));
+    for health in [Health::Down, Health::Slow, Health::Wrong, Health::ReadOnly] {
         *rig.store.lock().expect("unharmed") = health;
-        for got in [buyer.pay(), buyer.caller.json("PATCH", &buyer.path.clone(), details())] {
+        // The form without a key goes straight to the transaction that would begin the payment.
+        let mut browser = buyer.caller.clone().with("sec-fetch-site", "same-origin");
+        let clicked = browser.form(&format!("{page}/payment"), &form);
+        for got in [clicked, buyer.pay(), buyer.caller.json("PATCH", &buyer.path.clone(), details())] {
             assert!(!got.body.contains("charged") && got.body.contains("your cart is kept"), "{health:?}: {}", got.body);
             assert_eq!(got.status, 503);
         }

@@ -28,6 +28,8 @@ pub enum Health {
     Slow,
     /// The gateway: it says things that cannot be. The store: it holds what nobody wrote. Mail: it takes no letter of ours.
     Wrong,
+    /// The store: it can be read, and not written.
+    ReadOnly,
 }
 
 /// A shop, its clock and its three dependencies.
@@ -164,8 +166,8 @@ fn seam(health_of: Arc<Mutex<Health>>) -> Seam {
         let now = health(&health_of);
         Box::pin(async move {
             match (now, moment) {
-                (Health::Well, _) | (_, Moment::Committed) => Ok(()),
-                (Health::Down, _) => Err(StoreError::Engine("the disk is gone".to_owned())),
+                (Health::Well, _) | (_, Moment::Committed) | (Health::ReadOnly, Moment::Look) => Ok(()),
+                (Health::Down | Health::ReadOnly, _) => Err(StoreError::Engine("the disk is gone".to_owned())),
                 (Health::Slow, _) => Err(StoreError::Busy),
                 (Health::Wrong, _) => Err(StoreError::Corrupt("nobody wrote this".to_owned())),
             }
@@ -193,7 +195,7 @@ fn scripted(sandbox: Sandbox, health_of: Arc<Mutex<Health>>, calls: Arc<Mutex<Ve
             match now {
                 Health::Slow => std::future::pending().await,
                 Health::Wrong => mistaken(done),
-                Health::Well | Health::Down => done,
+                Health::Well | Health::Down | Health::ReadOnly => done,
             }
         })
     };
