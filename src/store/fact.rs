@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::sqlite::writer::Lane;
 use super::sqlite::{facts, subscribers};
-use super::{REAP_ROWS, Store, StoreError, look, step};
+use super::upkeep::REAP_ROWS;
+use super::{Store, StoreError, look, step};
 use crate::commerce::ids::Timestamp;
 
 /// Kinds of facts.

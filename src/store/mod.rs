@@ -36,9 +36,6 @@ pub mod watch;
 /// Hours that answers to idempotency keys are kept (CHECKOUT.md 5.2).
 pub const KEY_SECONDS: i64 = 72 * 3600;
 
-/// Checkouts that are forgotten at once, so that the writer is never held for long.
-const REAP_ROWS: u32 = 500;
-
 /// The engines there are.
 #[derive(Clone, Debug)]
 pub enum Store {
@@ -365,11 +362,6 @@ impl Store {
         step!(self, Fresh, move |tx| checkouts::cancel(tx, &id, now))
     }
 
-    /// Forgets checkouts of before `older_than` that nobody tried to pay, at most 500. Gives how many; orders are never forgotten.
-    pub async fn reap_checkouts(&self, older_than: Timestamp) -> Result<usize, StoreError> {
-        step!(self, Urgent, move |tx| checkouts::reap(tx, older_than, REAP_ROWS))
-    }
-
     /// T1, one transaction: units and coupon uses are held, the order shell and the attempt are written. Nothing was sent yet.
     pub async fn begin_payment(&self, begin: BeginPayment) -> Result<Attempt, StoreError> {
         step!(self, Fresh, move |tx| payments::begin(tx, &begin))
@@ -513,11 +505,6 @@ impl Store {
     /// Events that wait.
     pub async fn inbox_depth(&self) -> Result<u64, StoreError> {
         look!(self, inbox::depth)
-    }
-
-    /// Forgets events of before `older_than`, at most 500. Gives how many.
-    pub async fn reap_events(&self, older_than: Timestamp) -> Result<usize, StoreError> {
-        step!(self, Urgent, move |tx| inbox::reap(tx, older_than, REAP_ROWS))
     }
 
     /// An attempt by its checkout and number.

@@ -196,9 +196,10 @@ impl Store {
         step!(self, Urgent, move |tx| orphans::told(tx, &orphan, now))
     }
 
-    /// How many are not over.
-    pub async fn open_orphans(&self) -> Result<OpenOrphans, StoreError> {
-        look!(self, orphans::open)
+    /// The last reconciliation, and how many orphans are not over.
+    pub async fn agreement(&self, gateway: &str) -> Result<(Option<Reconciliation>, OpenOrphans), StoreError> {
+        let gateway = gateway.to_owned();
+        look!(self, move |tx| Ok((differences::last(tx, &gateway)?, orphans::open(tx)?)))
     }
 
     /// The quote of a checkout that has this hash.

@@ -1,15 +1,19 @@
 //! Upkeep: what the file says of itself, how it is copied and how it is held against its own promises.
 //!
-//! Owns    the sign of life, by which an older copy is known; backups beside a running edge; the findings of `vitrine store verify`.
+//! Owns    the sign of life, by which an older copy is known; backups beside a running edge; the findings of `vitrine store verify`; what is
+//!         forgotten with time.
 //! Always  a copy is whole, on disk and checked before it has its name; looking changes nothing.
 
 use std::path::Path;
 
-use super::sqlite::{self, life};
+use super::sqlite::{self, checkouts, inbox, life};
 use super::{Lane, Store, StoreError};
 use crate::commerce::ids::Timestamp;
 
 pub use sqlite::verify::{Finding, Report};
+
+/// Rows that are forgotten at once, so that the writer is never held for long.
+pub(super) const REAP_ROWS: u32 = 500;
 
 /// What the file says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,5 +90,15 @@ impl Store {
     /// What came after the copy was made good: it is a copy no longer, and order numbers go on after a gap of so many.
     pub async fn settle_copy(&self, gap: i64) -> Result<(), StoreError> {
         step!(self, Urgent, move |tx| life::settle(tx, gap))
+    }
+
+    /// Forgets checkouts of before `older_than` that nobody tried to pay, at most 500. Gives how many; orders are never forgotten.
+    pub async fn reap_checkouts(&self, older_than: Timestamp) -> Result<usize, StoreError> {
+        step!(self, Urgent, move |tx| checkouts::reap(tx, older_than, REAP_ROWS))
+    }
+
+    /// Forgets events of before `older_than`, at most 500. Gives how many.
+    pub async fn reap_events(&self, older_than: Timestamp) -> Result<usize, StoreError> {
+        step!(self, Urgent, move |tx| inbox::reap(tx, older_than, REAP_ROWS))
     }
 }

@@ -263,3 +263,15 @@ fn mutation(call: &Call) -> Option<(String, Vec<u8>, bool)> {
         Call::Fetch { .. } | Call::Lookup { .. } => None,
     }
 }
+
+/// What a call is, in one word.
+pub fn name_of(call: &Call) -> &'static str {
+    match call {
+        Call::Create { .. } => "create",
+        Call::Fetch { .. } => "fetch",
+        Call::Lookup { .. } => "lookup",
+        Call::Capture { .. } => "capture",
+        Call::Cancel { .. } => "cancel",
+        Call::Refund { .. } => "refund",
+    }
+}

@@ -15,6 +15,7 @@ mod plan;
 mod pump;
 mod regressions;
 mod shopper;
+mod tasks;
 mod world;
 
 #[path = "../it/support/edge.rs"]

@@ -382,7 +382,13 @@ impl Shopper {
         });
         // The gateway failed others before: that payments are interrupted is true, and this one was never begun.
         let is_interrupted = got.status == 503 && got.body.contains("\"payments_interrupted\"") && self.world.has_harmed();
-        if got.status >= 500 && !is_interrupted && self.world.failures.load(Ordering::Relaxed) == failures {
+        // Nobody pays while the gateway does not say whether rows are lost.
+        let is_in_doubt = got.status == 503 && got.body.contains("checkout_closed") && {
+            let world = &self.world;
+            [&world.lists_lost, &world.failures].iter().any(|count| count.load(Ordering::Relaxed) > 0)
+        };
+        let has_reason = is_interrupted || is_in_doubt;
+        if got.status >= 500 && !has_reason && self.world.failures.load(Ordering::Relaxed) == failures {
             self.world.condemn(format!("a 5xx without a reason: {method} {path}: {}", got.body));
         }
         if got.headers.contains_key(header::HeaderName::from_static("cart-token")) {

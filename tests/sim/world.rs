@@ -16,7 +16,7 @@ use vitrine::commerce::ids::Timestamp;
 use vitrine::edge::app::{App, Clock, Settings};
 use vitrine::edge::live::Live;
 use vitrine::edge::perform::mail::{MailError, Mailer, Script};
-use vitrine::edge::perform::{Till, rounds};
+use vitrine::edge::perform::{Till, reconcile, rounds};
 use vitrine::gateway::capabilities::{Idempotency, Webhook};
 use vitrine::gateway::scripted::{Call, Scripted};
 use vitrine::gateway::{Capabilities, Gateway, Listed, Outcome, Page, RemotePayment, sandbox};
@@ -24,11 +24,12 @@ use vitrine::store::{Moment, Seam, Store, StoreError};
 use vitrine::theme::bundle::Bundle;
 
 use super::edge::{BASE_URL, NOW, bundle, key_ring, signing_key};
-use super::ledger::{KEY_SECONDS, Ledger};
+use super::ledger::{KEY_SECONDS, Ledger, name_of};
 use super::luck::Luck;
 use super::oracle::Oracle;
 use super::plan::{Harm, Oddities, Plan, Twist};
 use super::pump::{self, Pump};
+use super::tasks;
 
 /// Seconds a quote and a reservation are good for: short, so that runs outlive them.
 pub const HOLD_SECONDS: i64 = 300;
@@ -64,8 +65,9 @@ pub struct World {
     pub pump: Mutex<Pump>,
     /// File name and bytes of every mail that was taken.
     pub mails: Mutex<Vec<(String, Vec<u8>)>>,
-    /// Store failures that were made, so that a 5xx is known to have a cause.
+    /// Store failures and lists without an answer, so that a 5xx is known to have a cause.
     pub failures: AtomicU64,
+    pub lists_lost: AtomicU64,
     /// Mails whose answer was lost: each may be sent once more.
     pub mail_answers_lost: AtomicU64,
     pub crashes: AtomicU64,
@@ -107,6 +109,7 @@ impl World {
             pump: Mutex::new(Pump::of(seed)),
             mails: Mutex::default(),
             failures: AtomicU64::new(0),
+            lists_lost: AtomicU64::new(0),
             mail_answers_lost: AtomicU64::new(0),
             crashes: AtomicU64::new(0),
             is_calm: AtomicBool::new(false),
@@ -350,6 +353,7 @@ impl World {
     /// A page of what was opened since.
     async fn at_list(&self, since: Timestamp, after: Option<String>) -> Outcome<Page<Listed>> {
         if self.moment("call", self.plan.gateway, &[Harm::CallLost]).await.is_some() {
+            self.lists_lost.fetch_add(1, Ordering::Relaxed);
             return Outcome::Unknown("no answer".to_owned());
         }
         Outcome::Done(locked(&self.ledger).list(since, after.as_deref(), self.now()))
@@ -485,8 +489,8 @@ impl World {
         *locked(&self.app) = Some(app.clone());
         let rounds = self.clone();
         let goes = runtime.block_on(async {
-            tokio::spawn(sweeping(rounds.clone(), app.clone(), till.clone()));
-            tokio::spawn(delivering(rounds.clone(), app.clone(), till.clone()));
+            tokio::spawn(tasks::sweeping(rounds.clone(), app.clone(), till.clone()));
+            tokio::spawn(tasks::delivering(rounds.clone(), app.clone(), till.clone()));
             if self.plan.hooks > 0 {
                 tokio::spawn(pump::pumping(rounds, app.clone(), till.clone()));
             }
@@ -554,6 +558,9 @@ impl World {
         for round in 0..40 {
             self.is_calm.fetch_or(round == 3, Ordering::Relaxed);
             self.wait(if round < 3 { 20 } else { 120 }).await;
+            if till.is_in_doubt() {
+                reconcile::beat(app, till).await;
+            }
             rounds::sweep(app, till, Timestamp(self.now())).await;
             while rounds::deliver(app, till).await.is_ok_and(|count| count > 0) {}
             if self.plan.hooks > 0 {
@@ -567,35 +574,6 @@ impl World {
                 break;
             }
         }
-    }
-}
-
-fn name_of(call: &Call) -> &'static str {
-    match call {
-        Call::Create { .. } => "create",
-        Call::Fetch { .. } => "fetch",
-        Call::Lookup { .. } => "lookup",
-        Call::Capture { .. } => "capture",
-        Call::Cancel { .. } => "cancel",
-        Call::Refund { .. } => "refund",
-    }
-}
-
-// Less often than the shop does: what it looks at again and again in vain is not what is to be proved.
-async fn sweeping(world: Arc<World>, app: Arc<App>, till: Arc<Till>) {
-    loop {
-        let seconds = world.luck(|luck| luck.one_of(&[15, 45, 90]));
-        world.wait(seconds).await;
-        let _ = till.refresh_stock(&app).await;
-        rounds::sweep(&app, &till, Timestamp(world.now() - 30)).await;
-    }
-}
-
-async fn delivering(world: Arc<World>, app: Arc<App>, till: Arc<Till>) {
-    loop {
-        let seconds = world.luck(|luck| luck.one_of(&[1, 10, 40]));
-        world.wait(seconds).await;
-        let _ = rounds::deliver(&app, &till).await;
     }
 }
 

@@ -107,9 +107,9 @@ impl Till {
 
     /// Reads what `/readyz` and `/metrics` tell.
     pub(super) async fn look_at_watch(&self) -> Result<(), StoreError> {
-        let last = self.store.last_reconciliation(self.gateway.capabilities().name).await?;
+        let (last, orphans) = self.store.agreement(self.gateway.capabilities().name).await?;
         self.watch.last.store(last.map(Arc::new));
-        self.watch.orphans.store(Some(Arc::new(self.store.open_orphans().await?)));
+        self.watch.orphans.store(Some(Arc::new(orphans)));
         Ok(())
     }
 }
@@ -449,7 +449,7 @@ pub(super) async fn heard_of(app: &App, till: &Till, checkout: &CheckoutId, numb
 }
 
 /// A sign of life, and what is told of orphans; a doubt that could not be settled at the start is tried again.
-pub(super) async fn beat(app: &Arc<App>, till: &Arc<Till>) {
+pub async fn beat(app: &Arc<App>, till: &Arc<Till>) {
     let beaten = match till.is_in_doubt() {
         true => settle_doubt(app, till).await,
         false => till.store.beat(false, app.clock.now()).await,

@@ -54,6 +54,9 @@ pub async fn recover(app: &Arc<App>, till: &Arc<Till>) -> Result<(), StoreError>
         if let Err(error) = reconcile::settle_doubt(&swept, &sweeper).await {
             tracing::warn!(%error, "the gateway's payments could not be compared; the next round tries again");
         }
+        if sweeper.reconciled().1.under_way > 0 {
+            reconcile::round(&swept, &sweeper).await;
+        }
         listen(&swept, &sweeper).await;
         sweep_within(&swept, &sweeper, swept.clock.now(), Reach::All).await;
         if let Err(error) = deliver(&delivered, &deliverer).await {

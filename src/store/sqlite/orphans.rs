@@ -83,6 +83,12 @@ pub(in crate::store) fn claim(tx: &Connection, limit: u32, now: Timestamp, until
     Ok(orphans)
 }
 
+/// Whoever was at work on them is dead: all are due.
+pub(super) fn release_all(tx: &Connection) -> Result<(), StoreError> {
+    tx.execute("UPDATE orphans SET next_at = 0 WHERE state IN ('found', 'returning') AND next_at > 0", [])?;
+    Ok(())
+}
+
 /// The attempt goes on from where the gateway waits for the shopper; a turn asks how it really stands.
 pub(in crate::store) fn adopt(tx: &Connection, reference: &str, begin: &BeginPayment) -> Result<(), StoreError> {
     let attempt = &begin.attempt;
