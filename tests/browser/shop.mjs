@@ -107,7 +107,9 @@ export async function shopper(browser, { script = true, phone = false, dark = fa
   const page = await context.newPage();
   page.setDefaultTimeout(10_000);
   const trouble = [];
-  page.on('pageerror', (error) => trouble.push(`script error: ${error.message}`));
+  // A busy browser gives up the transition between two pages, and says so even where script is off.
+  const isGivenUp = (text) => /^Transition was (aborted|skipped)/.test(text);
+  page.on('pageerror', (error) => isGivenUp(error.message) || trouble.push(`script error: ${error.message}`));
   // A form that is refused is answered with 409 or 422, which the browser notes: that is no trouble.
   const isRefusal = (text) => /status of (409|422)/.test(text) || (!pictures && /ERR_FAILED/.test(text));
   page.on('console', (message) => {

@@ -44,11 +44,19 @@ pub(in crate::store) fn copy(from: &Path, to: &Path, replaces: bool, now: Timest
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let draft = Draft(folder.join(format!(".{}.{}.new", name.to_string_lossy(), std::process::id())));
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft.0).map_err(failed)?;
-    write(from, &draft.0, now)?;
-    let report = verify::file(&draft.0)?;
-    if let Some(damage) = report.findings.iter().find(|finding| finding.is_damage) {
-        return Err(CopyError::Damaged(format!("{}: {}", damage.name, damage.about.join(", "))));
+    let check = |report: &verify::Report| match report.findings.iter().find(|finding| finding.is_damage) {
+        Some(damage) => Err(CopyError::Damaged(format!("{}: {}", damage.name, damage.about.join(", ")))),
+        None => Ok(()),
+    };
+    if let Err(error) = write(from, &draft.0, now) {
+        // A damaged copy may not even be written to.
+        if let Ok(report) = verify::file(&draft.0) {
+            check(&report)?;
+        }
+        return Err(error.into());
     }
+    let report = verify::file(&draft.0)?;
+    check(&report)?;
     let file = File::open(&draft.0).map_err(failed)?;
     file.sync_all().map_err(failed)?;
     let size_bytes = file.metadata().map_err(failed)?.len();
