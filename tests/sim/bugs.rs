@@ -29,7 +29,7 @@ const BUGS: &[(&str, Mode, &[&str])] = &[
     ("lost_cancel_is_done", Mode::Seeds(3), &["I4"]),
     ("heard_before_kept", Mode::Seeds(4), &["I10"]),
     ("foreign_is_heard", Mode::Seeds(4), &["I16"]),
-    ("unknown_is_told_unpaid", Mode::Moments, &["I13"]),
+    ("unknown_is_told_unpaid", Mode::Seeds(0), &["I13"]),
 ];
 
 /// Bugs that need a real process and a real disk, and the tests that catch them.
