@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::pause::Action;
 use super::till::{self, Places};
-use super::{CommandError, keys};
+use super::{CommandError, keys, webhooks};
 use crate::edge::app::{App, Clock, Settings};
 use crate::edge::bundle_file::BundleFile;
 use crate::edge::{operator, server};
@@ -107,6 +107,7 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
         shop: args.shop.clone(),
     };
     let live = file.load().map_err(|error| CommandError::World(error.to_string()))?;
+    webhooks::check_secrets(&live.bundle)?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| CommandError::World(format!("no threads: {error}")))?;
     // The pool of mail connections starts a task of its own when it is made.
     let _entered = runtime.enter();

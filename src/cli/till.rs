@@ -54,7 +54,7 @@ pub(super) fn open(app: &mut App, places: &Places) -> Result<(), CommandError> {
             .map_err(|error| CommandError::Usage(format!("{SMTP_URL}: {error}; write smtps://user:password@host:465")))?,
         Err(_) => Mailer::Folder(places.state.join("mail")),
     };
-    let subscribers = Subscribers::new(webhooks::secrets(&live.bundle)?, PATIENCE).map_err(CommandError::World)?;
+    let subscribers = Subscribers::new(webhooks::secrets()?, PATIENCE).map_err(CommandError::World)?;
     subscribers.metrics.register(app.metrics.registry());
     let till = Till::new(store, gateway, mailer).at_most(app.settings.payments_per_second).telling(subscribers);
     app.till = Some(Arc::new(till));

@@ -29,6 +29,16 @@ fn news(port: u16, version: &Value) -> Value {
 }
 
 #[test]
+fn a_system_without_a_secret_keeps_no_developer_from_serving() {
+    let folder = starter();
+    let file = folder.path().join("site.toml");
+    let text = fs::read_to_string(&file).expect("the starter shop has settings");
+    fs::write(&file, text + "\n[[webhooks]]\nname = \"erp\"\nurl = \"https://erp.example/hooks\"\n").expect("written");
+    let served = Served::start(folder.path());
+    request(served.port, "GET", "/", &[], "").expect(200);
+}
+
+#[test]
 fn one_port_is_a_whole_shop() {
     let folder = starter();
     let served = Served::start(folder.path());

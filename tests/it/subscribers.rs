@@ -227,11 +227,13 @@ fn an_outage_of_three_days_is_told_once() {
     for part in ["To: hello@tiny.example", "erp", "503", "2026-09-21T14:13:20Z", &receiver.url()] {
         assert!(told[0].replace("=\r\n", "").replace("=3D", "=").contains(part), "no {part} in {}", told[0]);
     }
+    // The same mail would lie in the same file again.
+    std::fs::remove_dir_all(counter.folder.path().join("mail")).expect("read above");
     counter.pass(400 * HOURS);
     deliver(&counter);
     let counter = counter.restarted();
     deliver(&counter);
-    assert_eq!(outages(&counter).len(), 1, "once for each outage");
+    assert_eq!(outages(&counter), [""; 0], "once for each outage");
     receiver.usually(Reply::Status(200));
     counter.pass(HOURS);
     assert_eq!(deliver(&counter), 2);
@@ -240,7 +242,7 @@ fn an_outage_of_three_days_is_told_once() {
     deliver(&counter);
     counter.pass(72 * HOURS);
     deliver(&counter);
-    assert_eq!(outages(&counter).len(), 2, "the next outage is another one");
+    assert_eq!(outages(&counter).len(), 1, "the next outage is another one");
 }
 
 #[test]
