@@ -165,6 +165,9 @@ pub async fn settle_doubt(app: &Arc<App>, till: &Arc<Till>) -> Result<(), StoreE
             let (compared, orphans) = (findings.compared, findings.orphans);
             tracing::error!(compared, orphans, gap, "the database is older than the gateway; what it lacks is made good");
         }
+        if life.is_none() {
+            till.store.beat(false, now).await?;
+        }
         till.store.settle_copy(gap).await?;
         till.watch.set(Doubt::Settling);
         move_on(app, till, findings.moved).await?;
