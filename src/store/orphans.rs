@@ -2,8 +2,8 @@
 //!
 //! Owns    the steps of an orphan: found, then adopted by the checkout it names, or returned; differences of payments that both sides know;
 //!         when the two were last held against each other.
-//! Always  a payment that an attempt is of is no orphan, whoever says so; one that is being returned is never adopted; a person is told of
-//!         each.
+//! Always  a payment that an attempt is of is no orphan, whoever says so; none is returned while another payment of its cart is under way;
+//!         one that is being returned is never adopted; a person is told of each.
 
 use super::sqlite::{differences, orphans};
 use super::{BeginPayment, Lane, Store, StoreError};
@@ -161,6 +161,8 @@ impl Store {
 
     /// Notes that an orphan is about to be called off or given back; what is sent is sent after this commit alone. `false`: an attempt is
     /// of it, and it is left alone.
+    ///
+    /// Errors: refused while another payment of its cart is under way, unless it was noted before.
     pub async fn begin_return(
         &self,
         orphan: &Orphan,

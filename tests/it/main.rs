@@ -29,6 +29,7 @@ mod matrix;
 mod openapi;
 mod orders;
 mod readme;
+mod reconcile;
 mod restore;
 mod schedule;
 mod search;

@@ -23,15 +23,15 @@ use crate::support::edge::NOW;
 use crate::support::stripe::{faulty, session_of, stripe};
 
 /// A shop whose gateway outlives its database.
-struct Drill {
-    counter: Counter,
-    faulty: Faulty,
+pub(crate) struct Drill {
+    pub(crate) counter: Counter,
+    pub(crate) faulty: Faulty,
     backup: PathBuf,
     _ledger: tempfile::TempDir,
 }
 
 impl Drill {
-    fn open() -> Self {
+    pub(crate) fn open() -> Self {
         let now = Arc::new(AtomicI64::new(NOW.0));
         let (faulty, ledger) = faulty(&now);
         let counter = Counter::paid_by(Some(stripe(&faulty.base)), now);
@@ -40,25 +40,25 @@ impl Drill {
         Self { counter, faulty, backup, _ledger: ledger }
     }
 
-    fn back_up(&self) {
+    pub(crate) fn back_up(&self) {
         let from = self.counter.folder.path().join("shop.db");
         let copied = upkeep::back_up(&from, &self.backup, true, self.counter.app.clock.now()).expect("a backup");
         assert!(copied.report.findings.is_empty(), "{:?}", copied.report);
     }
 
     /// Ends the shop and puts the backup in its place.
-    fn restore(self) -> Self {
+    pub(crate) fn restore(self) -> Self {
         let counter = self.counter.restored(&self.backup);
         Self { counter, ..self }
     }
 
     /// At the gateway's page; gives the session.
-    fn pays(&self, shopper: &mut Shopper, ready: &Value) -> String {
+    pub(crate) fn pays(&self, shopper: &mut Shopper, ready: &Value) -> String {
         session_of(redirect_url(&shopper.pay(ready).expect(200).json())).to_owned()
     }
 
     /// Somebody new at the gateway's page.
-    fn at_the_page(&self) -> (Shopper, String) {
+    pub(crate) fn at_the_page(&self) -> (Shopper, String) {
         let mut shopper = Shopper::with(&self.counter, "LAMP-S", 1);
         let ready = shopper.check_out();
         let session = self.pays(&mut shopper, &ready);
@@ -66,20 +66,20 @@ impl Drill {
     }
 
     /// Somebody new buys; gives the session.
-    fn bought(&self) -> String {
+    pub(crate) fn bought(&self) -> String {
         let (mut shopper, session) = self.at_the_page();
         self.buys(&mut shopper, &session);
         session
     }
 
     /// Pays and comes back.
-    fn buys(&self, shopper: &mut Shopper, session: &str) {
+    pub(crate) fn buys(&self, shopper: &mut Shopper, session: &str) {
         let back = self.faulty.give_card(session, GOOD);
         shopper.come_back(&back).expect(303);
     }
 
     /// What the gateway says of a session: how it stands, what was taken, what went back.
-    fn standing(&self, session: &str) -> (String, i64, i64) {
+    pub(crate) fn standing(&self, session: &str) -> (String, i64, i64) {
         let find = |kind: &str, id: &Value| self.faulty.objects(kind).into_iter().find(|one| one["id"] == *id);
         let session = find("checkout.session", &json!(session)).expect("it was opened");
         let text = |value: &Value| value["status"].as_str().expect("a status").to_owned();
@@ -89,7 +89,7 @@ impl Drill {
     }
 
     /// What the gateway holds or keeps over all, nothing of it being free to be paid.
-    fn kept(&self) -> i64 {
+    pub(crate) fn kept(&self) -> i64 {
         let sessions = self.faulty.objects("checkout.session");
         let all = sessions.iter().map(|session| self.standing(session["id"].as_str().expect("an id")));
         all.map(|(status, taken, back)| {
@@ -99,7 +99,7 @@ impl Drill {
         .sum()
     }
 
-    fn rounds(&self, count: usize) {
+    pub(crate) fn rounds(&self, count: usize) {
         for _ in 0..count {
             self.counter.pass(31);
             self.counter.run(vitrine::edge::perform::orphans::work(&self.counter.app, &self.counter.till())).expect("a round");
@@ -108,7 +108,7 @@ impl Drill {
     }
 
     /// (number, paid) of placed orders, oldest first.
-    fn orders(&self) -> Vec<(String, bool)> {
+    pub(crate) fn orders(&self) -> Vec<(String, bool)> {
         let orders = self.counter.run(self.counter.till().store.orders(Default::default())).expect("orders");
         let mut placed: Vec<(String, bool)> =
             orders.into_iter().filter_map(|order| Some((order.number?, order.paid_at.is_some()))).collect();
@@ -117,7 +117,7 @@ impl Drill {
     }
 
     /// (reference, state) of orphans.
-    fn orphans(&self) -> Vec<(String, String)> {
+    pub(crate) fn orphans(&self) -> Vec<(String, String)> {
         let file = rusqlite::Connection::open(self.counter.folder.path().join("shop.db")).expect("the file");
         let mut select = file.prepare("SELECT reference, state FROM orphans ORDER BY reference").expect("SQL");
         let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("rows");
@@ -125,7 +125,7 @@ impl Drill {
     }
 
     /// Mails about payments without an order: (reference, what became of it).
-    fn told(&self) -> Vec<(String, String)> {
+    pub(crate) fn told(&self) -> Vec<(String, String)> {
         let names = std::fs::read_dir(self.counter.folder.path().join("mail")).into_iter().flatten();
         let names = names.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"));
         let mut told: Vec<(String, String)> = names
@@ -138,19 +138,19 @@ impl Drill {
         told
     }
 
-    fn operator(&self, path: &str) -> String {
+    pub(crate) fn operator(&self, path: &str) -> String {
         let request = Request::get(path).body(Full::<bytes::Bytes>::default()).expect("a request");
         let response = operator::respond(&self.counter.app, &request);
         let body = self.counter.run(response.into_body().collect()).expect("a body").to_bytes();
         String::from_utf8(body.to_vec()).expect("UTF-8")
     }
 
-    fn ready(&self) -> Value {
+    pub(crate) fn ready(&self) -> Value {
         serde_json::from_str(&self.operator("/readyz")).expect("JSON")
     }
 }
 
-fn state(orphans: &[(String, String)], reference: &str) -> String {
+pub(crate) fn state(orphans: &[(String, String)], reference: &str) -> String {
     orphans.iter().find(|(of, _)| of == reference).map_or(String::new(), |(_, state)| state.clone())
 }
 
@@ -319,7 +319,11 @@ fn what_goes_back_goes_back_once_whatever_the_gateway_answers() {
 
 /// Opens a payment at the gateway that no shop asked for.
 fn opens(drill: &Drill, shop: &str, checkout: &str, number: &str) -> String {
-    let metadata = [("shop", shop), ("checkout", checkout), ("attempt", number), ("quote_hash", "ab")];
+    opens_for(drill, shop, checkout, number, "ab")
+}
+
+pub(crate) fn opens_for(drill: &Drill, shop: &str, checkout: &str, number: &str, quote_hash: &str) -> String {
+    let metadata = [("shop", shop), ("checkout", checkout), ("attempt", number), ("quote_hash", quote_hash)];
     let euro = Currency::from_code("EUR").expect("a currency");
     let key = format!("{shop}:{checkout}:create:{number}");
     let create = CreatePayment {

@@ -2,7 +2,8 @@
 //!
 //! Owns    what is done about each, from the gateway's word alone, and the mail to the merchant about it.
 //! Always  the gateway is asked first, each time; what is sent is committed before; an answer that is lost is looked up by the next try. A
-//!         payment that an attempt is of is left alone, and so is one that a person has to look at.
+//!         payment that an attempt is of is left alone, and so is one that a person has to look at. While another payment of its cart is
+//!         under way it waits: should that one fail, this one is the order's.
 //! Limits  `CLAIM_ROWS` at a time, each for `CLAIM_SECONDS`; `TRIES` refusals, then a person.
 //! Source  CHECKOUT.md 5.1 (Orphan → Voiding | Refunding), I6, I25, L1.
 #![deny(clippy::wildcard_enum_match_arm, clippy::let_underscore_must_use)]
@@ -27,8 +28,6 @@ const CLAIM_SECONDS: i64 = 60;
 const TRIES: u32 = 8;
 /// An orphan that is not over after so long is told of even so.
 const LATE_SECONDS: i64 = 600;
-/// Tries for a cart in which another payment is under way: that one may end.
-const PATIENT_TRIES: u32 = 3;
 
 /// How a try ended.
 enum Done {
@@ -102,9 +101,6 @@ async fn looked_after(app: &App, till: &Till, orphan: &mut Orphan) -> Result<Don
     if orphan.state == OrphanState::Found && !is_over(&payment) && payment.refunded_minor == 0 {
         match adopted(app, till, orphan, &payment).await? {
             Ok(()) => return Ok(Done::Attempt),
-            Err(Refusal::AttemptLive) if orphan.tries < PATIENT_TRIES => {
-                return Ok(Done::Later("another payment of its cart is under way".to_owned()));
-            }
             Err(refusal) => orphan.reason = format!("it has no order here: {refusal}"),
         }
     }
@@ -202,8 +198,13 @@ async fn returned(app: &App, till: &Till, orphan: &Orphan, payment: &RemotePayme
         return Ok(Done::Later("its page can still be paid, and this gateway calls none off".to_owned()));
     }
     let standing = reconcile::standing(payment.state);
-    if !till.store.begin_return(orphan, standing, payment.refunded_minor, app.clock.now()).await? {
-        return Ok(Done::Attempt);
+    match till.store.begin_return(orphan, standing, payment.refunded_minor, app.clock.now()).await {
+        Ok(true) => {}
+        Ok(false) => return Ok(Done::Attempt),
+        Err(StoreError::Refused(Refusal::AttemptLive)) => {
+            return Ok(Done::Later("another payment of its cart is under way".to_owned()));
+        }
+        Err(error) => return Err(error),
     }
     failpoint!("R4");
     let Orphan { shop, reference, .. } = orphan;

@@ -26,6 +26,15 @@ fn is_attempt(tx: &Connection, orphan: &Orphan) -> Result<bool, StoreError> {
     Ok(select.exists(params![orphan.gateway, orphan.reference, orphan.checkout.as_str(), orphan.number])?)
 }
 
+/// Whether a payment of a checkout's cart is under way, be it of another checkout.
+fn is_being_paid(tx: &Connection, checkout: &CheckoutId) -> Result<bool, StoreError> {
+    let mut select = tx.prepare_cached(
+        "SELECT 1 FROM checkouts JOIN orders ON orders.cart_id = checkouts.cart_id JOIN attempts ON order_id = orders.id
+         WHERE checkouts.id = ?1 AND attempts.state NOT IN ('paid', 'declined', 'canceled')",
+    )?;
+    Ok(select.exists([checkout.as_str()])?)
+}
+
 pub(in crate::store) fn find(tx: &Connection, found: &[Orphan]) -> Result<usize, StoreError> {
     let mut insert = tx.prepare_cached(
         "INSERT INTO orphans (gateway, reference, shop, checkout, number, quote_hash, amount_minor, currency, standing, refunded_minor,
@@ -113,7 +122,8 @@ pub(in crate::store) fn adopt(tx: &Connection, reference: &str, begin: &BeginPay
     Ok(())
 }
 
-/// The last word before money goes back: a payment that an attempt is of is left alone.
+/// The last word before money goes back: a payment that an attempt is of is left alone, and one whose cart is being paid by another
+/// waits for how that ends. A return that began goes on.
 pub(in crate::store) fn begin_return(
     tx: &Connection,
     orphan: &Orphan,
@@ -125,6 +135,9 @@ pub(in crate::store) fn begin_return(
         tx.prepare_cached("UPDATE orphans SET state = 'adopted', changed_at = ?3 WHERE gateway = ?1 AND reference = ?2")?
             .execute(params![orphan.gateway, orphan.reference, now.0])?;
         return Ok(false);
+    }
+    if orphan.state == OrphanState::Found && is_being_paid(tx, &orphan.checkout)? {
+        return Err(Refusal::AttemptLive.into());
     }
     let mut update = tx.prepare_cached(
         "UPDATE orphans SET state = 'returning', reason = ?6, standing = ?3, refunded_minor = ?4, changed_at = ?5
