@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::pause::Action;
 use super::till::{self, Places};
-use super::{CommandError, keys, webhooks};
+use super::{BesideEdge, CommandError, STATE, STATE_FOLDER, keys, webhooks};
 use crate::edge::app::{App, Clock, Settings};
 use crate::edge::bundle_file::BundleFile;
 use crate::edge::{operator, server};
@@ -41,11 +41,10 @@ pub(super) struct Args {
     #[arg(long, env = "VITRINE_OPERATOR", default_value = "127.0.0.1:9081")]
     operator: SocketAddr,
     /// Folder of development keys, of the count of bundles, of the sandbox's ledger and of mails in development
-    #[arg(long, global = true, env = "VITRINE_STATE", default_value = ".vitrine")]
+    #[arg(long, global = true, env = STATE, default_value = STATE_FOLDER)]
     state: PathBuf,
-    /// The file of checkouts, orders and stock [default: shop.db in the state folder]
-    #[arg(long, global = true, env = "VITRINE_STORE", value_name = "FILE")]
-    store: Option<PathBuf>,
+    #[command(flatten)]
+    beside: BesideEdge,
     /// Mebibytes of the store's disk that are kept for payments under way: when it is full, new ones are refused first; 0: none
     #[arg(long, env = "VITRINE_RESERVE_MIB", value_name = "MIB", default_value_t = 64)]
     reserve_mib: u32,
@@ -93,7 +92,7 @@ impl Args {
 }
 
 pub(super) fn run(args: Args) -> Result<(), CommandError> {
-    let store = args.store.clone().unwrap_or_else(|| args.state.join("shop.db"));
+    let store = args.beside.store_in(&args.state);
     if let Some(action) = args.action {
         return super::pause::run(action, &store);
     }

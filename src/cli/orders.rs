@@ -1,9 +1,7 @@
 //! `vitrine orders`: what was sold, read beside a running edge.
 
-use std::path::PathBuf;
-
-use super::CommandError;
 use super::stock::{failed, instant, open_existing, wait_for};
+use super::{BesideEdge, CommandError};
 use crate::commerce::order::{Order, OrderState};
 use crate::store::OrderFilter;
 
@@ -11,9 +9,8 @@ use crate::store::OrderFilter;
 pub(super) struct Args {
     #[command(subcommand)]
     action: Action,
-    /// The edge's file
-    #[arg(long, global = true, default_value = ".vitrine/shop.db")]
-    store: PathBuf,
+    #[command(flatten)]
+    beside: BesideEdge,
     /// Print JSON for programs
     #[arg(long, global = true)]
     json: bool,
@@ -46,7 +43,7 @@ enum State {
 }
 
 pub(super) fn run(args: Args) -> Result<(), CommandError> {
-    let store = open_existing(&args.store)?;
+    let store = open_existing(&args.beside.store())?;
     match args.action {
         Action::List { state, limit } => {
             let filter = OrderFilter { state: state.map(State::of_order), limit };

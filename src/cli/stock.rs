@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::CommandError;
+use super::{BesideEdge, CommandError};
 use crate::commerce::ids::{Sku, Timestamp};
 use crate::commerce::inventory::StockLevel;
 use crate::store::{Refusal, Store, StoreError};
@@ -12,9 +12,8 @@ use crate::store::{Refusal, Store, StoreError};
 pub(super) struct Args {
     #[command(subcommand)]
     action: Action,
-    /// The edge's file
-    #[arg(long, global = true, default_value = ".vitrine/shop.db")]
-    store: PathBuf,
+    #[command(flatten)]
+    beside: BesideEdge,
     /// Print JSON for programs
     #[arg(long, global = true)]
     json: bool,
@@ -68,15 +67,15 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
     let now = Timestamp(jiff::Timestamp::now().as_second());
     let levels = match args.action {
         Action::Show { skus } => {
-            let levels = snapshot(&open_existing(&args.store)?)?;
+            let levels = snapshot(&open_existing(&args.beside.store())?)?;
             levels.into_iter().filter(|level| skus.is_empty() || skus.iter().any(|sku| sku == level.sku.as_str())).collect()
         }
         Action::Set { sku, on_hand, reason } => {
-            let store = open(&args.store)?;
+            let store = open(&args.beside.store())?;
             vec![wait_for(store.set_stock(&Sku::from(sku), on_hand, &reason, now))?.map_err(failed)?]
         }
         Action::Adjust { sku, change, reason } => {
-            let store = open_existing(&args.store)?;
+            let store = open_existing(&args.beside.store())?;
             let adjusted = wait_for(store.adjust_stock(&Sku::from(sku.clone()), change, &reason, now))?;
             vec![adjusted.map_err(|error| match error {
                 StoreError::Refused(Refusal::NotFound) => {
@@ -85,8 +84,8 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
                 other => failed(other),
             })?]
         }
-        Action::Export => return export(&snapshot(&open_existing(&args.store)?)?),
-        Action::Import { file } => import(&open(&args.store)?, &file, now)?,
+        Action::Export => return export(&snapshot(&open_existing(&args.beside.store())?)?),
+        Action::Import { file } => import(&open(&args.beside.store())?, &file, now)?,
     };
     if args.json {
         let text = serde_json::to_string_pretty(&levels).map_err(|error| CommandError::World(error.to_string()))?;

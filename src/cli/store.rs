@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::CommandError;
 use super::stock::instant;
+use super::{BesideEdge, CommandError};
 use crate::commerce::ids::Timestamp;
 use crate::store::StoreError;
 use crate::store::upkeep::{self, Finding, Report};
@@ -14,9 +14,8 @@ use crate::store::upkeep::{self, Finding, Report};
 pub(super) struct Args {
     #[command(subcommand)]
     action: Action,
-    /// The edge's file
-    #[arg(long, global = true, env = "VITRINE_STORE", default_value = ".vitrine/shop.db")]
-    store: PathBuf,
+    #[command(flatten)]
+    beside: BesideEdge,
     /// Print JSON for programs
     #[arg(long, global = true)]
     json: bool,
@@ -42,9 +41,10 @@ enum Action {
 pub(super) fn run(args: Args) -> Result<(), CommandError> {
     match args.action {
         Action::Backup { file, force } => {
-            there(&args.store)?;
+            let store = args.beside.store();
+            there(&store)?;
             let now = Timestamp(jiff::Timestamp::now().as_second());
-            let copied = upkeep::back_up(&args.store, &file, force, now).map_err(|error| match error {
+            let copied = upkeep::back_up(&store, &file, force, now).map_err(|error| match error {
                 upkeep::CopyError::SameFile(_) | upkeep::CopyError::Exists(_) => CommandError::Usage(error.to_string()),
                 other => CommandError::World(other.to_string()),
             })?;
@@ -60,7 +60,7 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
             told(&copied.report, args.json)
         }
         Action::Verify { file } => {
-            let file = file.unwrap_or(args.store);
+            let file = file.unwrap_or_else(|| args.beside.store());
             there(&file)?;
             let shown = file.display().to_string();
             let report = upkeep::verify(&file).map_err(|error| match error {

@@ -3,13 +3,12 @@
 //! Owns    where subscribers' secrets come from: one variable each, in the environment alone.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Instant;
 
 use serde_json::json;
 
-use super::CommandError;
 use super::stock::{failed, instant, open_existing, wait_for};
+use super::{BesideEdge, CommandError};
 use crate::commerce::ids::Timestamp;
 use crate::edge::perform::new_id;
 use crate::edge::perform::subscribers::PATIENCE;
@@ -26,9 +25,8 @@ const SHOWN: u32 = 20;
 pub(super) struct Args {
     #[command(subcommand)]
     action: Action,
-    /// The edge's file
-    #[arg(long, global = true, default_value = ".vitrine/shop.db")]
-    store: PathBuf,
+    #[command(flatten)]
+    beside: BesideEdge,
     /// Print JSON for programs
     #[arg(long, global = true)]
     json: bool,
@@ -71,7 +69,7 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
         println!("{}={}", secret_variable(name), Secret::fresh());
         return Ok(());
     }
-    let store = open_existing(&args.store)?;
+    let store = open_existing(&args.beside.store())?;
     match args.action {
         Action::List => list(&store, args.json),
         Action::Show { name } => show(&store, &name, args.json),

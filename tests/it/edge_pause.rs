@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::limits::Buyer;
 use crate::support::counter::{Counter, GOOD, Shopper, redirect_url};
 use crate::support::rig::{Health, Rig};
-use crate::support::shop::run;
+use crate::support::shop::{run, vitrine};
 
 /// The command on a shop's file; gives exit code, what it printed, and what it said.
 fn edge(counter: &Counter, words: &[&str]) -> (i32, Value, String) {
@@ -88,4 +88,36 @@ fn a_pause_is_seen_by_operators() {
         "{told}"
     );
     assert_eq!((status, rig.metric("vitrine_store_up")), (503, 0.0));
+}
+
+#[test]
+fn whatever_works_beside_an_edge_finds_its_file_as_the_edge_does() {
+    let counter = Counter::open();
+    Shopper::with(&counter, "LAMP-S", 1).buy(&counter).expect(200);
+    let (elsewhere, folder) = (tempfile::tempdir().expect("a folder"), counter.folder.path());
+    let commands: [&[&str]; 6] = [
+        &["edge", "pause", "payments", "--json"],
+        &["edge", "resume", "payments", "--json"],
+        &["orders", "list", "--json"],
+        &["stock", "show", "--json"],
+        &["webhooks", "list", "--json"],
+        &["store", "verify", "--json"],
+    ];
+    let ran = |words: &[&str], variables: &[(&str, &std::path::Path)]| {
+        let mut command = vitrine(elsewhere.path());
+        let output = command.args(words).envs(variables.iter().copied()).output().expect("it runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (file, none) = (folder.join("shop.db"), folder.join("none.db"));
+    for words in commands {
+        assert_eq!(ran(words, &[]).0, Some(3), "{words:?} finds no file of its own");
+        for variables in [[("VITRINE_STORE", file.as_path())], [("VITRINE_STATE", folder)]] {
+            let (code, told) = ran(words, &variables);
+            assert_eq!(code, Some(0), "{words:?} {variables:?}: {told}");
+        }
+        let (code, told) = ran(words, &[("VITRINE_STATE", folder), ("VITRINE_STORE", &none)]);
+        assert!(code == Some(3) && told.contains("none.db"), "{words:?}: {told}");
+        let said = [words, &["--store", file.to_str().expect("text")]].concat();
+        assert_eq!(ran(&said, &[("VITRINE_STORE", &none)]).0, Some(0), "{words:?}: what is said goes before the variable");
+    }
 }
