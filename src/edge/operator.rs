@@ -51,7 +51,6 @@ fn ready(app: &App) -> Response<Full<Bytes>> {
         "sequence": live.sequence,
         "refused": refused.as_ref(),
         "disk_full": is_short_of_room(app),
-        "takes_payments": app.till.as_ref().is_some_and(|till| !till.is_in_doubt()),
         "reconciled": reconciled,
         "orphans": {"under_way": orphans.under_way, "in_review": orphans.in_review},
     });
@@ -62,33 +61,13 @@ fn ready(app: &App) -> Response<Full<Bytes>> {
     answer(status, JSON, format!("{told}\n"))
 }
 
-/// Counts of requests, and how the gateway's payments and ours agree.
 fn metrics(app: &App) -> String {
     app.metrics.set_read_only(is_short_of_room(app));
     let requests = app.metrics.at(app.gate.under_way());
-    let Some(till) = &app.till else { return page(&[requests]) };
-    let text = page(&[requests, till.metrics().at(&till.levels(app))]);
-    let (last, orphans) = till.reconciled();
-    let mut gauges = vec![
-        ("vitrine_in_doubt", "1: nobody can pay until the gateway's payments are compared", i64::from(till.is_in_doubt())),
-        ("vitrine_orphans_under_way", "Payments that no order is of, being adopted or returned", orphans.under_way.cast_signed()),
-        ("vitrine_orphans_in_review", "Payments that no order is of, left to a person", orphans.in_review.cast_signed()),
-    ];
-    if let Some(last) = last {
-        gauges.extend([
-            ("vitrine_reconciled_at_seconds", "When the gateway's payments were last compared, since 1970", last.at.0),
-            ("vitrine_reconciled_payments", "Payments that were compared then", last.compared.into()),
-            (
-                "vitrine_reconciled_different",
-                "Of those, unknown or not the same on both sides",
-                (last.different + last.orphans).into(),
-            ),
-        ]);
+    match &app.till {
+        Some(till) => page(&[requests, till.metrics().at(&till.levels(app))]),
+        None => page(&[requests]),
     }
-    let lines = gauges.iter().map(|(name, help, value)| format!("# HELP {name} {help}.\n# TYPE {name} gauge\n{name} {value}\n"));
-    let lines: String = lines.collect();
-    // What closes an OpenMetrics text comes last.
-    format!("{}{lines}# EOF\n", text.trim_end_matches("# EOF\n"))
 }
 
 fn answer(status: StatusCode, content_type: &'static str, body: String) -> Response<Full<Bytes>> {

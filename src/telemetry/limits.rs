@@ -3,7 +3,7 @@
 //! Owns    the names of these series. Counters count where things happen; gauges are set when the page is asked for.
 //! Limits  every label is one of a fixed set; nothing a client sends makes a new series.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -52,7 +52,7 @@ type Level = Gauge<f64, AtomicU64>;
 pub struct LimitMetrics {
     registry: Registry,
     breaker: Family<BreakerLabel, Gauge>,
-    opened: Gauge,
+    opened: Counter,
     places: Family<LaneLabel, Gauge>,
     taken: Family<LaneLabel, Gauge>,
     refused: Family<ReasonLabel, Counter>,
@@ -69,6 +69,12 @@ pub struct LimitMetrics {
     outbox_waiting: Family<KindLabel, Gauge>,
     outbox_oldest: Family<KindLabel, Gauge>,
     mails: Family<ResultLabel, Counter>,
+    in_doubt: Gauge,
+    orphans_under_way: Gauge,
+    orphans_in_review: Gauge,
+    reconciled_at: Gauge,
+    reconciled_payments: Gauge,
+    reconciled_different: Gauge,
 }
 
 /// What the gauges are set to.
@@ -94,6 +100,12 @@ pub struct Levels {
     pub inbox: (u64, i64),
     /// Per kind: promised work that waits, and for how many seconds the oldest does.
     pub outbox: Vec<(String, u64, i64)>,
+    /// Whether nobody can pay before the gateway's payments are compared.
+    pub in_doubt: bool,
+    /// Payments that no order is of: being adopted or returned, and left to a person.
+    pub orphans: (u64, u64),
+    /// The last comparison: when in seconds since 1970, of how many payments, and how many of them differ. All 0: none yet.
+    pub reconciled: (i64, u32, u32),
 }
 
 impl Default for LimitMetrics {
@@ -108,7 +120,7 @@ impl LimitMetrics {
         let mut metrics = Self {
             registry: Registry::with_prefix("vitrine"),
             breaker: Family::default(),
-            opened: Gauge::default(),
+            opened: Counter::default(),
             places: Family::default(),
             taken: Family::default(),
             refused: Family::default(),
@@ -125,6 +137,12 @@ impl LimitMetrics {
             outbox_waiting: Family::default(),
             outbox_oldest: Family::default(),
             mails: Family::default(),
+            in_doubt: Gauge::default(),
+            orphans_under_way: Gauge::default(),
+            orphans_in_review: Gauge::default(),
+            reconciled_at: Gauge::default(),
+            reconciled_payments: Gauge::default(),
+            reconciled_different: Gauge::default(),
         };
         metrics.register();
         metrics.begin();
@@ -170,6 +188,16 @@ impl LimitMetrics {
         page.register("outbox_waiting", "Promised work that is not done yet", self.outbox_waiting.clone());
         page.register_with_unit("outbox_oldest", age, Unit::Seconds, self.outbox_oldest.clone());
         page.register("mails", "Mails handed to the server, or not", self.mails.clone());
+        let help = "1 while nobody can pay, until the gateway's payments are compared";
+        page.register("in_doubt", help, self.in_doubt.clone());
+        let help = "Payments that no order is of, being adopted or returned";
+        page.register("orphans_under_way", help, self.orphans_under_way.clone());
+        page.register("orphans_in_review", "Payments that no order is of, left to a person", self.orphans_in_review.clone());
+        let help = "When the gateway's payments were last compared, since 1970; 0: never";
+        page.register_with_unit("reconciled_timestamp", help, Unit::Seconds, self.reconciled_at.clone());
+        page.register("reconciled_payments", "Payments that were compared then", self.reconciled_payments.clone());
+        let help = "Of those, unknown or not the same on both sides";
+        page.register("reconciled_different", help, self.reconciled_different.clone());
     }
 
     /// A payment was refused before anything was written.
@@ -203,7 +231,8 @@ impl LimitMetrics {
             let label = BreakerLabel { dependency: "gateway", operation: "create", state };
             self.breaker.get_or_create(&label).set(i64::from(*is_in));
         }
-        self.opened.set(whole(levels.opened));
+        // The breaker counts them itself.
+        self.opened.inner().store(levels.opened, Ordering::Relaxed);
         for (lane, places, taken) in &levels.lanes {
             self.places.get_or_create(&LaneLabel { lane }).set(whole(*places as u64));
             self.taken.get_or_create(&LaneLabel { lane }).set(whole(*taken as u64));
@@ -224,6 +253,13 @@ impl LimitMetrics {
             self.outbox_waiting.get_or_create(&KindLabel { kind: kind.clone() }).set(whole(*count));
             self.outbox_oldest.get_or_create(&KindLabel { kind: kind.clone() }).set(*oldest);
         }
+        self.in_doubt.set(i64::from(levels.in_doubt));
+        self.orphans_under_way.set(whole(levels.orphans.0));
+        self.orphans_in_review.set(whole(levels.orphans.1));
+        let (at, payments, different) = levels.reconciled;
+        self.reconciled_at.set(at);
+        self.reconciled_payments.set(payments.into());
+        self.reconciled_different.set(different.into());
         &self.registry
     }
 }

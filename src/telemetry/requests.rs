@@ -103,11 +103,6 @@ impl RequestMetrics {
         metrics.seconds.observe(seconds);
     }
 
-    /// All of them in Prometheus' text format.
-    pub fn text(&self) -> String {
-        super::page(&[&self.registry])
-    }
-
     /// Sets how many are under way, and gives the registry to be printed.
     pub fn at(&self, under_way: usize) -> &Registry {
         self.under_way.set(i64::try_from(under_way).unwrap_or(i64::MAX));

@@ -84,7 +84,10 @@ fn a_pause_is_seen_by_operators() {
     rig.run(rig.till().look_around());
     let (status, told) = rig.operator("/readyz");
     assert!(
-        told.contains("\"ready\":false") && told.contains("\"payments\":\"paused\"") && told.contains("the disk is gone"),
+        told.contains("\"ready\":false")
+            && told.contains("\"payments\":\"store_failing\"")
+            && told.contains("audit")
+            && told.contains("the disk is gone"),
         "{told}"
     );
     assert_eq!((status, rig.metric("vitrine_store_up")), (503, 0.0));

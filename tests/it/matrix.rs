@@ -10,7 +10,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::limits::Buyer;
+use crate::limits::{Buyer, breaks};
 use crate::support::counter::details;
 use crate::support::edge::Got;
 use crate::support::rig::{Health, Rig};
@@ -58,12 +58,12 @@ const MATRIX: &[Row] = &[
     (Gateway, Down,  Cart,         200, "",                     "",                    (0, 0, 0)),
     (Gateway, Down,  Open,         201, "none",                 "",                    (0, 0, 0)),
     (Gateway, Down,  Quote,        200, "none",                 "",                    (0, 0, 0)),
-    (Gateway, Down,  Pay,          503, "payments_interrupted", "payment.interrupted", (0, 0, 1)),
+    (Gateway, Down,  Pay,          503, "payments_interrupted", "payment.interrupted", (0, 0, 3)),
     (Gateway, Down,  Status,       200, "checking",             "payment.checking",    (1, 0, 1)),
     (Gateway, Down,  StatusPaid,   200, "checking",             "payment.checking",    (1, 0, 1)),
     (Gateway, Down,  CallOff,      200, "checking",             "payment.checking",    (1, 0, 1)),
     (Gateway, Down,  Order,        200, "",                     "",                    (1, 1, 0)),
-    (Gateway, Down,  Ready,        200, "interrupted",          "",                    (0, 0, 1)),
+    (Gateway, Down,  Ready,        200, "interrupted",          "",                    (0, 0, 3)),
     (Gateway, Slow,  Pay,          200, "checking",             "payment.checking",    (1, 0, 1)),
     (Gateway, Slow,  Status,       200, "checking",             "payment.checking",    (1, 0, 1)),
     (Gateway, Slow,  StatusPaid,   200, "checking",             "payment.checking",    (1, 0, 1)),
@@ -84,7 +84,7 @@ const MATRIX: &[Row] = &[
     (Store,   Down,  StatusPaid,   503, "checkout_unavailable", "payment.checking",    (1, 0, 1)),
     (Store,   Down,  CallOff,      503, "checkout_unavailable", "payment.checking",    (1, 0, 1)),
     (Store,   Down,  Order,        503, "checkout_unavailable", "says.back_soon",      (1, 1, 0)),
-    (Store,   Down,  Ready,        503, "open",                 "",                    (0, 0, 0)),
+    (Store,   Down,  Ready,        503, "store_failing",        "",                    (0, 0, 0)),
     (Store,   Slow,  Open,         503, "busy",                 "says.back_soon",      (0, 0, 0)),
     (Store,   Slow,  Pay,          503, "busy",                 "says.back_soon",      (0, 0, 0)),
     (Store,   Slow,  Status,       503, "busy",                 "payment.checking",    (1, 0, 1)),
@@ -152,7 +152,7 @@ fn goes(rig: &Rig, dependency: Dependency, how: Health, ask: Ask) {
     };
     *of.lock().expect("unharmed") = how;
     if (dependency, how) == (Gateway, Down) && matches!(ask, Pay | Ready) {
-        Buyer::at(rig).pay().expect(200);
+        breaks(rig);
     }
     rig.run(rig.till().look_around());
 }

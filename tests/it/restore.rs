@@ -6,12 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
-use http::Request;
-use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use vitrine::commerce::ids::Timestamp;
 use vitrine::commerce::money::{Currency, Money};
-use vitrine::edge::operator;
+use vitrine::edge::perform::mail::Mailer;
 use vitrine::edge::perform::reconcile;
 use vitrine::gateway::CreatePayment;
 use vitrine::store::upkeep;
@@ -139,10 +137,7 @@ impl Drill {
     }
 
     pub(crate) fn operator(&self, path: &str) -> String {
-        let request = Request::get(path).body(Full::<bytes::Bytes>::default()).expect("a request");
-        let response = operator::respond(&self.counter.app, &request);
-        let body = self.counter.run(response.into_body().collect()).expect("a body").to_bytes();
-        String::from_utf8(body.to_vec()).expect("UTF-8")
+        self.counter.operator(path)
     }
 
     pub(crate) fn ready(&self) -> Value {
@@ -200,7 +195,7 @@ fn every_charge_of_the_lost_minutes_is_an_order_or_goes_back() {
     expected.sort();
     assert_eq!((drill.told(), drill.orphans()), (expected.clone(), expected));
     let ready = drill.ready();
-    assert_eq!((&ready["takes_payments"], &ready["orphans"]), (&json!(true), &json!({"under_way": 0, "in_review": 0})));
+    assert_eq!((&ready["payments"], &ready["orphans"]), (&json!("open"), &json!({"under_way": 0, "in_review": 0})));
     let metrics = drill.operator("/metrics");
     for line in ["vitrine_in_doubt 0\n", "vitrine_reconciled_payments 6\n", "vitrine_orphans_under_way 0\n"] {
         assert!(metrics.contains(line) && metrics.ends_with("# EOF\n"), "{line}: {metrics}");
@@ -229,12 +224,12 @@ fn nobody_pays_while_the_gateway_cannot_say_what_is_missing() {
     let refused = shopper.pay(&ready);
     assert!(!refused.header("retry-after").is_empty());
     assert_eq!(refused.code(503), "checkout_closed");
-    assert_eq!(drill.ready()["takes_payments"], false);
+    assert_eq!(drill.ready()["payments"], "in_doubt");
     assert!(drill.operator("/metrics").contains("vitrine_in_doubt 1\n"));
     assert_eq!((drill.standing(&session).2, drill.orders().len()), (0, 0));
     // The gateway answers again.
     drill.counter.run(reconcile::settle_doubt(&drill.counter.app, &drill.counter.till())).expect("it is compared");
-    assert_eq!((drill.standing(&session).2, drill.ready()["takes_payments"].clone()), (2480, json!(true)));
+    assert_eq!((drill.standing(&session).2, drill.ready()["payments"].clone()), (2480, json!("open")));
     let session = drill.pays(&mut shopper, &ready);
     drill.buys(&mut shopper, &session);
     drill.rounds(1);

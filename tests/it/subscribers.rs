@@ -458,7 +458,7 @@ fn metrics_tell_how_far_a_subscriber_is_behind() {
     deliver(&counter);
     counter.pass(90);
     deliver(&counter);
-    let text = counter.app.metrics.text();
+    let text = counter.operator("/metrics");
     for line in [
         "vitrine_webhook_events_waiting{subscriber=\"erp\"} 2",
         "vitrine_webhook_lag_seconds{subscriber=\"erp\"} 90",
@@ -469,12 +469,12 @@ fn metrics_tell_how_far_a_subscriber_is_behind() {
     receiver.usually(Reply::Status(200));
     counter.pass(90);
     deliver(&counter);
-    assert!(counter.app.metrics.text().contains("vitrine_webhook_lag_seconds{subscriber=\"erp\"} 0\n"));
+    assert!(counter.operator("/metrics").contains("vitrine_webhook_lag_seconds{subscriber=\"erp\"} 0\n"));
     let mut shop = crate::support::edge::bundle(crate::support::edge::BASE_URL, 1990);
     shop.webhooks = Vec::new();
     counter.go_live(&shop);
     deliver(&counter);
-    assert!(!counter.app.metrics.text().contains("erp"));
+    assert!(!counter.operator("/metrics").contains("erp"));
 }
 
 #[test]

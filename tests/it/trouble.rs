@@ -91,8 +91,8 @@ fn webhooks_that_are_not_of_now_are_counted() {
     let shop = StripeShop::open();
     let (_, url) = at_the_page(&shop, "LAMP-S");
     shop.faulty.give_card(session_of(&url), GOOD);
-    assert!(shop.counter.app.metrics.text().contains("vitrine_webhooks_not_of_now_total 0"));
+    assert!(shop.counter.operator("/metrics").contains("vitrine_webhooks_not_of_now_total 0"));
     shop.faulty.hooks_go(HookFault::Future);
     assert_eq!(shop.deliver(), [400, 400]);
-    assert!(shop.counter.app.metrics.text().contains("vitrine_webhooks_not_of_now_total 2"));
+    assert!(shop.counter.operator("/metrics").contains("vitrine_webhooks_not_of_now_total 2"));
 }

@@ -205,7 +205,7 @@ impl Line {
         let most = if is_keyed && is_first && !pass.entry.is_probe { most } else { 1 };
         let began = Instant::now();
         let mut sends = 0;
-        loop {
+        let (outcome, hint) = loop {
             sends += 1;
             locked(&self.shared.retries).give(if sends == 1 { resend::BUDGET_PER_SEND } else { 0 });
             let (outcome, hint) = match tokio::time::timeout(SEND_TIMEOUT, self.shared.gateway.create_hinted(key, body)).await {
@@ -213,21 +213,23 @@ impl Line {
                 Err(_) => (Outcome::Unknown("no answer in time".to_owned()), Hint::Again),
             };
             self.note("create", &outcome);
-            self.settle(pass, is_first, &outcome, hint, clock);
-            if hint == Hint::Shut {
-                return if is_first && sends == 1 { Created::Shut } else { Created::Said(outcome) };
-            }
             let is_unknown = matches!(outcome, Outcome::Unknown(_));
             if !is_unknown || hint != Hint::Again || sends >= most || planted!("timeout_is_decline") {
-                return Created::Said(outcome);
+                break (outcome, hint);
             }
             let pause = resend::pause_ms(sends, getrandom::u64().unwrap_or(0));
             let is_late = began.elapsed() + Duration::from_millis(pause) >= resend::BUDGET;
             if is_late || locked(&self.shared.retries).take(clock.ticks()).is_err() {
-                return Created::Said(outcome);
+                break (outcome, hint);
             }
             self.shared.metrics.retried();
             clock.wait(pause).await;
+        };
+        // However often it was sent, it is one payment: the last answer counts.
+        self.settle(pass, is_first, &outcome, hint, clock);
+        match hint {
+            Hint::Shut if is_first && sends == 1 => Created::Shut,
+            Hint::Shut | Hint::Again | Hint::Later => Created::Said(outcome),
         }
     }
 
@@ -238,7 +240,7 @@ impl Line {
         Some(Pass { line: self.clone(), entry, is_used: AtomicBool::new(false), has_token: false, _place: place })
     }
 
-    /// Tells the breaker. While it is closed, only payments that begin count against the gateway: one that the gateway chokes on is
+    /// Tells the breaker how a payment's sends ended, once. While it is closed, only payments that begin count against the gateway: one that the gateway chokes on is
     /// asked about every few seconds, and must not stop all others.
     fn settle(&self, pass: &Pass, is_first: bool, outcome: &Outcome<RemotePayment>, hint: Hint, clock: &Clock) {
         let ended = match outcome {

@@ -111,7 +111,11 @@ impl Till {
         let (seen, now, queued) = (self.seen.load(), app.clock.now(), self.store.queued());
         let age = |waiting: &Waiting| waiting.oldest.map_or(0, |oldest| (now.0 - oldest.0).max(0));
         let outbox = seen.watch.outbox.iter().map(|(kind, waiting)| (kind.clone(), waiting.count, age(waiting)));
+        let (last, orphans) = self.reconciled();
         let mut levels = Levels {
+            in_doubt: self.is_in_doubt(),
+            orphans: (orphans.under_way, orphans.in_review),
+            reconciled: last.map_or((0, 0, 0), |last| (last.at.0, last.compared, last.different + last.orphans)),
             lanes: vec![("mail", self.post.lane.count(), self.post.lane.taken())],
             paused: seen.watch.pause.is_some(),
             store_up: seen.error.is_none(),
@@ -124,18 +128,25 @@ impl Till {
         levels
     }
 
+    /// Whether payments begin, in one word; where several things keep them from it, the one that has to be mended first.
+    fn payments_are(&self, app: &App, seen: &Seen) -> &'static str {
+        match self.gateway.state(&app.clock) {
+            _ if seen.error.is_some() => "store_failing",
+            _ if self.is_in_doubt() => "in_doubt",
+            _ if self.store.is_short_of_room() => "disk_full",
+            _ if seen.watch.pause.is_some() => "paused",
+            State::Open => "interrupted",
+            State::HalfOpen => "probing",
+            State::Closed => "open",
+        }
+    }
+
     /// How it is, for `/readyz`: whether anything can be sold, and the state of each dependency.
     pub fn told(&self, app: &App) -> (bool, serde_json::Value) {
         let seen = self.seen.load();
         let mail = self.post.failure.lock().expect("nothing panics while it holds a text").clone();
-        let payments = match (&seen.watch.pause, self.gateway.state(&app.clock)) {
-            (Some(_), _) => "paused",
-            (None, State::Open) => "interrupted",
-            (None, State::HalfOpen) => "probing",
-            (None, State::Closed) => "open",
-        };
         let told = serde_json::json!({
-            "payments": payments,
+            "payments": self.payments_are(app, &seen),
             "pause": &seen.watch.pause,
             "dependencies": {
                 "gateway": self.gateway.told(&app.clock),

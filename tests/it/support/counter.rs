@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use http::Request;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use vitrine::commerce::ids::Timestamp;
 use vitrine::edge::app::{App, Clock, Settings};
 use vitrine::edge::live::Live;
+use vitrine::edge::operator;
 use vitrine::edge::perform::mail::Mailer;
 use vitrine::edge::perform::subscribers::Subscribers;
 use vitrine::edge::perform::subscribers::message::{Secret, secret_variable};
@@ -106,6 +107,13 @@ impl Counter {
     /// Another bundle goes live.
     pub fn go_live(&self, bundle: &Bundle) {
         self.app.live.store(Arc::new(live_of(bundle)));
+    }
+
+    /// A page for operators.
+    pub fn operator(&self, path: &str) -> String {
+        let request = Request::get(path).body(Full::<bytes::Bytes>::default()).expect("a request");
+        let body = self.run(operator::respond(&self.app, &request).into_body().collect()).expect("a body").to_bytes();
+        String::from_utf8(body.to_vec()).expect("UTF-8")
     }
 
     pub fn till(&self) -> Arc<Till> {
