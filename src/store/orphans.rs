@@ -6,7 +6,7 @@
 //!         one that is being returned is never adopted; a person is told of each.
 
 use super::sqlite::{differences, orphans};
-use super::{BeginPayment, Lane, Store, StoreError};
+use super::{BeginPayment, Lane, Opened, Store, StoreError};
 use crate::commerce::ids::{AttemptId, CheckoutId, Timestamp};
 use crate::commerce::money::Money;
 use crate::commerce::payment::Attempt;
@@ -146,17 +146,23 @@ impl Store {
         step!(self, Urgent, move |tx| orphans::find(tx, &found))
     }
 
-    /// Takes orphans that something is due for, those found first before others, for a while.
-    pub async fn claim_orphans(&self, limit: u32, now: Timestamp, until: Timestamp) -> Result<Vec<Orphan>, StoreError> {
-        step!(self, Urgent, move |tx| orphans::claim(tx, limit, now, until))
+    /// How many were found since, whatever became of them.
+    pub async fn orphans_since(&self, gateway: &str, since: Timestamp) -> Result<u32, StoreError> {
+        let gateway = gateway.to_owned();
+        look!(self, move |tx| orphans::count_since(tx, &gateway, since))
     }
 
-    /// Makes an orphan an attempt that waits for the gateway's word, with an order shell and the units it needs.
+    /// Takes orphans that something was due for at an instant, those found first before others, for a while.
+    pub async fn claim_orphans(&self, limit: u32, due_at: Timestamp, until: Timestamp) -> Result<Vec<Orphan>, StoreError> {
+        step!(self, Urgent, move |tx| orphans::claim(tx, limit, due_at, until))
+    }
+
+    /// Makes an orphan an attempt that waits for the gateway's word, with an order shell and the units it needs. `opened`: the payment's
+    /// name, and its page while it can be paid there.
     ///
     /// Errors: refused where the checkout, its cart or its stock does not allow it; nothing was changed then.
-    pub async fn adopt_orphan(&self, reference: &str, begin: BeginPayment) -> Result<(), StoreError> {
-        let reference = reference.to_owned();
-        step!(self, Urgent, move |tx| orphans::adopt(tx, &reference, &begin))
+    pub async fn adopt_orphan(&self, opened: Opened, begin: BeginPayment) -> Result<(), StoreError> {
+        step!(self, Urgent, move |tx| orphans::adopt(tx, &opened, &begin))
     }
 
     /// Notes that an orphan is about to be called off or given back; what is sent is sent after this commit alone. `false`: an attempt is
@@ -234,10 +240,21 @@ impl Store {
         step!(self, Urgent, move |tx| differences::keep(tx, &attempt, kind, &detail, now))
     }
 
-    /// Keeps what came of a reconciliation. Differences that it did not find any more are over.
-    pub async fn keep_reconciliation(&self, gateway: &str, done: Reconciliation) -> Result<(), StoreError> {
+    /// Whether a difference of an attempt is kept.
+    pub async fn has_difference(&self, attempt: &AttemptId) -> Result<bool, StoreError> {
+        let attempt = attempt.clone();
+        look!(self, move |tx| differences::has(tx, &attempt))
+    }
+
+    /// Keeps what came of a reconciliation. Differences of the attempts it looked at that it did not find any more are over.
+    pub async fn keep_reconciliation(
+        &self,
+        gateway: &str,
+        done: Reconciliation,
+        looked_at: Vec<AttemptId>,
+    ) -> Result<(), StoreError> {
         let gateway = gateway.to_owned();
-        step!(self, Urgent, move |tx| differences::keep_reconciliation(tx, &gateway, &done))
+        step!(self, Urgent, move |tx| differences::keep_reconciliation(tx, &gateway, &done, &looked_at))
     }
 
     /// The last one.

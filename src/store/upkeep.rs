@@ -28,6 +28,13 @@ pub struct Life {
     pub copied_at: Option<Timestamp>,
 }
 
+impl Life {
+    /// Whether it can be so: nothing in it is of later than now.
+    pub fn is_plausible(&self, now: Timestamp) -> bool {
+        self.born_at <= now && self.seen_at <= now && self.copied_at.is_none_or(|copied_at| copied_at <= now)
+    }
+}
+
 /// A backup that lies where it was asked for.
 #[derive(Clone, Debug)]
 pub struct Copied {
@@ -82,14 +89,24 @@ impl Store {
         look!(self, life::read)
     }
 
+    /// Since when this shop keeps this file; where no edge ever lived on it, since its first checkout.
+    pub async fn born_at(&self, now: Timestamp) -> Result<Timestamp, StoreError> {
+        look!(self, move |tx| life::born(tx, now))
+    }
+
+    /// When the newest payment was begun, be it over or not.
+    pub async fn newest_attempt_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        look!(self, life::newest_attempt)
+    }
+
     /// Writes that an edge lives on it, or that it stops as asked.
     pub async fn beat(&self, is_stopped: bool, now: Timestamp) -> Result<(), StoreError> {
         step!(self, Urgent, move |tx| life::beat(tx, is_stopped, now))
     }
 
     /// What came after the copy was made good: it is a copy no longer, and order numbers go on after a gap of so many.
-    pub async fn settle_copy(&self, gap: i64) -> Result<(), StoreError> {
-        step!(self, Urgent, move |tx| life::settle(tx, gap))
+    pub async fn settle_copy(&self, gap: i64, now: Timestamp) -> Result<(), StoreError> {
+        step!(self, Urgent, move |tx| life::settle(tx, gap, now))
     }
 
     /// Forgets checkouts of before `older_than` that nobody tried to pay, at most 500. Gives how many; orders are never forgotten.

@@ -24,7 +24,8 @@ use crate::support::stripe::{faulty, session_of, stripe};
 pub(crate) struct Drill {
     pub(crate) counter: Counter,
     pub(crate) faulty: Faulty,
-    backup: PathBuf,
+    pub(crate) now: Arc<AtomicI64>,
+    pub(crate) backup: PathBuf,
     _ledger: tempfile::TempDir,
 }
 
@@ -32,10 +33,10 @@ impl Drill {
     pub(crate) fn open() -> Self {
         let now = Arc::new(AtomicI64::new(NOW.0));
         let (faulty, ledger) = faulty(&now);
-        let counter = Counter::paid_by(Some(stripe(&faulty.base)), now);
+        let counter = Counter::paid_by(Some(stripe(&faulty.base)), now.clone());
         counter.round();
         let backup = counter.folder.path().join("backup.db");
-        Self { counter, faulty, backup, _ledger: ledger }
+        Self { counter, faulty, now, backup, _ledger: ledger }
     }
 
     pub(crate) fn back_up(&self) {
@@ -44,10 +45,27 @@ impl Drill {
         assert!(copied.report.findings.is_empty(), "{:?}", copied.report);
     }
 
+    /// The same gateway, and what is made of the shop.
+    pub(crate) fn with(self, make: impl FnOnce(Counter) -> Counter) -> Self {
+        Self { counter: make(self.counter), ..self }
+    }
+
     /// Ends the shop and puts the backup in its place.
     pub(crate) fn restore(self) -> Self {
-        let counter = self.counter.restored(&self.backup);
-        Self { counter, ..self }
+        let backup = self.backup.clone();
+        self.with(|counter| counter.restored(&backup))
+    }
+
+    /// The same, with another mail server.
+    pub(crate) fn restore_written_by(self, mailer: Mailer) -> Self {
+        let backup = self.backup.clone();
+        self.with(|counter| counter.restored_writing_by(&backup, mailer))
+    }
+
+    /// Another, empty database in the place of the shop's.
+    pub(crate) fn anew(self) -> Self {
+        let (gateway, now) = (stripe(&self.faulty.base), self.now.clone());
+        self.with(|_| Counter::paid_by(Some(gateway), now))
     }
 
     /// At the gateway's page; gives the session.
@@ -203,7 +221,7 @@ fn every_charge_of_the_lost_minutes_is_an_order_or_goes_back() {
     // Life goes on, and a second start finds nothing more to do.
     drill.bought();
     let refunds = drill.faulty.objects("refund").len();
-    let drill = Drill { counter: drill.counter.restarted(), ..drill };
+    let drill = drill.with(Counter::restarted);
     drill.counter.run(reconcile::reconcile(&drill.counter.app, &drill.counter.till())).expect("it is compared");
     drill.rounds(2);
     assert_eq!((drill.kept(), drill.faulty.objects("refund").len(), drill.orders().len()), (4 * 2480, refunds, 4));
@@ -273,7 +291,7 @@ fn a_shop_that_rested_goes_on_with_its_numbers() {
     drill.counter.pass(1200);
     // Paid while the shop was down.
     drill.faulty.give_card(&session, GOOD);
-    let drill = Drill { counter: drill.counter.restarted(), ..drill };
+    let drill = drill.with(Counter::restarted);
     drill.rounds(1);
     let numbers: Vec<String> = drill.orders().into_iter().map(|(number, _)| number).collect();
     assert_eq!(
@@ -365,12 +383,7 @@ fn another_database_by_mistake_gives_nobodys_money_back() {
     let drill = Drill::open();
     let session = drill.bought();
     drill.counter.pass(600);
-    let Drill { counter, faulty, backup, _ledger } = drill;
-    let gateway = stripe(&faulty.base);
-    let clock = Arc::new(AtomicI64::new(counter.app.clock.now().0));
-    drop(counter);
-    let drill = Drill { counter: Counter::paid_by(Some(gateway), clock), faulty, backup, _ledger };
-    drill.counter.till().doubt();
+    let drill = drill.anew();
     drill.rounds(3);
     assert_eq!(drill.standing(&session), ("succeeded".to_owned(), 2480, 0));
     assert_eq!(

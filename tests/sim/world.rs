@@ -352,7 +352,7 @@ impl World {
 
     /// A page of what was opened since.
     async fn at_list(&self, since: Timestamp, after: Option<String>) -> Outcome<Page<Listed>> {
-        if self.moment("call", self.plan.gateway, &[Harm::CallLost]).await.is_some() {
+        if self.moment("call", self.plan.gateway, &[Harm::CallLost, Harm::AnswerLost]).await.is_some() {
             self.lists_lost.fetch_add(1, Ordering::Relaxed);
             return Outcome::Unknown("no answer".to_owned());
         }

@@ -18,7 +18,7 @@ use crate::commerce::payment::{Attempt, AttemptState, Operation, idempotency_key
 use crate::edge::app::App;
 use crate::gateway::{Outcome, RemotePayment, RemoteState};
 use crate::store::orphans::{Orphan, OrphanState, Standing};
-use crate::store::{BeginPayment, Refusal, StoreError};
+use crate::store::{BeginPayment, Opened, Refusal, StoreError};
 
 /// Rows taken at once.
 const CLAIM_ROWS: u32 = 16;
@@ -39,14 +39,14 @@ enum Done {
     Later(String),
 }
 
-/// Does what is due; gives how many were taken.
+/// Does what is due when it begins; gives how many were taken. What is put off meanwhile is for a later round.
 ///
 /// Errors: the store cannot be used.
 pub async fn work(app: &Arc<App>, till: &Arc<Till>) -> Result<usize, StoreError> {
-    let mut count = 0;
+    let (mut count, due_at) = (0, app.clock.now());
     loop {
-        let now = app.clock.now();
-        let claimed = till.store.claim_orphans(CLAIM_ROWS, now, now.plus_seconds(CLAIM_SECONDS)).await?;
+        let until = app.clock.now().plus_seconds(CLAIM_SECONDS);
+        let claimed = till.store.claim_orphans(CLAIM_ROWS, due_at, until).await?;
         if claimed.is_empty() {
             break;
         }
@@ -179,7 +179,9 @@ async fn adopted(app: &App, till: &Till, orphan: &Orphan, payment: &RemotePaymen
         hold_until: deadline_at,
         attempt,
     };
-    match till.store.adopt_orphan(&orphan.reference, begin).await {
+    // She may still stand at its page, or come back for it.
+    let opened = Opened { reference: orphan.reference.clone(), redirect_url: payment.redirect_url.clone() };
+    match till.store.adopt_orphan(opened, begin).await {
         Ok(()) => {}
         Err(StoreError::Refused(refusal)) => return Ok(Err(refusal)),
         Err(error) => return Err(error),

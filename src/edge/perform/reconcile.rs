@@ -2,7 +2,8 @@
 //!
 //! Owns    the daily comparison; the doubt whether this file is an older copy, and what is done before anybody pays while it lasts.
 //! Always  the list is read before the rows: an attempt is committed before its payment can be on the list. What is of another shop or
-//!         mode changes nothing. A difference is looked at once more before a person is told, as lists lag.
+//!         mode changes nothing. A difference is looked at once more before a person is told, as lists lag; what nobody can tell of stays
+//!         as it was. One comparison is made at a time. A file that does not say when it was lived on last is not taken for a fresh one.
 //! Limits  `MAX_PAGES` pages; `WINDOW_SECONDS` back.
 //! Source  CHECKOUT.md 5.5.3; I16, I25.
 
@@ -12,14 +13,16 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use tokio::sync::Mutex;
 
 use super::{Till, inbox, orphans};
-use crate::commerce::ids::{CheckoutId, Timestamp};
+use crate::commerce::ids::{AttemptId, CheckoutId, Timestamp};
 use crate::commerce::payment::{Attempt, AttemptState, Operation, idempotency_key};
 use crate::edge::app::App;
 use crate::gateway::{Listed, Outcome, RemotePayment, RemoteState};
 use crate::store::StoreError;
 use crate::store::orphans::{DifferenceKind, OpenOrphans, Orphan, OrphanState, Reconciliation};
+use crate::store::upkeep::Life;
 
 /// What is listed: two days of payments, and a third as a page may stay open for a day before it is paid.
 pub(super) const WINDOW_SECONDS: i64 = 3 * 24 * 3600;
@@ -51,6 +54,8 @@ enum Doubt {
 pub(super) struct Watch {
     doubt: AtomicU8,
     is_due: AtomicBool,
+    /// Held while both sides are compared and what is found out is acted on.
+    comparing: Mutex<()>,
     last: ArcSwapOption<Reconciliation>,
     orphans: ArcSwapOption<OpenOrphans>,
 }
@@ -84,6 +89,8 @@ struct Findings {
     /// Payments that are further than our rows can have brought them: rows are lost.
     ahead: u32,
     seen: BTreeSet<String>,
+    /// Attempts of which it is known now whether both sides are the same.
+    looked_at: Vec<AttemptId>,
     /// Attempts whose money moved, to be looked at.
     moved: Vec<Attempt>,
 }
@@ -114,14 +121,15 @@ impl Till {
     }
 }
 
-/// Whether this file may be an older copy: it says so itself, or nobody lived on it for a while. Then nobody pays before
-/// [`settle_doubt`] has come to its end.
+/// Whether this file may be an older copy: it says so itself, nobody lived on it for a while, or it does not say when anybody did or what
+/// cannot be. Then nobody pays before [`settle_doubt`] has come to its end.
 ///
 /// Errors: the store cannot be read or written.
 pub(super) async fn begin(app: &App, till: &Till) -> Result<(), StoreError> {
     let (now, life) = (app.clock.now(), till.store.life().await?);
     let is_copy = life.is_some_and(|life| life.copied_at.is_some());
-    let is_old = is_copy || life.is_some_and(|life| life.seen_at.plus_seconds(DOUBT_SECONDS) < now);
+    let is_recent = |life: Life| life.is_plausible(now) && life.seen_at.plus_seconds(DOUBT_SECONDS) >= now;
+    let is_old = is_copy || !life.is_some_and(is_recent);
     match till.gateway.capabilities().lists_payments {
         true if is_old => till.doubt(),
         true => {}
@@ -129,7 +137,7 @@ pub(super) async fn begin(app: &App, till: &Till) -> Result<(), StoreError> {
             till.watch.set(Doubt::None);
             if is_copy {
                 tracing::error!("the database is a copy, and this gateway lists no payments: look there for those it lacks");
-                till.store.settle_copy(GAP).await?;
+                till.store.settle_copy(GAP, now).await?;
             }
         }
     }
@@ -144,31 +152,29 @@ pub(super) async fn begin(app: &App, till: &Till) -> Result<(), StoreError> {
 }
 
 /// Compares, lets order numbers go on after a gap where rows are lost, and makes good what is missing. Then people may pay. Nothing where
-/// there is no doubt; where the gateway does not answer the doubt stays, and the next round asks again.
+/// there is no doubt, or where somebody compares just now; where the gateway does not answer the doubt stays, and the next round asks
+/// again.
 ///
 /// Errors: the store cannot be used.
 pub async fn settle_doubt(app: &Arc<App>, till: &Arc<Till>) -> Result<(), StoreError> {
+    let Ok(_alone) = till.watch.comparing.try_lock() else { return Ok(()) };
     if till.watch.is(Doubt::Open) {
         let (now, life) = (app.clock.now(), till.store.life().await?);
         let is_copy = life.is_some_and(|life| life.copied_at.is_some());
-        // What is lost came after the last that is known, however long ago that was; the rest is compared while people pay.
-        let last = life.map(|life| life.copied_at.unwrap_or(life.seen_at).min(life.seen_at));
-        let since = match last.filter(|last| is_copy || last.plus_seconds(DOUBT_SECONDS) < now) {
-            Some(last) => last.plus_seconds(-OVERLAP_SECONDS),
-            None => now.plus_seconds(-WINDOW_SECONDS),
-        };
+        let life = life.filter(|life| life.is_plausible(now));
+        let since = lost_since(till, life, now).await?;
         let Some(findings) = compare(app, till, since).await? else { return Ok(()) };
         failpoint!("R1");
-        let is_lost = is_copy || findings.orphans > 0 || findings.ahead > 0;
+        // Those of a comparison that was interrupted are among them: no sign of life was written since.
+        let seen_at = life.map_or(Timestamp(i64::MIN), |life| life.seen_at);
+        let orphans = till.store.orphans_since(till.gateway.capabilities().name, seen_at).await?;
+        let is_lost = is_copy || orphans > 0 || findings.ahead > 0;
         let gap = if is_lost { GAP + i64::from(findings.compared) } else { 0 };
         if is_lost {
-            let (compared, orphans) = (findings.compared, findings.orphans);
+            let compared = findings.compared;
             tracing::error!(compared, orphans, gap, "the database is older than the gateway; what it lacks is made good");
         }
-        if life.is_none() {
-            till.store.beat(false, now).await?;
-        }
-        till.store.settle_copy(gap).await?;
+        till.store.settle_copy(gap, now).await?;
         till.watch.set(Doubt::Settling);
         move_on(app, till, findings.moved).await?;
     }
@@ -181,23 +187,45 @@ pub async fn settle_doubt(app: &Arc<App>, till: &Arc<Till>) -> Result<(), StoreE
     Ok(())
 }
 
-/// The daily comparison, where it is due or was asked for.
+/// Since when payments may be lost: what is lost came after the last that is known, however long ago that was. The rest is compared while
+/// people pay. `life`: what can be believed of it.
+async fn lost_since(till: &Till, life: Option<Life>, now: Timestamp) -> Result<Timestamp, StoreError> {
+    let window = now.plus_seconds(-WINDOW_SECONDS);
+    let Some(life) = life else {
+        let newest = till.store.newest_attempt_at().await?;
+        return Ok(newest.map_or(window, |newest| newest.plus_seconds(-OVERLAP_SECONDS).min(window)));
+    };
+    let last = life.copied_at.unwrap_or(life.seen_at).min(life.seen_at);
+    let is_old = life.copied_at.is_some() || last.plus_seconds(DOUBT_SECONDS) < now;
+    Ok(if is_old { last.plus_seconds(-OVERLAP_SECONDS) } else { window })
+}
+
+/// The daily comparison, where it is due or was asked for. What was asked for is asked for until it was done.
 ///
 /// Errors: the store cannot be used.
-pub(super) async fn when_due(app: &Arc<App>, till: &Arc<Till>) -> Result<(), StoreError> {
+pub async fn when_due(app: &Arc<App>, till: &Arc<Till>) -> Result<(), StoreError> {
+    if till.is_in_doubt() || !till.gateway.capabilities().lists_payments {
+        return Ok(());
+    }
     let is_asked_for = till.watch.is_due.swap(false, Ordering::AcqRel);
     let last = till.store.last_reconciliation(till.gateway.capabilities().name).await?;
     let is_due = last.is_none_or(|last| last.at.plus_seconds(EVERY_SECONDS) <= app.clock.now());
-    if (is_asked_for || is_due) && !till.is_in_doubt() {
-        reconcile(app, till).await?;
+    if is_asked_for || is_due {
+        let done = reconcile(app, till).await;
+        if is_asked_for && !matches!(done, Ok(Some(_))) {
+            till.watch.ask_for_comparison();
+        }
+        done?;
     }
     Ok(())
 }
 
-/// Holds both sides against each other and lets what moved go on; `None`: the gateway did not tell, or has no list.
+/// Holds both sides against each other and lets what moved go on; `None`: the gateway did not tell, has no list, or somebody compares just
+/// now.
 ///
 /// Errors: the store cannot be used.
 pub async fn reconcile(app: &Arc<App>, till: &Arc<Till>) -> Result<Option<Reconciliation>, StoreError> {
+    let Ok(_alone) = till.watch.comparing.try_lock() else { return Ok(None) };
     let since = app.clock.now().plus_seconds(-WINDOW_SECONDS);
     let Some(findings) = compare(app, till, since).await? else { return Ok(None) };
     move_on(app, till, findings.moved).await?;
@@ -222,7 +250,7 @@ async fn compare(app: &Arc<App>, till: &Arc<Till>, since: Timestamp) -> Result<O
         return Ok(None);
     }
     let Some((listed, is_whole)) = list(till, since).await else { return Ok(None) };
-    let born_at = till.store.life().await?.map_or(at, |life| life.born_at);
+    let born_at = till.store.born_at(at).await?;
     let mut findings = Findings::default();
     let mut unknown = Vec::new();
     for listed in &listed {
@@ -234,7 +262,8 @@ async fn compare(app: &Arc<App>, till: &Arc<Till>, since: Timestamp) -> Result<O
         missing(app, till, since, &mut findings).await?;
     }
     let Findings { compared, orphans, different, .. } = findings;
-    till.store.keep_reconciliation(gateway, Reconciliation { since, at, compared, orphans, different }).await?;
+    let done = Reconciliation { since, at, compared, orphans, different };
+    till.store.keep_reconciliation(gateway, done, std::mem::take(&mut findings.looked_at)).await?;
     till.look_at_watch().await?;
     tracing::info!(compared, orphans, different, "the gateway's payments and ours were held against each other");
     Ok(Some(findings))
@@ -357,14 +386,11 @@ async fn paid(
     listed: &RemotePayment,
     findings: &mut Findings,
 ) -> Result<(), StoreError> {
-    let Some(first) = difference(till, attempt, Some(listed)).await? else { return Ok(()) };
-    // The list may be a little older than our rows; what is fetched now is not.
-    let found = match till.gateway.fetch(&listed.reference).await {
-        Outcome::Done(payment) => difference(till, attempt, Some(&payment)).await?,
-        Outcome::Rejected(_) => difference(till, attempt, None).await?,
-        Outcome::Accepted | Outcome::Unknown(_) => Some(first),
-    };
-    differs(app, till, attempt, found, findings).await
+    match difference(till, attempt, Some(listed)).await? {
+        // The list may be a little older than our rows; what is fetched now is not.
+        Some(_) => look_again(app, till, attempt, &listed.reference, findings).await,
+        None => differs(app, till, attempt, None, findings).await,
+    }
 }
 
 /// Payments that our ledger says were taken, and that the list does not have.
@@ -375,14 +401,29 @@ async fn missing(app: &App, till: &Till, since: Timestamp, findings: &mut Findin
             continue;
         };
         findings.compared += 1;
-        let found = match till.gateway.fetch(reference).await {
-            Outcome::Done(payment) => difference(till, &attempt, Some(&payment)).await?,
-            Outcome::Rejected(_) => difference(till, &attempt, None).await?,
-            Outcome::Accepted | Outcome::Unknown(_) => None,
-        };
-        differs(app, till, &attempt, found, findings).await?;
+        look_again(app, till, &attempt, reference, findings).await?;
     }
     Ok(())
+}
+
+/// What the gateway says of a payment now, whatever its list says.
+async fn look_again(
+    app: &App,
+    till: &Till,
+    attempt: &Attempt,
+    reference: &str,
+    findings: &mut Findings,
+) -> Result<(), StoreError> {
+    let found = match till.gateway.fetch(reference).await {
+        Outcome::Done(payment) => difference(till, attempt, Some(&payment)).await?,
+        Outcome::Rejected(_) => difference(till, attempt, None).await?,
+        Outcome::Accepted | Outcome::Unknown(_) => {
+            // Nobody can tell: a difference that was found before stands.
+            findings.different += u32::from(till.store.has_difference(&attempt.id).await?);
+            return Ok(());
+        }
+    };
+    differs(app, till, attempt, found, findings).await
 }
 
 /// What is not the same of a payment that is paid here, for people.
@@ -421,6 +462,7 @@ async fn differs(
     found: Option<(DifferenceKind, String)>,
     findings: &mut Findings,
 ) -> Result<(), StoreError> {
+    findings.looked_at.push(attempt.id.clone());
     let Some((kind, detail)) = found else { return Ok(()) };
     findings.different += 1;
     if till.store.keep_difference(&attempt.id, kind, &detail, app.clock.now()).await? {
@@ -439,7 +481,7 @@ pub(super) async fn heard_of(app: &App, till: &Till, checkout: &CheckoutId, numb
         Outcome::Done(Some(payment)) => {
             // It may be as old as the look-up goes back. Where that may be older than this database, a list tells.
             let Some(orphan) = ours(app, till, &payment, now) else { return Ok(true) };
-            let born_at = till.store.life().await?.map_or(now, |life| life.born_at);
+            let born_at = till.store.born_at(now).await?;
             match born_at.plus_seconds(WINDOW_SECONDS) <= now || orphan.state != OrphanState::Found {
                 true => drop(till.store.find_orphans(vec![orphan]).await?),
                 false => till.watch.ask_for_comparison(),
@@ -451,7 +493,7 @@ pub(super) async fn heard_of(app: &App, till: &Till, checkout: &CheckoutId, numb
     }
 }
 
-/// A sign of life, and what is told of orphans; a doubt that could not be settled at the start is tried again.
+/// A sign of life; a doubt that could not be settled at the start is tried again.
 pub async fn beat(app: &Arc<App>, till: &Arc<Till>) {
     let beaten = match till.is_in_doubt() {
         true => settle_doubt(app, till).await,
@@ -462,7 +504,7 @@ pub async fn beat(app: &Arc<App>, till: &Arc<Till>) {
     }
 }
 
-/// What orphans need, and the comparison where it is due.
+/// What orphans need.
 pub(super) async fn round(app: &Arc<App>, till: &Arc<Till>) {
     if let Err(error) = orphans::work(app, till).await {
         tracing::warn!(%error, "orphans could not be looked after; the next round tries again");

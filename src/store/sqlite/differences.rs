@@ -46,16 +46,24 @@ pub(in crate::store) fn keep(
     Ok(true)
 }
 
-pub(in crate::store) fn keep_reconciliation(tx: &Connection, gateway: &str, done: &Reconciliation) -> Result<(), StoreError> {
+/// Whether one is kept.
+pub(in crate::store) fn has(tx: &Connection, attempt: &AttemptId) -> Result<bool, StoreError> {
+    Ok(tx.prepare_cached("SELECT 1 FROM differences WHERE attempt = ?1")?.exists([attempt.as_str()])?)
+}
+
+pub(in crate::store) fn keep_reconciliation(
+    tx: &Connection,
+    gateway: &str,
+    done: &Reconciliation,
+    looked_at: &[AttemptId],
+) -> Result<(), StoreError> {
     tx.prepare_cached(
         "INSERT INTO reconciliations (gateway, since, at, compared, orphans, different) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?
     .execute(params![gateway, done.since.0, done.at.0, done.compared, done.orphans, done.different])?;
-    // A difference that it looked for and did not find is over; what is older than its list is not known.
-    tx.prepare_cached(
-        "DELETE FROM differences WHERE seen_at < ?1 AND attempt IN (SELECT id FROM attempts WHERE gateway = ?2 AND created_at >= ?3)",
-    )?
-    .execute(params![done.at.0, gateway, done.since.0])?;
+    // A difference that it looked for and did not find is over; of what it could not look at it knows nothing.
+    let mut delete = tx.prepare_cached("DELETE FROM differences WHERE attempt = ?1 AND seen_at < ?2")?;
+    looked_at.iter().try_for_each(|attempt| delete.execute(params![attempt.as_str(), done.at.0]).map(drop))?;
     Ok(())
 }
 

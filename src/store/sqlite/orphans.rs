@@ -10,7 +10,7 @@ use crate::commerce::ids::{CheckoutId, Timestamp};
 use crate::commerce::money::{Currency, Money};
 use crate::commerce::quote::Quote;
 use crate::store::orphans::{OpenOrphans, Orphan, OrphanState, Standing};
-use crate::store::{BeginPayment, Refusal, StoreError};
+use crate::store::{BeginPayment, Opened, Refusal, StoreError};
 
 /// The longest wait between two tries: money goes back within two minutes of being found.
 const RETRY_MAX_SECONDS: i64 = 60;
@@ -83,13 +83,23 @@ pub(in crate::store) fn find(tx: &Connection, found: &[Orphan]) -> Result<usize,
     Ok(count)
 }
 
-pub(in crate::store) fn claim(tx: &Connection, limit: u32, now: Timestamp, until: Timestamp) -> Result<Vec<Orphan>, StoreError> {
+pub(in crate::store) fn count_since(tx: &Connection, gateway: &str, since: Timestamp) -> Result<u32, StoreError> {
+    let mut select = tx.prepare_cached("SELECT count(*) FROM orphans WHERE gateway = ?1 AND found_at > ?2")?;
+    Ok(select.query_row(params![gateway, since.0], |row| row.get(0))?)
+}
+
+pub(in crate::store) fn claim(
+    tx: &Connection,
+    limit: u32,
+    due_at: Timestamp,
+    until: Timestamp,
+) -> Result<Vec<Orphan>, StoreError> {
     let mut update = tx.prepare_cached(
         "UPDATE orphans SET next_at = ?3, tries = tries + 1 WHERE rowid IN
              (SELECT rowid FROM orphans WHERE state IN ('found', 'returning') AND next_at <= ?2 ORDER BY next_at, rowid LIMIT ?1)
          RETURNING *",
     )?;
-    let rows = update.query_map(params![limit, now.0, until.0], |row| Ok(read(row)))?;
+    let rows = update.query_map(params![limit, due_at.0, until.0], |row| Ok(read(row)))?;
     let mut orphans = rows.map(|row| row?).collect::<Result<Vec<_>, StoreError>>()?;
     orphans.sort_by(|one, other| (one.made_at, &one.reference).cmp(&(other.made_at, &other.reference)));
     Ok(orphans)
@@ -102,8 +112,8 @@ pub(super) fn release_all(tx: &Connection) -> Result<(), StoreError> {
 }
 
 /// The attempt goes on from where the gateway waits for the shopper; a turn asks how it really stands.
-pub(in crate::store) fn adopt(tx: &Connection, reference: &str, begin: &BeginPayment) -> Result<(), StoreError> {
-    let attempt = &begin.attempt;
+pub(in crate::store) fn adopt(tx: &Connection, opened: &Opened, begin: &BeginPayment) -> Result<(), StoreError> {
+    let (attempt, reference) = (&begin.attempt, opened.reference.as_str());
     let (gateway, checkout) = (&attempt.gateway, attempt.checkout.as_str());
     let mut select = tx.prepare_cached("SELECT 1 FROM orphans WHERE gateway = ?1 AND reference = ?2 AND state = 'found'")?;
     let newest: u32 = tx
@@ -115,8 +125,8 @@ pub(in crate::store) fn adopt(tx: &Connection, reference: &str, begin: &BeginPay
     let mut select = tx.prepare_cached("SELECT cart_id FROM checkouts WHERE id = ?1 AND canceled = 0")?;
     let cart = select.query_row([checkout], |row| row.get::<_, String>(0)).optional()?.ok_or(Refusal::WrongState)?;
     payments::write(tx, begin, &cart, false)?;
-    tx.prepare_cached("UPDATE attempts SET state = 'awaiting_shopper', reference = ?2 WHERE id = ?1")?
-        .execute(params![attempt.id.as_str(), reference])?;
+    tx.prepare_cached("UPDATE attempts SET state = 'awaiting_shopper', reference = ?2, redirect_url = ?3 WHERE id = ?1")?
+        .execute(params![attempt.id.as_str(), reference, opened.redirect_url])?;
     tx.prepare_cached("UPDATE orphans SET state = 'adopted', changed_at = ?3 WHERE gateway = ?1 AND reference = ?2")?
         .execute(params![gateway, reference, begin.now.0])?;
     Ok(())

@@ -36,9 +36,16 @@ pub struct Counter {
     pub folder: tempfile::TempDir,
     pub app: Arc<App>,
     pub sandbox: Sandbox,
+    others: Others,
+    now: Arc<AtomicI64>,
+}
+
+/// Whom the shop deals with where that is somebody else than usual.
+#[derive(Clone, Default)]
+struct Others {
     gateway: Option<Gateway>,
     hooks: Option<Hooks>,
-    now: Arc<AtomicI64>,
+    mailer: Option<Mailer>,
 }
 
 /// Systems of the merchant's own: as the bundle names them, and how their events are signed.
@@ -59,42 +66,68 @@ impl Counter {
     /// A fresh one with a gateway of its own, whose clock is the shop's.
     pub fn paid_by(gateway: Option<Gateway>, now: Arc<AtomicI64>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let (app, sandbox) = start(&folder, &now, gateway.clone(), None);
-        Self { folder, app, sandbox, gateway, hooks: None, now }
+        let others = Others { gateway, ..Others::default() };
+        let (app, sandbox) = start(&folder, &now, &others);
+        Self { folder, app, sandbox, others, now }
     }
 
     /// A fresh one that tells the merchant's own systems what happens.
     pub fn telling(hooks: Hooks) -> Self {
         let (folder, now) = (tempfile::tempdir().expect("a folder"), Arc::new(AtomicI64::new(NOW.0)));
-        let (app, sandbox) = start(&folder, &now, None, Some(&hooks));
-        let counter = Self { folder, app, sandbox, gateway: None, hooks: Some(hooks), now };
+        let others = Others { hooks: Some(hooks), ..Others::default() };
+        let (app, sandbox) = start(&folder, &now, &others);
+        let counter = Self { folder, app, sandbox, others, now };
         counter.round();
         counter
     }
 
     /// The same after a crash, with other systems.
     pub fn restarted_telling(self, hooks: Hooks) -> Self {
-        Self { hooks: Some(hooks), ..self }.restarted()
+        let others = Others { hooks: Some(hooks), ..self.others.clone() };
+        Self { others, ..self }.restarted()
+    }
+
+    /// The same after a crash, with another way to its gateway.
+    pub fn restarted_paid_by(self, gateway: Gateway) -> Self {
+        let others = Others { gateway: Some(gateway), ..self.others.clone() };
+        Self { others, ..self }.restarted()
+    }
+
+    /// The same after a crash, with another mail server.
+    pub fn restarted_writing_by(self, mailer: Mailer) -> Self {
+        let others = Others { mailer: Some(mailer), ..self.others.clone() };
+        Self { others, ..self }.restarted()
     }
 
     /// The same after a crash: another process on the same files, recovered.
     pub fn restarted(self) -> Self {
-        let Self { folder, app, gateway, hooks, now, .. } = self;
+        let Self { folder, app, others, now, .. } = self;
         drop(app);
-        let (app, sandbox) = start(&folder, &now, gateway.clone(), hooks.as_ref());
-        let counter = Self { folder, app, sandbox, gateway, hooks, now };
+        let (app, sandbox) = start(&folder, &now, &others);
+        let counter = Self { folder, app, sandbox, others, now };
         counter.run(rounds::recover(&counter.app, &counter.till())).expect("it recovers");
         counter
     }
 
     /// The same after its database was lost and a backup put in its place.
     pub fn restored(self, backup: &std::path::Path) -> Self {
-        let Self { folder, app, sandbox, gateway, hooks, now } = self;
+        let mailer = self.others.mailer.clone();
+        self.put_back(backup, mailer)
+    }
+
+    /// The same, with another mail server.
+    pub fn restored_writing_by(self, backup: &std::path::Path, mailer: Mailer) -> Self {
+        self.put_back(backup, Some(mailer))
+    }
+
+    fn put_back(self, backup: &std::path::Path, mailer: Option<Mailer>) -> Self {
+        let Self { folder, app, sandbox, others, now } = self;
         drop(Arc::into_inner(app).expect("nobody else holds the store open"));
         drop(sandbox);
+        let others = Others { mailer, ..others };
         put_back(folder.path(), backup);
-        let (app, sandbox) = start(&folder, &now, gateway.clone(), hooks.as_ref());
-        let counter = Self { folder, app, sandbox, gateway, hooks, now };
+        let (app, sandbox) = start(&folder, &now, &others);
+        let counter = Self { folder, app, sandbox, others, now };
         counter.run(rounds::recover(&counter.app, &counter.till())).expect("it recovers");
         counter
     }
@@ -196,22 +229,18 @@ impl Counter {
     }
 }
 
-fn start(
-    folder: &tempfile::TempDir,
-    now: &Arc<AtomicI64>,
-    gateway: Option<Gateway>,
-    hooks: Option<&Hooks>,
-) -> (Arc<App>, Sandbox) {
+fn start(folder: &tempfile::TempDir, now: &Arc<AtomicI64>, others: &Others) -> (Arc<App>, Sandbox) {
+    let Others { gateway, hooks, mailer } = others.clone();
     let clock = now.clone();
     let clock = Clock::of(move || Timestamp(clock.load(Ordering::Relaxed)));
     let mut shop = bundle(BASE_URL, 1990);
-    shop.webhooks = hooks.map_or_else(Vec::new, |hooks| hooks.terms.clone());
+    shop.webhooks = hooks.as_ref().map_or_else(Vec::new, |hooks| hooks.terms.clone());
     let mut app = App::new(live_of(&shop), key_ring(), Settings::default(), clock);
     let store = Store::open_sqlite(&folder.path().join("shop.db")).expect("a store");
     let sandbox = Sandbox::open(&folder.path().join("sandbox.db"), BASE_URL, false).expect("a ledger");
     let gateway_clock = now.clone();
     let sandbox = sandbox.timed_by(move || Timestamp(gateway_clock.load(Ordering::Relaxed)));
-    let mailer = Mailer::Folder(folder.path().join("mail"));
+    let mailer = mailer.unwrap_or_else(|| Mailer::Folder(folder.path().join("mail")));
     let gateway = gateway.unwrap_or_else(|| Gateway::Sandbox(sandbox.clone()));
     let mut till = Till::new(store, gateway, mailer).at_most(PAYMENTS_PER_SECOND);
     if let Some(hooks) = hooks {

@@ -204,7 +204,8 @@ fn scripted(sandbox: Sandbox, health_of: Arc<Mutex<Health>>, calls: Arc<Mutex<Ve
     Gateway::Scripted(Scripted { capabilities, script: Arc::new(script), list: Arc::new(list) })
 }
 
-async fn answer(gateway: &Gateway, call: Call) -> Outcome<Option<RemotePayment>> {
+/// What a gateway makes of a call.
+pub async fn answer(gateway: &Gateway, call: Call) -> Outcome<Option<RemotePayment>> {
     let one = |outcome| match outcome {
         Outcome::Done(payment) => Outcome::Done(Some(payment)),
         Outcome::Accepted => Outcome::Accepted,
