@@ -14,7 +14,7 @@ use crate::edge::perform::new_id;
 use crate::edge::perform::subscribers::PATIENCE;
 use crate::edge::perform::subscribers::message::{Message, Secret, secret_variable};
 use crate::gateway::transport::Transport;
-use crate::store::fact::{Delivery, SubscriberState};
+use crate::store::fact::{Delivery, Present, SubscriberState};
 use crate::store::{Refusal, Store, StoreError};
 use crate::theme::bundle::Bundle;
 
@@ -115,7 +115,7 @@ fn secrets_of(variable: &str) -> Result<Vec<Secret>, CommandError> {
 }
 
 fn states(store: &Store) -> Result<Vec<SubscriberState>, CommandError> {
-    wait_for(store.subscribers())?.map_err(failed)
+    wait_for(store.subscribers(Present::All))?.map_err(failed)
 }
 
 fn state(store: &Store, name: &str) -> Result<SubscriberState, CommandError> {

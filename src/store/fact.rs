@@ -105,6 +105,15 @@ pub struct Delivery {
     pub order_number: Option<String>,
 }
 
+/// Which subscribers are asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Present {
+    /// Those that the shop names.
+    Named,
+    /// Every one there ever was.
+    All,
+}
+
 /// What a subscriber is to be sent now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
@@ -145,9 +154,9 @@ impl Store {
         step!(self, Urgent, move |tx| subscribers::name(tx, &named, now))
     }
 
-    /// Every subscriber there ever was, by name.
-    pub async fn subscribers(&self) -> Result<Vec<SubscriberState>, StoreError> {
-        look!(self, subscribers::states)
+    /// Subscribers by name.
+    pub async fn subscribers(&self, present: Present) -> Result<Vec<SubscriberState>, StoreError> {
+        look!(self, move |tx| subscribers::states(tx, present))
     }
 
     /// Names of subscribers that may have to be sent something now.

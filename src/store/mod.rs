@@ -16,7 +16,7 @@ use crate::commerce::inventory::{StockLevel, StockNeed};
 use crate::commerce::order::{Order, OrderState};
 use crate::commerce::payment::Attempt;
 use crate::commerce::quote::Quote;
-pub use promise::{OutboxKind, OutboxRow};
+pub use promise::{OutboxKind, OutboxRow, Share};
 
 use event::{EventResult, InboxRow, NewEvent};
 use sqlite::writer::Lane;
@@ -463,16 +463,17 @@ impl Store {
         look!(self, move |tx| payments::attempt_by_reference(tx, &gateway, &reference))
     }
 
-    /// Takes due work for a while, the oldest first. Claims expire: a dead worker's rows are due again.
+    /// Takes due work of a share for a while, the oldest first. Claims expire: a dead worker's rows are due again.
     pub async fn claim_outbox(
         &self,
         owner: &str,
+        share: Share,
         limit: u32,
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Vec<OutboxRow>, StoreError> {
         let owner = owner.to_owned();
-        step!(self, Urgent, move |tx| outbox::claim(tx, &owner, limit, now, until))
+        step!(self, Urgent, move |tx| outbox::claim(tx, &owner, share, limit, now, until))
     }
 
     /// Keeps events, each once by the gateway's name for it. Gives how many are new.

@@ -34,6 +34,15 @@ pub enum OutboxKind {
     Alarm,
 }
 
+/// Promised work that is taken together: what waits for a mail server keeps nothing else waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Share {
+    /// What the gateway is asked for.
+    Payments,
+    /// What is written to people.
+    Mails,
+}
+
 impl OutboxKind {
     /// Its name in the store.
     pub fn name(self) -> &'static str {

@@ -166,15 +166,19 @@ fn an_order_goes_from_shell_to_paid_and_keeps_its_sums() {
         let number = store.place(&lease, settled(&attempt, None, LATER)).await.expect("it is placed");
         assert_eq!(store.place(&lease, settled(&attempt, None, LATER)).await.expect("twice is once"), number);
         assert_eq!(levels(&store).await, [(3, 0, 2)]);
-        let promised = store.claim_outbox("edge", 10, LATER, HOLD).await.expect("work");
-        assert_eq!(promised.iter().map(|row| row.kind).collect::<Vec<_>>(), [OutboxKind::Capture], "no mail before the money");
+        let promised = async |share| {
+            let rows = store.claim_outbox("edge", share, 10, LATER, HOLD).await.expect("work");
+            rows.into_iter().map(|row| row.kind).collect::<Vec<_>>()
+        };
+        assert_eq!(promised(Share::Mails).await, [], "no mail before the money");
+        assert_eq!(promised(Share::Payments).await, [OutboxKind::Capture]);
 
         for _ in 0..2 {
             let paid = store.mark_paid(&lease, settled(&attempt, Some("visa 4242"), LATER)).await;
             assert_eq!(paid.expect("it is paid"), number);
         }
-        let promised = store.claim_outbox("edge", 10, LATER, HOLD).await.expect("work");
-        assert_eq!(promised.iter().map(|row| row.kind).collect::<Vec<_>>(), [OutboxKind::Confirmation]);
+        assert_eq!(promised(Share::Payments).await, [], "a mail waits for no payment, and no payment for a mail");
+        assert_eq!(promised(Share::Mails).await, [OutboxKind::Confirmation]);
         assert_eq!(refused(store.decline(&lease, &attempt, "late", LATER).await), Refusal::WrongState);
         assert_eq!(refused(store.cancel_attempt(&lease, &attempt, LATER).await), Refusal::WrongState);
         assert_eq!(refused(store.review(&lease, &attempt, "late", false, LATER).await), Refusal::WrongState);
@@ -348,8 +352,9 @@ fn promised_work_is_due_again_when_its_worker_dies_or_fails() {
         let quote = quoted(&store, 1, 1).await;
         let (lease, attempt) = pay(&store, &quote, 1).await;
         store.place(&lease, settled(&attempt, None, NOW)).await.expect("it is placed");
-        let claim =
-            async |now: Timestamp| store.claim_outbox("edge", 10, now, now.plus_seconds(30)).await.expect("the store is well");
+        let claim = async |now: Timestamp| {
+            store.claim_outbox("edge", Share::Payments, 10, now, now.plus_seconds(30)).await.expect("the store is well")
+        };
         let row = claim(NOW).await.remove(0);
         assert_eq!((row.tries, claim(NOW).await.len()), (0, 0));
         let again = claim(NOW.plus_seconds(30)).await.remove(0);

@@ -1,6 +1,7 @@
 //! Checkout after a crash: what the dead edge held is held no more.
 
 use serde_json::json;
+use vitrine::store::Share;
 
 use crate::support::counter::{Counter, GOOD, Shopper, redirect_url};
 
@@ -13,7 +14,7 @@ fn what_a_dead_edge_had_claimed_is_done_at_the_start_of_the_next() {
     let back = counter.give_card(redirect_url(&paying), GOOD);
     shopper.come_back(&back).expect(303);
     let now = counter.app.clock.now();
-    let claimed = counter.run(counter.till().store.claim_outbox("the dead", 16, now, now.plus_seconds(120)));
+    let claimed = counter.run(counter.till().store.claim_outbox("the dead", Share::Mails, 16, now, now.plus_seconds(120)));
     assert_eq!(claimed.expect("a claim").len(), 1, "the confirmation");
     let counter = counter.restarted();
     assert_eq!(counter.mails().len(), 1, "nobody waits for the claim to run out");

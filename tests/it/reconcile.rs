@@ -7,14 +7,17 @@ use std::time::Duration;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
-use vitrine::edge::perform::{orphans, reconcile, rounds};
+use vitrine::edge::perform::mail::{Mailer, Script};
+use vitrine::edge::perform::{orphans, reconcile, rounds, subscribers};
 use vitrine::gateway::scripted::{Call, Listing, Said, Scripted};
 use vitrine::gateway::{Gateway, Outcome};
 
 use crate::faulty::faults::Fault;
 use crate::restore::{Drill, opens_for, state};
+use crate::subscribers::{hooks, terms};
 use crate::support::counter::{Counter, GOOD, Shopper};
 use crate::support::edge::Caller;
+use crate::support::receiver::{Receiver, Reply};
 use crate::support::rig;
 use crate::support::stripe::stripe;
 
@@ -383,4 +386,39 @@ fn the_wrong_file_fills_nobodys_mailbox() {
     let orphans = drill.orphans();
     assert!(orphans.len() == 12 && orphans.iter().all(|(_, state)| state == "review"), "{orphans:?}");
     assert_eq!((drill.told().len(), drill.ready()["orphans"]["in_review"].clone()), (10, json!(12)));
+}
+
+/// A mail server that takes the connection and says nothing.
+fn hanging() -> Mailer {
+    Mailer::Scripted(Script(Arc::new(|_, _| Box::pin(std::future::pending()))))
+}
+
+#[test]
+fn a_mail_server_that_hangs_keeps_no_money_and_no_system_waiting() {
+    let drill = Drill::open();
+    drill.back_up();
+    drill.counter.pass(600);
+    let session = drill.bought();
+    let drill = drill.restore_written_by(hanging());
+    let (app, till) = (drill.counter.app.clone(), drill.counter.till());
+    let work = async {
+        reconcile::reconcile(&app, &till).await.expect("a store");
+        orphans::work(&app, &till).await.expect("a store");
+    };
+    drill.counter.run(async { tokio::time::timeout(NEVER, work).await }).expect("nobody waits for it");
+    assert_eq!((drill.standing(&session).2, drill.ready()["payments"].clone()), (2480, json!("open")));
+
+    let receiver = Receiver::open();
+    let hooks = hooks(vec![terms("erp", &receiver.url(), &["order.paid"])]);
+    let counter = Counter::telling(hooks).restarted_writing_by(hanging());
+    Shopper::with(&counter, "LAMP-S", 1).buy(&counter);
+    receiver.next(&[Reply::Status(410)]);
+    let deliver = || {
+        let (app, till) = (counter.app.clone(), counter.till());
+        let told = counter.run(async { tokio::time::timeout(NEVER, subscribers::deliver(&app, &till)).await });
+        told.expect("nobody waits for it").expect("a store")
+    };
+    assert_eq!(deliver(), 0, "it is gone, and that is to be told");
+    counter.pass(1);
+    assert_eq!(deliver(), 1);
 }

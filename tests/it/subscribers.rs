@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use vitrine::commerce::ids::Timestamp;
 use vitrine::edge::perform::rounds;
 use vitrine::edge::perform::subscribers;
-use vitrine::store::fact::{FactKind, SubscriberState};
+use vitrine::store::fact::{FactKind, Present, SubscriberState};
 use vitrine::theme::bundle::SubscriberTerms;
 
 use crate::openapi;
@@ -22,7 +22,7 @@ const CRM: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 const PATIENCE: Duration = Duration::from_millis(2000);
 const HOURS: i64 = 3600;
 
-fn terms(name: &str, url: &str, events: &[&str]) -> SubscriberTerms {
+pub(crate) fn terms(name: &str, url: &str, events: &[&str]) -> SubscriberTerms {
     let all = FactKind::ALL.map(FactKind::name);
     let events = if events.is_empty() { &all[..] } else { events };
     SubscriberTerms {
@@ -32,7 +32,7 @@ fn terms(name: &str, url: &str, events: &[&str]) -> SubscriberTerms {
     }
 }
 
-fn hooks(terms: Vec<SubscriberTerms>) -> Hooks {
+pub(crate) fn hooks(terms: Vec<SubscriberTerms>) -> Hooks {
     let secrets = [("erp", ERP), ("crm", CRM)].map(|(name, secret)| (name.to_owned(), secret.to_owned()));
     Hooks { terms, secrets: secrets.to_vec(), patience: PATIENCE }
 }
@@ -53,7 +53,7 @@ fn deliver(counter: &Counter) -> usize {
 }
 
 fn state(counter: &Counter, name: &str) -> SubscriberState {
-    let states = counter.run(counter.till().store.subscribers()).expect("a look");
+    let states = counter.run(counter.till().store.subscribers(Present::All)).expect("a look");
     states.into_iter().find(|state| state.name == name).expect("it is known")
 }
 
@@ -206,8 +206,9 @@ fn the_longest_wait_is_a_quarter_of_an_hour_and_nobody_is_switched_off() {
     assert_eq!(deliver(&counter), 2, "what somebody waits for is never forgotten");
 }
 
-/// Mails about outages.
+/// Mails about outages, once they are due to be written.
 fn outages(counter: &Counter) -> Vec<String> {
+    counter.run(rounds::tell(&counter.app, &counter.till()));
     counter.mails().into_iter().filter(|mail| mail.contains("Message-ID: <outage-")).collect()
 }
 
@@ -372,6 +373,8 @@ fn one_that_is_taken_out_keeps_its_place() {
     assert_eq!(deliver(&counter), 0);
     let away = state(&counter, "erp");
     assert_eq!((away.removed_at.is_some(), away.next_sequence, away.waiting), (true, 2, 3));
+    let named = counter.run(counter.till().store.subscribers(Present::Named)).expect("a look");
+    assert_eq!(named, [], "each second it is not looked at what it waits for");
     assert_eq!(outages(&counter), [""; 0], "nobody waits for it");
     let counter = counter.restarted_telling(hooks(vec![terms("erp", &erp.url(), &[])]));
     assert_eq!(deliver(&counter), 3);

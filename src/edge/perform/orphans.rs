@@ -1,6 +1,6 @@
 //! Orphans: a payment that nobody here knows of gets its order, or its money goes back.
 //!
-//! Owns    what is done about each, from the gateway's word alone, and the mail to the merchant about it.
+//! Owns    what is done about each, from the gateway's word alone, and the mail to the merchant about it, which has a round of its own.
 //! Always  the gateway is asked first, each time; what is sent is committed before; an answer that is lost is looked up by the next try. A
 //!         payment that an attempt is of is left alone, and so is one that a person has to look at. While another payment of its cart is
 //!         under way it waits: should that one fail, this one is the order's.
@@ -59,7 +59,6 @@ pub async fn work(app: &Arc<App>, till: &Arc<Till>) -> Result<usize, StoreError>
             }
         }
     }
-    tell(app, till).await?;
     till.look_at_watch().await?;
     Ok(count)
 }
@@ -232,12 +231,14 @@ async fn returned(app: &App, till: &Till, orphan: &Orphan, payment: &RemotePayme
 
 /// Writes to the merchant about each that is over, that a person has to look at, or that takes long. What cannot be sent now is sent in a
 /// later round.
-async fn tell(app: &App, till: &Till) -> Result<(), StoreError> {
+///
+/// Errors: the store cannot be used.
+pub(super) async fn tell(app: &App, till: &Till) -> Result<(), StoreError> {
     let late_since = app.clock.now().plus_seconds(-LATE_SECONDS);
     for orphan in till.store.orphans_to_tell(CLAIM_ROWS, late_since).await? {
         let live = app.live.load_full();
         let sent = match mail::orphan(&live, &orphan) {
-            Ok(letter) => till.mailer.send(&letter).await,
+            Ok(letter) => till.send(&letter).await,
             Err(error) => Err(error),
         };
         match sent {

@@ -6,7 +6,7 @@ use super::{Till, Wish, mail};
 use crate::commerce::ids::{AttemptId, CheckoutId};
 use crate::commerce::payment::{Attempt, AttemptState};
 use crate::edge::app::App;
-use crate::store::{OutboxKind, OutboxRow, StoreError};
+use crate::store::{OutboxKind, OutboxRow, Share, StoreError};
 
 /// Rows taken at once.
 const CLAIM_ROWS: u32 = 16;
@@ -19,14 +19,18 @@ enum Done {
     Later(String),
 }
 
-/// Takes what is due and does it; gives how many rows were taken. Returns when they are all done or put back.
-pub(super) async fn deliver(app: &Arc<App>, till: &Arc<Till>) -> Result<usize, StoreError> {
+/// Takes what is due of a share and does it; gives how many rows were taken. Returns when they are all done or put back.
+pub(super) async fn deliver(app: &Arc<App>, till: &Arc<Till>, share: Share) -> Result<usize, StoreError> {
     let now = app.clock.now();
-    let rows = till.store.claim_outbox(&till.owner, CLAIM_ROWS, now, now.plus_seconds(CLAIM_SECONDS)).await?;
+    let rows = till.store.claim_outbox(&till.owner, share, CLAIM_ROWS, now, now.plus_seconds(CLAIM_SECONDS)).await?;
     let count = rows.len();
     let mut work = tokio::task::JoinSet::new();
     for row in rows {
-        let place = till.places.clone().acquire_owned().await.expect("the semaphore is never closed");
+        // Mails have a lane of their own, and take no place of a payment or an event.
+        let place = match share {
+            Share::Payments => Some(till.places.clone().acquire_owned().await.expect("the semaphore is never closed")),
+            Share::Mails => None,
+        };
         let (app, till) = (app.clone(), till.clone());
         work.spawn(async move {
             one(&app, &till, row).await;

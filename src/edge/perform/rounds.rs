@@ -1,7 +1,7 @@
 //! Rounds: what is done without being asked, at the start and then for ever.
 //!
-//! Owns    recovery at the start, the look at stock each second, the sweep over payments nobody came back for, and the workers of the
-//!         outbox and of subscribers.
+//! Owns    recovery at the start, the look at stock each second, the sweep over payments nobody came back for, the workers of the outbox
+//!         and of subscribers, and the mails to the merchant.
 //! Always  each goes its own round: one that waits for a gateway or a mail server keeps no other waiting. What fails in a round is told
 //!         and the next one tries again; nothing here decides, it only lets a checkout have its turn.
 //! Source  CHECKOUT.md 5.5.
@@ -12,12 +12,12 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::line::Pace;
-use super::{Till, Wish, inbox, outbox, reconcile, subscribers};
+use super::{Till, Wish, inbox, orphans, outbox, reconcile, subscribers};
 use crate::commerce::ids::Timestamp;
 use crate::commerce::payment::{Attempt, AttemptState};
 use crate::edge::app::App;
 use crate::store::watch::Reach;
-use crate::store::{Refusal, StoreError};
+use crate::store::{Refusal, Share, StoreError};
 
 /// Between two looks at stock and outbox.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -62,6 +62,7 @@ pub async fn recover(app: &Arc<App>, till: &Arc<Till>) -> Result<(), StoreError>
         if let Err(error) = deliver(&delivered, &deliverer).await {
             tracing::warn!(%error, "the outbox could not be read; the next round tries again");
         }
+        tell(&delivered, &deliverer).await;
     });
     if tokio::time::timeout(START_PATIENCE, work).await.is_err() {
         tracing::warn!("what an earlier run left behind takes longer to finish; it goes on beside the shoppers");
@@ -124,19 +125,46 @@ pub fn go(app: &Arc<App>, till: &Arc<Till>) {
         async move { sweep(&app, &till, app.clock.now().plus_seconds(-QUIET_SECONDS)).await }
     }));
     go_reconciling(app, till);
+    go_delivering(app, till, Share::Payments);
+    go_delivering(app, till, Share::Mails);
+    let (told, teller) = (app.clone(), till.clone());
+    tokio::spawn(every(SWEEP_EVERY, move || {
+        let (app, till) = (told.clone(), teller.clone());
+        async move { tell(&app, &till).await }
+    }));
+}
+
+/// Payments and mails each in a round of their own: a mail server that hangs keeps no money waiting.
+fn go_delivering(app: &Arc<App>, till: &Arc<Till>, share: Share) {
     let (app, till) = (app.clone(), till.clone());
     tokio::spawn(every(Duration::ZERO, move || {
         let (app, till) = (app.clone(), till.clone());
         async move {
-            match deliver(&app, &till).await {
+            match outbox::deliver(&app, &till, share).await {
                 // There may be more than one taking's worth.
                 Ok(count) if count > 0 => return,
                 Ok(_) => {}
                 Err(error) => tracing::warn!(%error, "the outbox could not be read; the next round tries again"),
             }
-            let _ = tokio::time::timeout(LOOK_EVERY, till.due.notified()).await;
+            match share {
+                Share::Payments => {
+                    let _ = tokio::time::timeout(LOOK_EVERY, till.due.notified()).await;
+                    till.mails_due.notify_one();
+                }
+                Share::Mails => drop(tokio::time::timeout(LOOK_EVERY, till.mails_due.notified()).await),
+            }
         }
     }));
+}
+
+/// Writes to the merchant about payments without an order and about systems that accept nothing. Whoever finds it being done leaves it.
+pub async fn tell(app: &App, till: &Till) {
+    let Ok(_alone) = till.post.telling.try_lock() else { return };
+    for told in [orphans::tell(app, till).await, subscribers::tell(app, till).await] {
+        if let Err(error) = told {
+            tracing::warn!(%error, "nobody could be told of what has to be looked at; the next round tries again");
+        }
+    }
 }
 
 /// Signs of life, orphans, and the daily comparison with the gateway.
@@ -203,7 +231,7 @@ pub async fn reap(app: &App, till: &Till) {
 ///
 /// Errors: the outbox cannot be read.
 pub async fn deliver(app: &Arc<App>, till: &Arc<Till>) -> Result<usize, StoreError> {
-    outbox::deliver(app, till).await
+    Ok(outbox::deliver(app, till, Share::Payments).await? + outbox::deliver(app, till, Share::Mails).await?)
 }
 
 /// Goes a round again and again, with a pause between two. A round that panics is told, and the next one is gone.

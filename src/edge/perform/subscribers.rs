@@ -22,7 +22,7 @@ use crate::commerce::ids::Timestamp;
 use crate::edge::app::App;
 use crate::gateway::transport::Transport;
 use crate::store::StoreError;
-use crate::store::fact::{Delivery, Failed, Next, Subscriber};
+use crate::store::fact::{Delivery, Failed, Next, Present, Subscriber};
 use crate::telemetry::subscribers::{Seen, SubscriberMetrics};
 
 /// More systems than this are told by a system of their own.
@@ -205,14 +205,18 @@ async fn send(app: &App, subscribers: &Subscribers, name: &str, delivery: &Deliv
     message.send(&subscribers.transport, &terms.url, secrets, app.clock.now(), subscribers.patience).await.map(drop)
 }
 
-/// Tells the operator of outages, each once, and counts.
-async fn look(app: &App, till: &Till) -> Result<(), StoreError> {
-    let Some(subscribers) = &till.subscribers else { return Ok(()) };
+/// Tells the operator of outages, each once.
+///
+/// Errors: the store cannot be used.
+pub(super) async fn tell(app: &App, till: &Till) -> Result<(), StoreError> {
+    if till.subscribers.is_none() {
+        return Ok(());
+    }
     let now = app.clock.now();
     for outage in till.store.untold_outages(now.plus_seconds(-OUTAGE_SECONDS)).await? {
         let live = app.live.load_full();
         let sent = match mail::outage(&live, &outage) {
-            Ok(letter) => till.mailer.send(&letter).await,
+            Ok(letter) => till.send(&letter).await,
             Err(error) => Err(error),
         };
         match sent {
@@ -222,8 +226,15 @@ async fn look(app: &App, till: &Till) -> Result<(), StoreError> {
             }
         }
     }
-    let states = till.store.subscribers().await?;
-    let seen = states.into_iter().filter(|state| state.removed_at.is_none()).map(|state| Seen {
+    Ok(())
+}
+
+/// Counts what those wait for that the shop names.
+async fn look(app: &App, till: &Till) -> Result<(), StoreError> {
+    let Some(subscribers) = &till.subscribers else { return Ok(()) };
+    let now = app.clock.now();
+    let states = till.store.subscribers(Present::Named).await?;
+    let seen = states.into_iter().map(|state| Seen {
         lag_seconds: state.waiting_since.map_or(0, |since| now.0.saturating_sub(since.0).max(0)),
         subscriber: state.name,
         waiting: state.waiting,

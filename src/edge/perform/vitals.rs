@@ -32,11 +32,13 @@ pub struct Seen {
 pub(super) struct Post {
     lane: Lane,
     failure: Mutex<Option<String>>,
+    /// Held while people are told of what is to be looked at: each is written to once.
+    pub(super) telling: tokio::sync::Mutex<()>,
 }
 
 impl Post {
     pub(super) fn new() -> Self {
-        Self { lane: Lane::new(MAIL_PLACES), failure: Mutex::default() }
+        Self { lane: Lane::new(MAIL_PLACES), failure: Mutex::default(), telling: tokio::sync::Mutex::default() }
     }
 }
 

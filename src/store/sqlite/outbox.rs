@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::commerce::ids::{CheckoutId, Timestamp};
-use crate::store::{OutboxKind, OutboxRow, StoreError};
+use crate::store::{OutboxKind, OutboxRow, Share, StoreError};
 
 /// The longest wait between two tries.
 pub(super) const RETRY_MAX_SECONDS: i64 = 900;
@@ -48,6 +48,7 @@ pub(in crate::store) fn alarm_once(
 pub(in crate::store) fn claim(
     tx: &Connection,
     owner: &str,
+    share: Share,
     limit: u32,
     now: Timestamp,
     until: Timestamp,
@@ -56,10 +57,11 @@ pub(in crate::store) fn claim(
         // Later than anything is put off, longer than anything is claimed: the clock was set back meanwhile.
         "UPDATE outbox SET claimed_by = ?1, claimed_until = ?4, tries = tries + 1
          WHERE id IN (SELECT id FROM outbox WHERE done_at IS NULL AND (next_at <= ?3 OR next_at > ?3 + ?5)
-                          AND (claimed_until <= ?3 OR claimed_until > ?4) ORDER BY next_at, id LIMIT ?2)
+                          AND (claimed_until <= ?3 OR claimed_until > ?4) AND (kind IN ('confirmation', 'alarm')) = ?6 ORDER BY next_at, id LIMIT ?2)
          RETURNING id, kind, subject, checkout, detail, tries - 1, created_at",
     )?;
-    let rows = update.query_map(params![owner, limit, now.0, until.0, RETRY_MAX_SECONDS], |row| Ok(read(row)))?;
+    let rows =
+        update.query_map(params![owner, limit, now.0, until.0, RETRY_MAX_SECONDS, share == Share::Mails], |row| Ok(read(row)))?;
     let mut rows = rows.map(|row| row?).collect::<Result<Vec<_>, StoreError>>()?;
     rows.sort_by_key(|row| row.id);
     Ok(rows)

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::outbox::RETRY_MAX_SECONDS;
 use crate::commerce::ids::Timestamp;
-use crate::store::fact::{Delivery, Failed, Next, Outage, Subscriber, SubscriberState};
+use crate::store::fact::{Delivery, Failed, Next, Outage, Present, Subscriber, SubscriberState};
 use crate::store::{Refusal, StoreError};
 
 /// Facts that get their numbers at once, so that the writer is never held for long.
@@ -189,7 +189,9 @@ pub(in crate::store) fn replay(tx: &Connection, name: &str, from: u64) -> Result
     Ok(())
 }
 
-pub(in crate::store) fn states(tx: &Connection) -> Result<Vec<SubscriberState>, StoreError> {
+/// What waits is counted for those that are asked for alone: for one that was taken out nothing gets its number, so that more and more
+/// would be counted each time.
+pub(in crate::store) fn states(tx: &Connection, present: Present) -> Result<Vec<SubscriberState>, StoreError> {
     let mut select = tx.prepare_cached(
         "SELECT *, (SELECT min(sequence) FROM deliveries WHERE subscriber = name) AS first_kept,
                 (SELECT count(*) FROM facts WHERE id > max(numbered, starts_after) AND kind IN (SELECT value FROM json_each(events)))
@@ -197,9 +199,9 @@ pub(in crate::store) fn states(tx: &Connection) -> Result<Vec<SubscriberState>, 
                 coalesce((SELECT at FROM deliveries JOIN facts ON id = fact WHERE subscriber = name AND sequence = next_sequence),
                          (SELECT min(at) FROM facts
                           WHERE id > max(numbered, starts_after) AND kind IN (SELECT value FROM json_each(events)))) AS waiting_since
-         FROM subscribers ORDER BY name",
+         FROM subscribers WHERE ?1 OR removed_at IS NULL ORDER BY name",
     )?;
-    let states = select.query_map([], |row| Ok(state(row)))?;
+    let states = select.query_map([present == Present::All], |row| Ok(state(row)))?;
     states.map(|state| state?).collect()
 }
 
