@@ -112,8 +112,8 @@ impl Scripted {
         }
     }
 
-    /// A ping is `id=REFERENCE`, followed by the event's name where it has one and by `other` where it is of another account; a batch has
-    /// one such line for each item. Neither is signed.
+    /// A ping is `id=REFERENCE`, followed by the event's name where it has one and by `other` where it is of another account or `test`
+    /// where it is of the other mode; a batch has one such line for each item. Neither is signed.
     pub(super) fn hear(&self, body: &[u8], now: Timestamp) -> Result<Vec<Event>, NotHeard> {
         let text = std::str::from_utf8(body).map_err(|_| NotHeard::NotAnEvent)?;
         let most = match self.capabilities.webhook {
@@ -129,7 +129,7 @@ impl Scripted {
                 id: name.map_or_else(|| format!("{reference}@{}", now.0), str::to_owned),
                 kind: "changed".to_owned(),
                 about: About::Reference(reference.to_owned()),
-                is_ours: words.next() != Some("other"),
+                is_ours: !matches!(words.next(), Some("other" | "test")),
                 created_at: now,
                 body: line.as_bytes().to_vec(),
             })

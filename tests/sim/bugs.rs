@@ -29,6 +29,7 @@ const BUGS: &[(&str, Mode, &[&str])] = &[
     ("lost_cancel_is_done", Mode::Seeds(3), &["I4"]),
     ("heard_before_kept", Mode::Seeds(4), &["I10"]),
     ("foreign_is_heard", Mode::Seeds(4), &["I16"]),
+    ("tax_error_is_zero", Mode::Seeds(0), &["I18"]),
     ("unknown_is_told_unpaid", Mode::Seeds(0), &["I13"]),
 ];
 

@@ -250,6 +250,19 @@ impl Oracle {
             ("L3: the inbox is not empty", "SELECT event || ' ' || coalesce(last_error, '') FROM inbox WHERE done_at IS NULL"),
             ("L3: the outbox is not empty", "SELECT kind || ' ' || coalesce(last_error, '') FROM outbox WHERE done_at IS NULL"),
             (
+                // A written rate of zero is a reason and stands among the taxes. Ten lines may each be rounded down to nothing.
+                "I18: tax is absent, or zero without a rate of zero",
+                "SELECT id FROM (SELECT id, json_extract(document, '$.priced.totals') AS t, json_extract(document, '$.priced.taxes') AS x
+                                 FROM quotes)
+                 WHERE json_extract(t, '$.subtotal.amount') - json_extract(t, '$.discount.amount') + json_extract(t, '$.shipping.amount')
+                       - json_extract(t, '$.shipping_discount.amount')
+                       <> (SELECT coalesce(sum(json_extract(value, '$.base.amount')), 0) FROM json_each(x))
+                    OR json_extract(t, '$.tax.amount') <> (SELECT coalesce(sum(json_extract(value, '$.tax.amount')), 0) FROM json_each(x))
+                    OR EXISTS (SELECT 1 FROM json_each(x) WHERE json_extract(value, '$.tax.amount') = 0 AND
+                       json_extract(value, '$.base.amount') * CAST(json_extract(value, '$.percent') AS REAL)
+                       >= 10 * (100 + CAST(json_extract(value, '$.percent') AS REAL)))",
+            ),
+            (
                 "I19: totals do not add up",
                 "SELECT id FROM (SELECT id, json_extract(document, '$.priced.totals') AS t, json_extract(document, '$.priced.lines') AS l
                                  FROM quotes)

@@ -1,4 +1,4 @@
-//! Pump: what the gateway tells by webhook: late, twice, in any order, under two names, of others, or never.
+//! Pump: what the gateway tells by webhook: late, twice, in any order, under two names, of other accounts, of the other mode, or never.
 //!
 //! Owns    the webhooks that wait, which outlive the shop's crashes and are sent until they are taken, and luck of its own, so that the
 //!         worlds without it are as they were.
@@ -23,7 +23,8 @@ struct Hook {
     at: i64,
     reference: String,
     event: String,
-    is_foreign: bool,
+    /// Why it is none of ours: of another account, or of the other mode.
+    foreign: Option<&'static str>,
 }
 
 /// All that wait.
@@ -55,13 +56,14 @@ impl Pump {
             let times = if self.luck.in_thousand(250) { 2 } else { 1 };
             for _ in 0..times {
                 let at = now + self.luck.one_of(&[0, 0, 1, 5, 60, 400]);
-                self.waiting.push(Hook { at, reference: reference.to_owned(), event: event.clone(), is_foreign: false });
+                self.waiting.push(Hook { at, reference: reference.to_owned(), event: event.clone(), foreign: None });
             }
         }
         if self.luck.in_thousand(100) {
             self.events += 1;
             let (at, event) = (now + self.luck.one_of(&[0, 5]), format!("e{}", self.events));
-            self.waiting.push(Hook { at, reference: reference.to_owned(), event, is_foreign: true });
+            let foreign = Some(if self.events.is_multiple_of(2) { "other" } else { "test" });
+            self.waiting.push(Hook { at, reference: reference.to_owned(), event, foreign });
         }
     }
 
@@ -107,8 +109,8 @@ pub async fn round(world: &World, app: &Arc<App>, till: &Arc<Till>) {
 }
 
 async fn sends(world: &World, app: &Arc<App>, hook: &Hook) -> bool {
-    let other = if hook.is_foreign { " other" } else { "" };
-    let body = format!("id={} {}{other}", hook.reference, hook.event);
+    let foreign = hook.foreign.map_or(String::new(), |of| format!(" {of}"));
+    let body = format!("id={} {}{foreign}", hook.reference, hook.event);
     let failures = world.failures.load(Ordering::Relaxed);
     let request = Request::post("/api/v1/webhooks/sandbox").body(Full::new(Bytes::from(body.clone()))).expect("a request");
     world.stir();
@@ -123,7 +125,7 @@ async fn sends(world: &World, app: &Arc<App>, hook: &Hook) -> bool {
     if !answer.status().is_success() {
         return false;
     }
-    let heard = world.oracle.lock().unwrap_or_else(PoisonError::into_inner).heard(&hook.event, hook.is_foreign);
+    let heard = world.oracle.lock().unwrap_or_else(PoisonError::into_inner).heard(&hook.event, hook.foreign.is_some());
     if let Err(breach) = heard {
         world.condemn(breach);
     }

@@ -38,6 +38,9 @@ pub(super) fn levy(
     if goods.is_empty() {
         return Ok(untaxed(Some(country.to_owned())));
     }
+    if planted!("tax_error_is_zero") {
+        return Ok(untaxed(Some(country.to_owned())));
+    }
     let missing = || PricingRejection::NoTaxRate { country: country.to_owned() };
     let rates = rules.tax.rates_at(country, region).ok_or_else(missing)?;
     let bases = tax_bases(goods, deal, rates, rules.tax.shipping_class.as_ref()).ok_or_else(missing)?;
