@@ -23,7 +23,7 @@ const SHUT_RETRY_S: u32 = 30;
 ///
 /// Errors: 503 with what the shopper may be told, or 409 where another payment of this cart stands in the way.
 pub async fn admitted(counter: &Counter, checkout: &Checkout, amount: Money) -> Result<Option<Pass>, Failure> {
-    match counter.till.admit(amount, &counter.desk.app.clock) {
+    match counter.till.admit(amount, &counter.desk.app.clock).await {
         Ok(pass) => Ok(pass),
         Err(why) => Err(refused(counter, checkout, why).await),
     }

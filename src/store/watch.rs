@@ -50,7 +50,7 @@ pub enum Reach {
     All,
 }
 
-/// Steps that wait for the writer.
+/// Steps that wait for the writer, and those that were done since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Queued {
     /// Answers of the gateway and recovery.
@@ -59,6 +59,10 @@ pub struct Queued {
     pub fresh: usize,
     /// How many of each may wait.
     pub most: usize,
+    /// Transactions since the start.
+    pub commits: u64,
+    /// Steps that shared them.
+    pub steps: u64,
 }
 
 impl Queued {

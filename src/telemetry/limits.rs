@@ -63,6 +63,8 @@ pub struct LimitMetrics {
     paused: Gauge,
     store_up: Gauge,
     queued: Family<LaneLabel, Gauge>,
+    commits: Counter,
+    steps: Counter,
     inbox_waiting: Gauge,
     inbox_oldest: Gauge,
     inbox_events: Family<ResultLabel, Counter>,
@@ -96,6 +98,8 @@ pub struct Levels {
     pub store_up: bool,
     /// Steps that wait for the writer, by lane.
     pub queued: Vec<(&'static str, usize)>,
+    /// Transactions of the store's writer and the steps that shared them, since the start.
+    pub written: (u64, u64),
     /// Events that wait, and for how many seconds the oldest does.
     pub inbox: (u64, i64),
     /// Per kind: promised work that waits, and for how many seconds the oldest does.
@@ -131,6 +135,8 @@ impl LimitMetrics {
             paused: Gauge::default(),
             store_up: Gauge::default(),
             queued: Family::default(),
+            commits: Counter::default(),
+            steps: Counter::default(),
             inbox_waiting: Gauge::default(),
             inbox_oldest: Gauge::default(),
             inbox_events: Family::default(),
@@ -181,6 +187,8 @@ impl LimitMetrics {
         page.register("payments_paused", "1 while an operator has paused new payments", self.paused.clone());
         page.register("store_up", "1 if the last look into the store succeeded", self.store_up.clone());
         page.register("store_queue", "Steps that wait for the store's writer", self.queued.clone());
+        page.register("store_commits", "Transactions of the store's writer", self.commits.clone());
+        page.register("store_steps", "Steps that shared them", self.steps.clone());
         page.register("inbox_waiting", "Events of the gateway that are not dealt with yet", self.inbox_waiting.clone());
         let age = "For how long the oldest of them has waited";
         page.register_with_unit("inbox_oldest", age, Unit::Seconds, self.inbox_oldest.clone());
@@ -244,6 +252,8 @@ impl LimitMetrics {
         for (lane, count) in &levels.queued {
             self.queued.get_or_create(&LaneLabel { lane }).set(whole(*count as u64));
         }
+        self.commits.inc_by(levels.written.0.saturating_sub(self.commits.get()));
+        self.steps.inc_by(levels.written.1.saturating_sub(self.steps.get()));
         self.inbox_waiting.set(whole(levels.inbox.0));
         self.inbox_oldest.set(levels.inbox.1);
         // What waits no more is told no more: kinds come and go.

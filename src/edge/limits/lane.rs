@@ -1,6 +1,7 @@
 //! Lane: how many calls to one dependency are under way at once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -29,9 +30,12 @@ impl Lane {
         Place { _permit: permit.expect("the semaphore is never closed") }
     }
 
-    /// A place, if there is one now.
-    pub fn try_place(&self) -> Option<Place> {
-        self.places.clone().try_acquire_owned().ok().map(|permit| Place { _permit: permit })
+    /// A place, if there is one now or soon.
+    pub async fn place_within(&self, wait: Duration) -> Option<Place> {
+        match self.places.clone().try_acquire_owned() {
+            Ok(permit) => Some(Place { _permit: permit }),
+            Err(_) => tokio::time::timeout(wait, self.place()).await.ok(),
+        }
     }
 
     /// How many places there are.
@@ -49,13 +53,22 @@ impl Lane {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_place_is_free_again_once_it_is_left() {
+    #[tokio::test]
+    async fn a_place_is_free_again_once_it_is_left() {
         let lane = Lane::new(2);
-        let (first, second) = (lane.try_place(), lane.try_place());
-        assert!(first.is_some() && second.is_some() && lane.try_place().is_none());
+        let now = || lane.place_within(Duration::ZERO);
+        let (first, second) = (now().await, now().await);
+        assert!(first.is_some() && second.is_some() && now().await.is_none());
         drop(first);
         assert_eq!((lane.taken(), lane.count()), (1, 2));
-        assert!(lane.try_place().is_some());
+        assert!(now().await.is_some());
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_gets_the_place_that_is_left() {
+        let lane = Lane::new(1);
+        let first = lane.place_within(Duration::ZERO).await;
+        let (second, ()) = tokio::join!(lane.place_within(Duration::from_secs(60)), async { drop(first) });
+        assert!(second.is_some() && lane.taken() == 1);
     }
 }

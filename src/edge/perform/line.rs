@@ -25,6 +25,8 @@ use crate::telemetry::limits::{Levels, LimitMetrics};
 
 /// Calls under way at once that open payments, and as many of all others.
 const PLACES: usize = 32;
+/// How long a payment waits for a place before it is told to come again: a crowd that comes at one instant is let in one after the other.
+const CROWD_WAIT: Duration = Duration::from_millis(500);
 /// Longest wait for one send. After it nobody knows.
 const SEND_TIMEOUT: Duration = Duration::from_secs(15);
 /// Payments that may begin each second: the rate at which Stripe takes writes of one account in test mode, a quarter of the live one.
@@ -160,8 +162,9 @@ impl Line {
     /// Whether a new payment may begin now. Nothing is written before this is `Ok`.
     ///
     /// Errors: why not, and when to come again.
-    pub(super) fn admit(&self, clock: &Clock) -> Result<Pass, Closed> {
+    pub(super) async fn admit(&self, clock: &Clock) -> Result<Pass, Closed> {
         let shared = &self.shared;
+        let place = shared.opening.place_within(CROWD_WAIT).await;
         let now = clock.ticks();
         let refused = |reason, closed| {
             shared.metrics.refused(reason);
@@ -171,7 +174,6 @@ impl Line {
             Ok(entry) => entry,
             Err(after_ms) => return refused("breaker", Closed::Interrupted { after_ms }),
         };
-        let place = shared.opening.try_place();
         let token = if place.is_some() { locked(&shared.shaper).take(now) } else { Ok(()) };
         match (place, token) {
             (Some(place), Ok(())) => {

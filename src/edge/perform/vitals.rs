@@ -62,7 +62,7 @@ impl Till {
     /// Whether a payment of an amount may begin now. `Ok(None)`: it needs no gateway.
     ///
     /// Errors: why not. Nothing was written.
-    pub fn admit(&self, amount: Money, clock: &Clock) -> Result<Option<Pass>, NoPayment> {
+    pub async fn admit(&self, amount: Money, clock: &Clock) -> Result<Option<Pass>, NoPayment> {
         if amount.minor == 0 {
             return Ok(None);
         }
@@ -70,7 +70,7 @@ impl Till {
             self.refuse_paused();
             return Err(NoPayment::Paused);
         }
-        self.gateway.admit(clock).map(Some).map_err(NoPayment::Line)
+        self.gateway.admit(clock).await.map(Some).map_err(NoPayment::Line)
     }
 
     /// Counts a payment that was refused since they are paused.
@@ -122,6 +122,7 @@ impl Till {
             paused: seen.watch.pause.is_some(),
             store_up: seen.error.is_none(),
             queued: vec![("urgent", queued.urgent), ("fresh", queued.fresh)],
+            written: (queued.commits, queued.steps),
             inbox: (seen.watch.inbox.count, age(&seen.watch.inbox)),
             outbox: outbox.collect(),
             ..Levels::default()

@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -95,6 +96,9 @@ pub(super) struct Writer {
 struct Queue {
     waiting: Mutex<Waiting>,
     changed: Condvar,
+    /// Transactions so far, and the steps they held.
+    commits: AtomicU64,
+    steps: AtomicU64,
 }
 
 #[derive(Default)]
@@ -111,16 +115,24 @@ impl Writer {
         let (served, kept) = (Arc::clone(&queue), Arc::clone(&room));
         let thread = std::thread::Builder::new().name("store writer".to_owned()).spawn(move || {
             while let Some(batch) = served.next_batch() {
+                served.commits.fetch_add(1, Ordering::Relaxed);
+                served.steps.fetch_add(batch.len() as u64, Ordering::Relaxed);
                 commit(&connection, batch, Some(&kept));
             }
         });
         Self { queue, room, thread: Some(thread.expect("a thread can be started while the process starts")) }
     }
 
-    /// Steps that wait.
+    /// Steps that wait, and those that were done.
     pub(super) fn queued(&self) -> Queued {
         let waiting = self.queue.lock();
-        Queued { urgent: waiting.urgent.len(), fresh: waiting.fresh.len(), most: QUEUE_MAX }
+        Queued {
+            urgent: waiting.urgent.len(),
+            fresh: waiting.fresh.len(),
+            most: QUEUE_MAX,
+            commits: self.queue.commits.load(Ordering::Relaxed),
+            steps: self.queue.steps.load(Ordering::Relaxed),
+        }
     }
 
     /// Queues a step and waits for its commit.
