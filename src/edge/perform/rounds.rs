@@ -36,7 +36,7 @@ const REAP_EVERY: Duration = Duration::from_secs(3600);
 /// A checkout that nobody tried to pay is kept for as long as the cart it is about.
 const KEPT_SECONDS: i64 = crate::edge::cart_token::LIFE_SECONDS;
 /// How long shoppers wait at the start for what a crash has left behind; the rest is finished while they are served.
-const START_PATIENCE: Duration = Duration::from_secs(2);
+const START_PATIENCE: Duration = Duration::from_millis(1500);
 
 /// Finishes what a crash has left behind, before the first shopper is served where that is quick: leases of the dead are let go,
 /// payments without an answer are sent again with the same key and bytes, held money is taken, what was promised is delivered.
