@@ -11,9 +11,11 @@ use serde::Serialize;
 use similar::TextDiff;
 use walkdir::WalkDir;
 
+use super::load::translations::TranslatedDetails;
 use super::load::{Body, LoadedCategory, LoadedProduct};
 use crate::commerce::catalog::{Price, ProductStatus, QuantityRule, StockPolicy, Variant};
 use crate::commerce::ids::{TaxClass, Timestamp};
+use crate::commerce::language::Translation;
 use crate::commerce::money::{Currency, Money};
 
 /// Folder of imported and other products.
@@ -56,7 +58,16 @@ pub fn files(products: &[LoadedProduct], categories: &[LoadedCategory], usual_cl
         path: format!("{CATEGORIES}/{}/_index.md", found.category.path),
         text: fenced(&WrittenCategory { title: &found.category.title }, ""),
     };
-    let mut files: Vec<File> = products.iter().map(product).chain(categories.iter().map(category)).collect();
+    let translated = |found: &LoadedProduct| -> Vec<File> {
+        let said = found.product.translations.iter().zip(&found.details.translations);
+        let file = |(translation, details): (&Translation, &TranslatedDetails)| File {
+            path: format!("{PRODUCTS}/{}.{}.md", found.product.slug, translation.language),
+            text: translation_text(translation, details),
+        };
+        said.map(file).collect()
+    };
+    let all = products.iter().flat_map(|found| std::iter::once(product(found)).chain(translated(found)));
+    let mut files: Vec<File> = all.chain(categories.iter().map(category)).collect();
     files.sort_by(|one, other| one.path.cmp(&other.path));
     files
 }
@@ -72,8 +83,8 @@ pub fn changes(root: &Path, files: &[File]) -> std::io::Result<Vec<(File, Change
         }
     }
     let one = |file: &File| {
-        let name = file.path.strip_prefix(PRODUCTS).map(|name| name.trim_start_matches('/'));
-        let path = name.and_then(|name| lying.get(name)).unwrap_or(&file.path).clone();
+        let name = file.path.strip_prefix(PRODUCTS).map_or("", |name| name.trim_start_matches('/'));
+        let path = lying.get(name).cloned().or_else(|| beside(name, &lying)).unwrap_or_else(|| file.path.clone());
         let change = match std::fs::read(root.join(&path)) {
             Ok(bytes) if bytes == file.text.as_bytes() => Change::Same,
             Ok(_) => Change::Differs,
@@ -83,6 +94,13 @@ pub fn changes(root: &Path, files: &[File]) -> std::io::Result<Vec<(File, Change
         Ok((File { path, text: file.text.clone() }, change))
     };
     files.iter().map(one).collect()
+}
+
+// A translation lies where its original does.
+fn beside(name: &str, lying: &BTreeMap<String, String>) -> Option<String> {
+    let (slug, _) = name.strip_suffix(".md")?.split_once('.')?;
+    let folder = lying.get(&format!("{slug}.md"))?.rsplit_once('/')?.0;
+    Some(format!("{folder}/{name}"))
 }
 
 /// What an import would change in a file that differs, line by line; long differences are cut.
@@ -256,6 +274,29 @@ fn product_text(found: &LoadedProduct, usual_class: &TaxClass, currency: Currenc
         variants,
     };
     fenced(&written, text)
+}
+
+/// A translation's front matter.
+#[derive(Serialize)]
+struct WrittenTranslation<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<&'a str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    words: BTreeMap<&'a str, &'a str>,
+    #[serde(skip_serializing_if = "WrittenSeo::is_empty")]
+    seo: WrittenSeo<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    images: Vec<WrittenImage<'a>>,
+}
+
+fn translation_text(translation: &Translation, details: &TranslatedDetails) -> String {
+    let written = WrittenTranslation {
+        title: translation.title.as_deref(),
+        words: translation.words.iter().map(|(word, said)| (word.as_str(), said.as_str())).collect(),
+        seo: WrittenSeo { title: details.seo_title.as_deref(), description: details.seo_description.as_deref() },
+        images: details.alts.iter().map(|(src, alt)| WrittenImage { src, alt }).collect(),
+    };
+    fenced(&written, details.body.as_deref().unwrap_or(""))
 }
 
 fn property(rule: &crate::commerce::catalog::PropertyRule) -> WrittenProperty<'_> {

@@ -109,7 +109,10 @@ impl Said<'_> {
             tell(problem.hint(if file.ends_with(".md") {
                 format!("write it into {sibling}")
             } else {
-                format!("bulk files are read in one language: make files of it by `vitrine import`, and write SLUG.{language}.md beside them")
+                format!(
+                    "JSON Lines have it under `translations` of the line; other bulk files are read in one language: make files of \
+                     it by `vitrine import`, and write SLUG.{language}.md beside them"
+                )
             }));
             1
         };

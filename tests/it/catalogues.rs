@@ -1,5 +1,6 @@
 //! Catalogues: real exports are read whole or refused at their row, and what an import writes of them reads back as the same.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -219,6 +220,26 @@ fn compressed_catalogues_are_read_by_a_map() {
         assert_eq!(count(&problems, "variants have no price and cannot be bought"), 1);
         assert!(found.products.iter().all(|one| !one.product.title.contains('\u{200b}')));
         reads_back(&found);
+        let mut files: Vec<PathBuf> =
+            fs::read_dir(&folder).expect("readable").map(|entry| entry.expect("an entry").path()).collect();
+        files.retain(|path| path.extension().is_some_and(|ending| ending == "gz"));
+        assert_eq!(files.len(), 13);
+        let (mut rows, mut unpriced, mut repeated) = (0, 0, 0);
+        for file in files {
+            let path = unpacked(&file, copy.path());
+            let lines = fs::read_to_string(&path).expect("text").lines().count();
+            let (found, problems) = read(&[json("title = \"name\"\nprice = \"price\"", path)]);
+            assert_eq!(problems.errors(), 0, "{}", problems.render(false));
+            let again = count(&problems, "this is the same product as that of");
+            assert_eq!(found.products.len() + again, lines, "{}", file.display());
+            let slugs: BTreeSet<&str> = found.products.iter().map(|one| one.product.slug.as_str()).collect();
+            assert_eq!(slugs.len(), found.products.len(), "every address is one product's");
+            unpriced += found.products.iter().filter(|one| one.product.variants[0].prices.is_empty()).count();
+            repeated += again;
+            rows += lines;
+        }
+        assert_eq!(rows, 49_678);
+        println!("{rows} rows: {unpriced} products without a price, {repeated} repeats");
     }
 }
 

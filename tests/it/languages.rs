@@ -212,6 +212,82 @@ fn what_a_language_lacks_is_named_one_by_one_and_counted() {
     assert!(summary.contains("translations missing: 4 de-AT"), "{summary}");
 }
 
+const ORB: &str = r#"{"slug": "orb", "title": "Orb", "price": "7.00", "body": "It is *round*.", "attributes": {"Material": "Brass"},
+    "images": [{"src": "images/opal.svg", "alt": "An orb"}], "categories": ["light"], "translations": {"de": {"title": "Kugel",
+    "body": "Sie ist *rund*.\\n", "words": {"Brass": "Messing"}, "images": [{"src": "images/opal.svg", "alt": "Eine Kugel"}],
+    "seo": {"title": "Kugellampe", "description": "Ein Satz."}}}}"#;
+
+#[test]
+fn a_line_of_a_bulk_file_says_it_in_other_languages_and_import_writes_that_beside_it() {
+    let shop = shop();
+    let root = shop.path();
+    write(root, "more.jsonl", &ORB.replace("\n    ", " "));
+    write(root, "site.toml", &format!("{SITE}\n[[sources]]\nformat = \"jsonl\"\npath = \"more.jsonl\"\n"));
+    assert!(!told(root, "check").iter().any(|found| found.1 == "more.jsonl"), "nothing of it lacks a translation");
+    let pages = ["at/products/orb.html", "products/orb.html", "at/categories/light.html"];
+    build(root, "2026-09-01", &[]);
+    let from_the_line = pages.map(|path| page(root, path));
+    let german = ["Kugel", "Sie ist <em>rund</em>.", "Messing", "Eine Kugel", "Kugellampe", "Ein Satz."];
+    let english = ["<h1>Orb", "It is <em>round</em>.", "Brass", "An orb"];
+    check(&from_the_line[0], &german, &english[1..]);
+    check(&from_the_line[1], &english[1..], &german);
+    build(root, "2026-09-01", &[]);
+    assert_eq!(pages.map(|path| page(root, path)), from_the_line, "remembered, it says the same");
+    write(root, "site.toml", SITE);
+    assert_eq!(run(root, &["import", "jsonl", "more.jsonl"]).0, 0);
+    build(root, "2026-09-01", &[]);
+    assert_eq!(pages.map(|path| page(root, path)), from_the_line);
+    // What the merchant moved is found where it lies, and what belongs to it is written there.
+    fs::create_dir_all(root.join("content/products/round")).expect("made");
+    fs::rename(root.join("content/products/orb.md"), root.join("content/products/round/orb.md")).expect("moved");
+    fs::remove_file(root.join("content/products/orb.de.md")).expect("removed");
+    assert_eq!(run(root, &["import", "jsonl", "more.jsonl"]).0, 0);
+    assert!(root.join("content/products/round/orb.de.md").is_file() && !root.join("content/products/orb.de.md").exists());
+    let (_, out, _) = run(root, &["import", "jsonl", "more.jsonl", "--report", "json"]);
+    let report: Value = serde_json::from_str(&out).expect("a report");
+    assert!(report["files"].as_array().expect("files").iter().all(|file| file["change"] == "same"), "{report}");
+}
+
+#[test]
+fn what_a_line_says_wrongly_in_another_language_is_told_at_its_place() {
+    let shop = shop();
+    let root = shop.path();
+    write(root, "site.toml", &format!("{SITE}\n[[sources]]\nformat = \"jsonl\"\npath = \"more.jsonl\"\n"));
+    let line = |translations: &str| {
+        format!(
+            r#"{{"title": "Orb", "price": "7", "attributes": {{"Material": "Brass"}}, "images": [{{"src": "a.svg"}}], "translations": {translations}}}"#
+        )
+    };
+    for (translations, text, message, hint) in [
+        (
+            r#"{"fr": {"title": "Orbe"}}"#,
+            r#"{"title": "Orbe"}"#,
+            "no market speaks `fr`",
+            "languages to translate into: de, de-AT",
+        ),
+        (r#"{"en": {}}"#, "{}", "the language that originals are in", "into the original itself"),
+        (r#"{"de": {"price": "3"}}"#, r#""price""#, "unknown key `price`", "known keys here: title, body, images, words, seo"),
+        (r#"{"de": {"title": " "}}"#, "", "a title has 1 to 1000 letters", "take it out"),
+        (r#"{"de": {"words": {"Bras": "M"}}}"#, "M", "`Bras` is no name or value", "did you mean `Brass`?"),
+        (r#"{"de": {"images": [{"src": "b.svg", "alt": ""}]}}"#, r#"{"src": "b.svg", "alt": ""}"#, "no picture `b.svg`", "a.svg"),
+        (r#"{"de": 3}"#, "3", "invalid type", ""),
+    ] {
+        let line = line(translations);
+        write(root, "more.jsonl", &line);
+        let (_, out, error) = run(root, &["build", "--as-of", "2026-09-01", "--report", "json"]);
+        let report: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{error}"));
+        let all = report["problems"].as_array().expect("problems");
+        let about = all.iter().find(|problem| problem["message"].as_str().is_some_and(|said| said.contains(message)));
+        let problem = about.unwrap_or_else(|| panic!("{translations}: {report}"));
+        let place = (problem["line"].as_u64().expect("a line"), problem["column"].as_u64().expect("a column") as usize);
+        assert!(
+            place.0 == 1 && line[place.1 - 1..].trim_start_matches('"').starts_with(text.trim_start_matches('"')),
+            "{problem}"
+        );
+        assert!(problem["hint"].as_str().unwrap_or("").contains(hint), "{problem}");
+    }
+}
+
 #[test]
 fn what_a_bulk_file_lacks_is_written_beside_what_import_makes_of_it() {
     let folder = shop();
@@ -291,7 +367,7 @@ fn translations_that_are_wrong_are_told_at_their_place() {
         "did you mean to translate content/products/lamp.md?",
     );
     refused("content/products/lamp.fr.md", LAMPE, 0, "no market speaks `fr`", "languages to translate into: de, de-AT");
-    refused("content/products/lamp.en.md", LAMPE, 0, "the language that originals are in", "without a language in its name");
+    refused("content/products/lamp.en.md", LAMPE, 0, "the language that originals are in", "into the original itself");
     refused("content/categories/light/_index.de.md", "+++\norder = 1\n+++\n", 2, "`order` is not translated", "stands in");
     refused("content/pages/about.de.md", "+++\nfooter = false\n+++\n", 2, "`footer` is not translated", "stands in");
     refused("content/words.de.toml", "Siz = \"Größe\"\n", 1, "nothing in the shop says `Siz`", "did you mean `Size`?");

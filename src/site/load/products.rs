@@ -230,15 +230,20 @@ pub(super) fn read(
 
 fn translate(loaded: &mut LoadedProduct, sibling: &Sibling, original: &str, problems: &mut Problems) {
     let Some(read) = translations::read::<OfProduct>(sibling, original, problems) else { return };
-    let (product, details) = (&loaded.product, &loaded.details);
-    let images: Vec<&str> = details.images.iter().map(|image| image.url.as_str()).collect();
-    let options = product.options.iter().flat_map(|option| [&option.name].into_iter().chain(&option.values));
-    let attributes = details.attributes.iter().flat_map(|(name, value)| [name, value]);
-    let labels = product.properties.iter().map(|property| &property.label);
-    let words: Vec<&str> = options.chain(attributes).chain(labels).map(String::as_str).collect();
+    let (images, words) = translatable(loaded);
     let (translation, details) = read.parts(&images, &words, problems);
     loaded.product.translations.push(translation);
     loaded.details.translations.push(details);
+}
+
+/// Pictures whose alt texts a translation may give, and the names and values of options, attributes and fields that it may say.
+pub(super) fn translatable(loaded: &LoadedProduct) -> (Vec<&str>, Vec<&str>) {
+    let (product, details) = (&loaded.product, &loaded.details);
+    let images = details.images.iter().map(|image| image.url.as_str()).collect();
+    let options = product.options.iter().flat_map(|option| [&option.name].into_iter().chain(&option.values));
+    let attributes = details.attributes.iter().flat_map(|(name, value)| [name, value]);
+    let labels = product.properties.iter().map(|property| &property.label);
+    (images, options.chain(attributes).chain(labels).map(String::as_str).collect())
 }
 
 struct Reader<'a> {

@@ -79,8 +79,8 @@ pub(super) fn split(root: &Path, all: Vec<PathBuf>, rules: &Rules, problems: &mu
         let stem = path.with_extension("");
         let language = stem.extension().map(|tag| tag.to_string_lossy().into_owned()).unwrap_or_default();
         let original = stem.with_extension("");
-        match (places.get(&original), wrong_language(&name, &language, rules)) {
-            (_, Some(problem)) => problems.push(problem),
+        match (places.get(&original), wrong_language(&language, rules)) {
+            (_, Some(wrong)) => problems.push(Problem::about(&name, wrong.message).hint(wrong.hint)),
             (Some(place), None) => found[*place].1.push(Sibling { language, path, name }),
             (None, None) => {
                 let wanted = format!("{}.md", shown_path(root, &original));
@@ -96,12 +96,20 @@ pub(super) fn split(root: &Path, all: Vec<PathBuf>, rules: &Rules, problems: &mu
     found
 }
 
-// The original is in the language of the first market.
-fn wrong_language(name: &str, language: &str, rules: &Rules) -> Option<Problem> {
+/// What is wrong with a part of a translation, wherever it is written.
+pub(super) struct Wrong {
+    pub(super) message: String,
+    pub(super) hint: String,
+}
+
+/// `None` where a market speaks it and it is not that of the originals, which are in the language of the first market.
+pub(super) fn wrong_language(language: &str, rules: &Rules) -> Option<Wrong> {
     let root = &rules.root_market().language;
     if chain(root).any(|tag| tag == language) {
-        let problem = Problem::about(name, format!("`{language}` is the language that originals are in"));
-        return Some(problem.hint("write it into the file without a language in its name"));
+        return Some(Wrong {
+            message: format!("`{language}` is the language that originals are in"),
+            hint: "write it into the original itself".to_owned(),
+        });
     }
     let spoken = || rules.markets.iter().flat_map(|market| chain(&market.language));
     if spoken().any(|tag| tag == language) {
@@ -114,7 +122,7 @@ fn wrong_language(name: &str, language: &str, rules: &Rules) -> Option<Problem> 
         true => "every market speaks the language of the originals: give one of them another `language` in site.toml".to_owned(),
         false => format!("languages to translate into: {}", others.join(", ")),
     };
-    Some(Problem::about(name, format!("no market speaks `{language}`")).hint(hint))
+    Some(Wrong { message: format!("no market speaks `{language}`"), hint })
 }
 
 /// A translation as it was read, with what it is held against later.
@@ -130,13 +138,13 @@ impl<W> Read<W> {
     // A title is shown in one line, as that of the original is.
     fn title(&self, written: &Option<Spanned<String>>, problems: &mut Problems) -> Option<String> {
         let written = written.as_ref()?;
-        let title = one_line(written.get_ref());
-        if title.is_empty() || title.chars().count() > MAX_TITLE_LETTERS {
-            let message = format!("a title has 1 to {MAX_TITLE_LETTERS} letters");
-            problems.push(self.place().problem(written, message).hint("take it out to show that of the original"));
-            return None;
+        match title_of(written.get_ref()) {
+            Ok(title) => Some(title),
+            Err(wrong) => {
+                problems.push(self.place().problem(written, wrong.message).hint(wrong.hint));
+                None
+            }
         }
-        Some(title)
     }
 
     pub(super) fn place(&self) -> Place<'_> {
@@ -146,6 +154,18 @@ impl<W> Read<W> {
     pub(super) fn source(&self) -> Source {
         Source { file: self.file.path.to_string(), line: 1 }
     }
+}
+
+/// A title in one line.
+///
+/// Errors: it is empty or too long.
+pub(super) fn title_of(written: &str) -> Result<String, Wrong> {
+    let title = one_line(written);
+    if (1..=MAX_TITLE_LETTERS).contains(&title.chars().count()) {
+        return Ok(title);
+    }
+    let message = format!("a title has 1 to {MAX_TITLE_LETTERS} letters");
+    Err(Wrong { message, hint: "take it out to show that of the original".to_owned() })
 }
 
 /// Reads a translation. `original`: the file that holds all else.
@@ -191,15 +211,13 @@ impl Read<OfProduct> {
         let place = self.place();
         for image in &self.written.images {
             let src = image.get_ref().src();
-            if !images.contains(&src.as_str()) {
-                let problem = place.problem(image, format!("the original has no picture `{src}`"));
-                problems.push(with_nearest(problem, src, images, "its pictures"));
+            if let Some(wrong) = no_picture(src, images) {
+                problems.push(place.problem(image, wrong.message).hint(wrong.hint));
             }
         }
         for (word, said) in &self.written.words {
-            if !words.contains(&word.as_str()) {
-                let problem = place.problem(said, format!("`{word}` is no name or value of the original"));
-                problems.push(with_nearest(problem, word, words, "its words"));
+            if let Some(wrong) = no_word(word, words) {
+                problems.push(place.problem(said, wrong.message).hint(wrong.hint));
             }
         }
         let (source, title) = (self.source(), self.title(&self.written.title, problems));
@@ -218,11 +236,23 @@ impl Read<OfProduct> {
     }
 }
 
-fn with_nearest(problem: Problem, text: &str, known: &[&str], what: &str) -> Problem {
+/// Of a picture that is not among those of the original.
+pub(super) fn no_picture(src: &str, images: &[&str]) -> Option<Wrong> {
+    let message = || format!("the original has no picture `{src}`");
+    (!images.contains(&src)).then(|| Wrong { message: message(), hint: near(src, images, "its pictures") })
+}
+
+/// Of a word that is not among those of the original.
+pub(super) fn no_word(word: &str, words: &[&str]) -> Option<Wrong> {
+    let message = || format!("`{word}` is no name or value of the original");
+    (!words.contains(&word)).then(|| Wrong { message: message(), hint: near(word, words, "its words") })
+}
+
+fn near(text: &str, known: &[&str], what: &str) -> String {
     match nearest(text, known.iter().copied()) {
-        Some(near) => problem.hint(format!("did you mean `{near}`?")),
-        None if known.is_empty() => problem.hint("take it out"),
-        None => problem.hint(format!("{what}: {}", known.join(", "))),
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => "take it out".to_owned(),
+        None => format!("{what}: {}", known.join(", ")),
     }
 }
 
@@ -328,8 +358,8 @@ pub(super) fn words(root: &Path, rules: &Rules, problems: &mut Problems) -> (Wor
             problems.push(problem.hint("words of the shop in another language stand in content/words.LANGUAGE.toml"));
             continue;
         };
-        if let Some(problem) = wrong_language(&name, language, rules) {
-            problems.push(problem);
+        if let Some(wrong) = wrong_language(language, rules) {
+            problems.push(Problem::about(&name, wrong.message).hint(wrong.hint));
             continue;
         }
         let (file, found) = source_file(&name, &path);

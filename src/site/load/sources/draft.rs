@@ -66,8 +66,10 @@ impl Draft {
 
     fn content(&self) -> Vec<u8> {
         let (product, details) = (&self.loaded.product, &self.loaded.details);
-        let texts =
-            (&details.body, &details.images, &details.tags, &details.attributes, &details.seo_title, &details.seo_description);
+        let texts = (
+            (&details.body, &details.images, &details.tags, &details.attributes, &details.seo_title, &details.seo_description),
+            &details.translations,
+        );
         postcard::to_allocvec(&(product, texts, &self.categories, &self.related)).expect("plain data always serialises")
     }
 }

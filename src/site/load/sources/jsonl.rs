@@ -27,7 +27,7 @@ use crate::site::load::written::unknown_key;
 use crate::site::load::{Body, no_text, one_line};
 use crate::site::problem::{Problem, Problems};
 
-type Raw<'a> = Option<&'a RawValue>;
+pub(super) type Raw<'a> = Option<&'a RawValue>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -85,6 +85,8 @@ struct Line<'a> {
     attributes: BTreeMap<String, &'a RawValue>,
     #[serde(default)]
     seo: WrittenSeo,
+    #[serde(borrow, default)]
+    translations: BTreeMap<String, &'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -222,9 +224,9 @@ fn lines(
     shelf.keep(kept)
 }
 
-struct LineReader<'a, 'i, 't> {
+pub(super) struct LineReader<'a, 'i, 't> {
     line: &'a str,
-    intake: &'i mut Intake<'t>,
+    pub(super) intake: &'i mut Intake<'t>,
 }
 
 impl<'a> LineReader<'a, '_, '_> {
@@ -270,23 +272,30 @@ impl<'a> LineReader<'a, '_, '_> {
             Some(BodyFormat::Html) => Body::Html(sanitized(&body)),
             Some(BodyFormat::Text) => Body::Html(sanitized(&crate::site::load::html::paragraphs(&body))),
         };
-        draft.finish(&line.options)
+        let mut draft = draft.finish(&line.options)?;
+        for (language, written) in &line.translations {
+            if let Some((translation, details)) = self.translation(&draft.loaded, language, written) {
+                draft.loaded.product.translations.push(translation);
+                draft.loaded.details.translations.push(details);
+            }
+        }
+        Some(draft)
     }
 
     fn at<'t>(&self, byte: usize, text: &'t str) -> Cell<'t> {
         Cell { text, at: At::Byte(byte) }
     }
 
-    fn node(&self, raw: &'a RawValue) -> Node<'a> {
+    pub(super) fn node(&self, raw: &'a RawValue) -> Node<'a> {
         Node::within(self.line, raw)
     }
 
-    fn scalar(&self, raw: Raw<'a>) -> Option<Scalar<'a>> {
+    pub(super) fn scalar(&self, raw: Raw<'a>) -> Option<Scalar<'a>> {
         raw.and_then(|raw| self.node(raw).scalar())
     }
 
     // Typed values of a part of the line; a problem at its place where it does not fit.
-    fn parse<T: Deserialize<'a>>(&mut self, part: &'a str) -> Option<T> {
+    pub(super) fn parse<T: Deserialize<'a>>(&mut self, part: &'a str) -> Option<T> {
         let error = match serde_json::from_str(part) {
             Ok(values) => return Some(values),
             Err(error) => error,

@@ -19,6 +19,7 @@ mod shopify;
 mod spree;
 mod table;
 mod terms;
+mod translated;
 mod vendure;
 mod woocommerce;
 

@@ -75,6 +75,7 @@ pub enum BulkFormat {
 #[derive(Debug)]
 pub(super) struct Terms<'a> {
     pub(super) source: &'a BulkSource,
+    pub(super) rules: &'a Rules,
     /// Of the root market.
     pub(super) currency: Currency,
     /// Of all markets.
@@ -98,6 +99,7 @@ impl<'a> Terms<'a> {
         let tax_class = source.tax_class.clone().or_else(|| rules.tax.classes.first().cloned())?;
         Some(Self {
             source,
+            rules,
             currency: rules.root_market().currency,
             currencies: rules.markets.iter().map(|market| market.currency).collect(),
             language: source.language.as_deref().unwrap_or(&rules.root_market().language),
