@@ -21,6 +21,7 @@ const SECRETS: &str = "Secrets, from the environment only:
   VITRINE_TOKEN_KEYS               Keys of carts and links, the newest first [default: a development key]
   VITRINE_SMTP_URL                 smtps://user:password@host sends mail [default: mails are files in the state folder]
   VITRINE_STRIPE_SECRET_KEY        Stripe's secret or restricted key, where the shop takes money by Stripe
+  VITRINE_STRIPE_PUBLISHABLE_KEY   Its publishable key, of the same mode, where Stripe's form stands on the shop's page
   VITRINE_STRIPE_WEBHOOK_SECRETS   Secrets of the webhook endpoint /api/v1/webhooks/stripe, separated by commas
   VITRINE_WEBHOOK_SECRET_NAME      Secrets of the webhook NAME of site.toml, separated by commas; all of them sign
   VITRINE_STRIPE_API_BASE          Where Stripe's API is, for tests: https, or this machine";

@@ -24,6 +24,8 @@ const SMTP_URL: &str = "VITRINE_SMTP_URL";
 const STRIPE_KEY: &str = "VITRINE_STRIPE_SECRET_KEY";
 /// Secrets of Stripe's webhook endpoint, separated by commas: two while one is rolled.
 const STRIPE_WEBHOOK_SECRETS: &str = "VITRINE_STRIPE_WEBHOOK_SECRETS";
+/// Stripe's publishable key, for its form on the shop's own page.
+const STRIPE_PUBLISHABLE_KEY: &str = "VITRINE_STRIPE_PUBLISHABLE_KEY";
 /// Where Stripe's API is, for tests: https, or this machine.
 const STRIPE_API_BASE: &str = "VITRINE_STRIPE_API_BASE";
 
@@ -102,10 +104,14 @@ fn stripe(live: &Live) -> Result<Stripe, CommandError> {
         api_base: std::env::var(STRIPE_API_BASE).unwrap_or_else(|_| stripe::API_BASE.to_owned()),
         methods: terms.methods.clone(),
         account: terms.account.clone(),
+        publishable_key: if terms.element { Some(publishable_key()?) } else { None },
     };
     let told = |error: StripeError| match error {
         StripeError::NotASecretKey => CommandError::Usage(format!("{STRIPE_KEY}: {error}")),
         StripeError::NotAWebhookSecret => CommandError::Usage(format!("{STRIPE_WEBHOOK_SECRETS}: {error}")),
+        StripeError::NotAPublishableKey | StripeError::OtherMode => {
+            CommandError::Usage(format!("{STRIPE_PUBLISHABLE_KEY}: {error}"))
+        }
         StripeError::PlainApiBase(_) => CommandError::Usage(format!("{STRIPE_API_BASE}: {error}")),
         StripeError::NoMethods | StripeError::Client(_) => CommandError::World(error.to_string()),
     };
@@ -126,6 +132,12 @@ fn stripe(live: &Live) -> Result<Stripe, CommandError> {
         }
     }
     Ok(stripe)
+}
+
+fn publishable_key() -> Result<String, CommandError> {
+    let told =
+        || format!("Stripe's form stands on the shop's page: set {STRIPE_PUBLISHABLE_KEY} to the key that begins with pk_");
+    std::env::var(STRIPE_PUBLISHABLE_KEY).map(|key| key.trim().to_owned()).map_err(|_| CommandError::Usage(told()))
 }
 
 fn sandbox(live: &Live, state: &Path) -> Result<(Gateway, Vec<Mount>), CommandError> {

@@ -303,7 +303,7 @@ fn reported(checkout: &Checkout, attempt: &Attempt, report: &Report, facts: &Fac
         return Err(Rejection::ForeignPayment);
     }
     Ok(match report.state {
-        ReportedState::Open => opened(attempt),
+        ReportedState::Open => opened(attempt, report),
         ReportedState::Declined => declined(checkout, attempt, report),
         ReportedState::Authorized => authorized(checkout, attempt, report),
         ReportedState::Captured => captured(checkout, attempt, report),
@@ -311,9 +311,11 @@ fn reported(checkout: &Checkout, attempt: &Attempt, report: &Report, facts: &Fac
     })
 }
 
-fn opened(attempt: &Attempt) -> Decision {
+fn opened(attempt: &Attempt, report: &Report) -> Decision {
     match attempt.state {
-        AttemptState::IntentPending => Decision::to(Step::RecordOpened, AttemptState::AwaitingShopper, &[]),
+        // A card was refused already: whether another one can be tried is found out at once.
+        AttemptState::IntentPending => Decision::to(Step::RecordOpened, AttemptState::AwaitingShopper, &[])
+            .then(report.decline_code.is_some().then_some(Effect::LookUp)),
         // A payment we hold to be dead can still be paid: it is called off, so that it cannot.
         AttemptState::Declined | AttemptState::Canceled => Decision::stay().then(Some(Effect::CancelPayment)),
         AttemptState::Authorized | AttemptState::Capturing => Decision::review("the gateway takes back that it holds the money"),

@@ -17,6 +17,24 @@ pub(super) struct WrittenPayment {
     allow_sandbox_on_public_host: bool,
     methods: Option<Spanned<Vec<Spanned<String>>>>,
     account: Option<Spanned<String>>,
+    stripe: WrittenStripe,
+}
+
+/// `[payment.stripe]`.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WrittenStripe {
+    page: Option<Spanned<PageName>>,
+}
+
+/// Where Stripe's form stands.
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+enum PageName {
+    /// On Stripe's own page.
+    Hosted,
+    /// On the shop's.
+    Element,
 }
 
 /// The gateways site.toml may name.
@@ -49,12 +67,38 @@ impl WrittenPayment {
         if let Some(account) = self.account.as_ref().filter(|account| !account.get_ref().starts_with("acct_")) {
             problems.push(place.problem(account, "an account's name begins with acct_"));
         }
+        let element = self.stripe.page.as_ref().filter(|page| *page.get_ref() == PageName::Element);
+        if let Some(page) = element {
+            if name != GatewayName::Stripe {
+                let message = "the form of Stripe belongs to `gateway = \"stripe\"`";
+                problems.push(place.problem(page, message).hint("write that as well, or leave this out"));
+            }
+            for method in written.iter().filter(|method| !stripe::fits_element(method.get_ref())) {
+                let message = format!("`{}` cannot be paid by Stripe's form on the shop's page", method.get_ref());
+                problems.push(place.problem(method, message).hint("leave it out, or write page = \"hosted\""));
+            }
+            if let Some((held, other)) = mixed(&written) {
+                let taken = other.get_ref();
+                let message =
+                    format!("`{taken}` takes money at once, and `{held}` holds it first: Stripe's form does one of both");
+                problems.push(place.problem(other, message).hint("leave out those of one kind, or write page = \"hosted\""));
+            }
+        }
+        let element = element.is_some();
         let methods: Vec<String> = written.into_iter().map(Spanned::into_inner).collect();
         PaymentTerms {
             gateway: if name == GatewayName::Stripe { "stripe" } else { "sandbox" }.to_owned(),
             allow_sandbox_on_public_host: self.allow_sandbox_on_public_host,
             methods: if methods.is_empty() { vec!["card".to_owned()] } else { methods },
             account: self.account.map(Spanned::into_inner),
+            element,
         }
     }
+}
+
+/// The first method that holds money, and the first that does not, where there are both.
+fn mixed(methods: &[Spanned<String>]) -> Option<(&str, &Spanned<String>)> {
+    let holds = |method: &&Spanned<String>| stripe::holds(method.get_ref());
+    let held = methods.iter().find(holds)?;
+    Some((held.get_ref(), methods.iter().find(|method| !holds(method))?))
 }

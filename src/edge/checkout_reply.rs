@@ -9,8 +9,8 @@ use super::key_ring::{KeyRing, Purpose};
 use super::live::Live;
 use super::perform::INTERRUPTED;
 use super::reply::{
-    AddressReply, CheckoutReply, ContactReply, LineReply, Message, OrderLink, OrderReply, PaymentMethodReply, PaymentReply,
-    QuoteReply, RelLink,
+    AddressReply, CheckoutReply, ContactReply, ElementReply, LineReply, Message, OrderLink, OrderReply, PaymentMethodReply,
+    PaymentReply, QuoteReply, RelLink,
 };
 use super::words::{self, Note, Severity};
 use crate::commerce::address::{Address, FieldProblem};
@@ -27,7 +27,7 @@ use crate::theme::view::{Link, SiteView};
 pub const CHECKING: &str = "payment.checking";
 
 /// What a checkout is described by.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct CheckoutFacts<'a> {
     /// For prices and stock.
     pub reply: ReplyFacts<'a>,
@@ -35,6 +35,8 @@ pub struct CheckoutFacts<'a> {
     pub keys: &'a KeyRing,
     /// How it can be paid.
     pub methods: &'a [PaymentMethodReply],
+    /// The gateway's form for what is to be paid.
+    pub element: Option<ElementReply>,
     /// Whether the gateway was asked just now. Where not, a payment that seems to wait for the shopper may be paid already.
     pub is_fresh: bool,
 }
@@ -146,12 +148,19 @@ pub fn order_url(keys: &KeyRing, order: &Order) -> String {
 fn payment_reply(checkout: &Checkout, facts: &CheckoutFacts<'_>, site: &SiteView) -> PaymentReply {
     let (state, detail) = match &checkout.attempt {
         None => ("none", None),
-        Some(attempt) if attempt.state == AttemptState::AwaitingShopper && !facts.is_fresh => ("checking", Some(CHECKING)),
+        // Without a page to go on to it is on its way to an end.
+        Some(attempt)
+            if attempt.state == AttemptState::AwaitingShopper && (!facts.is_fresh || attempt.redirect_url.is_none()) =>
+        {
+            ("checking", Some(CHECKING))
+        }
         Some(attempt) => payment_words(attempt),
     };
     let redirect_url = checkout.attempt.as_ref().filter(|_| state == "redirect").and_then(|attempt| attempt.redirect_url.clone());
     let detail = detail.map(|key| Say::of(key).text(site));
-    PaymentReply { methods: facts.methods.to_vec(), state: state.to_owned(), detail, redirect_url }
+    let is_payable = checkout.state(facts.reply.at) == CheckoutState::ReadyForComplete;
+    let element = facts.element.clone().filter(|_| is_payable);
+    PaymentReply { methods: facts.methods.to_vec(), state: state.to_owned(), detail, redirect_url, element }
 }
 
 fn payment_words(attempt: &Attempt) -> (&'static str, Option<&'static str>) {
@@ -170,7 +179,7 @@ fn declined_words(code: &str) -> &'static str {
     match code {
         "insufficient_funds" => "payment.insufficient_funds",
         "expired_card" => "payment.expired_card",
-        "authentication_failed" => "payment.authentication_failed",
+        "authentication_failed" | "payment_intent_authentication_failure" => "payment.authentication_failed",
         INTERRUPTED => "payment.interrupted",
         _ => "payment.declined",
     }

@@ -33,6 +33,8 @@ use crate::theme::texts::Say;
 
 /// Longest text of one field that is looked at; what is longer than its own limit is told, what is longer than this is refused.
 const MAX_FIELD_BYTES: usize = 1_000;
+/// Longest name of a confirmation token, as of all of Stripe's names.
+const MAX_TOKEN_BYTES: usize = 255;
 
 /// One request's view of the shop, its cart and the till.
 #[derive(Debug)]
@@ -58,6 +60,17 @@ pub struct Details {
     pub address: Option<Address>,
     /// The chosen rate.
     pub shipping: Option<ShippingRateId>,
+}
+
+/// What is to be paid, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct PayWish<'a> {
+    /// Hash of the quote on the shopper's screen.
+    pub quote_hash: &'a str,
+    /// A method's id.
+    pub method: &'a str,
+    /// The gateway's name for what was typed into its form on our page; `None`: it is typed on the gateway's own.
+    pub confirmation: Option<&'a str>,
 }
 
 /// What opening a checkout led to.
@@ -314,6 +327,7 @@ impl Counter {
             reply: ReplyFacts { stock: judged.then_some(&stock), ..self.reply_facts(&shown.checkout) },
             keys: &self.desk.app.keys,
             methods: &methods,
+            element: shown.checkout.quote.as_ref().and_then(|quote| self.till.element(quote.total())),
             is_fresh: shown.is_fresh,
         };
         checkout_reply(&shown.checkout, &shown.cart, &shown.priced, &shown.problems, &facts)
@@ -322,9 +336,15 @@ impl Counter {
     /// Pays: holds units, writes order and attempt (T1), then opens the payment. A payment that is under way is shown instead.
     ///
     /// Errors: 409 where something else is true by now; with both totals where the price is higher than the one on the screen.
-    pub async fn pay(&self, checkout: Checkout, quote_hash: &str, method: &str) -> Result<Turned, Failure> {
+    pub async fn pay(&self, checkout: Checkout, wish: &PayWish<'_>) -> Result<Turned, Failure> {
+        let PayWish { quote_hash, method, confirmation } = *wish;
         if !self.till.methods().iter().any(|known| known.id == method) {
             return Err(Failure::refused("unknown_method", Say::of("says.no_method")));
+        }
+        if confirmation.is_some_and(|token| !is_confirmation(token)) {
+            let detail =
+                "confirmation_token is the name of one, such as ctoken_1A2b3C; leave it out to pay on the gateway's own page";
+            return Err(Failure::malformed("not_a_confirmation_token", detail));
         }
         let cart_revision = self.cart_of(&checkout)?.revision;
         let facts = Facts { now: self.desk.now, live: false };
@@ -341,9 +361,12 @@ impl Counter {
         if self.till.is_in_doubt() {
             return Err(Failure::Unavailable { code: "checkout_closed", detail: Say::of("says.closed"), retry_after_s: 10 });
         }
+        if confirmation.is_some() && quote.total().minor > 0 && self.till.element(quote.total()).is_none() {
+            return Err(Failure::refused("unknown_method", Say::of("says.no_method")));
+        }
         let pass = payable::admitted(self, &checkout, quote.total()).await?;
         let (live, keys, now) = (&self.desk.live, &self.desk.app.keys, self.desk.now);
-        match self.till.begin(&Purchase { live, keys, checkout: &checkout, quote: &quote, now }).await {
+        match self.till.begin(&Purchase { live, keys, checkout: &checkout, quote: &quote, confirmation, now }).await {
             Ok(()) => {
                 self.is_paying.store(true, Ordering::Relaxed);
                 let turned = self.moved(&checkout.id, MoveOn::Begin(pass)).await?;
@@ -539,6 +562,12 @@ impl Counter {
             failure => failure,
         }
     }
+}
+
+/// Whether a text can be the name of a confirmation token.
+fn is_confirmation(text: &str) -> bool {
+    let rest = text.strip_prefix("ctoken_").unwrap_or("");
+    (1..=MAX_TOKEN_BYTES).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 fn texts<'a>(contact: &'a Contact, address: &'a Address) -> [&'a str; 9] {

@@ -61,17 +61,45 @@ pub fn page_with(live: &Live, template: &str, market: &MarketId, values: Values,
     Reply::html(status, text)
 }
 
+/// What a page may load beside our own files.
+#[derive(Clone, Copy, Debug)]
+struct Sources {
+    script: &'static str,
+    connect: &'static str,
+    /// What it may frame, as a directive of its own.
+    frame: &'static str,
+}
+
+const OUR_OWN: Sources = Sources { script: "", connect: "", frame: "" };
+/// Stripe's form. Source: "Content Security Policy" of Stripe's integration security guide.
+const STRIPE: Sources = Sources {
+    script: " https://js.stripe.com https://*.js.stripe.com",
+    connect: " https://api.stripe.com",
+    frame: " frame-src https://js.stripe.com https://*.js.stripe.com https://hooks.stripe.com;",
+};
+
 /// Gives a page that has none its Content Security Policy: our own files, pictures over https, and the style blocks it holds, by their hashes. Forms may
 /// lead to a gateway over https; no script that stands in the page itself is run.
 pub fn add_policy(reply: &mut Reply) {
+    add(reply, OUR_OWN);
+}
+
+/// Gives the page that Stripe's form stands on its policy: that, and nothing else of others.
+pub fn add_element_policy(reply: &mut Reply) {
+    add(reply, STRIPE);
+}
+
+fn add(reply: &mut Reply, sources: Sources) {
     let is_page = reply.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
     if !is_page || reply.headers.contains_key(header::CONTENT_SECURITY_POLICY) {
         return;
     }
     let page = std::str::from_utf8(&reply.body).unwrap_or("");
-    let mut policy = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' https: data:; font-src 'self'; \
-        manifest-src 'self'; form-action 'self' https:; base-uri 'none'; frame-ancestors 'none'; style-src 'self'"
-        .to_owned();
+    let Sources { script, connect, frame } = sources;
+    let mut policy = format!(
+        "default-src 'none'; script-src 'self'{script}; connect-src 'self'{connect};{frame} img-src 'self' https: data:; \
+         font-src 'self'; manifest-src 'self'; form-action 'self' https:; base-uri 'none'; frame-ancestors 'none'; style-src 'self'"
+    );
     for style in page.split("<style>").skip(1).filter_map(|rest| rest.split_once("</style>")).map(|(style, _)| style) {
         policy.push_str(&format!(" 'sha256-{}'", BASE64.encode(Sha256::digest(style.as_bytes()))));
     }

@@ -271,6 +271,25 @@ pub struct PaymentReply {
     pub detail: Option<String>,
     /// The gateway's page, while `redirect`.
     pub redirect_url: Option<String>,
+    /// The gateway's form for our own page, where the shop offers it and there is something to pay.
+    pub element: Option<ElementReply>,
+}
+
+/// The gateway's form for our own page: what its script is given.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ElementReply {
+    /// Address of the gateway's script.
+    pub script: String,
+    /// The shop's publishable key.
+    pub key: String,
+    /// What is to be paid, as the gateway counts.
+    pub amount: i64,
+    /// As the gateway spells it.
+    pub currency: String,
+    /// `manual`: the money is held first; `automatic`: it is taken at once.
+    pub capture_method: String,
+    /// What can be paid with.
+    pub methods: Vec<String>,
 }
 
 /// A method.

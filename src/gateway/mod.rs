@@ -78,6 +78,10 @@ pub struct CreatePayment {
     /// Who pays, so that the gateway's page need not ask; may be empty.
     #[serde(default)]
     pub email: String,
+    /// The gateway's name for what the shopper typed into its form on the shop's own page; `None`: it is typed on the gateway's page.
+    /// Then the call that opens the payment confirms it as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmation: Option<String>,
     /// The key the payment is opened under: by it a payment is found again whose answer was lost.
     #[serde(default)]
     pub key: String,
@@ -93,6 +97,23 @@ impl CreatePayment {
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("strings and integers always serialise")
     }
+}
+
+/// The gateway's form for the shop's own page, and what it has to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Element {
+    /// The gateway's script.
+    pub script: &'static str,
+    /// The shop's public key.
+    pub key: String,
+    /// As the gateway counts.
+    pub amount: i64,
+    /// As the gateway spells it.
+    pub currency: String,
+    /// Whether the money is held first.
+    pub holds: bool,
+    /// What can be paid with.
+    pub methods: Vec<String>,
 }
 
 /// A payment as the gateway knows it.
@@ -153,7 +174,7 @@ pub enum RemoteState {
 pub enum Gateway {
     /// Play money with a ledger of its own.
     Sandbox(sandbox::Sandbox),
-    /// Stripe, by its hosted page.
+    /// Stripe, by its hosted page or by its form on the shop's.
     Stripe(stripe::Stripe),
     /// Whatever a test makes of it.
     #[cfg(feature = "faults")]
@@ -197,6 +218,19 @@ impl Gateway {
             Self::Stripe(stripe) => stripe.body(create),
             _ => create.to_bytes(),
         }
+    }
+
+    /// Its form for the shop's own page, over an amount; `None`: it has a page of its own, and nothing else.
+    pub fn element(&self, amount: Money) -> Option<Element> {
+        match self {
+            Self::Stripe(stripe) => stripe.element(amount),
+            _ => None,
+        }
+    }
+
+    /// Whether the call with these bytes moves money by itself, with no shopper on a page of the gateway's.
+    pub fn confirms(&self, body: &[u8]) -> bool {
+        matches!(self, Self::Stripe(_)) && stripe::confirms(body)
     }
 
     /// Opens a payment. The same key with the same bytes gives the same payment; with other bytes it is rejected.

@@ -16,7 +16,7 @@ use crate::commerce::catalog::Catalog;
 use crate::commerce::rules::Rules;
 
 /// Format this binary writes and reads; another one is refused.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 
 const MAGIC: &[u8; 8] = b"vitrine\0";
 const SIGNED_BYTES: usize = 8 + 4 + 8 + 8 + 32;
@@ -62,6 +62,8 @@ pub struct PaymentTerms {
     pub methods: Vec<String>,
     /// The account at the gateway whose events are ours beside those that name none.
     pub account: Option<String>,
+    /// Whether the gateway's form stands on the shop's own page.
+    pub element: bool,
 }
 
 /// Who writes to shoppers.

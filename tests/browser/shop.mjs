@@ -9,7 +9,7 @@ import { chromium } from 'playwright-core';
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 export const dataFolder = process.env.VITRINE_DATA ?? resolve(root, '../shared/data');
-const binary = process.env.VITRINE_BINARY ?? join(root, 'target/ci/vitrine');
+export const binary = process.env.VITRINE_BINARY ?? join(root, 'target/ci/vitrine');
 const artefacts = process.env.VITRINE_ARTEFACTS ?? join(root, 'tests/artefacts');
 
 async function freePort() {
@@ -41,10 +41,11 @@ export async function exportedShop(file) {
   return folder;
 }
 
-// Runs `vitrine serve` until its address is printed. `stop()` ends it and removes the folder.
-export async function serve(folder) {
+// Runs `vitrine serve` until its address is printed, with more environment. `stop()` ends it and removes the folder.
+export async function serve(folder, environment = {}) {
   const port = await freePort();
-  const server = spawn(binary, ['serve', '--port', String(port)], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  const env = { ...process.env, ...environment };
+  const server = spawn(binary, ['serve', '--port', String(port)], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   const url = `http://127.0.0.1:${port}`;
   await new Promise((ready, broken) => {
@@ -95,9 +96,10 @@ export function launch() {
 }
 
 // A fresh shopper. Anything the page asks from elsewhere, any script error and any console error fails the test at `leave()`.
-export async function shopper(browser, { script = true, phone = false, dark = false, pictures = true } = {}) {
+export async function shopper(browser, { script = true, phone = false, dark = false, pictures = true, policy = true } = {}) {
   const context = await browser.newContext({
     javaScriptEnabled: script,
+    bypassCSP: !policy,
     viewport: phone ? { width: 360, height: 740 } : { width: 1280, height: 900 },
     hasTouch: phone,
     isMobile: phone,

@@ -6,6 +6,7 @@
 
 pub mod faults;
 pub mod hooks;
+mod intents;
 mod ledger;
 mod page;
 mod server;

@@ -1,7 +1,7 @@
 //! Page: what the shopper sees at the gateway and does there, in plain forms.
 
-use super::Shared;
 use super::wire::{self, Verdict};
+use super::{Shared, intents};
 
 /// What a page answers: status, location, body.
 pub(super) type Shown = (u16, Option<String>, String);
@@ -12,6 +12,9 @@ pub(super) fn respond(shared: &Shared, session: &str, form: Option<&wire::Form>)
         tx.get(session)
     });
     let Some(found) = found else { return (404, None, "<h1>No such page</h1>".to_owned()) };
+    if found["object"] == "payment_intent" {
+        return intents::respond(shared, &found, form);
+    }
     let text = |name: &str| found[name].as_str().unwrap_or("").to_owned();
     if found["status"] == "expired" {
         return (410, None, "<h1>This page has run out</h1>".to_owned());
@@ -52,7 +55,7 @@ fn present(shared: &Shared, session: &str, verdict: Verdict) {
 }
 
 /// The same test numbers as everywhere (CHECKOUT.md 2.1).
-fn judged(number: &str) -> Verdict {
+pub(super) fn judged(number: &str) -> Verdict {
     match number.replace([' ', '-'], "").as_str() {
         "4000000000000002" => Verdict::Declined("generic_decline"),
         "4000000000009995" => Verdict::Declined("insufficient_funds"),

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::faults::Fault;
 use super::wire::{self, Form, Said, Wrong};
-use super::{Call, SECRET_KEY, Shared, VERSION, hooks, page};
+use super::{Call, SECRET_KEY, Shared, VERSION, hooks, intents, page};
 
 /// A connection that is to be cut.
 #[derive(Debug)]
@@ -141,12 +141,12 @@ fn refused(authorization: &str, version: &str, call: &Call, fault: Option<Fault>
 fn operation(call: &Call) -> Option<&'static str> {
     let line = call.line.as_str();
     Some(match line {
-        "GET /v1/checkout/sessions" if call.query.contains("expand") => "payments",
-        "POST /v1/checkout/sessions" => "create",
-        "GET /v1/checkout/sessions" => "list",
+        "GET /v1/checkout/sessions" | "GET /v1/payment_intents" if call.query.contains("expand") => "payments",
+        "POST /v1/checkout/sessions" | "POST /v1/payment_intents" => "create",
+        "GET /v1/checkout/sessions" | "GET /v1/payment_intents" => "list",
         "GET /v1/events" => "events",
         "POST /v1/refunds" => "refund",
-        _ if line.starts_with("GET /v1/checkout/sessions/") => "fetch",
+        _ if line.starts_with("GET /v1/checkout/sessions/") || line.starts_with("GET /v1/payment_intents/") => "fetch",
         _ if line.ends_with("/expire") => "expire",
         _ if line.ends_with("/capture") => "capture",
         _ if line.ends_with("/cancel") => "cancel",
@@ -264,11 +264,15 @@ fn done(tx: &super::ledger::Tx<'_>, shared: &Shared, call: &Call, fault: Option<
         let said = if status == 200 { wire::expanded(tx, &object, &form, is_stale) } else { object };
         (status, said)
     };
+    let is = |of| fault == Some(of);
+    let wrong = Wrong { amount: is(Fault::WrongAmount), currency: is(Fault::WrongCurrency), mode: is(Fault::WrongMode) };
     match parts.as_slice() {
-        ["POST", "v1", "checkout", "sessions"] => {
-            let is = |of| fault == Some(of);
-            let wrong = Wrong { amount: is(Fault::WrongAmount), currency: is(Fault::WrongCurrency), mode: is(Fault::WrongMode) };
-            expanded(wire::create_session(tx, &form, wrong, &shared.base, now))
+        ["POST", "v1", "checkout", "sessions"] => expanded(wire::create_session(tx, &form, wrong, &shared.base, now)),
+        ["POST", "v1", "payment_intents"] => expanded(intents::create(tx, &form, wrong, &shared.base, now)),
+        ["GET", "v1", "payment_intents"] => wire::list(tx, "payment_intent", &form, is_stale),
+        ["GET", "v1", "payment_intents", id] => {
+            let found = if is_stale { tx.previous(id) } else { tx.get(id) };
+            found.map_or_else(wire::missing, |intent| expanded((200, intent)))
         }
         ["GET", "v1", "checkout", "sessions"] => wire::list(tx, "checkout.session", &form, is_stale),
         ["GET", "v1", "checkout", "sessions", id] => {
@@ -282,7 +286,12 @@ fn done(tx: &super::ledger::Tx<'_>, shared: &Shared, call: &Call, fault: Option<
             expanded(wire::expire(tx, id, now))
         }
         ["POST", "v1", "payment_intents", id, "capture"] => expanded(wire::capture(tx, id, now)),
-        ["POST", "v1", "payment_intents", id, "cancel"] => expanded(wire::cancel(tx, id, now)),
+        ["POST", "v1", "payment_intents", id, "cancel"] => {
+            if fault == Some(Fault::Race) {
+                intents::step(tx, id, wire::Verdict::Approved, now);
+            }
+            expanded(wire::cancel(tx, id, now))
+        }
         ["POST", "v1", "refunds"] => wire::refund(tx, &form, fault == Some(Fault::RefundPends), now),
         ["GET", "v1", "events"] => wire::list(tx, "event", &form, false),
         _ => wire::missing(),

@@ -26,7 +26,7 @@ pub(super) fn field<'a>(form: &'a Form, name: &str) -> Option<&'a str> {
     form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }
 
-fn below(form: &Form, prefix: &str) -> Value {
+pub(super) fn below(form: &Form, prefix: &str) -> Value {
     let of = |key: &str| Some(key.strip_prefix(prefix)?.strip_prefix('[')?.strip_suffix(']')?.to_owned());
     form.iter().filter_map(|(key, value)| Some((of(key)?, json!(value)))).collect::<serde_json::Map<_, _>>().into()
 }
@@ -35,7 +35,7 @@ pub(super) fn error(status: u16, kind: &str, code: &str) -> Said {
     (status, json!({"error": {"type": kind, "code": code, "message": format!("{code}, says the faulty gateway")}}))
 }
 
-fn invalid(code: &str) -> Said {
+pub(super) fn invalid(code: &str) -> Said {
     error(400, "invalid_request_error", code)
 }
 
@@ -44,7 +44,7 @@ pub(super) fn missing() -> Said {
 }
 
 /// Something happened; whoever subscribed hears of it.
-fn tell(tx: &Tx<'_>, kind: &str, object: &Value, now: i64) {
+pub(super) fn tell(tx: &Tx<'_>, kind: &str, object: &Value, now: i64) {
     let id = tx.id("evt");
     let event = json!({
         "id": id, "object": "event", "type": kind, "api_version": super::VERSION, "created": now,
@@ -55,7 +55,7 @@ fn tell(tx: &Tx<'_>, kind: &str, object: &Value, now: i64) {
 }
 
 /// Without what only the gateway knows.
-fn shown(object: &Value) -> Value {
+pub(super) fn shown(object: &Value) -> Value {
     let fields = object.as_object().expect("an object").iter().filter(|(key, _)| !key.starts_with('_'));
     fields.map(|(key, value)| (key.clone(), value.clone())).collect::<serde_json::Map<_, _>>().into()
 }
@@ -185,7 +185,7 @@ pub(super) fn pay(tx: &Tx<'_>, id: &str, verdict: Verdict, now: i64) {
         }
         Verdict::Approved => {
             let holds = session["_capture"] == "manual";
-            charge(tx, &mut intent, &session, holds, now);
+            charge(tx, &mut intent, holds, now);
             let kind = if holds { "payment_intent.amount_capturable_updated" } else { "payment_intent.succeeded" };
             session["payment_status"] = json!(if holds { "unpaid" } else { "paid" });
             complete(tx, &mut session, now);
@@ -201,11 +201,11 @@ fn complete(tx: &Tx<'_>, session: &mut Value, now: i64) {
     tell(tx, "checkout.session.completed", session, now);
 }
 
-fn charge(tx: &Tx<'_>, intent: &mut Value, session: &Value, holds: bool, now: i64) {
+pub(super) fn charge(tx: &Tx<'_>, intent: &mut Value, holds: bool, now: i64) {
     let amount = intent["amount"].clone();
     let charge = json!({
         "id": tx.id("ch"), "object": "charge", "amount": amount, "amount_refunded": 0, "currency": intent["currency"],
-        "captured": !holds, "livemode": intent["livemode"], "metadata": session["_intent_metadata"], "payment_intent": intent["id"],
+        "captured": !holds, "livemode": intent["livemode"], "metadata": intent["metadata"], "payment_intent": intent["id"],
         "payment_method_details": {"type": "card", "card": {"brand": "visa", "last4": "4242", "capture_before": now + HOLD_SECONDS}},
     });
     tx.put(&charge);
@@ -233,7 +233,7 @@ pub(super) fn end_slow(tx: &Tx<'_>, session: &str, succeeds: bool, now: i64) {
     let mut session = tx.get(session).expect("a session");
     let mut intent = session["payment_intent"].as_str().and_then(|id| tx.get(id)).expect("an intent");
     if succeeds {
-        charge(tx, &mut intent, &session, false, now);
+        charge(tx, &mut intent, false, now);
         session["payment_status"] = json!("paid");
         tx.put(&session);
         tell(tx, "checkout.session.async_payment_succeeded", &session, now);

@@ -279,6 +279,7 @@ fn a_crash_between_the_commit_and_the_call_loses_nothing() {
             keys: &counter.app.keys,
             checkout: &stored,
             quote: &quote,
+            confirmation: None,
             now: counter.app.clock.now(),
         })
         .await

@@ -67,6 +67,11 @@ fn stripe_conforms() {
     assert_eq!(conforms(subject::StripeSubject::open), 66);
 }
 
+#[test]
+fn stripe_conforms_with_its_form_on_the_shops_page() {
+    assert_eq!(conforms(subject::StripeSubject::with_form), 65);
+}
+
 #[cfg(feature = "faults")]
 #[test]
 fn a_gateway_with_pings_short_keys_and_no_calling_off_conforms() {

@@ -193,6 +193,25 @@ fn keys_that_are_none_are_wrong_usage() {
 }
 
 #[test]
+fn stripes_form_needs_both_keys_of_one_mode() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut shop = bundle(BASE_URL, 1990);
+    (shop.payment.gateway, shop.payment.element) = ("stripe".to_owned(), true);
+    fs::write(folder.path().join("shop.bundle"), shop.seal(&signing_key())).expect("a bundle");
+    for (publishable, expected) in [
+        (None, "set VITRINE_STRIPE_PUBLISHABLE_KEY to the key that begins with pk_"),
+        (Some("sk_test_1"), "VITRINE_STRIPE_PUBLISHABLE_KEY: a publishable key begins with pk_live_ or pk_test_"),
+        (Some("pk_live_1"), "VITRINE_STRIPE_PUBLISHABLE_KEY: it is of the other mode than the secret key"),
+    ] {
+        let mut command = edge(folder.path(), &signing_key());
+        command.env("VITRINE_STRIPE_SECRET_KEY", "sk_test_1");
+        command.envs(publishable.map(|key| ("VITRINE_STRIPE_PUBLISHABLE_KEY", key)));
+        let (code, told) = ended(&mut command);
+        assert!(code == 2 && told.contains(expected), "{code}: {told}");
+    }
+}
+
+#[test]
 fn the_contract_is_printed() {
     let (code, text, _) = run(Path::new("."), &["openapi"]);
     let document: serde_json::Value = serde_json::from_str(&text).expect("JSON");

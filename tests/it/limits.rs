@@ -381,6 +381,7 @@ fn two_who_begin_at_once_after_a_decline_hear_the_same() {
             keys: &rig.app.keys,
             checkout: &checkout,
             quote: &quote,
+            confirmation: None,
             now: rig.app.clock.now(),
         };
         rig.run(rig.till().begin(&purchase))

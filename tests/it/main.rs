@@ -41,6 +41,7 @@ mod sources;
 mod store;
 mod stripe;
 mod stripe_api;
+mod stripe_element;
 mod subscribers;
 mod subscribers_cli;
 #[expect(unreachable_pub, reason = "`pub` tells what a support module offers from what it keeps")]

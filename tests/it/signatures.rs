@@ -29,6 +29,7 @@ fn gateway(secrets: &[&str]) -> Gateway {
         api_base: "http://127.0.0.1:9".to_owned(),
         methods: vec!["card".to_owned()],
         account: None,
+        publishable_key: None,
     };
     Gateway::Stripe(Stripe::new(&settings).expect("good settings"))
 }

@@ -34,7 +34,7 @@ fn open(shop: &Shop, name: &str) -> Option<Connection> {
 /// Payments of the sandbox.
 const OF_SANDBOX: &str =
     "SELECT key, state, amount_minor FROM payments JOIN calls ON calls.reference = payments.reference AND operation = 'create'";
-/// The same of the faulty gateway, whose sessions lead to intents.
+/// The same of the faulty gateway, whose sessions lead to intents, and of intents that stand by themselves.
 const OF_STRIPE: &str =
     "SELECT key, CASE json_extract(session.document, '$.status') WHEN 'open' THEN 'open' WHEN 'expired' THEN 'canceled' ELSE
          CASE json_extract(intent.document, '$.status')
@@ -42,7 +42,13 @@ const OF_STRIPE: &str =
          json_extract(session.document, '$.amount_total')
      FROM objects AS session JOIN keys ON line = 'POST /v1/checkout/sessions' AND json_extract(answer, '$.id') = session.id
      LEFT JOIN objects AS intent ON intent.id = json_extract(session.document, '$.payment_intent')
-     WHERE session.kind = 'checkout.session'";
+     WHERE session.kind = 'checkout.session'
+     UNION ALL SELECT key, CASE json_extract(document, '$.status')
+             WHEN 'succeeded' THEN 'captured' WHEN 'requires_capture' THEN 'authorized' WHEN 'canceled' THEN 'canceled' ELSE 'open' END,
+         json_extract(document, '$.amount')
+     FROM objects JOIN keys ON line = 'POST /v1/payment_intents'
+         AND coalesce(json_extract(answer, '$.id'), json_extract(answer, '$.error.payment_intent.id')) = objects.id
+     WHERE kind = 'payment_intent'";
 
 fn payments(shop: &Shop) -> Vec<Payment> {
     let (name, query) = if shop.gateway.is_some() { ("../stripe.db", OF_STRIPE) } else { ("sandbox.db", OF_SANDBOX) };

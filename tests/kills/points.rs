@@ -35,6 +35,7 @@ fn every_point_is_reached_by_a_test() {
         for (points, test) in [
             (POINTS, "tests/kills/main.rs a_process_that_ends_at_a_named_point_loses_nothing"),
             (stripe::POINTS, "tests/kills/stripe.rs a_process_that_ends_while_stripe_speaks_loses_nothing"),
+            (stripe::FORM_POINTS, "tests/kills/stripe.rs a_process_that_ends_while_it_confirms_loses_nothing"),
         ] {
             if points.contains(&point.as_str()) {
                 println!("{point}: {test}");

@@ -27,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Shop {
     folder: tempfile::TempDir,
     pub gateway: Option<Gateway>,
+    /// Whether the gateway's form stands on the shop's page.
+    has_form: bool,
     /// The merchant's own system, which outlives every kill.
     pub erp: receiver::Receiver,
 }
@@ -69,18 +71,28 @@ impl Shop {
         shop.rules.reservation_seconds = HOLD_SECONDS;
         let erp = told(&mut shop);
         std::fs::write(folder.path().join("shop.bundle"), shop.seal(&signing_key())).expect("a bundle");
-        Self { folder, gateway: None, erp }
+        Self { folder, gateway: None, has_form: false, erp }
     }
 
     /// A fresh shop that takes money by Stripe, with the faulty gateway in Stripe's place: it speaks by webhooks, too.
     pub fn paid_by_stripe() -> Self {
+        Self::paid_on(false)
+    }
+
+    /// The same with Stripe's form on its own page.
+    pub fn with_element() -> Self {
+        Self::paid_on(true)
+    }
+
+    fn paid_on(has_form: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut shop = bundle(BASE_URL, 1990);
         shop.payment.gateway = "stripe".to_owned();
+        shop.payment.element = has_form;
         let erp = told(&mut shop);
         std::fs::write(folder.path().join("shop.bundle"), shop.seal(&signing_key())).expect("a bundle");
         let gateway = Gateway::start(&folder.path().join("stripe.db"));
-        Self { folder, gateway: Some(gateway), erp }
+        Self { folder, gateway: Some(gateway), has_form, erp }
     }
 
     /// The gateway in Stripe's place.
@@ -91,7 +103,7 @@ impl Shop {
     /// Somebody at a port of this shop.
     pub fn shopper(&self, port: u16) -> Shopper {
         let method = if self.gateway.is_some() { "stripe" } else { "sandbox" };
-        Shopper { method, ..Shopper::at(port) }
+        Shopper { method, has_form: self.has_form, ..Shopper::at(port) }
     }
 
     /// The folder of bundle, state and gateway's ledger.
@@ -128,6 +140,7 @@ impl Shop {
         // Many shops lie on this machine's disk at once.
         command.env("VITRINE_RESERVE_MIB", launch.reserve_mib.unwrap_or(1).to_string());
         if let Some(gateway) = &self.gateway {
+            command.env("VITRINE_STRIPE_PUBLISHABLE_KEY", "pk_test_faulty");
             command.env("VITRINE_STRIPE_SECRET_KEY", SECRET_KEY).env("VITRINE_STRIPE_WEBHOOK_SECRETS", WEBHOOK_SECRET);
             command.env("VITRINE_STRIPE_API_BASE", launch.api_base.unwrap_or(&gateway.faulty.base));
         }
@@ -290,6 +303,9 @@ pub struct Shopper {
     pub port: u16,
     /// How it is paid.
     method: &'static str,
+    /// Whether the card is typed into the gateway's form on the shop's page. A good one asks for a second step, on the gateway's.
+    has_form: bool,
+    tries: u32,
     cart: String,
     /// Answers of 500 and above, which nobody may get from a healthy disk.
     pub bad: Vec<String>,
@@ -299,7 +315,7 @@ pub struct Shopper {
 
 impl Shopper {
     pub fn at(port: u16) -> Self {
-        Self { port, method: "sandbox", cart: String::new(), bad: Vec::new(), checkout: String::new() }
+        Self { port, method: "sandbox", has_form: false, tries: 0, cart: String::new(), bad: Vec::new(), checkout: String::new() }
     }
 
     /// The whole way, with that card. Every broken connection ends it.
@@ -330,14 +346,22 @@ impl Shopper {
 
     /// Pays that.
     pub fn pays(&mut self, hash: &str, card: Card, calls_off: bool) -> Result<End, Error> {
-        let id = self.checkout.clone();
-        let path = format!("/api/v1/checkouts/{id}");
-        let body = json!({"quote_hash": hash, "method": self.method});
-        let paying = self.ask("POST", &format!("{path}/payment"), &body, &id)?;
+        let path = format!("/api/v1/checkouts/{}", self.checkout);
+        self.tries += 1;
+        let key = format!("{} {}", self.checkout, self.tries);
+        let mut body = json!({"quote_hash": hash, "method": self.method});
+        if self.has_form {
+            let number = if card == Card::Declined { "4000000000000002" } else { "4000002760003184" };
+            body["confirmation_token"] = json!(format!("ctoken_{number}_{}", key.replace(['-', ' '], "")));
+        }
+        let paying = self.ask("POST", &format!("{path}/payment"), &body, &key)?;
         if paying.json()["code"] == "sold_out" {
             return Ok(End::SoldOut);
         }
         let paying = paying.json();
+        if paying["state"] == "completed" {
+            return Ok(End::Bought);
+        }
         if calls_off {
             self.ask("DELETE", &format!("{path}/payment"), &Value::Null, "")?;
             return Ok(End::Not);

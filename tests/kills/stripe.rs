@@ -7,12 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::faulty::{SECRET_KEY, WEBHOOK_SECRET};
-use super::gateway::Wire;
+use super::gateway::{Cut, Wire};
 use super::oracle;
 use super::shop::{Card, End, Launch, Running, Shop, until};
 
 /// Points that are passed only, or otherwise, where the gateway is behind a wire and speaks by itself.
 pub const POINTS: &[&str] = &["K6", "K10", "K11", "K14", "K16", "K17", "K18", "K19", "K21", "K23"];
+/// The same where the shop itself confirms what was typed into the gateway's form on its page.
+pub const FORM_POINTS: &[&str] = &["K6", "K10", "K11", "K13", "K14", "K16", "K23"];
 /// Where development keys are kept.
 const KEYS: &str = "development.keys";
 /// Shops side by side.
@@ -44,10 +46,17 @@ fn settled(shop: &Shop, running: Running, bought: &BTreeSet<String>, about: &str
     oracle::judge_end(shop, bought).unwrap_or_else(|breach| panic!("{about}: {breach}"))
 }
 
-fn killed_at(point: &str) -> usize {
-    let shop = Shop::paid_by_stripe();
+fn killed_at(shop: fn() -> Shop, point: &str) -> usize {
+    let shop = shop();
     let bought = Mutex::default();
+    // Somebody whose card is refused, and who comes back with another one, whatever happens to the shop meanwhile.
+    let mut refused = None;
     if let Some(mut running) = shop.start(Some(point)) {
+        let mut shopper = shop.shopper(running.port);
+        refused = shopper.fills("LAMP-S").ok().flatten().map(|hash| {
+            let _ = shopper.pays(&hash, Card::Declined, false);
+            (shopper, hash)
+        });
         rush(&shop, running.port, &bought);
         let started = Instant::now();
         while !running.has_ended() {
@@ -57,25 +66,41 @@ fn killed_at(point: &str) -> usize {
     }
     oracle::judge(&shop).unwrap_or_else(|breach| panic!("{point}: {breach}"));
     let running = shop.start(None).expect("it starts again");
+    if let Some((mut shopper, hash)) = refused {
+        shopper.port = running.port;
+        until("another card is taken", || matches!(shopper.pays(&hash, Card::Good, false), Ok(End::Bought)));
+        bought.lock().expect("unharmed").insert(shopper.checkout.clone());
+        assert_eq!(shopper.bad, [""; 0]);
+    }
     rush(&shop, running.port, &bought);
     settled(&shop, running, &bought.into_inner().expect("unharmed"), point)
 }
 
 #[test]
 fn a_process_that_ends_while_stripe_speaks_loses_nothing() {
+    loses_nothing(Shop::paid_by_stripe, POINTS, "beside a gateway with webhooks");
+}
+
+/// K13 among them: the shop ends before the shopper comes back from the second step.
+#[test]
+fn a_process_that_ends_while_it_confirms_loses_nothing() {
+    loses_nothing(Shop::with_element, FORM_POINTS, "with the gateway's form on the shop's page");
+}
+
+fn loses_nothing(shop: fn() -> Shop, points: &[&str], how: &str) {
     let (next, orders, started) = (AtomicU64::new(0), AtomicU64::new(0), Instant::now());
     std::thread::scope(|scope| {
         for _ in 0..LANES {
             scope.spawn(|| {
-                while let Some(point) = POINTS.get(next.fetch_add(1, Ordering::Relaxed) as usize) {
-                    orders.fetch_add(killed_at(point) as u64, Ordering::Relaxed);
+                while let Some(point) = points.get(next.fetch_add(1, Ordering::Relaxed) as usize) {
+                    orders.fetch_add(killed_at(shop, point) as u64, Ordering::Relaxed);
                 }
             });
         }
     });
     println!(
-        "killed: at {} points beside a gateway with webhooks, {} orders paid, in {:.1} s",
-        POINTS.len(),
+        "killed: at {} points {how}, {} orders paid, in {:.1} s",
+        points.len(),
         orders.into_inner(),
         started.elapsed().as_secs_f64()
     );
@@ -88,7 +113,7 @@ fn half_a_call_opens_nothing() {
     let wire = Wire::to(&shop.stripe().faulty.base);
     let launch = Launch { api_base: Some(&wire.base), ..Launch::default() };
     let mut running = shop.launch(launch).expect("it starts");
-    wire.cuts(running.id());
+    wire.cuts(running.id(), Cut::Half);
     let bought = shop.shopper(running.port).shops("LAMP-S", Card::Good, false);
     until("the process has ended in the middle of its call", || running.has_ended());
     assert!(wire.has_cut() && bought == End::Broken);
@@ -100,17 +125,42 @@ fn half_a_call_opens_nothing() {
     println!("killed: in the middle of a call to the gateway");
 }
 
+/// K12: the gateway has confirmed, and nobody was told. The same bytes under the same key find that payment again.
+#[test]
+fn a_confirmation_without_an_answer_is_found_again() {
+    let shop = Shop::with_element();
+    let wire = Wire::to(&shop.stripe().faulty.base);
+    let launch = Launch { api_base: Some(&wire.base), ..Launch::default() };
+    let mut running = shop.launch(launch).expect("it starts");
+    wire.cuts(running.id(), Cut::Answer);
+    let bought = shop.shopper(running.port).shops("LAMP-S", Card::Good, false);
+    until("the process has ended before it was answered", || running.has_ended());
+    assert!(wire.has_cut() && bought == End::Broken);
+    assert_eq!(shop.stripe().faulty.objects("payment_intent").len(), 1);
+    oracle::judge(&shop).expect("nothing is broken");
+    let running = shop.launch(launch).expect("it starts again");
+    assert_eq!(settled(&shop, running, &BTreeSet::new(), "no answer"), 1);
+    assert_eq!(shop.stripe().faulty.captured(), [2480]);
+    assert_eq!(shop.stripe().faulty.objects("payment_intent").len(), 1);
+    println!("killed: between a confirmation and its answer");
+}
+
 /// I23: neither the log, with everything told, nor any file of the shop holds a secret or a card's number.
 #[test]
 fn nothing_that_the_shop_leaves_behind_holds_a_secret() {
-    let shop = Shop::paid_by_stripe();
+    for shop in [Shop::paid_by_stripe(), Shop::with_element()] {
+        holds_no_secret(&shop);
+    }
+}
+
+fn holds_no_secret(shop: &Shop) {
     let running = shop.launch(Launch { logs_all: true, ..Launch::default() }).expect("it starts");
     assert_eq!(shop.shopper(running.port).shops("LAMP-S", Card::Good, false), End::Bought);
     assert_eq!(shop.shopper(running.port).shops("LAMP-S", Card::Away, false), End::Not);
-    assert_eq!(settled(&shop, running, &BTreeSet::new(), "secrets"), 2);
+    assert_eq!(settled(shop, running, &BTreeSet::new(), "secrets"), 2);
     // What a secret would look like: as it is set, as a header carries it, and the keys that sign carts and links.
     let keys = std::fs::read_to_string(shop.file(KEYS)).expect("development keys");
-    let mut secrets = vec![SECRET_KEY, WEBHOOK_SECRET, "4242424242424242"];
+    let mut secrets = vec![SECRET_KEY, WEBHOOK_SECRET, "4242424242424242", "_secret_faulty"];
     let is_base64 = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_' | '+' | '/');
     secrets.extend(keys.split(|sign| !is_base64(sign)).filter(|word| word.len() >= 40));
     assert!(secrets.len() >= 5, "the keys that sign bundles and carts");

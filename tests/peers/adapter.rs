@@ -17,7 +17,7 @@ use vitrine::gateway::{CreatePayment, Gateway, Outcome, RemotePayment};
 #[derive(Deserialize)]
 #[serde(tag = "call", rename_all = "snake_case", deny_unknown_fields)]
 enum Call {
-    Create { key: String, amount: i64, expires_at: i64 },
+    Create { key: String, amount: i64, expires_at: i64, confirmation: Option<String> },
     Fetch { reference: String },
     Lookup { key: String },
     Capture { key: String, reference: String },
@@ -32,7 +32,7 @@ fn euros(minor: i64) -> Money {
     Money::new(minor, Currency::from_code("EUR").expect("a currency"))
 }
 
-fn wish(key: String, amount: i64, expires_at: i64) -> CreatePayment {
+fn wish(key: String, amount: i64, expires_at: i64, confirmation: Option<String>) -> CreatePayment {
     let metadata = [("shop", "peers"), ("checkout", key.as_str()), ("attempt", "1"), ("quote_hash", "ab")];
     CreatePayment {
         amount: euros(amount),
@@ -40,6 +40,7 @@ fn wish(key: String, amount: i64, expires_at: i64) -> CreatePayment {
         leave_url: "http://127.0.0.1/leave".to_owned(),
         description: "Peers & Söhne".to_owned(),
         email: "ada@example.com".to_owned(),
+        confirmation,
         expires_at: Timestamp(expires_at),
         metadata: metadata.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         key,
@@ -65,8 +66,8 @@ fn event(event: &Event) -> Value {
 
 async fn answer(gateway: &Gateway, call: Call) -> Value {
     match call {
-        Call::Create { key, amount, expires_at } => {
-            let body = gateway.body(&wish(key.clone(), amount, expires_at));
+        Call::Create { key, amount, expires_at, confirmation } => {
+            let body = gateway.body(&wish(key.clone(), amount, expires_at, confirmation));
             told(gateway.create(&key, &body).await, payment)
         }
         Call::Fetch { reference } => told(gateway.fetch(&reference).await, payment),
@@ -75,8 +76,19 @@ async fn answer(gateway: &Gateway, call: Call) -> Value {
         Call::Cancel { key, reference } => told(gateway.cancel(&key, &reference).await, payment),
         Call::Refund { key, reference, amount } => told(gateway.refund(&key, &reference, euros(amount)).await, payment),
         Call::Payments => {
-            let listed = gateway.payments(Timestamp(0), None).await;
-            told(listed, |(page, _)| page.into_iter().map(|listed| payment(listed.payment)).collect())
+            let (mut all, mut after) = (Vec::new(), None::<String>);
+            loop {
+                match gateway.payments(Timestamp(0), after.as_deref()).await {
+                    Outcome::Done((page, next)) => {
+                        all.extend(page.into_iter().map(|listed| payment(listed.payment)));
+                        after = next;
+                    }
+                    other => break told(other, |_| Value::Null),
+                }
+                if after.is_none() {
+                    break told(Outcome::Done(all), Value::from);
+                }
+            }
         }
         Call::Events => told(gateway.events(Timestamp(0), None).await, |(page, _)| page.iter().map(event).collect()),
         Call::Hear { signature, body, at } => {
@@ -97,6 +109,7 @@ fn main() {
         api_base: std::env::args().nth(1).expect("usage: adapter API_BASE"),
         methods: vec!["card".to_owned()],
         account: None,
+        publishable_key: Some("pk_test_peers".to_owned()),
     };
     let gateway = Gateway::Stripe(Stripe::new(&settings).expect("good settings"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a thread");

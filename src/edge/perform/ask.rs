@@ -76,6 +76,11 @@ impl Said {
     fn is(&self, state: RemoteState) -> bool {
         matches!(self, Self::Stands(payment) if payment.state == state)
     }
+
+    /// Whether its card was refused and there is no page to try another one on.
+    fn is_refused(&self) -> bool {
+        matches!(self, Self::Stands(payment) if is_refused(payment))
+    }
 }
 
 impl Till {
@@ -98,7 +103,9 @@ impl Till {
             (AttemptState::AwaitingShopper | AttemptState::Authorized, Wish::GoOn | Wish::Hear)
                 if attempt.cancel_sent_at.is_none() =>
             {
-                self.look(attempt).await
+                let said = self.look(attempt).await;
+                // The next try is another payment, and this one is called off before that may begin.
+                if said.is_refused() { self.cancel(question, &key(Operation::Cancel)).await? } else { said }
             }
             (AttemptState::AwaitingShopper | AttemptState::Authorized, _) | (_, Wish::CallOff) => {
                 self.cancel(question, &key(Operation::Cancel)).await?
@@ -111,7 +118,9 @@ impl Till {
         let Question { attempt, now, pass, clock, .. } = *question;
         let known = self.gateway.capabilities();
         let is_keyed = known.idempotency != Idempotency::None;
-        if now.0 - attempt.created_at.0 > known.usable_key_seconds() {
+        // What moves money by itself is not sent once its time is over: the shopper may have gone, and what was agreed is old.
+        let is_over = attempt.deadline_at <= now && self.gateway.confirms(&attempt.body);
+        if is_over || now.0 - attempt.created_at.0 > known.usable_key_seconds() {
             match self.find(attempt).await {
                 Outcome::Done(Some(payment)) => return Said::Opened(payment),
                 // Without keys every call is a new one: it is made where the last one provably did nothing.
@@ -220,6 +229,9 @@ impl Till {
             Err(error) => return Err(error),
         }
         Ok(match self.gateway.cancel(key, &found.reference).await {
+            Outcome::Done(payment) if payment.state == RemoteState::Canceled && is_refused(found) => {
+                Said::Stands(RemotePayment { state: RemoteState::Declined, decline_code: found.decline_code.clone(), ..payment })
+            }
             Outcome::Done(payment) => Said::Stands(payment),
             Outcome::Rejected(_) => self.look(attempt).await,
             Outcome::Unknown(_) if planted!("lost_cancel_is_done") => {
@@ -251,6 +263,10 @@ impl Till {
             Said::Unknown => plain(Command::GatewayUnknown),
         }
     }
+}
+
+fn is_refused(payment: &RemotePayment) -> bool {
+    payment.state == RemoteState::Open && payment.redirect_url.is_none() && payment.decline_code.is_some()
 }
 
 fn keeps_errors(idempotency: Idempotency) -> bool {

@@ -20,7 +20,7 @@ use crate::edge::limits::lane::{Lane, Place};
 use crate::edge::limits::resend;
 use crate::gateway::capabilities::Idempotency;
 use crate::gateway::event::{Event, NotHeard};
-use crate::gateway::{Capabilities, CreatePayment, Gateway, Hint, Listed, Outcome, Page, RemotePayment};
+use crate::gateway::{Capabilities, CreatePayment, Element, Gateway, Hint, Listed, Outcome, Page, RemotePayment};
 use crate::telemetry::limits::{Levels, LimitMetrics};
 
 /// Calls under way at once that open payments, and as many of all others.
@@ -149,6 +149,14 @@ impl Line {
 
     pub(super) fn body(&self, create: &CreatePayment) -> Vec<u8> {
         self.shared.gateway.body(create)
+    }
+
+    pub(super) fn confirms(&self, body: &[u8]) -> bool {
+        self.shared.gateway.confirms(body)
+    }
+
+    pub(super) fn element(&self, amount: Money) -> Option<Element> {
+        self.shared.gateway.element(amount)
     }
 
     pub(super) fn hear(&self, headers: &http::HeaderMap, body: &[u8], now: Timestamp) -> Result<Vec<Event>, NotHeard> {

@@ -31,7 +31,7 @@ pub use self::vitals::{NoPayment, Seen};
 use super::app::App;
 use super::key_ring::{KeyRing, Purpose};
 use super::live::Live;
-use super::reply::PaymentMethodReply;
+use super::reply::{ElementReply, PaymentMethodReply};
 use crate::commerce::checkout::{Checkout, Command, Decision, Effect, Facts, Rejection, Step, decide};
 use crate::commerce::ids::{AttemptId, CheckoutId, OrderId, QuoteId, Timestamp};
 use crate::commerce::inventory::stock_needs;
@@ -40,7 +40,7 @@ use crate::commerce::order::OrderState;
 use crate::commerce::payment::{Attempt, AttemptState, Operation, idempotency_key};
 use crate::commerce::quote::Quote;
 use crate::gateway::capabilities::AmountProblem;
-use crate::gateway::{CreatePayment, Gateway};
+use crate::gateway::{CreatePayment, Element, Gateway};
 use crate::store::{BeginPayment, CouponNeed, Lease, Opened, Refusal, Settlement, Store, StoreError};
 use crate::theme::texts::Say;
 
@@ -113,6 +113,21 @@ impl Till {
         vec![PaymentMethodReply { id: known.name.to_owned(), name: known.label.to_owned() }]
     }
 
+    /// The gateway's form for the checkout's page, over what is to be paid; `None`: it is paid on the gateway's own page.
+    pub fn element(&self, amount: Money) -> Option<ElementReply> {
+        let Element { script, key, amount, currency, holds, methods } =
+            self.gateway.element(amount).filter(|_| amount.minor > 0)?;
+        let capture_method = if holds { "manual" } else { "automatic" };
+        Some(ElementReply {
+            script: script.to_owned(),
+            key,
+            amount,
+            currency,
+            capture_method: capture_method.to_owned(),
+            methods,
+        })
+    }
+
     /// Whether the gateway takes so much; an order over nothing needs none.
     ///
     /// Errors: why not, for people.
@@ -152,7 +167,7 @@ impl Till {
     }
 
     fn attempt(&self, purchase: &Purchase<'_>, number: u32) -> Attempt {
-        let Purchase { live, keys, checkout, quote, now } = *purchase;
+        let Purchase { live, keys, checkout, quote, confirmation, now } = *purchase;
         let shop = &live.bundle.shop_id;
         let (_, site) = live.market(&quote.market);
         let token = keys.token(Purpose::Checkout, checkout.id.as_str());
@@ -173,6 +188,7 @@ impl Till {
             leave_url: format!("{}/checkout/{}?token={token}", site.base_url, checkout.id),
             description: site.name.clone(),
             email: quote.contact.email.clone(),
+            confirmation: confirmation.map(str::to_owned),
             key: key.clone(),
             expires_at: deadline_at,
             metadata: metadata.map(|(key, value)| (key.to_owned(), value)).into(),
@@ -385,6 +401,8 @@ pub struct Purchase<'a> {
     pub checkout: &'a Checkout,
     /// What was agreed.
     pub quote: &'a Quote,
+    /// The gateway's name for what was typed into its form; `None`: it is paid on the gateway's own page.
+    pub confirmation: Option<&'a str>,
     /// Now.
     pub now: Timestamp,
 }

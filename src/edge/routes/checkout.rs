@@ -10,7 +10,7 @@ use crate::commerce::address::{Address, Contact};
 use crate::commerce::checkout::{Checkout, CheckoutState};
 use crate::commerce::ids::ShippingRateId;
 use crate::edge::app::App;
-use crate::edge::checkouts::{Counter, Details, Opening};
+use crate::edge::checkouts::{Counter, Details, Opening, PayWish};
 use crate::edge::error::Failure;
 use crate::edge::http::{Call, Reply};
 use crate::edge::idempotency::{self, Keyed};
@@ -33,6 +33,7 @@ struct WrittenDetails {
 struct Payment {
     quote_hash: String,
     method: String,
+    confirmation_token: Option<String>,
 }
 
 /// `POST checkouts`.
@@ -92,7 +93,9 @@ pub async fn pay(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
         let id = checkout.id.clone();
         let keyed = Keyed { scope: format!("{id} payment"), key, hash: idempotency::hash_of(&call.body) };
         let work = async {
-            let paid = counter.pay(checkout, &body.quote_hash, &body.method).await?;
+            let confirmation = body.confirmation_token.as_deref();
+            let wish = PayWish { quote_hash: &body.quote_hash, method: &body.method, confirmation };
+            let paid = counter.pay(checkout, &wish).await?;
             answer(&counter, paid, StatusCode::OK)
         };
         let mut reply = idempotency::once(&counter, &keyed, &call.request_id, work).await?;

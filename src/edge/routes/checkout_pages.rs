@@ -13,7 +13,7 @@ use crate::commerce::ids::ShippingRateId;
 use crate::edge::app::App;
 use crate::edge::cart_reply;
 use crate::edge::checkout_reply::order_url;
-use crate::edge::checkouts::{Counter, Details, Opening, Shown};
+use crate::edge::checkouts::{Counter, Details, Opening, PayWish, Shown};
 use crate::edge::error::Failure;
 use crate::edge::http::{Call, Reply};
 use crate::edge::idempotency::{self, Keyed};
@@ -94,7 +94,9 @@ async fn pay_to_its_end(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     let counter = Counter::of(app, &call)?;
     let checkout = counter.find(&call).await?;
     let (id, path) = (checkout.id.clone(), counter.path(&checkout));
-    let paying = counter.pay(checkout, form.get("quote_hash"), form.get("method"));
+    let confirmation = form.filled("confirmation_token");
+    let wish = PayWish { quote_hash: form.get("quote_hash"), method: form.get("method"), confirmation };
+    let paying = counter.pay(checkout, &wish);
     // Only what leads on is kept under the form's key: a refusal is shown with a fresh one.
     let Some(key) = form.filled("key") else { return on(&counter, &call, paying.await).await };
     let keyed = Keyed { scope: format!("{id} form"), key: idempotency::checked(key)?, hash: idempotency::hash_of(&call.body) };
@@ -204,7 +206,11 @@ fn page(counter: &Counter, shown: &Shown, failure: Option<&Failure>, status: Sta
     let seconds = shown.checkout.quote.as_ref().map_or(0, |quote| quote.expires_at.0 - counter.desk.now.0);
     let values = Values::new().with("held_minutes", &(seconds / 60).max(1));
     let values = values.with("checkout", &reply).with("key", &perform::new_id()).with("query", &counter.query(&shown.checkout));
-    pages::page_with(&counter.desk.live, "edge/checkout.html", market, values, status)
+    let mut page = pages::page_with(&counter.desk.live, "edge/checkout.html", market, values, status);
+    if reply.payment.element.is_some() {
+        pages::add_element_policy(&mut page);
+    }
+    page
 }
 
 fn checking(counter: &Counter) -> Reply {

@@ -18,6 +18,7 @@ fn wish(minor: i64) -> Vec<u8> {
         leave_url: "http://127.0.0.1:8080/checkout/1".to_owned(),
         description: "Lamp <small>".to_owned(),
         email: "ada@example.com".to_owned(),
+        confirmation: None,
         key: "k1".to_owned(),
         expires_at: Timestamp(1_790_000_000),
         metadata,

@@ -106,8 +106,21 @@ pub(super) fn read(event: &Value, live: bool, account: Option<&str>) -> Option<E
         // An event of a connected account names it; one of our own does not.
         is_ours: event["livemode"].as_bool() == Some(live) && (of.is_none() || of == account),
         created_at: Timestamp(event["created"].as_i64()?),
-        body: event.to_string().into_bytes(),
+        body: discreet(event.clone()).to_string().into_bytes(),
     })
+}
+
+/// Without the secrets by which a shopper's browser may confirm a payment: what is kept holds none.
+fn discreet(mut value: Value) -> Value {
+    match &mut value {
+        Value::Object(fields) => {
+            fields.remove("client_secret");
+            fields.values_mut().for_each(|inner| *inner = discreet(inner.take()));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|inner| *inner = discreet(inner.take())),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+    value
 }
 
 fn about(object: &Value) -> About {

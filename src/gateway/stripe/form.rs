@@ -63,6 +63,16 @@ pub(super) fn auth_window_seconds(method: &str) -> Option<i64> {
     METHODS.iter().find(|(name, _)| *name == method).filter(|(_, holds)| *holds).map(|_| HOLD_SECONDS)
 }
 
+/// Whether money is held first by a method.
+pub fn holds(method: &str) -> bool {
+    auth_window_seconds(method).is_some()
+}
+
+/// Whether a method can be confirmed by the server with what was typed into the form, and leads by a page where it has a second step.
+pub fn fits_element(method: &str) -> bool {
+    !matches!(method, "blik" | "us_bank_account")
+}
+
 /// Every method that can be named in site.toml.
 pub fn methods() -> impl Iterator<Item = &'static str> {
     METHODS.iter().map(|(name, _)| *name)
@@ -113,6 +123,36 @@ pub(super) fn open_session(create: &CreatePayment, methods: &[String]) -> String
     form.text()
 }
 
+/// How a body begins that opens a payment and confirms it: what was stored is sent to where such bytes belong.
+pub(super) const CONFIRMS: &str = "confirm=true&";
+
+/// The body that opens an intent and confirms it in the same call, with what the shopper typed into Stripe's form on the shop's page.
+///
+/// A second step is a page to be led to, so that it works without more script. The intent carries the key it was opened with, as a list of
+/// intents tells nothing else of it.
+pub(super) fn confirm_intent(create: &CreatePayment, confirmation: &str, methods: &[String]) -> String {
+    let mut form = Form::default()
+        .with("confirm", "true")
+        .with("confirmation_token", confirmation)
+        .with("use_stripe_sdk", "false")
+        .with("return_url", &create.return_url)
+        .with("currency", &create.amount.currency.code().to_lowercase());
+    if let Some(units) = amounts::to_wire(create.amount) {
+        form = form.with("amount", &units.to_string());
+    }
+    for (index, method) in methods.iter().enumerate() {
+        form = form.with(&format!("payment_method_types[{index}]"), method);
+    }
+    if methods.iter().all(|method| auth_window_seconds(method).is_some()) {
+        form = form.with("capture_method", "manual");
+    }
+    form = form.with("description", &create.description).with("expand[0]", "latest_charge").with("metadata[key]", &create.key);
+    for (key, value) in &create.metadata {
+        form = form.with(&format!("metadata[{key}]"), value);
+    }
+    form.text()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +166,7 @@ mod tests {
             leave_url: "https://shop.example/checkout/c1?token=a_b".to_owned(),
             description: "Opal & Söhne".to_owned(),
             email: "ada+1@example.com".to_owned(),
+            confirmation: None,
             key: "shop:c1:create:1".to_owned(),
             expires_at: Timestamp(1_790_002_100),
             metadata: [("shop", "shop"), ("attempt", "1")].map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
@@ -145,6 +186,18 @@ mod tests {
             &metadata%5Battempt%5D=1&metadata%5Bshop%5D=shop\
             &payment_intent_data%5Bmetadata%5D%5Battempt%5D=1&payment_intent_data%5Bmetadata%5D%5Bshop%5D=shop";
         assert_eq!(open_session(&create(), &["card".to_owned()]), expected);
+    }
+
+    #[test]
+    fn the_bytes_of_a_wish_that_is_confirmed_are_these() {
+        let expected = "confirm=true&confirmation_token=ctoken_1&use_stripe_sdk=false\
+            &return_url=https%3A%2F%2Fshop.example%2Fcheckout%2Fc1%2Freturn%3Ftoken%3Da_b&currency=eur&amount=1990\
+            &payment_method_types%5B0%5D=card&capture_method=manual&description=Opal%20%26%20S%C3%B6hne&expand%5B0%5D=latest_charge\
+            &metadata%5Bkey%5D=shop%3Ac1%3Acreate%3A1&metadata%5Battempt%5D=1&metadata%5Bshop%5D=shop";
+        let body = confirm_intent(&create(), "ctoken_1", &["card".to_owned()]);
+        assert_eq!(body, expected);
+        assert!(body.starts_with(CONFIRMS));
+        assert!(!confirm_intent(&create(), "ctoken_1", &["ideal".to_owned()]).contains("capture_method"));
     }
 
     #[test]

@@ -1,8 +1,10 @@
-//! Stripe: payments by its hosted page, held first and taken when the order is placed.
+//! Stripe: payments by its hosted page, or by its form on the shop's own; held first and taken when the order is placed.
 //!
 //! Owns    the calls: open a checkout session, fetch it with its payment intent, find it by the key it was opened with, take or let go
-//!         the held money, expire the page, refund; the proof of its webhooks.
-//! Knows   the reference of a payment is the session's; its intent is found through it. Nothing is searched for: search lags.
+//!         the held money, expire the page, refund; the proof of its webhooks. The same for an intent that was opened and confirmed in
+//!         one call, with what was typed into the form.
+//! Knows   the reference of a payment is the session's, whose intent is found through it, or that of an intent which has no session.
+//!         Nothing is searched for: search lags.
 //! Always  a POST carries a key and the same bytes for ever. Expiring a page that was paid is a no, and whoever hears it looks again:
 //!         it counts as paid.
 //! Source  CHECKOUT.md 2.1; API version [`VERSION`].
@@ -11,22 +13,23 @@ mod amounts;
 mod client;
 mod events;
 mod form;
+mod intent;
 mod session;
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use self::client::{Secret, VERSION};
 pub use self::events::KINDS;
-pub use self::form::methods;
+pub use self::form::{fits_element, holds, methods};
 
 use self::client::{Client, Refusal, Said};
 use self::form::Form;
 use super::capabilities::{Capabilities, Idempotency, Modification, Webhook};
 use super::event::{Event, NotHeard};
 use super::sandbox::is_loopback;
-use super::{CreatePayment, Hint, Listed, Outcome, Page, RemotePayment, RemoteState};
+use super::{CreatePayment, Element, Hint, Listed, Outcome, Page, RemotePayment, RemoteState};
 use crate::commerce::ids::Timestamp;
 use crate::commerce::money::{Currency, Money};
 
@@ -38,6 +41,13 @@ pub const API_BASE: &str = "https://api.stripe.com";
 const SHORTEST_PAGE_SECONDS: i64 = 35 * 60;
 /// Its longest is a day; clocks differ.
 const LONGEST_PAGE_SECONDS: i64 = 24 * 60 * 60 - 300;
+/// Stripe's own script, of the same release as the API.
+pub const SCRIPT: &str = "https://js.stripe.com/endive/stripe.js";
+/// Sessions, and intents.
+const SESSIONS: &str = "/v1/checkout/sessions";
+const INTENTS: &str = "/v1/payment_intents";
+/// Goes on after the last session in the list of payments: the intents that have none.
+const INTENTS_NEXT: &str = "pi_";
 /// Items of one page of a list.
 const PAGE: usize = 100;
 /// The same where each comes with its intent and its charge.
@@ -54,6 +64,7 @@ pub struct Stripe {
     webhook_secrets: Arc<[Secret]>,
     methods: Arc<[String]>,
     account: Option<Arc<str>>,
+    publishable_key: Option<Arc<str>>,
     is_live: bool,
 }
 
@@ -70,6 +81,8 @@ pub struct Settings {
     pub methods: Vec<String>,
     /// `acct_…`: events of any other connected account are foreign.
     pub account: Option<String>,
+    /// `pk_…`, for Stripe's form on the shop's own page; `None`: there is only the hosted page.
+    pub publishable_key: Option<String>,
 }
 
 /// Why Stripe cannot be used.
@@ -84,6 +97,12 @@ pub enum StripeError {
     /// Another host, without TLS.
     #[error("the API base {0} is neither https nor on this machine")]
     PlainApiBase(String),
+    /// Not a publishable key.
+    #[error("a publishable key begins with pk_live_ or pk_test_")]
+    NotAPublishableKey,
+    /// One takes play money, the other real money.
+    #[error("it is of the other mode than the secret key: both are live keys, or both are test keys")]
+    OtherMode,
     /// Nothing to pay with.
     #[error("no way of paying is set")]
     NoMethods,
@@ -112,11 +131,19 @@ impl Stripe {
         if settings.methods.is_empty() {
             return Err(StripeError::NoMethods);
         }
+        if let Some(key) = &settings.publishable_key {
+            match (key.starts_with("pk_live_"), key.starts_with("pk_test_")) {
+                (false, false) => return Err(StripeError::NotAPublishableKey),
+                (is_live_key, _) if is_live_key != is_live => return Err(StripeError::OtherMode),
+                _ => {}
+            }
+        }
         Ok(Self {
             client: Client::new(base, &settings.secret_key).map_err(StripeError::Client)?,
             webhook_secrets: settings.webhook_secrets.clone().into(),
             methods: settings.methods.clone().into(),
             account: settings.account.as_deref().map(Arc::from),
+            publishable_key: settings.publishable_key.as_deref().map(Arc::from),
             is_live,
         })
     }
@@ -135,8 +162,23 @@ impl Stripe {
         self.methods.iter().all(|method| form::auth_window_seconds(method).is_some())
     }
 
+    pub(super) fn element(&self, amount: Money) -> Option<Element> {
+        Some(Element {
+            script: SCRIPT,
+            key: self.publishable_key.as_deref()?.to_owned(),
+            amount: amounts::to_wire(amount)?,
+            currency: amount.currency.code().to_lowercase(),
+            holds: self.holds_first(),
+            methods: self.methods.to_vec(),
+        })
+    }
+
     pub(super) fn body(&self, create: &CreatePayment) -> Vec<u8> {
-        form::open_session(create, &self.methods).into_bytes()
+        match &create.confirmation {
+            Some(confirmation) => form::confirm_intent(create, confirmation, &self.methods),
+            None => form::open_session(create, &self.methods),
+        }
+        .into_bytes()
     }
 
     pub(super) async fn create(&self, key: &str, body: &[u8]) -> Outcome<RemotePayment> {
@@ -144,32 +186,44 @@ impl Stripe {
     }
 
     pub(super) async fn create_hinted(&self, key: &str, body: &[u8]) -> (Outcome<RemotePayment>, Hint) {
-        let (said, hint) = self.client.post_hinted("/v1/checkout/sessions", key, body.to_vec()).await;
-        (shown(said), hint)
+        if !confirms(body) {
+            let (said, hint) = self.client.post_hinted(SESSIONS, key, body.to_vec()).await;
+            return (shown(said), hint);
+        }
+        let (said, hint) = self.client.post_hinted(INTENTS, key, body.to_vec()).await;
+        (confirmed(said), hint)
     }
 
     pub(super) async fn fetch(&self, reference: &str) -> Outcome<RemotePayment> {
-        match self.session(reference).await.done() {
-            Ok(session) => understood(&session),
+        match self.standing(reference).await.done() {
+            Ok((_, payment)) => Outcome::Done(payment),
             Err(outcome) => outcome,
         }
     }
 
-    /// Turns the pages of sessions from the newest back to those of before `since`.
+    /// Whichever way the shopper paid, by today's setting or by yesterday's.
     pub(super) async fn lookup(&self, key: &str, since: Timestamp) -> Outcome<Option<RemotePayment>> {
+        match self.find(SESSIONS, |session| session["client_reference_id"] == key, since).await {
+            Outcome::Done(None) => self.find(INTENTS, |intent| intent["metadata"]["key"] == key, since).await,
+            found => found,
+        }
+    }
+
+    /// Turns the pages of a list from the newest back to those of before `since`.
+    async fn find(&self, path: &str, is_it: impl Fn(&Value) -> bool, since: Timestamp) -> Outcome<Option<RemotePayment>> {
         let mut after: Option<String> = None;
         for _ in 0..MAX_PAGES {
             let mut query = Form::default().with("limit", &PAGE.to_string());
             if let Some(after) = &after {
                 query = query.with("starting_after", after);
             }
-            let list = match self.client.get(&format!("/v1/checkout/sessions?{}", query.text())).await {
+            let list = match self.client.get(&format!("{path}?{}", query.text())).await {
                 Said::Yes(list) => list,
                 Said::No(refusal) => return Outcome::Unknown(refusal.code),
                 Said::Unsure(reason) => return Outcome::Unknown(reason),
             };
-            let Some(sessions) = list["data"].as_array() else { return Outcome::Unknown("a list without data".to_owned()) };
-            if let Some(found) = sessions.iter().find(|session| session["client_reference_id"] == key) {
+            let Some(listed) = list["data"].as_array() else { return Outcome::Unknown("a list without data".to_owned()) };
+            if let Some(found) = listed.iter().find(|one| is_it(one)) {
                 return match self.fetch(found["id"].as_str().unwrap_or("")).await {
                     Outcome::Done(payment) => Outcome::Done(Some(payment)),
                     Outcome::Accepted => Outcome::Accepted,
@@ -177,11 +231,11 @@ impl Stripe {
                     Outcome::Rejected(reason) | Outcome::Unknown(reason) => Outcome::Unknown(reason),
                 };
             }
-            let is_older = |session: &Value| session["created"].as_i64().is_some_and(|at| at < since.0 - CLOCK_SLACK_SECONDS);
-            if list["has_more"] != true || sessions.iter().any(is_older) {
+            let is_older = |one: &Value| one["created"].as_i64().is_some_and(|at| at < since.0 - CLOCK_SLACK_SECONDS);
+            if list["has_more"] != true || listed.iter().any(is_older) {
                 return Outcome::Done(None);
             }
-            after = sessions.last().and_then(|session| session["id"].as_str()).map(str::to_owned);
+            after = listed.last().and_then(|one| one["id"].as_str()).map(str::to_owned);
         }
         Outcome::Unknown("too many payments since".to_owned())
     }
@@ -216,12 +270,12 @@ impl Stripe {
             RemoteState::Canceled | RemoteState::Declined => Outcome::Done(payment),
             RemoteState::Captured => Outcome::Rejected("the money is taken already".to_owned()),
             RemoteState::Processing => Outcome::Unknown("the payment is being processed".to_owned()),
-            RemoteState::Open => {
+            RemoteState::Open if !is_intent(&payment.reference) => {
                 let body = Form::default().with("expand[0]", "payment_intent.latest_charge").text();
-                let path = format!("/v1/checkout/sessions/{}/expire", payment.reference);
+                let path = format!("{SESSIONS}/{}/expire", payment.reference);
                 shown(self.client.post(&path, &format!("{key}:page"), body.into_bytes()).await)
             }
-            RemoteState::Authorized => {
+            RemoteState::Open | RemoteState::Authorized => {
                 let Some(intent) = intent_path(&session) else {
                     return Outcome::Unknown("a session without an intent".to_owned());
                 };
@@ -262,16 +316,23 @@ impl Stripe {
         }
     }
 
-    /// Sessions with their intents, newest first, down to those of before `since`.
+    /// Sessions with their intents, newest first, down to those of before `since`; then intents that have none.
     pub(super) async fn payments(&self, since: Timestamp, after: Option<&str>) -> Outcome<Page<Listed>> {
-        let mut query =
-            Form::default().with("limit", &LIST_PAGE.to_string()).with("expand[0]", "data.payment_intent.latest_charge");
-        if let Some(after) = after {
+        let is_of_intents = after.is_some_and(is_intent);
+        let (path, expand, read): (_, _, fn(&Value) -> _) = match is_of_intents {
+            true => (INTENTS, "data.latest_charge", intent::read),
+            false => (SESSIONS, "data.payment_intent.latest_charge", session::read),
+        };
+        let mut query = Form::default().with("limit", &LIST_PAGE.to_string()).with("expand[0]", expand);
+        if let Some(after) = after.filter(|after| *after != INTENTS_NEXT) {
             query = query.with("starting_after", after);
         }
-        match self.client.get(&format!("/v1/checkout/sessions?{}", query.text())).await {
-            Said::Yes(list) => session::page(&list, since)
-                .map_or_else(|| Outcome::Unknown("a list that is not understood".to_owned()), Outcome::Done),
+        match self.client.get(&format!("{path}?{}", query.text())).await {
+            Said::Yes(list) => match session::page(&list, since, read) {
+                Some((listed, None)) if !is_of_intents => Outcome::Done((listed, Some(INTENTS_NEXT.to_owned()))),
+                Some(page) => Outcome::Done(page),
+                None => Outcome::Unknown("a list that is not understood".to_owned()),
+            },
             Said::No(refusal) => rejected(refusal),
             Said::Unsure(reason) => Outcome::Unknown(reason),
         }
@@ -281,7 +342,7 @@ impl Stripe {
         events::prove(headers, body, now, &self.webhook_secrets)?;
         let event: Value = serde_json::from_slice(body).map_err(|_| NotHeard::NotAnEvent)?;
         let event = events::read(&event, self.is_live, self.account.as_deref()).ok_or(NotHeard::NotAnEvent)?;
-        Ok(vec![Event { body: body.to_vec(), ..event }])
+        Ok(vec![event])
     }
 
     pub(super) async fn events(&self, since: Timestamp, after: Option<&str>) -> Outcome<Page<Event>> {
@@ -305,27 +366,26 @@ impl Stripe {
         }
     }
 
-    /// A session as Stripe shows it, with its intent and charge.
-    async fn session(&self, reference: &str) -> Outcome<Value> {
-        if reference.is_empty() || !reference.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-            return Outcome::Rejected("this is no name of a session".to_owned());
-        }
-        let query = Form::default().with("expand[0]", "payment_intent.latest_charge").text();
-        match self.client.get(&format!("/v1/checkout/sessions/{reference}?{query}")).await {
-            Said::Yes(session) => Outcome::Done(session),
-            Said::No(refusal) => rejected(refusal),
-            Said::Unsure(reason) => Outcome::Unknown(reason),
-        }
-    }
-
-    /// The same, understood.
+    /// A session as Stripe shows it, with its intent and charge, and what it says. An intent that has no session stands in an otherwise
+    /// empty one.
     async fn standing(&self, reference: &str) -> Outcome<(Value, RemotePayment)> {
-        match self.session(reference).await.done() {
-            Ok(session) => match session::read(&session) {
-                Some(payment) => Outcome::Done((session, payment)),
-                None => Outcome::Unknown(NOT_UNDERSTOOD.to_owned()),
-            },
-            Err(outcome) => outcome,
+        if reference.is_empty() || !reference.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            return Outcome::Rejected("this is no name of a payment".to_owned());
+        }
+        let (path, expand) = match is_intent(reference) {
+            true => (INTENTS, "latest_charge"),
+            false => (SESSIONS, "payment_intent.latest_charge"),
+        };
+        let query = Form::default().with("expand[0]", expand).text();
+        let session = match self.client.get(&format!("{path}/{reference}?{query}")).await {
+            Said::Yes(intent) if is_intent(reference) => json!({"payment_intent": intent}),
+            Said::Yes(session) => session,
+            Said::No(refusal) => return rejected(refusal),
+            Said::Unsure(reason) => return Outcome::Unknown(reason),
+        };
+        match read(&session) {
+            Some(payment) => Outcome::Done((session, payment)),
+            None => Outcome::Unknown(NOT_UNDERSTOOD.to_owned()),
         }
     }
 
@@ -338,7 +398,7 @@ impl Stripe {
             }
             Said::No(Refusal { intent: Some(intent), code, .. }) if intent["status"] != session["payment_intent"]["status"] => {
                 session["payment_intent"] = intent;
-                match session::read(&session) {
+                match read(&session) {
                     Some(payment) => Outcome::Done(payment),
                     None => Outcome::Unknown(code),
                 }
@@ -378,10 +438,37 @@ pub fn takes(currency: Currency) -> bool {
     amounts::exponent(currency).is_some()
 }
 
-const NOT_UNDERSTOOD: &str = "the session is not understood";
+const NOT_UNDERSTOOD: &str = "the payment is not understood";
+
+/// Whether a payment of that name has no session.
+fn is_intent(reference: &str) -> bool {
+    reference.starts_with("pi_")
+}
+
+/// Whether these bytes open an intent and confirm it.
+pub(super) fn confirms(body: &[u8]) -> bool {
+    body.starts_with(form::CONFIRMS.as_bytes())
+}
+
+/// A session, or an intent that stands in an otherwise empty one.
+fn read(session: &Value) -> Option<RemotePayment> {
+    match session["id"].is_string() {
+        true => session::read(session),
+        false => intent::read(&session["payment_intent"]),
+    }
+}
 
 fn understood(session: &Value) -> Outcome<RemotePayment> {
-    session::read(session).map_or_else(|| Outcome::Unknown(NOT_UNDERSTOOD.to_owned()), Outcome::Done)
+    read(session).map_or_else(|| Outcome::Unknown(NOT_UNDERSTOOD.to_owned()), Outcome::Done)
+}
+
+/// A confirmation that the bank refuses is a no that shows the intent: it was opened, and is open still.
+fn confirmed(said: Said) -> Outcome<RemotePayment> {
+    match said {
+        Said::Yes(intent) | Said::No(Refusal { intent: Some(intent), .. }) => understood(&json!({"payment_intent": intent})),
+        Said::No(refusal) => rejected(refusal),
+        Said::Unsure(reason) => Outcome::Unknown(reason),
+    }
 }
 
 fn shown(said: Said) -> Outcome<RemotePayment> {

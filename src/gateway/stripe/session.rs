@@ -40,13 +40,16 @@ pub(super) fn read(session: &Value) -> Option<RemotePayment> {
     })
 }
 
-/// A page of sessions with their intents, as far as they are of `since` or later; `None` where it is no list. What another program has on
-/// the same account is left out where it is not understood.
-pub(super) fn page(list: &Value, since: Timestamp) -> Option<Page<Listed>> {
+/// A page of sessions with their intents, or of intents, as far as they are of `since` or later; `None` where it is no list. What another
+/// program has on the same account is left out where it is not understood.
+pub(super) fn page(list: &Value, since: Timestamp, read: fn(&Value) -> Option<RemotePayment>) -> Option<Page<Listed>> {
     let sessions = list["data"].as_array()?;
     let made_at = |session: &Value| session["created"].as_i64().map(Timestamp);
+    // An intent of a session is told of with its session.
+    let is_whole = |one: &Value| one["object"] != "payment_intent" || one["metadata"]["key"].is_string();
     let mut listed = Vec::new();
-    for session in sessions.iter().filter(|session| made_at(session).is_none_or(|at| at >= since)) {
+    let young = |session: &&Value| made_at(session).is_none_or(|at| at >= since) && is_whole(session);
+    for session in sessions.iter().filter(young) {
         match read(session).zip(made_at(session)) {
             Some((payment, made_at)) => listed.push(Listed { payment, made_at }),
             None if session["metadata"]["shop"].is_string() => {
@@ -80,7 +83,7 @@ fn state(session: &Value, intent: Option<&Value>) -> Option<RemoteState> {
 }
 
 /// Brand and last four digits.
-fn card(card: &Value) -> Option<String> {
+pub(super) fn card(card: &Value) -> Option<String> {
     let brand = match card["brand"].as_str()? {
         "visa" => "Visa",
         "mastercard" => "Mastercard",

@@ -31,6 +31,7 @@ fn bundle() -> Bundle {
             allow_sandbox_on_public_host: true,
             methods: vec!["card".to_owned()],
             account: None,
+            element: false,
         },
         mail: MailTerms { from: "Lamp <orders@lamp.example>".to_owned(), reply_to: Some("hello@lamp.example".to_owned()) },
         webhooks: vec![SubscriberTerms {
@@ -89,7 +90,7 @@ fn another_format_is_refused_with_what_to_do() {
     bytes[8] = 9;
     let error = refused(&bytes);
     assert_eq!(error, BundleError::UnknownFormat { found: 9 });
-    assert_eq!(error.to_string(), "unknown bundle format 9: this vitrine reads format 4; build again with the same version");
+    assert_eq!(error.to_string(), "unknown bundle format 9: this vitrine reads format 5; build again with the same version");
 }
 
 #[test]

@@ -13,9 +13,9 @@ use vitrine::gateway::{CreatePayment, Gateway, Outcome, RemotePayment, RemoteSta
 use crate::faulty::faults::Fault;
 use crate::faulty::hooks::signature;
 use crate::faulty::{Faulty, WEBHOOK_SECRET};
-use crate::support::counter::Counter;
+use crate::support::counter::{Counter, SECURE, confirmation};
 use crate::support::edge::{BASE_URL, NOW};
-use crate::support::stripe::{faulty, stripe};
+use crate::support::stripe::{faulty, stripe, stripe_element};
 
 /// What came of a check that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,10 @@ pub trait Subject {
     fn name(&self) -> &'static str;
     fn gateway(&self) -> Gateway;
     fn clock(&self) -> Arc<AtomicI64>;
+    /// What the shopper typed into its form on the shop's page, for a payment under that key; `None`: it is typed on its own page.
+    fn confirmation(&self, _key: &str) -> Option<String> {
+        None
+    }
     /// The shopper pays with a good card.
     fn pay(&self, reference: &str);
     /// The shopper tries a bad card.
@@ -76,6 +80,7 @@ pub fn wish(subject: &dyn Subject, key: &str, amount: Money) -> CreatePayment {
         leave_url: format!("{BASE_URL}/checkout/c1?token=t"),
         description: "Tiny".to_owned(),
         email: "ada@example.com".to_owned(),
+        confirmation: subject.confirmation(key),
         key: key.to_owned(),
         expires_at: Timestamp(now + subject.gateway().capabilities().open_seconds(900)),
         metadata: metadata.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
@@ -196,15 +201,46 @@ pub struct StripeSubject {
     gateway: Gateway,
     now: Arc<AtomicI64>,
     sent: AtomicI64,
+    has_form: bool,
     _ledger: tempfile::TempDir,
 }
 
 impl StripeSubject {
     pub fn open() -> Self {
+        Self::paid_by(stripe, false)
+    }
+
+    /// With its form on the shop's page. Each card asks for a second step, which the shopper then does or refuses.
+    pub fn with_form() -> Self {
+        Self::paid_by(stripe_element, true)
+    }
+
+    fn paid_by(gateway: fn(&str) -> Gateway, has_form: bool) -> Self {
         let now = Arc::new(AtomicI64::new(NOW.0));
         let (faulty, ledger) = faulty(&now);
-        let gateway = stripe(&faulty.base);
-        Self { faulty, gateway, now, sent: AtomicI64::new(0), _ledger: ledger }
+        let gateway = gateway(&faulty.base);
+        Self { faulty, gateway, now, sent: AtomicI64::new(0), has_form, _ledger: ledger }
+    }
+
+    /// Intents that stand by themselves, straight from the ledger.
+    fn intents(&self) -> Vec<RemotePayment> {
+        let of = |intent: serde_json::Value| RemotePayment {
+            reference: intent["id"].as_str().expect("an id").to_owned(),
+            state: match intent["status"].as_str() {
+                Some("requires_capture") => RemoteState::Authorized,
+                Some("succeeded") => RemoteState::Captured,
+                Some("canceled") => RemoteState::Canceled,
+                _ => RemoteState::Open,
+            },
+            amount: euros(intent["amount"].as_i64().expect("an amount")),
+            refunded_minor: 0,
+            live: intent["livemode"] == true,
+            metadata: Default::default(),
+            redirect_url: None,
+            decline_code: None,
+            card: None,
+        };
+        self.faulty.objects("payment_intent").into_iter().map(of).collect()
     }
 
     fn signed(&self, body: &str, secret: &str) -> Hook {
@@ -216,7 +252,11 @@ impl StripeSubject {
 
 impl Subject for StripeSubject {
     fn name(&self) -> &'static str {
-        "stripe"
+        if self.has_form { "stripe's form" } else { "stripe" }
+    }
+
+    fn confirmation(&self, key: &str) -> Option<String> {
+        self.has_form.then(|| confirmation(SECURE, key))
     }
 
     fn gateway(&self) -> Gateway {
@@ -241,6 +281,9 @@ impl Subject for StripeSubject {
 
     /// Read by another road than the adapter's: straight from the ledger.
     fn payments(&self) -> Vec<RemotePayment> {
+        if self.has_form {
+            return self.intents();
+        }
         let intents = self.faulty.objects("payment_intent");
         let of = |session: serde_json::Value| {
             let intent = intents.iter().find(|intent| intent["id"] == session["payment_intent"]);

@@ -33,7 +33,7 @@ pub const NOW: Timestamp = Timestamp(1_790_000_000);
 pub const BASE_URL: &str = "http://127.0.0.1:8080";
 
 /// Files of static/ that the built-in theme names.
-const ASSETS: [&str; 3] = ["favicon.svg", "search.js", "theme.js"];
+const ASSETS: [&str; 4] = ["favicon.svg", "pay.js", "search.js", "theme.js"];
 
 /// The key that signs bundles.
 pub fn signing_key() -> SigningKey {
@@ -76,6 +76,7 @@ pub fn bundle(base_url: &str, lamp_minor: i64) -> Bundle {
             allow_sandbox_on_public_host: base_url.starts_with("https:"),
             methods: vec!["card".to_owned()],
             account: None,
+            element: false,
         },
         mail: MailTerms::default(),
         webhooks: Vec::new(),

@@ -22,12 +22,22 @@ pub struct StripeShop {
 
 /// The gateway that talks to an API base.
 pub fn stripe(base: &str) -> Gateway {
+    paid_on(base, None)
+}
+
+/// The same with its form on the shop's own page.
+pub fn stripe_element(base: &str) -> Gateway {
+    paid_on(base, Some("pk_test_faulty".to_owned()))
+}
+
+fn paid_on(base: &str, publishable_key: Option<String>) -> Gateway {
     let settings = Settings {
         secret_key: Secret::new(SECRET_KEY.to_owned()),
         webhook_secrets: vec![Secret::new("whsec_rolled".to_owned()), Secret::new(WEBHOOK_SECRET.to_owned())],
         api_base: base.to_owned(),
         methods: vec!["card".to_owned()],
         account: None,
+        publishable_key,
     };
     Gateway::Stripe(Stripe::new(&settings).expect("good settings"))
 }
@@ -43,9 +53,18 @@ pub fn faulty(now: &Arc<AtomicI64>) -> (Faulty, tempfile::TempDir) {
 impl StripeShop {
     /// A fresh one.
     pub fn open() -> Self {
+        Self::paid_by(stripe)
+    }
+
+    /// The same with Stripe's form on its own page.
+    pub fn with_element() -> Self {
+        Self::paid_by(stripe_element)
+    }
+
+    fn paid_by(gateway: fn(&str) -> Gateway) -> Self {
         let now = Arc::new(AtomicI64::new(NOW.0));
         let (faulty, ledger) = faulty(&now);
-        let counter = Counter::paid_by(Some(stripe(&faulty.base)), now);
+        let counter = Counter::paid_by(Some(gateway(&faulty.base)), now);
         let port = listen(counter.app.clone());
         faulty.hook_to(&format!("http://127.0.0.1:{port}/api/v1/webhooks/stripe"));
         Self { counter, faulty, port, _ledger: ledger }
