@@ -127,6 +127,17 @@ fn what_is_paid_is_what_was_shown() {
 }
 
 #[test]
+fn a_payment_that_opens_with_a_refused_card_is_looked_at_at_once() {
+    let opens = |decline_code: Option<&str>| {
+        let report = Report { decline_code: decline_code.map(str::to_owned), ..report(ReportedState::Open) };
+        let decision = hear(&at(AttemptState::IntentPending, OrderState::PendingPayment), report);
+        assert_eq!((decision.step, decision.next.attempt), (Step::RecordOpened, Some(AttemptState::AwaitingShopper)));
+        decision.effects
+    };
+    assert_eq!((opens(None), opens(Some("expired_card"))), (vec![], vec![Effect::LookUp]));
+}
+
+#[test]
 fn a_declined_attempt_makes_room_for_the_next() {
     let waiting = at(AttemptState::AwaitingShopper, OrderState::PendingPayment);
     let decision = hear(&waiting, Report { decline_code: Some("card_declined".into()), ..report(ReportedState::Declined) });
