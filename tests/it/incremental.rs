@@ -278,6 +278,18 @@ fn bulk_files_are_remembered_with_their_warnings_until_one_of_them_changes() {
     shop.check();
 }
 
+#[test]
+fn a_named_product_that_is_not_there_is_told_by_a_build_that_remembers() {
+    let mut shop = Shop::new();
+    let related = "related = [\"thing-5\", \"thing-77\"]";
+    shop.write("content/products/thing-1.md", &format!("+++\ntitle = \"One\"\nsku = \"T1\"\nprice = \"9\"\n{related}\n+++\n"));
+    for _ in 0..2 {
+        let (_, _, told) = run(shop.path(), &["build", "--as-of", AS_OF]);
+        assert!(told.contains("there is no product `thing-77` to go with") && !told.contains("`thing-5`"), "{told}");
+    }
+    shop.check();
+}
+
 /// An edit as a merchant makes it.
 #[derive(Clone, Debug)]
 enum Edit {

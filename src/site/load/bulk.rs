@@ -10,13 +10,13 @@ use std::fs;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::details::{Details, Heap, Part};
-use super::parsed::Stamp;
+use super::parsed::{Stamp, nanoseconds};
 use super::sources::{self, BulkSource};
 use super::{Held, LoadedCategory};
 use crate::commerce::rules::Rules;
@@ -82,7 +82,7 @@ pub(super) fn read(
 
 // Of all that a run depends on; `None`: a file may change again without showing it.
 fn key(sources: &[BulkSource], rules: &Rules) -> Option<[u8; 32]> {
-    let now_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
+    let now_ns = nanoseconds(SystemTime::now()).unwrap_or(0);
     let mut text = format!("{} {:?} {:?}", keys::program(), rules.tax.classes, rules.markets);
     for source in sources {
         text += &format!("{source:?} {:?}", Stamp::of(&source.path, now_ns)?);

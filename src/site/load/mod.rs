@@ -34,6 +34,7 @@ use self::data::DataFiles;
 use self::details::{Details, Part, Place, pack};
 use self::files::{files, no_text, paths, shown_path, source_file, too_large};
 use self::marks::Marks;
+use self::references::SlugHash;
 use self::translations::{TranslatedDetails, TranslatedPage, WrittenWord};
 use super::problem::{Problem, Problems};
 use super::render::TextFaults;
@@ -144,7 +145,7 @@ pub struct ProductNotes {
     /// When its text last changed, where the source says so.
     pub updated_at: Option<Timestamp>,
     /// Places in the catalogue of products that the merchant named as going with it.
-    pub related: Vec<usize>,
+    pub related: Box<[u32]>,
     /// Tags and attributes.
     pub marks: Marks,
     /// Whether its page has a text.
@@ -163,7 +164,7 @@ struct Held {
     notes: ProductNotes,
     derived_skus: Vec<Sku>,
     variant_lines: Vec<usize>,
-    related: Vec<Slug>,
+    related: Vec<SlugHash>,
     /// Pictures that have to lie in static/.
     pictures: Vec<String>,
 }
@@ -188,13 +189,14 @@ impl Held {
             redirects: details.redirects,
             is_featured: details.tags.iter().any(|tag| tag == "featured"),
             updated_at: details.updated_at,
-            related: Vec::new(),
+            related: Box::default(),
             hash: hash.as_bytes()[..16].try_into().expect("a hash is longer"),
             place,
             source: details.source,
         };
         let pictures = pictures.cloned().collect();
-        Box::new(Self { notes, derived_skus, variant_lines, related: details.related, pictures, product })
+        let related = details.related.iter().map(SlugHash::of).collect();
+        Box::new(Self { notes, derived_skus, variant_lines, related, pictures, product })
     }
 }
 
@@ -363,8 +365,8 @@ fn join(
     check_slugs(&mut products, problems);
     // A product that could not be read is not missing.
     let all_were_read = !problems.has_errors();
-    let (mut by_sku, (related, others)) =
-        rayon::join(|| sku_places(&products), || references::check(root, &products, &categories, all_were_read));
+    let shop = references::Shop { root, products: &products, details: &details, categories: &categories, all_were_read };
+    let (mut by_sku, (related, others)) = rayon::join(|| sku_places(&products), || references::check(&shop));
     // Of equal SKUs or of different ones with one hash.
     if by_sku.windows(2).any(|pair| pair[0].0 == pair[1].0) {
         let named = products.iter().map(|found| (&found.product, &found.notes.source, &found.variant_lines[..]));
@@ -378,7 +380,7 @@ fn join(
     problems.extend(others);
     let mut loaded = Loaded { details, ..Loaded::default() };
     loaded.derived_skus = products.iter().flat_map(|found| &found.derived_skus).cloned().collect();
-    let part = |(found, related): (Box<Held>, Vec<usize>)| {
+    let part = |(found, related): (Box<Held>, Box<[u32]>)| {
         let Held { product, notes, .. } = *found;
         (product, ProductNotes { related, ..notes })
     };

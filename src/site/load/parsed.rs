@@ -21,7 +21,7 @@ use crate::site::keys;
 use crate::site::problem::Problems;
 
 /// A file that is younger than this when it is read may change again without showing it.
-const RACY_NANOSECONDS: u128 = 2_000_000_000;
+const RACY_NANOSECONDS: u64 = 2_000_000_000;
 /// Products of one file of the cache, about: few enough that an edit rewrites little.
 const PART: usize = 512;
 /// Files of the cache at most: all of them stay open.
@@ -33,27 +33,38 @@ const HEAD: u64 = 32 + 8;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stamp {
     length: u64,
-    changed_ns: u128,
+    changed_ns: u64,
 }
 
 impl Stamp {
     /// Of a file as it is now; `None` where that cannot be told, or where it may change again without showing it.
-    pub(super) fn of(path: &Path, now_ns: u128) -> Option<Self> {
+    pub(super) fn of(path: &Path, now_ns: u64) -> Option<Self> {
         let metadata = fs::metadata(path).ok()?;
-        let changed_ns = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?.as_nanos();
-        (changed_ns + RACY_NANOSECONDS < now_ns).then_some(Self { length: metadata.len(), changed_ns })
+        let changed_ns = nanoseconds(metadata.modified().ok()?)?;
+        (changed_ns.saturating_add(RACY_NANOSECONDS) < now_ns).then_some(Self { length: metadata.len(), changed_ns })
     }
+}
+
+/// An instant as nanoseconds since 1970; `None`: before that, or after 2554.
+pub(super) fn nanoseconds(instant: SystemTime) -> Option<u64> {
+    u64::try_from(instant.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok()
 }
 
 /// A product with the state of its file.
 #[derive(Debug, Serialize, Deserialize)]
 struct Entry {
-    path: String,
     /// `None`: to be read each time.
     stamp: Option<Stamp>,
     /// Names and states of the files that translate it.
     translations: Vec<(String, Stamp)>,
     held: Box<Held>,
+}
+
+impl Entry {
+    /// Of its file, as problems name it.
+    fn path(&self) -> &str {
+        &self.held.notes.source.file
+    }
 }
 
 /// A product's file.
@@ -131,7 +142,7 @@ fn base(rules: &Rules, parts: usize) -> [u8; 32] {
 
 impl File {
     // `None`: one of them may change again without showing it.
-    fn stamps(&self, now_ns: u128) -> Option<Stamps> {
+    fn stamps(&self, now_ns: u64) -> Option<Stamps> {
         let others = self.translations.iter().map(|other| Some((other.name.clone(), Stamp::of(&other.path, now_ns)?)));
         Some((Stamp::of(&self.path, now_ns)?, others.collect::<Option<_>>()?))
     }
@@ -171,7 +182,7 @@ struct Old {
 impl Shelf<'_> {
     fn part(&self, number: usize, files: Vec<(usize, File)>, mut old: Option<Old>) -> Done {
         let path = self.cache.map(|folder| part_path(folder, number));
-        let now_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
+        let now_ns = nanoseconds(SystemTime::now()).unwrap_or(0);
         let known = old.as_ref().map_or(0, |old| old.entries.len());
         let take = |(index, file): (usize, File)| {
             // Told before it is read, so that a change after that shows the next time.
@@ -214,10 +225,7 @@ impl Shelf<'_> {
                     // A warning has to be told each time, so its file is read each time.
                     let (stamp, translations) = stamps.filter(|_| told.all().is_empty()).unzip();
                     let held = product.map(|product| Held::new(product, &mut records));
-                    (
-                        held.map(|held| Entry { path: file.name, stamp, translations: translations.unwrap_or_default(), held }),
-                        told,
-                    )
+                    (held.map(|held| Entry { stamp, translations: translations.unwrap_or_default(), held }), told)
                 }
             };
             match entry {
@@ -260,8 +268,8 @@ impl Old {
 
     // Paths are asked for in their order too: what lies before one that is asked for is gone.
     fn take(&mut self, path: &str) -> Option<Entry> {
-        while self.entries.next_if(|entry| entry.path.as_str() < path).is_some() {}
-        self.entries.next_if(|entry| entry.path == path)
+        while self.entries.next_if(|entry| entry.path() < path).is_some() {}
+        self.entries.next_if(|entry| entry.path() == path)
     }
 
     fn records(&self) -> Option<Vec<u8>> {

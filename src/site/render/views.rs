@@ -292,7 +292,7 @@ impl Printer<'_> {
     // Named ones first, then what is most alike beside it on its shelf.
     pub(super) fn related(&self, index: usize) -> Vec<usize> {
         let catalog = &self.loaded.catalog;
-        let named = self.loaded.products[index].related.iter().copied();
+        let named = self.loaded.products[index].related.iter().map(|other| *other as usize);
         let mut chosen: Vec<usize> = named.filter(|other| self.plan.shown[*other] && *other != index).collect();
         if chosen.len() >= RELATED {
             chosen.truncate(RELATED);

@@ -23,7 +23,7 @@ mod translated;
 mod vendure;
 mod woocommerce;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::Read;
 use std::sync::{Mutex, PoisonError};
@@ -41,7 +41,9 @@ use self::table::Table;
 use self::terms::Terms;
 use super::bulk::Bulk;
 use super::details::{Details, Heap};
+use super::references::SlugHash;
 use super::{Held, LoadedCategory, LoadedProduct, MAX_BULK_BYTES, ProductDetails, too_large};
+use crate::commerce::ids::Slug;
 use crate::commerce::rules::Rules;
 use crate::site::problem::{Problem, Problems};
 
@@ -85,10 +87,15 @@ fn unpacked<R: Read + Send>(inputs: Inputs<'_, R>, rules: &Rules, problems: &mut
     let (bulk, columns_left_out, heap) = settled(inputs, rules, Heap::default(), problems);
     let mut details = Details::default();
     let parts = heap.settle(&mut details);
+    let slug = |held: &Box<Held>| (SlugHash::of(&held.product.slug), held.product.slug.clone());
+    let slugs: HashMap<SlugHash, Slug> = bulk.products.iter().map(slug).collect();
     let product = |held: Box<Held>| {
         let Held { product, notes, derived_skus, variant_lines, related, .. } = *held;
         let place = notes.place.in_part(parts[1]);
         let details = details.read(place).expect("what is held in memory reads back");
+        // One that is not among them stands as it was written.
+        let written = |hash: &SlugHash| details.related.iter().find(|slug| SlugHash::of(slug) == *hash);
+        let related = related.iter().filter_map(|hash| slugs.get(hash).or_else(|| written(hash)).cloned()).collect();
         LoadedProduct { product, details: ProductDetails { related, ..details }, derived_skus, variant_lines }
     };
     let products = bulk.products.into_iter().map(product).collect();

@@ -17,6 +17,7 @@ use crate::commerce::catalog::Category;
 use crate::commerce::ids::CategoryPath;
 use crate::site::load::bulk::Bulk;
 use crate::site::load::products::derived_sku;
+use crate::site::load::references::SlugHash;
 use crate::site::load::{CategoryDetails, LoadedCategory, MAX_TITLE_LETTERS, Source, wrong_path};
 use crate::site::problem::{Problem, Problems};
 
@@ -204,18 +205,19 @@ fn settle_related(drafts: &mut [(usize, Kept)], problems: &mut Problems) {
     if drafts.iter().all(|(_, draft)| draft.related.is_empty()) {
         return;
     }
-    let by_name: HashMap<(usize, String), crate::commerce::ids::Slug> = drafts
+    let by_name: HashMap<(usize, String), SlugHash> = drafts
         .iter_mut()
         .flat_map(|(file, draft)| {
-            let slug = draft.held.product.slug.clone();
-            std::mem::take(&mut draft.names).into_iter().map(move |name| ((*file, name), slug.clone()))
+            let slug = SlugHash::of(&draft.held.product.slug);
+            std::mem::take(&mut draft.names).into_iter().map(move |name| ((*file, name), slug))
         })
         .collect();
     for (file, draft) in drafts {
+        let own = SlugHash::of(&draft.held.product.slug);
         for name in std::mem::take(&mut draft.related) {
             match by_name.get(&(*file, name.clone())) {
-                Some(slug) if draft.held.related.contains(slug) || *slug == draft.held.product.slug => {}
-                Some(slug) => draft.held.related.push(slug.clone()),
+                Some(slug) if draft.held.related.contains(slug) || *slug == own => {}
+                Some(slug) => draft.held.related.push(*slug),
                 None => {
                     let message = format!("there is no product `{name}` to go with this one; it is left out");
                     problems.push(at(draft, message, &name).warning());
