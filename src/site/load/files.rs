@@ -72,7 +72,7 @@ pub(super) fn paths(root: &Path, folder: &str, ending: &str, problems: &mut Prob
                 continue;
             }
         };
-        let found = entry.path().extension().map(|found| found.to_string_lossy().into_owned()).unwrap_or_default();
+        let found = entry.path().extension().unwrap_or_default();
         let name = || shown_path(root, entry.path());
         if found == ending && entry.file_type().is_file() {
             paths.push(entry.into_path());
@@ -129,14 +129,14 @@ pub(super) fn source_file(name: &str, path: &Path) -> (Option<SourceFile>, Probl
 }
 
 fn limited(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut file = std::fs::File::open(path)?;
+    let file = std::fs::File::open(path)?;
     let length = file.metadata()?.len();
     if length > MAX_CONTENT_BYTES {
         return Err(too_large(MAX_CONTENT_BYTES));
     }
-    // One more than there should be: the end is seen in the same call.
-    let mut bytes = Vec::with_capacity(length as usize + 1);
-    file.read_to_end(&mut bytes)?;
+    // So many and no more: neither the length nor the end is asked for again.
+    let mut bytes = Vec::with_capacity(length as usize);
+    file.take(length).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -458,7 +458,8 @@ impl Reader<'_> {
                 gtin: own.gtin.clone(),
             });
         }
-        (variants.clone(), options(&written.options, &variants), derived)
+        let options = options(&written.options, &variants);
+        (variants, options, derived)
     }
 }
 
