@@ -131,8 +131,8 @@ impl Workshop {
             let built = tokio::task::spawn_blocking(move || build::build(&workshop.build)).await;
             let outcome = built.map_err(|error| CommandError::World(format!("the build broke off: {error}")))?;
             let due = outcome.as_ref().ok().and_then(|outcome| outcome.built.as_ref()?.next_change_at.clone());
-            let (text, is_news) = match outcome {
-                Ok(outcome) => self.take(&outcome, round == 0).await?,
+            let (text, is_news) = match &outcome {
+                Ok(outcome) => self.take(outcome, round == 0).await?,
                 // A full disk may have room again at the next change.
                 Err(error) => (Some(format!("error: {error}\n")), true),
             };
@@ -145,6 +145,8 @@ impl Workshop {
                 eprintln!("  the shop {shop}: {url}");
             }
             was_wrong = text.is_some();
+            // Ten thousand products are taken apart while the browser loads already.
+            drop(outcome);
             tokio::select! {
                 () = watcher.changed() => {}
                 () = come(due.and_then(|due| due.parse().ok())) => {}
@@ -165,6 +167,8 @@ impl Workshop {
             eprintln!("  {} written, {} removed in {:.2} s", changes.written, changes.removed, outcome.seconds());
         }
         match self.app.get() {
+            // What was refused is refused again, and told again.
+            Some(app) if !built.bundle_written && app.refused.load().is_none() => {}
             Some(app) => {
                 if let Err(error) = self.file.refresh(app) {
                     return Ok((Some(format!("error: {error}\n")), true));
