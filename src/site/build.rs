@@ -20,6 +20,7 @@ use super::load::{Loaded, PageSource, is_remote};
 use super::plan::{Addresses, Page, PageKind, Plan, plan, prefix};
 use super::render::cards::{Cards, Offer};
 use super::render::feeds::google::{self, GoogleFeed};
+use super::render::feeds::sitemap;
 use super::render::functions::{self, Desk};
 use super::render::key::Shared;
 use super::render::reads::{Read, reading};
@@ -187,7 +188,7 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
     let print = || print_pages(&printer, &output, &keys, order.costs, progress);
     let ((printed, bundle), (few, next_change_at)) = rayon::join(
         || rayon::join(print, || bundle(order, &sites, &assets, &keys)),
-        || (few_feeds(&printer, &output), next_change_at(order.loaded, order.rules, &plan, order.at)),
+        || (few_feeds(&printer, &output, &keys), next_change_at(order.loaded, order.rules, &plan, order.at)),
     );
     let Printed { mut puts, mut remembered, reads, costs } = printed?;
     let (bundle, bundle_key) = bundle?;
@@ -199,7 +200,8 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
     }
     clock.lap("search");
 
-    let few = few?;
+    let (few, few_keys) = few?;
+    remembered.extend(few_keys);
     let atom = few.iter().any(|put| put.path() == feeds::ATOM);
     puts.extend(few);
     let google = if order.settings.google_feed {
@@ -215,8 +217,10 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
     // The edge is ready for a product before its page can be seen.
     let (bundle_bytes, bundle_written) = (bundle.size, bundle.settle()?);
     let next_change_at = next_change_at.map(feeds::rfc3339);
-    let changes = output.due_again(next_change_at.clone()).finish(puts)?;
-    keys.remember(remembered, reads);
+    // A key counts for the bytes that it led to: those remembered of a build that comes to nothing keep nothing.
+    let output = output.due_again(next_change_at.clone());
+    let (changes, ()) = rayon::join(|| output.finish(puts), || keys.remember(remembered, reads));
+    let changes = changes?;
     clock.lap("write");
     Ok(Built {
         pages: plan.pages.len(),
@@ -327,16 +331,18 @@ fn print_pages(
         }
         Ok(printed)
     };
-    let mut results: Vec<_> =
-        by_shelf(printer).into_par_iter().map_init(Default::default, |held, index| (index, print(held, &pages[index]))).collect();
-    results.par_sort_unstable_by_key(|(index, _)| *index);
+    let order = by_shelf(printer);
+    let mut results: Vec<Option<_>> =
+        order.par_iter().map_init(Default::default, |held, index| Some(print(held, &pages[*index]))).collect();
+    let mut places = vec![0; pages.len()];
+    order.into_iter().enumerate().for_each(|(place, index)| places[index] = place);
     let mut puts = Vec::with_capacity(pages.len());
     let mut remembered = Vec::with_capacity(pages.len());
     let mut reads = Vec::new();
     let mut told = Vec::new();
     let mut faults = PageFaults::default();
-    for (page, (_, result)) in pages.iter().zip(results) {
-        match result {
+    for (page, place) in pages.iter().zip(places) {
+        match results[place].take().expect("every page was printed, and once") {
             Ok(PrintedPage { put, key, reads: asked, cost }) => {
                 remembered.extend(key.map(|key| Remembered::new(put.path(), key, put.hash())));
                 reads.extend(asked.map(|asked| RememberedReads::new(put.path(), asked)));
@@ -358,9 +364,19 @@ fn print_pages(
     Ok(Printed { puts, remembered, reads, costs })
 }
 
-// Sitemaps and the like, one after the other.
-fn few_feeds(printer: &Printer<'_>, output: &Output) -> Result<Vec<Put>, BuildError> {
-    feeds::all(printer)?.map(|(path, bytes)| Ok(output.put(&path, &bytes)?)).collect()
+// Sitemaps and the like, one after the other. A sitemap that would be the same again is not written again.
+fn few_feeds(printer: &Printer<'_>, output: &Output, keys: &Keys) -> Result<(Vec<Put>, Vec<Remembered>), BuildError> {
+    let key = sitemap::key(printer, keys);
+    let keep = |path: &str| output.keep(path, |hash| keys.knows(path, &key, hash));
+    let mut puts: Vec<Put> = match sitemap::kept(|path| output.had(path), keep) {
+        Some(kept) => kept,
+        None => sitemap::files(printer).map(|(path, bytes)| output.put(&path, &bytes)).collect::<Result<_, _>>()?,
+    };
+    let remembered = puts.iter().map(|put| Remembered::new(put.path(), key, put.hash())).collect();
+    for (path, bytes) in feeds::few(printer)? {
+        puts.push(output.put(&path, &bytes)?);
+    }
+    Ok((puts, remembered))
 }
 
 // A feed that would be the same again is not written again.

@@ -18,36 +18,43 @@ use super::render::reads::Read;
 /// Bytes of a key: beyond chance at any number of pages.
 const KEY_BYTES: usize = 16;
 
+/// Bytes that most keys are made of, and more.
+const USUAL_BYTES: usize = 512;
+
 /// A page's key.
 pub type Key = [u8; KEY_BYTES];
 
-/// A key in the making: what is added is told apart from what is added next.
+/// A key in the making: what is added is told apart from what is added next. It is hashed in one piece: a hasher that takes parts is two
+/// thousand bytes to set up, and most keys are made of two hundred.
 #[derive(Clone, Debug)]
-pub struct KeyHasher(blake3::Hasher);
+pub struct KeyHasher<'a> {
+    base: &'a [u8; 32],
+    bytes: Vec<u8>,
+}
 
-impl KeyHasher {
+impl KeyHasher<'_> {
     /// Adds a text.
     pub fn text(&mut self, text: &str) -> &mut Self {
         self.number(text.len() as u64);
-        self.0.update(text.as_bytes());
+        self.bytes.extend_from_slice(text.as_bytes());
         self
     }
 
     /// Adds a number.
     pub fn number(&mut self, number: u64) -> &mut Self {
-        self.0.update(&number.to_le_bytes());
+        self.bytes.extend_from_slice(&number.to_le_bytes());
         self
     }
 
     /// Adds another key.
     pub fn key(&mut self, key: &Key) -> &mut Self {
-        self.0.update(key);
+        self.bytes.extend_from_slice(key);
         self
     }
 
     /// The key of all that was added.
     pub fn finish(&self) -> Key {
-        half(&self.0.finalize())
+        half(&blake3::keyed_hash(self.base, &self.bytes))
     }
 }
 
@@ -119,8 +126,8 @@ impl Keys {
     }
 
     /// Begins a key.
-    pub fn hasher(&self) -> KeyHasher {
-        KeyHasher(blake3::Hasher::new_keyed(&self.base))
+    pub fn hasher(&self) -> KeyHasher<'_> {
+        KeyHasher { base: &self.base, bytes: Vec::with_capacity(USUAL_BYTES) }
     }
 
     /// Whether a page of these bytes is what this key led to last time.

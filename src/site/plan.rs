@@ -236,7 +236,7 @@ fn add_redirects(pages: &mut Vec<Page>, loaded: &Loaded, shown: &[bool]) {
 }
 
 fn output_path(url: &str, style: UrlStyle) -> String {
-    let relative = url.trim_matches('/');
+    let relative = url.strip_prefix('/').unwrap_or(url);
     match style {
         _ if relative.is_empty() => "index.html".to_owned(),
         _ if relative == "404" => "404.html".to_owned(),

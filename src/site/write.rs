@@ -161,6 +161,11 @@ impl Output {
         self.old.files.get(path) == Some(entry) && is_there(&self.folder.join(path), entry.size)
     }
 
+    /// Whether the last build made that file, be it still there or not.
+    pub fn had(&self, path: &str) -> bool {
+        self.old.files.contains_key(path)
+    }
+
     /// Keeps a file as it is, where its bytes are the `right` ones by their hash; `None`: it is not there like that, and has to be put.
     pub fn keep(&self, path: &str, right: impl Fn(&blake3::Hash) -> bool) -> Option<Put> {
         let entry = self.old.files.get(path).filter(|entry| right(&entry.hash))?;
@@ -180,16 +185,21 @@ impl Output {
         let mut files: Vec<(&str, &Entry)> = puts.iter().map(|put| (put.path.as_str(), &put.entry)).collect();
         files.par_sort_by_key(|(path, _)| *path);
         files.dedup_by_key(|(path, _)| *path);
-        // What did not change is among the old ones, so that as many of them are all of them.
+        // What did not change is among the old ones, so that as many of them are all of them: here, and below without the fresh ones.
         let are_the_same = rename.is_empty() && files.len() == self.old.files.len();
         if are_the_same && self.next_change_at == self.old.next_change_at && self.folder.join(FILE).is_file() {
             remove_folder(&self.stage)?;
             return Ok(changes);
         }
         let files: BTreeMap<&str, &Entry> = files.into_iter().collect();
-        let old = self.old.files.keys().map(|path| &**path);
-        let mut remove: Vec<&str> = old.filter(|path| !files.contains_key(path)).collect();
-        remove.sort_unstable();
+        rename.sort_unstable();
+        rename.dedup();
+        let fresh = rename.iter().filter(|path| !self.had(path)).count();
+        let mut remove: Vec<&str> = Vec::new();
+        if self.old.files.len() > files.len() - fresh {
+            remove.extend(self.old.files.keys().map(|path| &**path).filter(|path| !files.contains_key(path)));
+            remove.sort_unstable();
+        }
         changes.written = rename.len();
         changes.removed = remove.len();
         let manifest = Manifest { files, next_change_at: self.next_change_at.clone(), ..Manifest::default() };
@@ -200,7 +210,6 @@ impl Output {
             rename_path(&self.stage, &self.folder)?;
             return Ok(changes);
         }
-        rename.sort_unstable();
         // Last: until then the old manifest describes what a half-done pass started from.
         rename.push(FILE);
         let owned = |paths: Vec<&str>| paths.into_iter().map(str::to_owned).collect();
@@ -401,6 +410,9 @@ mod tests {
         assert_eq!(listing(&folder), ["a.html", "manifest.json"]);
         assert!(!folder.join("deep").exists());
         assert_eq!(listing(root.path()).len(), 2, "nothing is left beside the folder");
+        let swapped = build(&folder, &[("b.html", "3")]);
+        assert_eq!((swapped.written, swapped.removed), (1, 1), "one more and one less");
+        assert_eq!(listing(&folder), ["b.html", "manifest.json"]);
     }
 
     #[test]

@@ -366,6 +366,20 @@ fn the_sitemap_names_pictures_languages_and_days_that_are_known() {
 }
 
 #[test]
+fn a_sitemap_that_would_say_the_same_is_left_and_one_that_is_gone_or_says_otherwise_is_written() {
+    let shop = shop();
+    let written = || build(shop.path(), AS_OF, &[])["changes"]["written"].clone();
+    assert_eq!(written(), 0);
+    std::fs::remove_file(shop.path().join("public/sitemap.xml")).expect("removed");
+    assert_eq!(written(), 1, "whoever deletes it gets it back");
+    for (old, new) in [("moss.jpg", "fern.jpg"), ("2026-10-01", "2026-10-02")] {
+        write(shop.path(), "content/products/lamp.md", &LAMP.replace(old, new));
+        assert!(written().as_u64() > Some(0));
+        assert!(read(shop.path(), "sitemap.xml").contains(new), "{new}");
+    }
+}
+
+#[test]
 fn the_atom_feed_holds_what_says_when_it_changed() {
     let shop = shop();
     let feed = read(shop.path(), "feed.xml");

@@ -138,7 +138,7 @@ impl Printer<'_> {
     }
 
     // What a category can be cut by. What facets are called is in the settings, which every key begins with.
-    fn add_facets(&self, key: &mut KeyHasher, market: usize, category: usize) {
+    fn add_facets(&self, key: &mut KeyHasher<'_>, market: usize, category: usize) {
         for (_, shelf) in self.plan.facet_shelves.of(category, market) {
             key.number(shelf.facet as u64).text(&shelf.value.slug).text(&shelf.value.label).number(shelf.products.len() as u64);
         }
@@ -173,14 +173,14 @@ impl Printer<'_> {
     }
 }
 
-fn add_links(key: &mut KeyHasher, links: &[Link]) {
+fn add_links(key: &mut KeyHasher<'_>, links: &[Link]) {
     key.number(links.len() as u64);
     for link in links {
         key.text(&link.title).text(&link.url);
     }
 }
 
-fn add_image(key: &mut KeyHasher, image: Option<&Image>) {
+fn add_image(key: &mut KeyHasher<'_>, image: Option<&Image>) {
     if let Some(image) = image {
         key.text(&image.url)
             .text(&image.alt)
@@ -189,7 +189,7 @@ fn add_image(key: &mut KeyHasher, image: Option<&Image>) {
     }
 }
 
-fn add_price(key: &mut KeyHasher, price: Option<CurrentPrice>) {
+fn add_price(key: &mut KeyHasher<'_>, price: Option<CurrentPrice>) {
     match price {
         Some(CurrentPrice { unit, compare_at, until }) => {
             key.number(1).number(unit.minor as u64);

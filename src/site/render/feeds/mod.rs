@@ -6,7 +6,7 @@ mod atom;
 pub mod google;
 mod google_attributes;
 mod google_price;
-mod sitemap;
+pub mod sitemap;
 mod xml;
 
 pub use self::atom::FILE as ATOM;
@@ -17,10 +17,10 @@ use crate::commerce::ids::Timestamp;
 use crate::site::load::Loaded;
 use crate::site::plan::{Page, PageKind};
 
-/// Every such file, one after the other, none of them longer than a sitemap may be: (path below the output folder, bytes).
+/// Those that are short: (path below the output folder, bytes).
 ///
 /// Errors: what a product's page shows cannot be read back.
-pub fn all<'a>(printer: &'a Printer<'a>) -> std::io::Result<impl Iterator<Item = (String, Vec<u8>)> + 'a> {
+pub fn few(printer: &Printer<'_>) -> std::io::Result<impl Iterator<Item = (String, Vec<u8>)>> {
     let few = [
         ("robots.txt", robots(&printer.shop.base_url).into_bytes()),
         ("_redirects", redirects(&printer.plan.pages).into_bytes()),
@@ -28,7 +28,7 @@ pub fn all<'a>(printer: &'a Printer<'a>) -> std::io::Result<impl Iterator<Item =
     ];
     let few = few.into_iter().map(|(path, bytes)| (path.to_owned(), bytes));
     let atom = atom::feed(printer)?.map(|bytes| (atom::FILE.to_owned(), bytes));
-    Ok(sitemap::files(printer).chain(few).chain(atom))
+    Ok(few.chain(atom))
 }
 
 const HEADERS: &str = "/*\n  X-Content-Type-Options: nosniff\n  Referrer-Policy: strict-origin-when-cross-origin\n\

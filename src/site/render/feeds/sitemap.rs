@@ -4,10 +4,13 @@
 //!         under an index. One file is held in memory at a time.
 //! Source  sitemaps.org protocol 0.9; Google's extensions for images (1.1) and for localised pages (xhtml:link).
 
+use rayon::prelude::*;
+
 use super::xml::Xml;
 use super::{changed_at, rfc3339};
 use crate::commerce::catalog::Product;
 use crate::commerce::ids::Timestamp;
+use crate::site::keys::{Key, Keys};
 use crate::site::load::Loaded;
 use crate::site::plan::{Page, PageKind};
 use crate::site::render::Printer;
@@ -18,6 +21,8 @@ const MAX_ADDRESSES: usize = 50_000;
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// Pictures of one page (Google: 1,000).
 const MAX_PICTURES: usize = 1_000;
+/// Pages that one thread makes a key of.
+const KEY_PART: usize = 1_024;
 
 const INDEX: &str = "sitemap.xml";
 const PROTOCOL: &str = "http://www.sitemaps.org/schemas/sitemap/0.9";
@@ -40,8 +45,42 @@ trait Entries {
     fn write(&self, xml: &mut Xml, page: &Page);
 }
 
+/// The key of all that the sitemap's files say.
+pub fn key(printer: &Printer<'_>, keys: &Keys) -> Key {
+    let of_part = |pages: &[Page]| {
+        let mut key = keys.hasher();
+        for page in pages.iter().filter(|page| printer.lists(page)) {
+            key.number(page.market as u64).text(&page.url);
+            let changed_at = page_changed_at(printer.loaded, page);
+            key.number(u64::from(changed_at.is_some())).number(changed_at.map_or(0, |at| at.0) as u64);
+            if let PageKind::Product(index) = page.kind {
+                let pictures = pictures(&printer.loaded.catalog.products()[index]);
+                key.number(pictures.len() as u64);
+                pictures.into_iter().for_each(|url| {
+                    key.text(url);
+                });
+            }
+        }
+        key.finish()
+    };
+    let parts: Vec<Key> = printer.plan.pages.par_chunks(KEY_PART).map(of_part).collect();
+    let mut key = keys.hasher();
+    key.text(INDEX);
+    parts.iter().for_each(|part| {
+        key.key(part);
+    });
+    key.finish()
+}
+
+/// The files of a sitemap that says the same as the last one, where all of them lie there as they were left. `had` says whether the last
+/// build made a file, `keep` keeps it.
+pub fn kept<T>(had: impl Fn(&str) -> bool, keep: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+    let parts = (1..).map(part_name).take_while(|path| had(path));
+    std::iter::once(INDEX.to_owned()).chain(parts).map(|path| keep(&path)).collect()
+}
+
 /// The sitemap's files, one after the other: (path below the output folder, bytes).
-pub(super) fn files<'a>(printer: &'a Printer<'a>) -> impl Iterator<Item = (String, Vec<u8>)> + 'a {
+pub fn files<'a>(printer: &'a Printer<'a>) -> impl Iterator<Item = (String, Vec<u8>)> + 'a {
     let limits = Limits { addresses: MAX_ADDRESSES, bytes: MAX_BYTES };
     Files { pages: &printer.plan.pages, entries: printer, base_url: &printer.shop.base_url, limits, parts: 0, is_done: false }
 }
@@ -208,6 +247,19 @@ mod tests {
         assert!(cut.iter().all(|(_, text)| text.len() < whole));
         // A page that is too long alone stands alone.
         assert_eq!(files(&pages, Limits { bytes: 1, ..WIDE }).len(), 5);
+    }
+
+    #[test]
+    fn a_sitemap_is_kept_as_a_whole_or_not_at_all() {
+        let kept = |had: &[&str], there: &[&str]| {
+            kept(|path| had.contains(&path), |path| there.contains(&path).then(|| path.to_owned())).map(|files| files.len())
+        };
+        let all = ["sitemap.xml", "sitemap-1.xml", "sitemap-2.xml"];
+        assert_eq!(kept(&all, &all), Some(3));
+        assert_eq!(kept(&all[..1], &all[..1]), Some(1));
+        for there in [&all[..2], &all[1..], &[]] {
+            assert_eq!(kept(&all, there), None, "{there:?}");
+        }
     }
 
     #[test]
