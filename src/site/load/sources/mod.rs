@@ -87,8 +87,8 @@ fn unpacked<R: Read + Send>(inputs: Inputs<'_, R>, rules: &Rules, problems: &mut
     let (bulk, columns_left_out, heap) = settled(inputs, rules, Heap::default(), problems);
     let mut details = Details::default();
     let parts = heap.settle(&mut details);
-    let slug = |held: &Box<Held>| (SlugHash::of(&held.product.slug), held.product.slug.clone());
-    let slugs: HashMap<SlugHash, Slug> = bulk.products.iter().map(slug).collect();
+    let slugs: HashMap<SlugHash, Slug> =
+        bulk.products.iter().map(|held| (SlugHash::of(&held.product.slug), held.product.slug.clone())).collect();
     let product = |held: Box<Held>| {
         let Held { product, notes, derived_skus, variant_lines, related, .. } = *held;
         let place = notes.place.in_part(parts[1]);
