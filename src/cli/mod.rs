@@ -51,7 +51,7 @@ enum Command {
     Import(import::Args),
     /// Run the cart and checkout server, or pause and resume its payments
     Edge(edge::Args),
-    /// List and show orders
+    /// List and show orders, give money back, cancel, export; say what is stuck
     Orders(orders::Args),
     /// Show, set and export stock
     Stock(stock::Args),

@@ -337,7 +337,8 @@ fn declined(checkout: &Checkout, attempt: &Attempt, report: &Report) -> Decision
 
 fn authorized(checkout: &Checkout, attempt: &Attempt, report: &Report) -> Decision {
     match attempt.state {
-        AttemptState::Capturing => Decision::stay().then(Some(Effect::Capture)),
+        // Who wants it let go does not want it taken.
+        AttemptState::Capturing => Decision::stay().then(attempt.void_asked_at.is_none().then_some(Effect::Capture)),
         AttemptState::Paid => Decision::stay(),
         AttemptState::Review => Decision::stay().then((!checkout.is_placed()).then_some(Effect::CancelPayment)),
         _ => match honoured(checkout, report) {
@@ -378,6 +379,10 @@ fn honoured(checkout: &Checkout, report: &Report) -> Result<(), String> {
 
 fn canceled(checkout: &Checkout, attempt: &Attempt) -> Decision {
     match attempt.state {
+        AttemptState::Capturing | AttemptState::Review if attempt.void_asked_at.is_some() => {
+            let next = Next { attempt: Some(AttemptState::Canceled), order: Some(OrderState::Canceled) };
+            Decision::of(Step::CancelAttempt, next, &[])
+        }
         AttemptState::Capturing => Decision::review("the authorization was lost before the capture"),
         AttemptState::Paid | AttemptState::Canceled | AttemptState::Declined => Decision::stay(),
         AttemptState::Review if checkout.is_placed() => Decision::stay(),

@@ -21,6 +21,7 @@ pub mod pricing;
 pub mod problems;
 pub mod promotion;
 pub mod quote;
+pub mod refund;
 pub mod rules;
 pub mod shipping;
 pub mod tax;

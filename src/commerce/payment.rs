@@ -109,6 +109,8 @@ pub struct Attempt {
     pub deadline_at: Timestamp,
     /// Since when a cancel is on its way that may still arrive; then nothing else is done with it until the cancel's fate is known.
     pub cancel_sent_at: Option<Timestamp>,
+    /// Since when an operator wants the held money of a placed order let go.
+    pub void_asked_at: Option<Timestamp>,
 }
 
 /// Calls that change something at the gateway.

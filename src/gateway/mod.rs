@@ -23,6 +23,7 @@ pub use self::capabilities::Capabilities;
 use self::event::{Event, NotHeard};
 use crate::commerce::ids::Timestamp;
 use crate::commerce::money::Money;
+use crate::commerce::refund::RefundReport;
 
 /// What became of a call. `Unknown` is not a failure: the money may have moved, and only a look-up can tell.
 #[must_use = "an unknown outcome must be looked up, never dropped"]
@@ -114,6 +115,25 @@ pub struct Element {
     pub holds: bool,
     /// What can be paid with.
     pub methods: Vec<String>,
+}
+
+/// A refund's call, for gateways without a form of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RefundWish {
+    reference: String,
+    amount: Money,
+}
+
+impl RefundWish {
+    fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("strings and integers always serialise")
+    }
+
+    /// `Rejected` where it is none.
+    fn read<T>(body: &[u8]) -> Result<Self, Outcome<T>> {
+        serde_json::from_slice(body).map_err(|_| Outcome::Rejected("the request is not a refund".to_owned()))
+    }
 }
 
 /// A payment as the gateway knows it.
@@ -274,6 +294,25 @@ impl Gateway {
     /// Gives captured money back, at most what is left of it.
     pub async fn refund(&self, key: &str, reference: &str, amount: Money) -> Outcome<RemotePayment> {
         call!(self, refund(key, reference, amount))
+    }
+
+    /// The bytes of a refund's call, to be stored and then sent. `Rejected` where no money of that payment can go back.
+    pub async fn refund_body(&self, key: &str, reference: &str, amount: Money) -> Outcome<Vec<u8>> {
+        match self {
+            Self::Stripe(stripe) => stripe.refund_body(key, reference, amount).await,
+            _ => Outcome::Done(RefundWish { reference: reference.to_owned(), amount }.to_bytes()),
+        }
+    }
+
+    /// Sends a refund's call; the same key with the same bytes makes one refund. One that was taken on at once and is named by then is
+    /// `Done` as well: its own standing tells.
+    pub async fn send_refund(&self, key: &str, body: &[u8]) -> Outcome<RefundReport> {
+        call!(self, send_refund(key, body))
+    }
+
+    /// Every refund of a payment, whoever made it, in any order.
+    pub async fn refunds(&self, reference: &str) -> Outcome<Vec<RefundReport>> {
+        call!(self, refunds(reference))
     }
 
     /// Every payment that was opened since, whoever opened it: a page of them, and the name to go on after. What is not understood and

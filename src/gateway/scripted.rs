@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use super::capabilities::{Capabilities, Webhook};
 use super::event::{About, Event, NotHeard};
-use super::{Listed, Outcome, Page, RemotePayment};
+use super::{Listed, Outcome, Page, RefundWish, RemotePayment};
 use crate::commerce::ids::Timestamp;
 use crate::commerce::money::Money;
+use crate::commerce::refund::{RefundReport, RefundStanding};
 
 /// One call, as it reaches the gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +64,9 @@ pub type Said = Pin<Box<dyn Future<Output = Outcome<Option<RemotePayment>>> + Se
 /// A page of the list on its way.
 pub type Listing = Pin<Box<dyn Future<Output = Outcome<Page<Listed>>> + Send>>;
 
+/// Refunds of a payment on their way.
+pub type Refunds = Pin<Box<dyn Future<Output = Outcome<Vec<RefundReport>>> + Send>>;
+
 /// The gateway.
 #[derive(Clone)]
 pub struct Scripted {
@@ -72,6 +76,8 @@ pub struct Scripted {
     pub script: Arc<dyn Fn(Call) -> Said + Send + Sync>,
     /// Lists payments since an instant, after a name.
     pub list: Arc<dyn Fn(Timestamp, Option<String>) -> Listing + Send + Sync>,
+    /// Tells the refunds of a payment, by its name. A refund that was made by a call has that call's key for a name.
+    pub refunds: Arc<dyn Fn(String) -> Refunds + Send + Sync>,
 }
 
 impl fmt::Debug for Scripted {
@@ -103,6 +109,28 @@ impl Scripted {
 
     pub(super) async fn refund(&self, key: &str, reference: &str, amount: Money) -> Outcome<RemotePayment> {
         self.payment(Call::Refund { key: key.to_owned(), reference: reference.to_owned(), amount }).await
+    }
+
+    pub(super) async fn send_refund(&self, key: &str, body: &[u8]) -> Outcome<RefundReport> {
+        let wish = match RefundWish::read(body) {
+            Ok(wish) => wish,
+            Err(outcome) => return outcome,
+        };
+        match self.refund(key, &wish.reference, wish.amount).await.done() {
+            Ok(_) => Outcome::Done(RefundReport {
+                reference: key.to_owned(),
+                key: Some(key.to_owned()),
+                amount: wish.amount,
+                standing: RefundStanding::Done,
+                failure: None,
+                made_at: Timestamp(0),
+            }),
+            Err(outcome) => outcome,
+        }
+    }
+
+    pub(super) async fn refunds(&self, reference: &str) -> Outcome<Vec<RefundReport>> {
+        (self.refunds)(reference.to_owned()).await
     }
 
     pub(super) async fn payments(&self, since: Timestamp, after: Option<&str>) -> Outcome<Page<Listed>> {

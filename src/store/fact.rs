@@ -21,13 +21,16 @@ pub enum FactKind {
     OrderPaid,
     /// It will never be a promise, or is none any more.
     OrderCanceled,
+    /// Money of it went back.
+    OrderRefunded,
     /// A person has to look at a payment.
     PaymentReview,
 }
 
 impl FactKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::OrderPlaced, Self::OrderPaid, Self::OrderCanceled, Self::PaymentReview];
+    pub const ALL: [Self; 5] =
+        [Self::OrderPlaced, Self::OrderPaid, Self::OrderCanceled, Self::OrderRefunded, Self::PaymentReview];
 
     /// Its name in the store, in site.toml and on the wire.
     pub fn name(self) -> &'static str {
@@ -35,6 +38,7 @@ impl FactKind {
             Self::OrderPlaced => "order.placed",
             Self::OrderPaid => "order.paid",
             Self::OrderCanceled => "order.canceled",
+            Self::OrderRefunded => "order.refunded",
             Self::PaymentReview => "payment.review",
         }
     }

@@ -13,6 +13,7 @@ use crate::commerce::address::{Address, Contact};
 use crate::commerce::checkout::Checkout;
 use crate::commerce::ids::{AttemptId, CartId, CheckoutId, CouponCode, MarketId, OrderId, ShippingRateId, Sku, Timestamp};
 use crate::commerce::inventory::{StockLevel, StockNeed};
+use crate::commerce::money::Money;
 use crate::commerce::order::{Order, OrderState};
 use crate::commerce::payment::Attempt;
 use crate::commerce::quote::Quote;
@@ -20,7 +21,7 @@ pub use promise::{OutboxKind, OutboxRow, Share};
 
 use event::{EventResult, InboxRow, NewEvent};
 use sqlite::writer::Lane;
-use sqlite::{Sqlite, checkouts, inbox, keys, orders, outbox, payments, stock};
+use sqlite::{Sqlite, checkouts, inbox, orders, outbox, payments, stock};
 
 #[cfg(feature = "faults")]
 pub use sqlite::inline::{Moment, Seam};
@@ -32,9 +33,6 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 pub mod watch;
-
-/// Hours that answers to idempotency keys are kept (CHECKOUT.md 5.2).
-pub const KEY_SECONDS: i64 = 72 * 3600;
 
 /// The engines there are.
 #[derive(Clone, Debug)]
@@ -129,6 +127,18 @@ pub enum Refusal {
     /// There is no such thing.
     #[error("not found")]
     NotFound,
+    /// Nothing was taken that could go back.
+    #[error("nothing was taken for this order")]
+    NothingTaken,
+    /// More than is left of it, or nothing.
+    #[error("{left} of this order can still go back")]
+    MoreThanLeft {
+        /// What is left.
+        left: Money,
+    },
+    /// Its units were put back into stock before.
+    #[error("the units of this order were put back into stock before")]
+    AlreadyRestocked,
     /// Fewer units than are promised to shoppers.
     #[error("{reserved} of {sku} are promised to open payments; there cannot be fewer")]
     StockPromised {
@@ -243,24 +253,10 @@ pub struct OrderFilter {
     pub state: Option<OrderState>,
     /// At most that many; 0: 100.
     pub limit: u32,
-}
-
-/// What became of an idempotency key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeyUse {
-    /// It is new: do the work and finish it.
-    Fresh,
-    /// The same request is under way.
-    InFlight,
-    /// It was used for another request.
-    OtherRequest,
-    /// It was done: answer this.
-    Done {
-        /// HTTP status.
-        status: u16,
-        /// The body.
-        response: Vec<u8>,
-    },
+    /// Written then or later.
+    pub since: Option<Timestamp>,
+    /// Written before.
+    pub until: Option<Timestamp>,
 }
 
 /// What is left to sell, and what is not any more.
@@ -295,9 +291,14 @@ macro_rules! look {
 }
 
 use {look, step};
-// After the macros, which it uses.
+// After the macros, which they use.
+pub mod history;
+mod keys;
 pub mod orphans;
+pub mod refunds;
 pub mod upkeep;
+
+pub use keys::{KEY_SECONDS, KeyUse};
 
 impl Store {
     /// Opens the file, making or migrating it as needed.
@@ -545,7 +546,7 @@ impl Store {
     /// An order by the number that people read aloud.
     pub async fn order_by_number(&self, number: &str) -> Result<Option<Order>, StoreError> {
         let number = number.to_owned();
-        look!(self, move |tx| orders::by(tx, "number", &number))
+        look!(self, move |tx| orders::by_number(tx, &number))
     }
 
     /// The order that a cart became, or is about to become.
@@ -573,23 +574,5 @@ impl Store {
     pub async fn adjust_stock(&self, sku: &Sku, change: i64, reason: &str, now: Timestamp) -> Result<StockLevel, StoreError> {
         let (sku, reason) = (sku.clone(), reason.to_owned());
         step!(self, Fresh, move |tx| stock::adjust(tx, &sku, change, &reason, now))
-    }
-
-    /// Begins a request under a key, or tells what became of it.
-    pub async fn begin_key(&self, scope: &str, key: &str, request_hash: &str, now: Timestamp) -> Result<KeyUse, StoreError> {
-        let (scope, key, request_hash) = (scope.to_owned(), key.to_owned(), request_hash.to_owned());
-        step!(self, Fresh, move |tx| keys::begin(tx, &scope, &key, &request_hash, now))
-    }
-
-    /// Keeps the answer of a request, to be given again.
-    pub async fn finish_key(&self, scope: &str, key: &str, status: u16, response: Vec<u8>) -> Result<(), StoreError> {
-        let (scope, key) = (scope.to_owned(), key.to_owned());
-        step!(self, Urgent, move |tx| keys::finish(tx, &scope, &key, status, &response))
-    }
-
-    /// Forgets a key whose request was not done, so that it may be tried again.
-    pub async fn forget_key(&self, scope: &str, key: &str) -> Result<(), StoreError> {
-        let (scope, key) = (scope.to_owned(), key.to_owned());
-        step!(self, Urgent, move |tx| keys::forget(tx, &scope, &key))
     }
 }

@@ -222,12 +222,6 @@ impl Store {
         look!(self, move |tx| differences::taken_since(tx, &gateway, since))
     }
 
-    /// What was given back of an attempt by our ledger, in minor units.
-    pub async fn refunded_of(&self, attempt: &AttemptId) -> Result<i64, StoreError> {
-        let attempt = attempt.clone();
-        look!(self, move |tx| differences::refunded_of(tx, &attempt))
-    }
-
     /// Keeps a difference, and promises that a person is told of it where it is new. Gives whether it is.
     pub async fn keep_difference(
         &self,

@@ -77,6 +77,7 @@ fn payment(quote: &Quote, number: u32, stock: u32) -> BeginPayment {
             changed_at: NOW,
             deadline_at: NOW.plus_seconds(1800),
             cancel_sent_at: None,
+            void_asked_at: None,
         },
         needs: vec![StockNeed { sku: "P0".into(), quantity, opening_stock: stock, policy: StockPolicy::Deny }],
         coupons: Vec::new(),

@@ -146,6 +146,7 @@ fn operation(call: &Call) -> Option<&'static str> {
         "GET /v1/checkout/sessions" | "GET /v1/payment_intents" => "list",
         "GET /v1/events" => "events",
         "POST /v1/refunds" => "refund",
+        "GET /v1/refunds" => "refunds",
         _ if line.starts_with("GET /v1/checkout/sessions/") || line.starts_with("GET /v1/payment_intents/") => "fetch",
         _ if line.ends_with("/expire") => "expire",
         _ if line.ends_with("/capture") => "capture",
@@ -293,6 +294,7 @@ fn done(tx: &super::ledger::Tx<'_>, shared: &Shared, call: &Call, fault: Option<
             expanded(wire::cancel(tx, id, now))
         }
         ["POST", "v1", "refunds"] => wire::refund(tx, &form, fault == Some(Fault::RefundPends), now),
+        ["GET", "v1", "refunds"] => wire::list(tx, "refund", &form, is_stale),
         ["GET", "v1", "events"] => wire::list(tx, "event", &form, false),
         _ => wire::missing(),
     }

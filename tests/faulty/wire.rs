@@ -340,6 +340,9 @@ pub(super) fn list(tx: &Tx<'_>, kind: &str, form: &Form, is_stale: bool) -> Said
     all.reverse();
     all.retain(|one| one["created"].as_i64().is_some_and(|at| at >= since));
     all.retain(|one| kinds.is_empty() || one["type"].as_str().is_some_and(|of| kinds.contains(&of)));
+    if let Some(intent) = field(form, "payment_intent") {
+        all.retain(|one| one["payment_intent"] == intent);
+    }
     if let Some(after) = field(form, "starting_after") {
         let Some(at) = all.iter().position(|one| one["id"] == after) else { return missing() };
         all.drain(..=at);

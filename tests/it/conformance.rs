@@ -7,6 +7,7 @@ mod cells;
 #[cfg(feature = "faults")]
 mod fake;
 mod faults;
+mod refunds;
 mod subject;
 
 use self::subject::{Subject, Verdict};
@@ -37,6 +38,7 @@ fn the_list_has_every_capability_with_every_outcome_and_every_fault() {
         "idempotency",
         "webhook",
         "modification",
+        "refunds",
         "auth_window",
         "can_cancel_open",
         "lookup_by_reference",
@@ -59,27 +61,27 @@ fn the_list_has_every_capability_with_every_outcome_and_every_fault() {
 
 #[test]
 fn the_sandbox_conforms() {
-    assert_eq!(conforms(subject::SandboxSubject::open), 18);
+    assert_eq!(conforms(subject::SandboxSubject::open), 20);
 }
 
 #[test]
 fn stripe_conforms() {
-    assert_eq!(conforms(subject::StripeSubject::open), 66);
+    assert_eq!(conforms(subject::StripeSubject::open), 69);
 }
 
 #[test]
 fn stripe_conforms_with_its_form_on_the_shops_page() {
-    assert_eq!(conforms(subject::StripeSubject::with_form), 65);
+    assert_eq!(conforms(subject::StripeSubject::with_form), 68);
 }
 
 #[cfg(feature = "faults")]
 #[test]
 fn a_gateway_with_pings_short_keys_and_no_calling_off_conforms() {
-    assert_eq!(conforms(|| fake::Fake::open(fake::Shape::Ping)), 46);
+    assert_eq!(conforms(|| fake::Fake::open(fake::Shape::Ping)), 49);
 }
 
 #[cfg(feature = "faults")]
 #[test]
 fn a_gateway_that_answers_later_and_in_batches_conforms() {
-    assert_eq!(conforms(|| fake::Fake::open(fake::Shape::Batch)), 62);
+    assert_eq!(conforms(|| fake::Fake::open(fake::Shape::Batch)), 65);
 }

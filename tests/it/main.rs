@@ -28,6 +28,7 @@ mod limits;
 mod matrix;
 mod openapi;
 mod orders;
+mod orders_cli;
 mod readme;
 mod reconcile;
 mod restore;

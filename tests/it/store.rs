@@ -124,6 +124,16 @@ fn every_promise_that_is_broken_is_told_with_what_to_do() {
              UPDATE ledger SET amount_minor = 0 WHERE kind = 'captured'; PRAGMA ignore_check_constraints = 1;
              UPDATE ledger SET kind = 'refunded' WHERE kind = 'authorized'",
         ),
+        (
+            "what became of a refund is in the ledger",
+            "INSERT INTO refunds (id, order_id, attempt, amount_minor, currency, state, created_at, changed_at, next_at)
+             SELECT 'r', order_id, id, 1, currency, 'done', 0, 0, 0 FROM attempts WHERE state = 'paid'",
+        ),
+        (
+            "an order whose held money was let go is none any more",
+            "INSERT INTO ledger (attempt, cart_id, kind, amount_minor, currency, at)
+             SELECT attempt, cart_id, 'voided', amount_minor, currency, at FROM ledger WHERE kind = 'authorized'",
+        ),
         ("a payment is for its order's quote", "UPDATE attempts SET quote_hash = 'x' WHERE state = 'paid'"),
         ("an order that is placed has a number", "UPDATE orders SET sequence = NULL WHERE state = 'placed'"),
         ("the shopper of a paid order is written to", "DELETE FROM outbox WHERE kind = 'confirmation'"),

@@ -142,6 +142,7 @@ fn calls_of(shop: StripeShop, gateway: fn(&str) -> vitrine::gateway::Gateway) ->
     let euro = Currency::from_code("EUR").expect("a currency");
     shop.counter.run(async {
         let _ = gateway.cancel("tiny:c:cancel:1", session_of(&held)).await;
+        let _ = gateway.refunds(session_of(&url)).await;
         let _ = gateway.refund("tiny:refund:1", session_of(&url), Money::new(100, euro)).await;
         let _ = gateway.payments(vitrine::commerce::ids::Timestamp(0), Some(session_of(&held))).await;
         let _ = gateway.lookup("tiny:c:create:1", vitrine::commerce::ids::Timestamp(0)).await;

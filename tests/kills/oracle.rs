@@ -13,6 +13,7 @@ struct Payment {
     key: String,
     state: String,
     amount_minor: i64,
+    refunded_minor: i64,
 }
 
 /// An attempt with its order, in the shop's file.
@@ -32,30 +33,33 @@ fn open(shop: &Shop, name: &str) -> Option<Connection> {
 }
 
 /// Payments of the sandbox.
-const OF_SANDBOX: &str =
-    "SELECT key, state, amount_minor FROM payments JOIN calls ON calls.reference = payments.reference AND operation = 'create'";
+const OF_SANDBOX: &str = "SELECT key, state, amount_minor, refunded_minor FROM payments JOIN calls ON calls.reference = payments.reference AND operation = 'create'";
 /// The same of the faulty gateway, whose sessions lead to intents, and of intents that stand by themselves.
 const OF_STRIPE: &str =
     "SELECT key, CASE json_extract(session.document, '$.status') WHEN 'open' THEN 'open' WHEN 'expired' THEN 'canceled' ELSE
          CASE json_extract(intent.document, '$.status')
              WHEN 'succeeded' THEN 'captured' WHEN 'requires_capture' THEN 'authorized' ELSE 'canceled' END END,
-         json_extract(session.document, '$.amount_total')
+         json_extract(session.document, '$.amount_total'), coalesce(json_extract(charge.document, '$.amount_refunded'), 0)
      FROM objects AS session JOIN keys ON line = 'POST /v1/checkout/sessions' AND json_extract(answer, '$.id') = session.id
      LEFT JOIN objects AS intent ON intent.id = json_extract(session.document, '$.payment_intent')
+     LEFT JOIN objects AS charge ON charge.id = json_extract(intent.document, '$.latest_charge')
      WHERE session.kind = 'checkout.session'
-     UNION ALL SELECT key, CASE json_extract(document, '$.status')
+     UNION ALL SELECT key, CASE json_extract(intent.document, '$.status')
              WHEN 'succeeded' THEN 'captured' WHEN 'requires_capture' THEN 'authorized' WHEN 'canceled' THEN 'canceled' ELSE 'open' END,
-         json_extract(document, '$.amount')
-     FROM objects JOIN keys ON line = 'POST /v1/payment_intents'
-         AND coalesce(json_extract(answer, '$.id'), json_extract(answer, '$.error.payment_intent.id')) = objects.id
-     WHERE kind = 'payment_intent'";
+         json_extract(intent.document, '$.amount'), coalesce(json_extract(charge.document, '$.amount_refunded'), 0)
+     FROM objects AS intent JOIN keys ON line = 'POST /v1/payment_intents'
+         AND coalesce(json_extract(answer, '$.id'), json_extract(answer, '$.error.payment_intent.id')) = intent.id
+     LEFT JOIN objects AS charge ON charge.id = json_extract(intent.document, '$.latest_charge')
+     WHERE intent.kind = 'payment_intent'";
 
 fn payments(shop: &Shop) -> Vec<Payment> {
     let (name, query) = if shop.gateway.is_some() { ("../stripe.db", OF_STRIPE) } else { ("sandbox.db", OF_SANDBOX) };
     let Some(ledger) = open(shop, name) else { return Vec::new() };
     // A ledger that was never opened has no tables yet.
     let Ok(mut select) = ledger.prepare(query) else { return Vec::new() };
-    let read = |row: &rusqlite::Row<'_>| Ok(Payment { key: row.get(0)?, state: row.get(1)?, amount_minor: row.get(2)? });
+    let read = |row: &rusqlite::Row<'_>| {
+        Ok(Payment { key: row.get(0)?, state: row.get(1)?, amount_minor: row.get(2)?, refunded_minor: row.get(3)? })
+    };
     select.query_map([], read).expect("rows").collect::<Result<_, _>>().expect("rows")
 }
 
@@ -109,7 +113,7 @@ fn check_told(received: &[Received], file: &Connection) -> Result<BTreeSet<Strin
 pub fn judge(shop: &Shop) -> Result<(), String> {
     let (payments, received) = (payments(shop), shop.erp.received());
     let Some(file) = open(shop, "shop.db") else { return Ok(()) };
-    if file.prepare("SELECT 1 FROM deliveries").is_err() {
+    if file.prepare("SELECT 1 FROM refunds").is_err() {
         return Ok(());
     }
     check_told(&received, &file)?;
@@ -148,6 +152,7 @@ pub fn is_settled(shop: &Shop) -> bool {
     let Some(file) = open(shop, "shop.db") else { return true };
     let query = "SELECT (SELECT count(*) FROM attempts WHERE state NOT IN ('paid', 'declined', 'canceled'))
                       + (SELECT count(*) FROM outbox WHERE done_at IS NULL)
+                      + (SELECT count(*) FROM refunds WHERE state IN ('pending', 'accepted'))
                       + (SELECT count(*) FROM orders WHERE state = 'pending_payment')
                       + (SELECT count(*) FROM facts, subscribers WHERE facts.id > numbered)
                       + (SELECT coalesce(sum(last_sequence + 1 - next_sequence), 0) FROM subscribers)";
@@ -165,6 +170,7 @@ pub fn left(shop: &Shop) -> String {
     let Some(file) = open(shop, "shop.db") else { return String::new() };
     let query = "SELECT 'attempt ' || state || ' ' || coalesce(reason, '') FROM attempts WHERE state NOT IN ('paid', 'declined', 'canceled')
                  UNION ALL SELECT 'outbox ' || kind || ' ' || tries || ' ' || coalesce(last_error, '') FROM outbox WHERE done_at IS NULL
+                 UNION ALL SELECT 'refund ' || state || ' ' || coalesce(failure, '') FROM refunds WHERE state IN ('pending', 'accepted')
                  UNION ALL SELECT 'order ' || state FROM orders WHERE state = 'pending_payment'
                  UNION ALL SELECT 'event ' || next_sequence || ' of ' || last_sequence || ' ' || coalesce(last_error, '') FROM subscribers
                      WHERE next_sequence <= last_sequence";
@@ -189,6 +195,14 @@ pub fn judge_end(shop: &Shop, bought: &BTreeSet<String>) -> Result<usize, String
     }
     let file = open(shop, "shop.db").ok_or("there is no shop")?;
     let attempts = attempts(&file);
+    for payment in payments(shop) {
+        let query = "SELECT coalesce(sum(ledger.amount_minor), 0) FROM ledger JOIN attempts ON attempts.id = attempt
+                     WHERE key = ?1 AND kind = 'refunded'";
+        let ours: i64 = file.query_row(query, [&payment.key], |row| row.get(0)).expect("a sum");
+        if ours != payment.refunded_minor {
+            return Err(format!("I21: {} of {} went back and our ledger says {ours}", payment.refunded_minor, payment.key));
+        }
+    }
     let held: BTreeMap<String, String> = payments(shop).into_iter().map(|payment| (payment.key, payment.state)).collect();
     let told = check_told(&shop.erp.received(), &file)?;
     let mut facts = file.prepare("SELECT key FROM facts").expect("the schema is known");

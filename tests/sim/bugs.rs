@@ -30,6 +30,10 @@ const BUGS: &[(&str, Mode, &[&str])] = &[
     ("heard_before_kept", Mode::Seeds(4), &["I10"]),
     ("foreign_is_heard", Mode::Seeds(4), &["I16"]),
     ("tax_error_is_zero", Mode::Seeds(0), &["I18"]),
+    ("refund_sum_not_asked", Mode::Seeds(0), &["I21"]),
+    ("refund_key_with_counter", Mode::Seeds(1), &["I21"]),
+    ("refund_told_twice", Mode::Seeds(4), &["I21", "L1"]),
+    ("refund_failure_not_booked", Mode::Seeds(0), &["I21"]),
     ("unknown_is_told_unpaid", Mode::Seeds(0), &["I13"]),
 ];
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use vitrine::commerce::ids::Timestamp;
 use vitrine::commerce::money::Money;
+use vitrine::commerce::refund::{RefundReport, RefundStanding};
 use vitrine::gateway::scripted::Call;
 use vitrine::gateway::{CreatePayment, Listed, Page, RemotePayment, RemoteState};
 
@@ -40,6 +41,29 @@ pub struct Payment {
     pub decline_code: Option<String>,
     /// Every state with its instant, the newest last.
     pub history: Vec<(i64, RemoteState)>,
+    pub refunds: Vec<Refund>,
+}
+
+/// Money that went back, or is on its way.
+#[derive(Clone, Debug)]
+pub struct Refund {
+    pub key: Option<String>,
+    pub amount: Money,
+    /// When it was taken on, and when the bank's word on it comes.
+    pub made_at: i64,
+    pub ends_at: i64,
+    /// F21: whether that is a no.
+    pub fails: bool,
+}
+
+impl Refund {
+    pub fn standing(&self, at: i64) -> RefundStanding {
+        match (at < self.ends_at, self.fails) {
+            (true, _) => RefundStanding::UnderWay,
+            (false, true) => RefundStanding::Failed,
+            (false, false) => RefundStanding::Done,
+        }
+    }
 }
 
 impl Payment {
@@ -49,6 +73,12 @@ impl Payment {
 
     fn state_at(&self, instant: i64) -> Option<RemoteState> {
         self.history.iter().rev().find(|(at, _)| *at <= instant).map(|(_, state)| *state)
+    }
+
+    /// What went back of it at an instant, or is on its way.
+    pub fn refunded_at(&self, at: i64) -> i64 {
+        let made = self.refunds.iter().filter(|one| one.made_at <= at && one.standing(at) != RefundStanding::Failed);
+        made.map(|one| one.amount.minor).sum()
     }
 
     pub fn meta(&self, name: &str) -> &str {
@@ -142,7 +172,7 @@ impl Ledger {
                 let from = [RemoteState::Open, RemoteState::Authorized, RemoteState::Declined, RemoteState::Canceled];
                 self.change(reference, &from, RemoteState::Canceled, now)?
             }
-            Call::Refund { .. } => return Err("nothing is refunded here".to_owned()),
+            Call::Refund { key, reference, amount } => self.refund(Some(key.clone()), reference, *amount, now)?,
             Call::Fetch { .. } | Call::Lookup { .. } => unreachable!("looks were answered above"),
         };
         self.keys.insert(key, Used { request, payment, at: now });
@@ -174,6 +204,7 @@ impl Ledger {
             return_url: wish.return_url,
             decline_code: None,
             history: vec![(now, RemoteState::Open)],
+            refunds: Vec::new(),
         });
         self.changes.push((self.payments.len() - 1, RemoteState::Open));
         self.untold.extend(self.payments.last().map(|payment| payment.reference.clone()));
@@ -188,6 +219,44 @@ impl Ledger {
         }
         self.set(index, to, now);
         Ok(index)
+    }
+
+    /// Gives money back. By its amount the bank takes its time, and says no in the end.
+    pub fn refund(&mut self, key: Option<String>, reference: &str, amount: Money, now: i64) -> Result<usize, String> {
+        let index = self.index_of(reference)?;
+        let payment = &mut self.payments[index];
+        let left = payment.amount.minor - payment.refunded_at(now);
+        if payment.state() != RemoteState::Captured || amount.minor <= 0 || amount.minor > left {
+            return Err("this cannot be refunded".to_owned());
+        }
+        let (ends_at, fails) = match amount.minor % 5 {
+            1 => (now + 60, false),
+            2 => (now + 60, true),
+            _ => (now, false),
+        };
+        payment.refunds.push(Refund { key, amount, made_at: now, ends_at, fails });
+        self.untold.push(reference.to_owned());
+        Ok(index)
+    }
+
+    /// Refunds of a payment, as they are told at an instant.
+    pub fn refunds(&self, reference: &str, at: i64) -> Result<Vec<RefundReport>, String> {
+        let payment = &self.payments[self.index_of(reference)?];
+        let told = payment.refunds.iter().enumerate().filter(|(_, one)| one.made_at <= at);
+        let report = |(index, one): (usize, &Refund)| RefundReport {
+            reference: one.key.clone().unwrap_or_else(|| format!("{reference}r{index}")),
+            key: one.key.clone(),
+            amount: one.amount,
+            standing: one.standing(at),
+            failure: (one.standing(at) == RefundStanding::Failed).then(|| "the account is closed".to_owned()),
+            made_at: Timestamp(one.made_at),
+        };
+        Ok(told.map(report).collect())
+    }
+
+    /// Whether the bank still has to say of some refund how it ends.
+    pub fn awaits_banks(&self, now: i64) -> bool {
+        self.payments.iter().flat_map(|payment| &payment.refunds).any(|one| one.ends_at > now)
     }
 
     fn set(&mut self, index: usize, to: RemoteState, now: i64) {
@@ -241,7 +310,7 @@ impl Ledger {
             reference: payment.reference.clone(),
             state,
             amount: payment.amount,
-            refunded_minor: 0,
+            refunded_minor: payment.refunded_at(at),
             live: false,
             metadata: payment.metadata.clone(),
             redirect_url: (state == RemoteState::Open).then(|| format!("{PAGES}{}", payment.reference)),

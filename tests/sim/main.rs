@@ -7,6 +7,7 @@
 
 mod bugs;
 mod ledger;
+mod lists;
 mod luck;
 mod names;
 mod never;
@@ -29,6 +30,10 @@ use ledger::Card;
 use plan::{Harm, Plan};
 use shopper::{Habits, Shopper};
 use vitrine::commerce::ids::Timestamp;
+use vitrine::commerce::money::Money;
+use vitrine::commerce::order::OrderState;
+use vitrine::store::OrderFilter;
+use vitrine::store::refunds::AskRefund;
 use world::{Actor, World};
 
 // As in the binary itself: a run is as much allocation as it is anything else.
@@ -64,7 +69,7 @@ fn run(seed: u64, plan: Plan, is_traced: bool, people: impl Fn(&Arc<World>) -> V
         let extra = causes.iter().map(|cause| cause.load(Ordering::Relaxed)).sum();
         let mut ledger = world.ledger.lock().expect("unharmed");
         let mails = world.mails.lock().expect("unharmed");
-        if let Err(breach) = world.oracle.lock().expect("unharmed").judge_end(&mut ledger, &mails, extra) {
+        if let Err(breach) = world.oracle.lock().expect("unharmed").judge_end(&mut ledger, &mails, extra, world.now()) {
             world.condemn(breach);
         }
     }
@@ -80,6 +85,7 @@ fn crowd(world: &Arc<World>) -> Vec<Actor> {
         actors.push(Box::pin(shopper.shops()));
     }
     actors.push(Box::pin(merchant(world.clone())));
+    actors.push(Box::pin(refunding(world.clone())));
     actors.push(Box::pin(Shopper::new(world, SHOPPERS, Habits::plain()).pries()));
     actors
 }
@@ -96,6 +102,52 @@ async fn merchant(world: Arc<World>) {
         let sku = "LAMP-L".into();
         // Fewer than are promised is refused, and a SKU that nobody asked for is not known yet.
         world.while_alive(till.store.adjust_stock(&sku, change, "counted", Timestamp(world.now()))).await;
+    }
+}
+
+/// Gives money back now and then: a part, the whole, twice at once, or at the gateway's own pages; and lets held money of placed orders go.
+async fn refunding(world: Arc<World>) {
+    for _ in 0..10 {
+        world.wait(30).await;
+        world.up().await;
+        let Some(till) = world.app().and_then(|app| app.till.clone()) else { continue };
+        let listed = world
+            .while_alive(till.store.orders(OrderFilter { state: Some(OrderState::Placed), limit: 50, ..OrderFilter::default() }))
+            .await;
+        let Some(Ok(orders)) = listed else { continue };
+        if orders.is_empty() {
+            continue;
+        }
+        let order = &orders[usize::try_from(world.luck(|luck| luck.below(orders.len() as u64))).expect("it is small")];
+        let now = Timestamp(world.now());
+        if order.paid_at.is_none() {
+            // Refused where it is paid by now.
+            world.while_alive(till.store.ask_void(&order.id, now)).await;
+            continue;
+        }
+        let (amount_minor, is_by_hand) = world.luck(|luck| {
+            let part = |minor: u64| i64::try_from(minor).ok();
+            let amount = luck.one_of(&[None, part(100), part(101), part(102), part(503)]);
+            (amount, luck.in_thousand(100))
+        });
+        if is_by_hand {
+            let mut ledger = world.ledger.lock().expect("unharmed");
+            let paid = ledger
+                .payments
+                .iter()
+                .find(|one| one.meta("checkout") == order.checkout.as_str())
+                .map(|one| one.reference.clone());
+            let amount = Money::new(amount_minor.unwrap_or(100), order.quote.total().currency);
+            let _ = paid.map(|reference| ledger.refund(None, &reference, amount, now.0));
+            continue;
+        }
+        for _ in 0..world.luck(|luck| luck.one_of(&[1, 1, 2])) {
+            let (id, order) = (world.luck(|luck| format!("r{:016x}", luck.below(u64::MAX))), order.id.clone());
+            let (reason, note) = (String::new(), String::new());
+            let ask = AskRefund { id, order, amount_minor, reason, note, restocks: false, now };
+            // Refused where more than is left is asked for.
+            world.while_alive(till.store.ask_refund(ask)).await;
+        }
     }
 }
 

@@ -4,12 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Failpoints that stand nowhere in the source, and why.
-pub const ABSENT: &[(&str, &str)] = &[
-    ("K7", "the HTTP client writes a request in one piece; the wire ends it half-way in tests/kills/stripe.rs"),
-    ("K30", "nothing refunds"),
-    ("K31", "nothing refunds"),
-    ("K32", "nothing refunds"),
-];
+pub const ABSENT: &[(&str, &str)] =
+    &[("K7", "the HTTP client writes a request in one piece; the wire ends it half-way in tests/kills/stripe.rs")];
 
 /// Beside those: where what a backup lacks is made good. R1 compared, before anybody may pay; R2 found, before anything is done; R3
 /// adopted, before its turn; R4 promised to go back, before it is sent; R5 answered, before that is written.

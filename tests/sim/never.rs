@@ -62,5 +62,24 @@ pub const NEVER: &[(&str, &str)] = &[
         "K27: a subscriber's numbers have a gap",
         "SELECT name FROM subscribers WHERE last_sequence <> (SELECT count(*) FROM deliveries WHERE subscriber = name)",
     ),
+    (
+        "I21: more of a payment is promised back than was taken, beside what went back at the gateway's own pages",
+        "SELECT attempt FROM refunds JOIN attempts ON attempts.id = attempt WHERE refunds.state IN ('pending', 'accepted', 'done')
+             AND refunds.key IS NOT NULL GROUP BY attempt HAVING sum(refunds.amount_minor) > attempts.amount_minor",
+    ),
+    (
+        "I21: a refund of the gateway's is in two rows",
+        "SELECT attempt FROM refunds WHERE reference IS NOT NULL GROUP BY attempt, reference HAVING count(*) > 1",
+    ),
+    (
+        "I21: the ledger does not say what became of a refund",
+        "SELECT refunds.id FROM refunds WHERE
+             (state IN ('accepted', 'done', 'review')) <> EXISTS (SELECT 1 FROM ledger WHERE refund = refunds.id AND kind = 'refunded')
+             OR (state = 'review') <> EXISTS (SELECT 1 FROM ledger WHERE refund = refunds.id AND kind = 'refund_failed')",
+    ),
+    ("I21: money of an order that was not paid goes back",
+     "SELECT refunds.id FROM refunds JOIN orders ON orders.id = order_id WHERE paid_at IS NULL"),
+    ("K27: a refund was made and no fact says so, or one says so that is not true",
+     "SELECT id FROM refunds WHERE (state IN ('done')) > EXISTS (SELECT 1 FROM facts WHERE key = 'order-refunded-' || refunds.id)"),
     ("I17: a code for one was used twice", "SELECT code FROM coupon_uses WHERE code = 'FIRST' GROUP BY code HAVING count(*) > 1"),
 ];

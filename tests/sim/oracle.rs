@@ -31,6 +31,7 @@ struct Attempt {
     amount_minor: i64,
     currency: String,
     quote_hash: String,
+    void_asked: bool,
 }
 
 impl Oracle {
@@ -51,7 +52,7 @@ impl Oracle {
             .rows()
             .prepare_cached(
                 "SELECT key, attempts.state, orders.state, cart_id, reference, attempts.checkout, attempts.number, amount_minor,
-                        currency, quote_hash
+                        currency, quote_hash, void_asked_at IS NOT NULL
                  FROM attempts JOIN orders ON orders.id = order_id",
             )
             .expect("the schema is known");
@@ -66,6 +67,7 @@ impl Oracle {
                 amount_minor: row.get(7)?,
                 currency: row.get(8)?,
                 quote_hash: row.get(9)?,
+                void_asked: row.get(10)?,
             };
             Ok((row.get(0)?, attempt))
         };
@@ -90,6 +92,7 @@ impl Oracle {
         }
         self.paid = paid;
         let attempts = self.attempts();
+        self.judge_refunds(ledger)?;
         self.judge_changes(ledger, &attempts)?;
         self.judge_payments(ledger, &attempts)
     }
@@ -107,7 +110,7 @@ impl Oracle {
             }
             match state {
                 RemoteState::Captured => self.judge_capture(payment, attempt, &about)?,
-                RemoteState::Canceled if attempt.order_state == "placed" => {
+                RemoteState::Canceled if attempt.order_state == "placed" && !attempt.void_asked => {
                     return Err(format!("I6: the money of a placed order was let go, {about}"));
                 }
                 _ => {}
@@ -141,6 +144,52 @@ impl Oracle {
         Ok(())
     }
 
+    /// I21: no more went back than was taken; what we gave back was promised first, and once.
+    fn judge_refunds(&self, ledger: &Ledger) -> Result<(), String> {
+        let mut select = self
+            .rows()
+            .prepare_cached("SELECT amount_minor FROM refunds WHERE key = ?1 AND sent > 0")
+            .expect("the schema is known");
+        for payment in &ledger.payments {
+            let mut keys = BTreeSet::new();
+            for refund in &payment.refunds {
+                let Some(key) = &refund.key else { continue };
+                let about = format!("I21: {} of {}", refund.amount, payment.reference);
+                if !keys.insert(key) {
+                    return Err(format!("{about} went back twice"));
+                }
+                match select.query_row([key], |row| row.get::<_, i64>(0)) {
+                    Ok(minor) if minor == refund.amount.minor => {}
+                    _ => return Err(format!("{about} went back and was not promised")),
+                }
+            }
+            let back: i64 = payment.refunds.iter().filter(|one| !one.fails).map(|one| one.amount.minor).sum();
+            if back > payment.amount.minor {
+                return Err(format!("I21: {back} of {} went back", payment.amount));
+            }
+        }
+        Ok(())
+    }
+
+    /// Our ledger says of each payment what the gateway says, and no refund waits.
+    fn judge_ledger_of_refunds(&self, ledger: &Ledger, now: i64) -> Result<(), String> {
+        let mut select = self
+            .rows()
+            .prepare_cached(
+                "SELECT coalesce(sum(CASE kind WHEN 'refunded' THEN ledger.amount_minor WHEN 'refund_failed' THEN -ledger.amount_minor
+                     ELSE 0 END), 0) FROM ledger JOIN attempts ON attempts.id = attempt WHERE key = ?1",
+            )
+            .expect("the schema is known");
+        for payment in &ledger.payments {
+            let ours: i64 = select.query_row([&payment.key], |row| row.get(0)).expect("a sum");
+            let theirs = payment.refunded_at(now);
+            if ours != theirs {
+                return Err(format!("I21: the gateway gave {theirs} of {} back and our ledger says {ours}", payment.reference));
+            }
+        }
+        Ok(())
+    }
+
     /// How the gateway's payments and our attempts fit.
     fn judge_payments(&self, ledger: &Ledger, attempts: &BTreeMap<String, Attempt>) -> Result<(), String> {
         let mut holding = BTreeSet::new();
@@ -167,7 +216,8 @@ impl Oracle {
                 .any(|payment| payment.key == key && matches!(payment.state(), RemoteState::Authorized | RemoteState::Captured))
         };
         for (key, attempt) in attempts {
-            if matches!(attempt.state.as_str(), "capturing" | "paid") && attempt.amount_minor > 0 && !holds(key) {
+            let is_kept = attempt.state == "paid" || attempt.state == "capturing" && !attempt.void_asked;
+            if is_kept && attempt.amount_minor > 0 && !holds(key) {
                 return Err(format!("I1: {key} is {} and the gateway holds nothing for it", attempt.state));
             }
         }
@@ -227,6 +277,7 @@ impl Oracle {
             "SELECT (SELECT count(*) FROM attempts WHERE state NOT IN ('paid', 'declined', 'canceled', 'review'))
                   + (SELECT count(*) FROM outbox WHERE done_at IS NULL)
                   + (SELECT count(*) FROM inbox WHERE done_at IS NULL)
+                  + (SELECT count(*) FROM refunds WHERE state IN ('pending', 'accepted'))
                   + (SELECT count(*) FROM orders WHERE state = 'pending_payment' AND NOT EXISTS
                         (SELECT 1 FROM attempts WHERE order_id = orders.id AND attempts.state = 'review'))",
         ) == 0
@@ -234,7 +285,13 @@ impl Oracle {
 
     /// What has to hold once faults have stopped and the shop had its time: L1 to L3, and all sums once more. `extra_mails`: how often
     /// a mail's answer was lost, or a process ended.
-    pub fn judge_end(&mut self, ledger: &mut Ledger, mails: &[(String, Vec<u8>)], extra_mails: u64) -> Result<(), String> {
+    pub fn judge_end(
+        &mut self,
+        ledger: &mut Ledger,
+        mails: &[(String, Vec<u8>)],
+        extra_mails: u64,
+        now: i64,
+    ) -> Result<(), String> {
         self.judge(ledger)?;
         for (breach, query) in [
             (
@@ -247,6 +304,7 @@ impl Oracle {
                      reservations.sku = stock.sku AND reservations.sold = 0 AND EXISTS
                      (SELECT 1 FROM attempts WHERE attempts.order_id = reservations.order_id AND attempts.state = 'review'))",
             ),
+            ("L1: a refund waits", "SELECT id || ' ' || coalesce(failure, '') FROM refunds WHERE state IN ('pending', 'accepted')"),
             ("L3: the inbox is not empty", "SELECT event || ' ' || coalesce(last_error, '') FROM inbox WHERE done_at IS NULL"),
             ("L3: the outbox is not empty", "SELECT kind || ' ' || coalesce(last_error, '') FROM outbox WHERE done_at IS NULL"),
             (
@@ -279,6 +337,7 @@ impl Oracle {
             }
         }
         self.judge_money(ledger)?;
+        self.judge_ledger_of_refunds(ledger, now)?;
         for (event, is_foreign) in &self.heard {
             self.judge_event(event, *is_foreign)?;
         }

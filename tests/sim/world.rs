@@ -19,7 +19,7 @@ use vitrine::edge::perform::mail::{MailError, Mailer, Script};
 use vitrine::edge::perform::{Till, reconcile, rounds};
 use vitrine::gateway::capabilities::{Idempotency, Webhook};
 use vitrine::gateway::scripted::{Call, Scripted};
-use vitrine::gateway::{Capabilities, Gateway, Listed, Outcome, Page, RemotePayment, sandbox};
+use vitrine::gateway::{Capabilities, Gateway, Outcome, RemotePayment, sandbox};
 use vitrine::store::{Moment, Seam, Store, StoreError};
 use vitrine::theme::bundle::Bundle;
 
@@ -228,7 +228,7 @@ impl World {
     }
 
     /// A moment at which something may go wrong: says what, or never comes back where the process ends.
-    async fn moment(&self, kind: &'static str, rate: u64, harms: &[Harm]) -> Option<Harm> {
+    pub async fn moment(&self, kind: &'static str, rate: u64, harms: &[Harm]) -> Option<Harm> {
         self.breathe().await;
         if self.is_down() {
             pending::<()>().await;
@@ -350,16 +350,7 @@ impl World {
         outcome
     }
 
-    /// A page of what was opened since.
-    async fn at_list(&self, since: Timestamp, after: Option<String>) -> Outcome<Page<Listed>> {
-        if self.moment("call", self.plan.gateway, &[Harm::CallLost, Harm::AnswerLost]).await.is_some() {
-            self.lists_lost.fetch_add(1, Ordering::Relaxed);
-            return Outcome::Unknown("no answer".to_owned());
-        }
-        Outcome::Done(locked(&self.ledger).list(since, after.as_deref(), self.now()))
-    }
-
-    fn oddities(&self) -> Oddities {
+    pub fn oddities(&self) -> Oddities {
         let rate = if self.is_calm() { 0 } else { self.plan.gateway / 2 };
         self.luck(|luck| Oddities {
             is_slow: luck.in_thousand(rate),
@@ -390,6 +381,7 @@ impl World {
         if oddities.is_race {
             ledger.pays_meanwhile(&call, now);
         }
+        let takes_time = matches!(&call, Call::Refund { amount, .. } if matches!(amount.minor % 5, 1 | 2));
         let done = ledger.act(&call, now);
         if let (true, Call::Create { .. }, Ok(Some(index))) = (oddities.is_wrong, &call, &done) {
             ledger.mistakes_amount(*index);
@@ -402,6 +394,7 @@ impl World {
         });
         match told {
             _ if harm == Some(Harm::AnswerLost) => Outcome::Unknown("the answer was lost".to_owned()),
+            Ok(Some(_)) if takes_time => Outcome::Accepted,
             Ok(payment) => Outcome::Done(payment),
             Err(reason) => Outcome::Rejected(reason),
         }
@@ -426,7 +419,7 @@ impl World {
 
     /// Starts the shop: another process on the same database.
     fn start(self: &Arc<Self>) -> (Arc<App>, Arc<Till>) {
-        let [clocked, called, listed, mailed] = std::array::from_fn(|_| Arc::downgrade(self));
+        let [clocked, called, listed, asked, mailed] = std::array::from_fn(|_| Arc::downgrade(self));
         let clock = Clock::of(move || Timestamp(clocked.upgrade().map_or(0, |world| world.now())));
         let mut app = App::new(shop(0), key_ring(), Settings::default(), clock);
         let gateway = Gateway::Scripted(Scripted {
@@ -445,6 +438,15 @@ impl World {
                 Box::pin(async move {
                     match world {
                         Some(world) => world.at_list(since, after).await,
+                        None => Outcome::Unknown("the world is over".to_owned()),
+                    }
+                })
+            }),
+            refunds: Arc::new(move |reference| {
+                let world = asked.upgrade();
+                Box::pin(async move {
+                    match world {
+                        Some(world) => world.at_refunds(reference).await,
                         None => Outcome::Unknown("the world is over".to_owned()),
                     }
                 })
@@ -570,7 +572,11 @@ impl World {
                 && locked(&self.pump).is_empty()
                 && locked(&self.oracle).is_settled()
                 && !locked(&self.ledger).awaits_arrivals()
+                && !locked(&self.ledger).awaits_banks(self.now())
             {
+                // What no webhook told of is found by the daily comparison.
+                let _ = reconcile::reconcile(app, till).await;
+                while rounds::deliver(app, till).await.is_ok_and(|count| count > 0) {}
                 break;
             }
         }

@@ -65,6 +65,7 @@ fn attempt(number: u32, state: AttemptState) -> Attempt {
         changed_at: NOW,
         deadline_at: NOW.plus_seconds(1800),
         cancel_sent_at: None,
+        void_asked_at: None,
     }
 }
 

@@ -96,6 +96,9 @@ impl Till {
         let said = match (attempt.state, wish) {
             (AttemptState::IntentPending, _) => self.open(question).await,
             (AttemptState::Paid, _) => return Ok(None),
+            (AttemptState::Capturing | AttemptState::Review, _) if attempt.void_asked_at.is_some() => {
+                self.cancel(question, &key(Operation::Cancel)).await?
+            }
             (AttemptState::Capturing, _) => self.capture(attempt, key(Operation::Capture), now).await,
             // What is over for us may not be over for the gateway: who says so is heard.
             (AttemptState::Declined | AttemptState::Canceled | AttemptState::Review, Wish::Hear) => self.look(attempt).await,
@@ -211,7 +214,8 @@ impl Till {
         let attempt = question.attempt;
         let said = self.look(attempt).await;
         let Said::Stands(found) = &said else { return Ok(said) };
-        let is_sent = attempt.cancel_sent_at.is_some() || attempt.state == AttemptState::Review;
+        let is_sent =
+            attempt.cancel_sent_at.is_some() || attempt.state == AttemptState::Review || attempt.void_asked_at.is_some();
         let stays = match found.state {
             RemoteState::Captured | RemoteState::Canceled => true,
             RemoteState::Authorized => !is_sent,

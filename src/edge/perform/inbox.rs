@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use super::{Till, Turn, Wish, reconcile};
+use super::{Till, Turn, Wish, reconcile, refunds};
 use crate::commerce::ids::{CheckoutId, Timestamp};
 use crate::commerce::payment::{Attempt, AttemptState, Operation, idempotency_key};
 use crate::edge::app::App;
@@ -181,6 +181,10 @@ pub(super) async fn look_at(
     attempt: &Attempt,
     events: Vec<i64>,
 ) -> Result<Result<EventResult, &'static str>, StoreError> {
+    // The money is ours for ever; what of it goes back is another matter.
+    if attempt.state == AttemptState::Paid {
+        return refunds::heard(app, till, attempt, events).await;
+    }
     let newest = till.store.checkout(&attempt.checkout).await?.and_then(|checkout| checkout.attempt);
     if newest.is_some_and(|newest| newest.id != attempt.id) {
         return stray(app, till, attempt).await;
@@ -196,9 +200,6 @@ pub(super) async fn look_at(
 
 /// A payment of an attempt that another one took the place of: its money is let go, or a person is told.
 async fn stray(app: &App, till: &Till, attempt: &Attempt) -> Result<Result<EventResult, &'static str>, StoreError> {
-    if attempt.state == AttemptState::Paid {
-        return Ok(Ok(EventResult::Applied));
-    }
     const UNKNOWN: &str = "nobody could tell where the older payment stands";
     let found = match &attempt.reference {
         Some(reference) => till.gateway.fetch(reference).await,

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::commerce::ids::Timestamp;
 use crate::commerce::money::Money;
+use crate::commerce::refund::RefundReport;
 use crate::edge::app::Clock;
 use crate::edge::limits::breaker::{Breaker, Ended, Entry, State};
 use crate::edge::limits::bucket::Bucket;
@@ -292,6 +293,18 @@ impl Line {
 
     pub(super) async fn refund(&self, key: &str, reference: &str, amount: Money) -> Outcome<RemotePayment> {
         self.beside("refund", self.shared.gateway.refund(key, reference, amount)).await
+    }
+
+    pub(super) async fn refund_body(&self, key: &str, reference: &str, amount: Money) -> Outcome<Vec<u8>> {
+        self.beside("fetch", self.shared.gateway.refund_body(key, reference, amount)).await
+    }
+
+    pub(super) async fn send_refund(&self, key: &str, body: &[u8]) -> Outcome<RefundReport> {
+        self.beside("refund", self.shared.gateway.send_refund(key, body)).await
+    }
+
+    pub(super) async fn refunds(&self, reference: &str) -> Outcome<Vec<RefundReport>> {
+        self.beside("refunds", self.shared.gateway.refunds(reference)).await
     }
 
     pub(super) async fn payments(&self, since: Timestamp, after: Option<&str>) -> Outcome<Page<Listed>> {

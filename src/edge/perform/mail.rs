@@ -19,6 +19,7 @@ use crate::edge::reply::OrderReply;
 use crate::store::OutboxRow;
 use crate::store::fact::Outage;
 use crate::store::orphans::{Orphan, OrphanState};
+use crate::store::refunds::Refund;
 use crate::theme::engine::Values;
 use crate::theme::texts::Say;
 use crate::theme::view::SiteView;
@@ -153,6 +154,24 @@ pub(super) fn confirmation(live: &Live, keys: &KeyRing, order: &Order) -> Result
     let builder = headed(live, site, &order.quote.contact.email, &subject, &format!("order-{}", order.id), at)?;
     let message = builder.multipart(parts).map_err(|error| MailError::Written(error.to_string()))?;
     Ok(Letter { name: file_name(order), message })
+}
+
+/// Tells the customer that money is on its way back.
+pub(super) fn refund(live: &Live, order: &Order, refund: &Refund) -> Result<Letter, MailError> {
+    let (_, site) = live.market(&order.quote.market);
+    let number = order.number.as_deref().unwrap_or("");
+    let say = |key: &'static str| {
+        let say = Say::of(key).with("shop", &site.name).with("number", number).with_money("amount", refund.amount);
+        say.with("why", &refund.reason).text(site)
+    };
+    let mut parts = vec![say("mail.refund"), say("mail.not_right")];
+    if !refund.reason.is_empty() {
+        parts.insert(1, say("mail.refund_reason"));
+    }
+    let id = format!("refund-{}", refund.id);
+    let builder = headed(live, site, &order.quote.contact.email, &say("mail.refund_subject"), &id, refund.changed_at)?;
+    let message = builder.body(parts.join("\n\n") + "\n").map_err(|error| MailError::Written(error.to_string()))?;
+    Ok(Letter { name: format!("{id}.eml"), message })
 }
 
 /// Tells the merchant that a payment has to be looked at.

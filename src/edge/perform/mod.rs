@@ -12,6 +12,7 @@ pub mod mail;
 pub mod orphans;
 mod outbox;
 pub mod reconcile;
+pub mod refunds;
 pub mod rounds;
 pub mod subscribers;
 mod vitals;
@@ -213,6 +214,7 @@ impl Till {
             changed_at: now,
             deadline_at,
             cancel_sent_at: None,
+            void_asked_at: None,
         }
     }
 
@@ -264,8 +266,8 @@ impl Till {
             let now = app.clock.now();
             let shop = app.live.load().bundle.shop_id.clone();
             let is_placed = checkout.order.as_ref().is_some_and(|order| order.state == OrderState::Placed);
-            // An order that is placed is a promise on both sides: its money is not let go by whoever holds the cart.
-            if is_placed && wish == Wish::CallOff {
+            // An order that is placed is a promise on both sides: its money is not let go by whoever holds the cart, but by the house.
+            if is_placed && wish == Wish::CallOff && attempt.void_asked_at.is_none() {
                 return Ok(Learned::All);
             }
             let question = Question { lease, shop: &shop, attempt, wish, now, pass, clock: &app.clock };

@@ -169,6 +169,7 @@ async fn adopted(app: &App, till: &Till, orphan: &Orphan, payment: &RemotePaymen
         changed_at: now,
         deadline_at,
         cancel_sent_at: None,
+        void_asked_at: None,
     };
     let begin = BeginPayment {
         order: OrderId(super::new_id()),

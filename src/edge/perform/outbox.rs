@@ -82,13 +82,13 @@ async fn one(app: &App, till: &Till, row: OutboxRow) {
 /// Takes held money, or calls a payment off: done when the attempt stands where that leads.
 async fn settle(app: &App, till: &Till, row: &OutboxRow, wish: Wish) -> Result<Done, StoreError> {
     let Some(attempt) = newest_attempt(till, &row.checkout, &row.subject).await? else { return Ok(Done::Yes) };
-    if is_settled(attempt.state, wish) {
+    if is_settled(&attempt, wish) {
         return Ok(Done::Yes);
     }
     let turned = till.turn(app, &row.checkout, wish).await?;
-    let state = turned.and_then(|turned| turned.checkout.attempt).filter(|now| now.id == attempt.id).map(|now| now.state);
-    Ok(match state {
-        Some(state) if !is_settled(state, wish) => Done::Later(format!("the payment is {}", state.name())),
+    let after = turned.and_then(|turned| turned.checkout.attempt).filter(|now| now.id == attempt.id);
+    Ok(match after {
+        Some(after) if !is_settled(&after, wish) => Done::Later(format!("the payment is {}", after.state.name())),
         _ => Done::Yes,
     })
 }
@@ -98,12 +98,14 @@ async fn newest_attempt(till: &Till, checkout: &CheckoutId, subject: &str) -> Re
     Ok(found.filter(|attempt| attempt.id == AttemptId::from(subject)))
 }
 
-fn is_settled(state: AttemptState, wish: Wish) -> bool {
+fn is_settled(attempt: &Attempt, wish: Wish) -> bool {
+    let state = attempt.state;
     match wish {
         Wish::GoOn | Wish::Hear => matches!(state, AttemptState::Paid | AttemptState::Review),
         // A payment that was paid meanwhile is not called off any more.
         Wish::CallOff => {
-            matches!(state, AttemptState::Canceled | AttemptState::Declined | AttemptState::Paid | AttemptState::Capturing)
+            matches!(state, AttemptState::Canceled | AttemptState::Declined | AttemptState::Paid)
+                || state == AttemptState::Capturing && attempt.void_asked_at.is_none()
         }
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use tokio::sync::Mutex;
 
-use super::{Till, inbox, orphans};
+use super::{Till, inbox, orphans, refunds};
 use crate::commerce::ids::{AttemptId, CheckoutId, Timestamp};
 use crate::commerce::payment::{Attempt, AttemptState, Operation, idempotency_key};
 use crate::edge::app::App;
@@ -386,7 +386,7 @@ async fn paid(
     listed: &RemotePayment,
     findings: &mut Findings,
 ) -> Result<(), StoreError> {
-    match difference(till, attempt, Some(listed)).await? {
+    match difference(app, till, attempt, Some(listed)).await? {
         // The list may be a little older than our rows; what is fetched now is not.
         Some(_) => look_again(app, till, attempt, &listed.reference, findings).await,
         None => differs(app, till, attempt, None, findings).await,
@@ -415,8 +415,8 @@ async fn look_again(
     findings: &mut Findings,
 ) -> Result<(), StoreError> {
     let found = match till.gateway.fetch(reference).await {
-        Outcome::Done(payment) => difference(till, attempt, Some(&payment)).await?,
-        Outcome::Rejected(_) => difference(till, attempt, None).await?,
+        Outcome::Done(payment) => difference(app, till, attempt, Some(&payment)).await?,
+        Outcome::Rejected(_) => difference(app, till, attempt, None).await?,
         Outcome::Accepted | Outcome::Unknown(_) => {
             // Nobody can tell: a difference that was found before stands.
             findings.different += u32::from(till.store.has_difference(&attempt.id).await?);
@@ -428,6 +428,7 @@ async fn look_again(
 
 /// What is not the same of a payment that is paid here, for people.
 async fn difference(
+    app: &App,
     till: &Till,
     attempt: &Attempt,
     payment: Option<&RemotePayment>,
@@ -444,8 +445,9 @@ async fn difference(
             told(DifferenceKind::Amount, format!("the gateway took {theirs}; our ledger says {ours}"))
         }
         Some(payment) => {
-            let ours = till.store.refunded_of(&attempt.id).await?;
-            if ours == payment.refunded_minor {
+            let (theirs, now) = (payment.refunded_minor, app.clock.now());
+            let (ours, fits) = refunds::compare(till, attempt, &payment.reference, theirs, now).await?;
+            if fits {
                 return Ok(None);
             }
             let money = |minor| crate::commerce::money::Money::new(minor, attempt.amount.currency);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::line::Pace;
-use super::{Till, Wish, inbox, orphans, outbox, reconcile, subscribers};
+use super::{Till, Wish, inbox, orphans, outbox, reconcile, refunds, subscribers};
 use crate::commerce::ids::Timestamp;
 use crate::commerce::payment::{Attempt, AttemptState};
 use crate::edge::app::App;
@@ -140,7 +140,7 @@ fn go_delivering(app: &Arc<App>, till: &Arc<Till>, share: Share) {
     tokio::spawn(every(Duration::ZERO, move || {
         let (app, till) = (app.clone(), till.clone());
         async move {
-            match outbox::deliver(&app, &till, share).await {
+            match deliver_share(&app, &till, share).await {
                 // There may be more than one taking's worth.
                 Ok(count) if count > 0 => return,
                 Ok(_) => {}
@@ -157,10 +157,11 @@ fn go_delivering(app: &Arc<App>, till: &Arc<Till>, share: Share) {
     }));
 }
 
-/// Writes to the merchant about payments without an order and about systems that accept nothing. Whoever finds it being done leaves it.
+/// Writes to the merchant about payments without an order and about systems that accept nothing, and to customers about refunds. Whoever
+/// finds it being done leaves it.
 pub async fn tell(app: &App, till: &Till) {
     let Ok(_alone) = till.post.telling.try_lock() else { return };
-    for told in [orphans::tell(app, till).await, subscribers::tell(app, till).await] {
+    for told in [orphans::tell(app, till).await, subscribers::tell(app, till).await, refunds::tell(app, till).await] {
         if let Err(error) = told {
             tracing::warn!(%error, "nobody could be told of what has to be looked at; the next round tries again");
         }
@@ -227,11 +228,20 @@ pub async fn reap(app: &App, till: &Till) {
     }
 }
 
-/// Does what commits have promised and is due; gives how many pieces of work were taken.
+/// Does what commits have promised and is due, refunds among it; gives how many pieces of work were taken.
 ///
 /// Errors: the outbox cannot be read.
 pub async fn deliver(app: &Arc<App>, till: &Arc<Till>) -> Result<usize, StoreError> {
-    Ok(outbox::deliver(app, till, Share::Payments).await? + outbox::deliver(app, till, Share::Mails).await?)
+    Ok(deliver_share(app, till, Share::Payments).await? + deliver_share(app, till, Share::Mails).await?)
+}
+
+/// Refunds go with what moves money.
+async fn deliver_share(app: &Arc<App>, till: &Arc<Till>, share: Share) -> Result<usize, StoreError> {
+    let count = outbox::deliver(app, till, share).await?;
+    match share {
+        Share::Payments => Ok(count + refunds::work(app, till).await?),
+        Share::Mails => Ok(count),
+    }
 }
 
 /// Goes a round again and again, with a pause between two. A round that panics is told, and the next one is gone.

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
-use super::super::{CreatePayment, Listed, Page as ListPage, RemotePayment, RemoteState};
+use super::super::{CreatePayment, Listed, Page as ListPage, RefundWish, RemotePayment, RemoteState};
 use super::cards::{Card, Verdict};
 use crate::commerce::ids::Timestamp;
 use crate::commerce::money::{Currency, Money};
+use crate::commerce::refund::{RefundReport, RefundStanding};
 
 /// One open connection; callers take turns.
 #[derive(Debug)]
@@ -42,6 +43,14 @@ const SCHEMA: &str = "
         operation TEXT NOT NULL,
         body BLOB NOT NULL,
         reference TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS refunds (
+        id INTEGER PRIMARY KEY,
+        key TEXT NOT NULL,
+        reference TEXT NOT NULL,
+        amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
+        currency TEXT NOT NULL,
+        made_at INTEGER NOT NULL
     ) STRICT;";
 
 /// Payments of one page of the list.
@@ -118,15 +127,38 @@ impl Ledger {
         self.change(key, "cancel", reference, "canceled", &["open", "authorized", "declined", "canceled"])
     }
 
-    pub(super) fn refund(&mut self, key: &str, reference: &str, amount: Money) -> rusqlite::Result<Ruling> {
+    pub(super) fn refund(&mut self, key: &str, wish: &RefundWish, now: Timestamp) -> rusqlite::Result<Ruling> {
+        let RefundWish { reference, amount } = wish;
         let body = format!("{reference} {amount}");
         self.once(key, "refund", body.as_bytes(), |transaction| {
             let sql = "UPDATE payments SET refunded_minor = refunded_minor + ?2
                        WHERE reference = ?1 AND state = 'captured' AND currency = ?3 AND ?2 > 0
                          AND refunded_minor + ?2 <= amount_minor";
-            let changed = transaction.execute(sql, params![reference, amount.minor, amount.currency.code()])?;
-            Ok(if changed == 1 { Ok(reference.to_owned()) } else { Err("this cannot be refunded".to_owned()) })
+            let code = amount.currency.code();
+            if transaction.execute(sql, params![reference, amount.minor, code])? == 0 {
+                return Ok(Err("this cannot be refunded".to_owned()));
+            }
+            let sql = "INSERT INTO refunds (key, reference, amount_minor, currency, made_at) VALUES (?1, ?2, ?3, ?4, ?5)";
+            transaction.execute(sql, params![key, reference, amount.minor, code, now.0])?;
+            Ok(Ok(reference.to_owned()))
         })
+    }
+
+    /// Refunds of a payment, in order.
+    pub(super) fn refunds(&mut self, reference: &str) -> rusqlite::Result<Vec<RefundReport>> {
+        let sql = "SELECT id, key, amount_minor, currency, made_at FROM refunds WHERE reference = ?1 ORDER BY id";
+        let mut select = self.connection.prepare(sql)?;
+        let read = |row: &Row<'_>| {
+            Ok(RefundReport {
+                reference: format!("sbr_{:06}", row.get::<_, i64>(0)?),
+                key: Some(row.get(1)?),
+                amount: Money::new(row.get(2)?, currency(&row.get::<_, String>(3)?)),
+                standing: RefundStanding::Done,
+                failure: None,
+                made_at: Timestamp(row.get(4)?),
+            })
+        };
+        select.query_map([reference], read)?.collect()
     }
 
     /// A page of those opened since, the newest first; the one after it begins below the last of it.
@@ -234,6 +266,7 @@ impl Ledger {
         failpoint!("K9", operation == "create");
         failpoint!("K20", operation == "capture");
         failpoint!("K28", operation == "cancel");
+        failpoint!("K31", operation == "refund");
         Ok(payment.ok_or_else(|| "there is no such payment".to_owned()))
     }
 }
@@ -243,9 +276,13 @@ fn payment(connection: &Connection, reference: &str) -> rusqlite::Result<Option<
     connection.query_row(&sql, [reference], read_payment).optional()
 }
 
+fn currency(code: &str) -> Currency {
+    Currency::from_code(code).expect("the ledger only holds currencies it was given as such")
+}
+
 fn read_payment(row: &Row<'_>) -> rusqlite::Result<RemotePayment> {
     let currency: String = row.get(2)?;
-    let currency = Currency::from_code(&currency).expect("the ledger only holds currencies it was given as such");
+    let currency = self::currency(&currency);
     let state = match row.get::<_, String>(3)?.as_str() {
         "declined" => RemoteState::Declined,
         "authorized" => RemoteState::Authorized,

@@ -18,9 +18,10 @@ pub use self::pages::{PageReply, PageRequest};
 
 use self::ledger::Ledger;
 use super::capabilities::{Capabilities, Idempotency, Modification, Webhook, iso_exponent};
-use super::{Listed, Outcome, Page, RemotePayment};
+use super::{Listed, Outcome, Page, RefundWish, RemotePayment};
 use crate::commerce::ids::Timestamp;
 use crate::commerce::money::Money;
+use crate::commerce::refund::RefundReport;
 
 /// What the sandbox can do: all that a good gateway can.
 pub const CAPABILITIES: Capabilities = Capabilities {
@@ -126,8 +127,33 @@ impl Sandbox {
     }
 
     pub(super) async fn refund(&self, key: &str, reference: &str, amount: Money) -> Outcome<RemotePayment> {
-        let (key, reference) = (key.to_owned(), reference.to_owned());
-        self.call(move |ledger| ledger.refund(&key, &reference, amount)).await
+        let (key, wish, now) = (key.to_owned(), RefundWish { reference: reference.to_owned(), amount }, (self.clock.0)());
+        self.call(move |ledger| ledger.refund(&key, &wish, now)).await
+    }
+
+    pub(super) async fn send_refund(&self, key: &str, body: &[u8]) -> Outcome<RefundReport> {
+        let wish = match RefundWish::read(body) {
+            Ok(wish) => wish,
+            Err(outcome) => return outcome,
+        };
+        if let Err(outcome) = self.refund(key, &wish.reference, wish.amount).await.done() {
+            return outcome;
+        }
+        match self.refunds(&wish.reference).await.done() {
+            Ok(made) => match made.into_iter().find(|refund| refund.key.as_deref() == Some(key)) {
+                Some(refund) => Outcome::Done(refund),
+                None => Outcome::Unknown("the refund is not in the ledger".to_owned()),
+            },
+            Err(outcome) => outcome,
+        }
+    }
+
+    pub(super) async fn refunds(&self, reference: &str) -> Outcome<Vec<RefundReport>> {
+        let reference = reference.to_owned();
+        match self.ask(move |ledger| ledger.refunds(&reference)).await {
+            Ok(refunds) => Outcome::Done(refunds),
+            Err(error) => Outcome::Unknown(error.to_string()),
+        }
     }
 
     pub(super) async fn payments(&self, since: Timestamp, after: Option<&str>) -> Outcome<Page<Listed>> {

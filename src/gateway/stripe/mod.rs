@@ -14,6 +14,7 @@ mod client;
 mod events;
 mod form;
 mod intent;
+mod refunds;
 mod session;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use super::sandbox::is_loopback;
 use super::{CreatePayment, Element, Hint, Listed, Outcome, Page, RemotePayment, RemoteState};
 use crate::commerce::ids::Timestamp;
 use crate::commerce::money::{Currency, Money};
+use crate::commerce::refund::{RefundReport, RefundStanding};
 
 /// Its name on the wire and in the ledger.
 pub const NAME: &str = "stripe";
@@ -287,33 +289,68 @@ impl Stripe {
     }
 
     pub(super) async fn refund(&self, key: &str, reference: &str, amount: Money) -> Outcome<RemotePayment> {
-        let (session, mut payment) = match self.standing(reference).await.done() {
+        let body = match self.refund_body(key, reference, amount).await.done() {
+            Ok(body) => body,
+            Err(outcome) => return outcome,
+        };
+        match self.send_refund(key, &body).await.done() {
+            Ok(refund) => match refund.standing {
+                RefundStanding::Done => self.fetch(reference).await,
+                RefundStanding::UnderWay => Outcome::Accepted,
+                RefundStanding::Failed => Outcome::Rejected(refund.failure.unwrap_or_else(|| "failed".to_owned())),
+            },
+            Err(outcome) => outcome,
+        }
+    }
+
+    pub(super) async fn refund_body(&self, key: &str, reference: &str, amount: Money) -> Outcome<Vec<u8>> {
+        let (session, payment) = match self.standing(reference).await.done() {
             Ok(found) => found,
             Err(outcome) => return outcome,
         };
-        let units = amounts::to_wire(amount).filter(|_| amount.currency == payment.amount.currency);
-        let (Some(intent), Some(units)) = (session["payment_intent"]["id"].as_str(), units) else {
-            return Outcome::Rejected("this cannot be refunded".to_owned());
-        };
-        let body = Form::default().with("payment_intent", intent).with("amount", &units.to_string()).with("metadata[key]", key);
-        match self.client.post("/v1/refunds", key, body.text().into_bytes()).await {
-            Said::Yes(refund) => match refund["status"].as_str() {
-                Some("succeeded") => {
-                    // The session was read before; a key that was sent again finds its refund counted already.
-                    if let Outcome::Done(after) = self.fetch(reference).await {
-                        payment = after;
-                    }
-                    Outcome::Done(payment)
-                }
-                Some("pending" | "requires_action") => Outcome::Accepted,
-                Some("failed" | "canceled") => {
-                    Outcome::Rejected(refund["failure_reason"].as_str().unwrap_or("failed").to_owned())
-                }
-                _ => Outcome::Unknown("a refund in an unknown state".to_owned()),
-            },
+        match refunds::body(&session, &payment, key, amount) {
+            Some(body) => Outcome::Done(body.text().into_bytes()),
+            None => Outcome::Rejected("this cannot be refunded".to_owned()),
+        }
+    }
+
+    pub(super) async fn send_refund(&self, key: &str, body: &[u8]) -> Outcome<RefundReport> {
+        match self.client.post("/v1/refunds", key, body.to_vec()).await {
+            Said::Yes(refund) => refunds::read(&refund)
+                .map_or_else(|| Outcome::Unknown("a refund that is not understood".to_owned()), Outcome::Done),
             Said::No(refusal) => rejected(refusal),
             Said::Unsure(reason) => Outcome::Unknown(reason),
         }
+    }
+
+    /// Turns the pages of the intent's refunds.
+    pub(super) async fn refunds(&self, reference: &str) -> Outcome<Vec<RefundReport>> {
+        let (session, _) = match self.standing(reference).await.done() {
+            Ok(found) => found,
+            Err(outcome) => return outcome,
+        };
+        let Some(intent) = session["payment_intent"]["id"].as_str() else { return Outcome::Done(Vec::new()) };
+        let (mut all, mut after) = (Vec::new(), None::<String>);
+        for _ in 0..MAX_PAGES {
+            let mut query = Form::default().with("payment_intent", intent).with("limit", &PAGE.to_string());
+            if let Some(after) = &after {
+                query = query.with("starting_after", after);
+            }
+            let list = match self.client.get(&format!("/v1/refunds?{}", query.text())).await {
+                Said::Yes(list) => list,
+                Said::No(refusal) => return rejected(refusal),
+                Said::Unsure(reason) => return Outcome::Unknown(reason),
+            };
+            let Some(page) = refunds::page(&list) else {
+                return Outcome::Unknown("a list of refunds that is not understood".to_owned());
+            };
+            after = page.last().map(|last: &RefundReport| last.reference.clone());
+            all.extend(page);
+            if list["has_more"] != true {
+                return Outcome::Done(all);
+            }
+        }
+        Outcome::Unknown("too many refunds of one payment".to_owned())
     }
 
     /// Sessions with their intents, newest first, down to those of before `since`; then intents that have none.

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use super::{inbox, keys, orders, orphans, outbox, payments};
+use super::{inbox, keys, orders, orphans, outbox, payments, refunds};
 use crate::commerce::checkout::Checkout;
 use crate::commerce::ids::{CartId, CheckoutId, Timestamp};
 use crate::commerce::quote::Quote;
@@ -171,6 +171,7 @@ pub(in crate::store) fn release_all_leases(tx: &Connection) -> Result<(), StoreE
     outbox::release_all(tx)?;
     inbox::release_all(tx)?;
     orphans::release_all(tx)?;
+    refunds::release_all(tx)?;
     keys::forget_unfinished(tx)
 }
 

@@ -16,14 +16,6 @@ pub(in crate::store) fn taken_since(tx: &Connection, gateway: &str, since: Times
     )
 }
 
-pub(in crate::store) fn refunded_of(tx: &Connection, attempt: &AttemptId) -> Result<i64, StoreError> {
-    let mut select = tx.prepare_cached(
-        "SELECT coalesce(sum(CASE kind WHEN 'refunded' THEN amount_minor WHEN 'refund_failed' THEN -amount_minor ELSE 0 END), 0)
-         FROM ledger WHERE attempt = ?1",
-    )?;
-    Ok(select.query_row([attempt.as_str()], |row| row.get(0))?)
-}
-
 pub(in crate::store) fn keep(
     tx: &Connection,
     attempt: &AttemptId,

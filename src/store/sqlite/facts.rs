@@ -5,8 +5,10 @@ use serde::Serialize;
 
 use super::orders;
 use crate::commerce::ids::Timestamp;
+use crate::commerce::money::Money;
 use crate::commerce::order::Order;
 use crate::store::fact::FactKind;
+use crate::store::refunds::Refund;
 use crate::store::{Refusal, StoreError};
 
 /// What an event says beside its number.
@@ -15,6 +17,15 @@ struct Document<'a> {
     order: &'a Order,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refund: Option<Refunded<'a>>,
+}
+
+/// What went back.
+#[derive(Serialize)]
+struct Refunded<'a> {
+    id: &'a str,
+    amount: Money,
 }
 
 /// Writes a fact with the order as it is in this transaction. The same fact again changes nothing.
@@ -28,11 +39,29 @@ pub(super) fn write(
     reason: Option<&str>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    keep(tx, kind, about, order, (reason, None), now)
+}
+
+/// Money went back: one fact for each refund.
+pub(super) fn write_refunded(tx: &Connection, refund: &Refund, now: Timestamp) -> Result<(), StoreError> {
+    let reason = Some(refund.reason.as_str()).filter(|reason| !reason.is_empty());
+    let refunded = Refunded { id: &refund.id, amount: refund.amount };
+    keep(tx, FactKind::OrderRefunded, &refund.id, refund.order.as_str(), (reason, Some(refunded)), now)
+}
+
+fn keep(
+    tx: &Connection,
+    kind: FactKind,
+    about: &str,
+    order: &str,
+    (reason, refund): (Option<&str>, Option<Refunded<'_>>),
+    now: Timestamp,
+) -> Result<(), StoreError> {
     if planted!("fact_forgotten") {
         return Ok(());
     }
     let written = orders::by(tx, "id", order)?.ok_or(Refusal::NotFound)?;
-    let document = serde_json::to_string(&Document { order: &written, reason })?;
+    let document = serde_json::to_string(&Document { order: &written, reason, refund })?;
     // No point in it: the signature has one between its parts.
     let key = format!("{}-{about}", kind.name().replace('.', "-"));
     tx.prepare_cached(

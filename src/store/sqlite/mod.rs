@@ -22,6 +22,7 @@ pub(super) mod checkouts;
 pub(super) mod copy;
 pub(super) mod differences;
 pub(super) mod facts;
+pub(super) mod history;
 pub(super) mod inbox;
 #[cfg(feature = "faults")]
 pub(super) mod inline;
@@ -31,6 +32,7 @@ pub(super) mod orders;
 pub(super) mod orphans;
 pub(super) mod outbox;
 pub(super) mod payments;
+pub(super) mod refunds;
 mod room;
 pub(super) mod stock;
 pub(super) mod subscribers;
@@ -47,6 +49,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0005_switches.sql"),
     include_str!("../migrations/0006_subscribers.sql"),
     include_str!("../migrations/0007_orphans.sql"),
+    include_str!("../migrations/0008_refunds.sql"),
 ];
 /// Idle connections that are kept; more are opened when many read at once.
 const READERS: usize = 8;

@@ -7,13 +7,16 @@ use crate::commerce::ids::{CartId, CheckoutId, OrderId, Timestamp};
 use crate::commerce::order::{Order, OrderState};
 use crate::store::{OrderFilter, StoreError};
 
-/// Enough for a screen, and for a person.
-const LIST_MAX: u32 = 10_000;
 const LIST_USUAL: u32 = 100;
 
 /// The order whose `column` (`id` or `number`) is `value`.
 pub(in crate::store) fn by(tx: &Connection, column: &'static str, value: &str) -> Result<Option<Order>, StoreError> {
     one(tx, &format!("SELECT * FROM orders WHERE {column} = ?1"), [value])
+}
+
+/// By the number it has, or had while it was placed.
+pub(in crate::store) fn by_number(tx: &Connection, number: &str) -> Result<Option<Order>, StoreError> {
+    one(tx, "SELECT * FROM orders WHERE number = ?1 OR former_number = ?1", [number])
 }
 
 pub(in crate::store) fn by_cart(tx: &Connection, cart: CartId) -> Result<Option<Order>, StoreError> {
@@ -25,9 +28,15 @@ pub(super) fn newest(tx: &Connection, checkout: &CheckoutId) -> Result<Option<Or
 }
 
 pub(in crate::store) fn list(tx: &Connection, filter: OrderFilter) -> Result<Vec<Order>, StoreError> {
-    let limit = if filter.limit == 0 { LIST_USUAL } else { filter.limit.min(LIST_MAX) };
-    let mut select = tx.prepare_cached("SELECT * FROM orders WHERE ?1 IS NULL OR state = ?1 ORDER BY rowid DESC LIMIT ?2")?;
-    let rows = select.query_map(params![filter.state.map(OrderState::name), limit], |row| Ok(read(tx, row)))?;
+    let limit = if filter.limit == 0 { LIST_USUAL } else { filter.limit };
+    let mut select = tx.prepare_cached(
+        "SELECT * FROM orders WHERE (?1 IS NULL OR state = ?1) AND (?3 IS NULL OR created_at >= ?3)
+             AND (?4 IS NULL OR created_at < ?4) ORDER BY rowid DESC LIMIT ?2",
+    )?;
+    let rows = select.query_map(
+        params![filter.state.map(OrderState::name), limit, filter.since.map(|at| at.0), filter.until.map(|at| at.0)],
+        |row| Ok(read(tx, row)),
+    )?;
     rows.map(|row| row?).collect()
 }
 
@@ -41,7 +50,7 @@ fn read(tx: &Connection, row: &Row<'_>) -> Result<Order, StoreError> {
     Ok(Order {
         id: OrderId(row.get("id")?),
         checkout: CheckoutId(row.get("checkout")?),
-        number: row.get("number")?,
+        number: row.get::<_, Option<String>>("number")?.or(row.get("former_number")?),
         state: OrderState::from_name(&state).ok_or_else(|| StoreError::Corrupt(format!("order state `{state}`")))?,
         quote: load_quote(tx, &row.get::<_, String>("quote")?)?,
         created_at: Timestamp(row.get("created_at")?),

@@ -139,11 +139,13 @@ struct Known {
     state: AttemptState,
     amount_minor: i64,
     currency: String,
+    void_asked: bool,
 }
 
 fn attempt_row(tx: &Connection, attempt: &AttemptId) -> Result<Known, StoreError> {
     let mut select = tx.prepare_cached(
-        "SELECT orders.id, orders.state, orders.number, orders.cart_id, attempts.checkout, attempts.state, amount_minor, currency
+        "SELECT orders.id, orders.state, orders.number, orders.cart_id, attempts.checkout, attempts.state, amount_minor, currency,
+                void_asked_at IS NOT NULL
          FROM attempts JOIN orders ON orders.id = order_id WHERE attempts.id = ?1",
     )?;
     let read = |row: &Row<'_>| {
@@ -158,6 +160,7 @@ fn attempt_row(tx: &Connection, attempt: &AttemptId) -> Result<Known, StoreError
                 state: AttemptState::Review,
                 amount_minor: row.get(6)?,
                 currency: row.get(7)?,
+                void_asked: row.get(8)?,
             },
         ))
     };
@@ -252,6 +255,11 @@ pub(in crate::store) fn mark_paid(tx: &Connection, lease: &Lease, settlement: &S
     tx.prepare_cached("UPDATE attempts SET card = ?2 WHERE id = ?1")?.execute(params![attempt.as_str(), settlement.card])?;
     tx.prepare_cached("UPDATE orders SET paid_at = ?2 WHERE id = ?1")?.execute(params![row.order, now.0])?;
     outbox::finish_subject(tx, OutboxKind::Capture, attempt.as_str(), now)?;
+    if row.void_asked {
+        outbox::finish_subject(tx, OutboxKind::CancelPayment, attempt.as_str(), now)?;
+        let reason = "the money was taken before it could be let go, so the order stands; refund it to cancel it";
+        outbox::promise(tx, OutboxKind::Alarm, attempt.as_str(), &row.checkout, reason, now)?;
+    }
     facts::write(tx, FactKind::OrderPaid, &row.order, &row.order, None, now)?;
     if !planted!("paid_without_promise") {
         outbox::promise(tx, OutboxKind::Confirmation, &row.order, &row.checkout, "", now)?;
@@ -284,8 +292,13 @@ pub(in crate::store) fn cancel_attempt(
     let row = leased(tx, lease, attempt, now)?;
     match row.state {
         AttemptState::Canceled => return Ok(()),
-        _ if row.order_state == "placed" || !row.state.is_live() => return Err(Refusal::WrongState.into()),
+        _ if row.order_state == "placed" && !row.void_asked || !row.state.is_live() => return Err(Refusal::WrongState.into()),
         _ => set_state(tx, attempt, AttemptState::Canceled, None, now)?,
+    }
+    if row.order_state == "placed" {
+        write_ledger(tx, attempt, &row, "voided", now)?;
+        outbox::finish_subject(tx, OutboxKind::CancelPayment, attempt.as_str(), now)?;
+        return take_back(tx, &row.order, now);
     }
     outbox::finish_subject(tx, OutboxKind::CancelPayment, attempt.as_str(), now)?;
     let_go(tx, &row.order, now)
@@ -324,7 +337,7 @@ pub(in crate::store) fn note_cancel(
 ) -> Result<(), StoreError> {
     check_lease(tx, lease)?;
     let row = attempt_row(tx, attempt)?;
-    if row.checkout != lease.checkout || row.order_state == "placed" {
+    if row.checkout != lease.checkout || row.order_state == "placed" && !row.void_asked {
         return Err(Refusal::WrongState.into());
     }
     tx.prepare_cached("UPDATE attempts SET cancel_sent_at = coalesce(cancel_sent_at, ?2) WHERE id = ?1")?
@@ -348,6 +361,14 @@ pub(in crate::store) fn promise_alarm(
 ) -> Result<(), StoreError> {
     let row = attempt_row(tx, attempt)?;
     outbox::promise(tx, OutboxKind::Alarm, attempt.as_str(), &row.checkout, reason, now)
+}
+
+/// An order that was placed is none any more, as its held money was let go: its units are back.
+fn take_back(tx: &Connection, order: &str, now: Timestamp) -> Result<(), StoreError> {
+    tx.prepare_cached("UPDATE orders SET state = 'canceled', former_number = number, number = NULL WHERE id = ?1")?
+        .execute([order])?;
+    stock::unsell(tx, order, now)?;
+    facts::write(tx, FactKind::OrderCanceled, order, order, None, now)
 }
 
 /// Cancels an order shell and frees what it held. An order that is placed stays.
@@ -418,6 +439,10 @@ pub(in crate::store) fn attempt_by_reference(
     one(tx, "SELECT * FROM attempts WHERE gateway = ?1 AND reference = ?2", [gateway, reference])
 }
 
+pub(in crate::store) fn by_id(tx: &Connection, attempt: &AttemptId) -> Result<Option<Attempt>, StoreError> {
+    one(tx, "SELECT * FROM attempts WHERE id = ?1", [attempt.as_str()])
+}
+
 pub(in crate::store) fn attempt(tx: &Connection, checkout: &CheckoutId, number: u32) -> Result<Option<Attempt>, StoreError> {
     one(tx, "SELECT * FROM attempts WHERE checkout = ?1 AND number = ?2", params![checkout.as_str(), number])
 }
@@ -459,6 +484,7 @@ fn read(row: &Row<'_>) -> Result<Attempt, StoreError> {
         changed_at: instant("changed_at")?,
         deadline_at: instant("deadline_at")?,
         cancel_sent_at: row.get::<_, Option<i64>>("cancel_sent_at")?.map(Timestamp),
+        void_asked_at: row.get::<_, Option<i64>>("void_asked_at")?.map(Timestamp),
     })
 }
 

@@ -74,6 +74,34 @@ pub(super) fn sell(tx: &Connection, order: &str, now: Timestamp) -> Result<(), S
     Ok(())
 }
 
+/// Units of a placed order are back in the house; they stay sold.
+pub(super) fn take_back(tx: &Connection, order: &str, reason: &str, now: Timestamp) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "UPDATE stock SET on_hand = on_hand + had.quantity
+         FROM (SELECT sku, quantity FROM reservations WHERE order_id = ?1 AND sold = 1) AS had WHERE stock.sku = had.sku",
+    )?
+    .execute([order])?;
+    tx.prepare_cached(
+        "INSERT INTO stock_movements (sku, change, kind, reason, order_id, at)
+         SELECT sku, quantity, 'adjusted', ?2, order_id, ?3 FROM reservations WHERE order_id = ?1 AND sold = 1 ORDER BY sku",
+    )?
+    .execute(params![order, reason, now.0])?;
+    Ok(())
+}
+
+/// The same of an order that is none any more: they were never sold, and its codes were never used.
+pub(super) fn unsell(tx: &Connection, order: &str, now: Timestamp) -> Result<(), StoreError> {
+    take_back(tx, order, "voided", now)?;
+    tx.prepare_cached(
+        "UPDATE stock SET sold = sold - had.quantity
+         FROM (SELECT sku, quantity FROM reservations WHERE order_id = ?1 AND sold = 1) AS had WHERE stock.sku = had.sku",
+    )?
+    .execute([order])?;
+    tx.prepare_cached("DELETE FROM reservations WHERE order_id = ?1")?.execute([order])?;
+    tx.prepare_cached("DELETE FROM coupon_uses WHERE order_id = ?1")?.execute([order])?;
+    Ok(())
+}
+
 /// Takes one use of each code. The one writer makes count and insertion one.
 pub(super) fn use_coupons(tx: &Connection, order: &str, coupons: &[CouponNeed]) -> Result<(), StoreError> {
     for need in coupons {

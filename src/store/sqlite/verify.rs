@@ -86,6 +86,19 @@ const PROMISES: &[(&str, &str, &str)] = &[
         ASK,
     ),
     (
+        "what became of a refund is in the ledger",
+        "SELECT refunds.id FROM refunds
+         WHERE (state IN ('accepted', 'done', 'review')) <> EXISTS (SELECT 1 FROM ledger WHERE refund = refunds.id AND kind = 'refunded')
+            OR (state = 'review') <> EXISTS (SELECT 1 FROM ledger WHERE refund = refunds.id AND kind = 'refund_failed')",
+        ASK,
+    ),
+    (
+        "an order whose held money was let go is none any more",
+        "SELECT orders.id FROM ledger JOIN attempts ON attempts.id = attempt JOIN orders ON orders.id = order_id
+         WHERE kind = 'voided' AND orders.state <> 'canceled'",
+        ASK,
+    ),
+    (
         "a payment is for its order's quote",
         "SELECT attempts.key FROM attempts JOIN quotes ON quotes.id = attempts.quote WHERE attempts.quote_hash <> quotes.hash",
         RESTORE,

@@ -9,7 +9,7 @@ use vitrine::gateway::event::About;
 use vitrine::gateway::{Listed, Outcome, RemoteState};
 
 use super::subject::{Subject, Verdict, captured, done, euros, fetched, held, money, open, opened, run, shop, wish};
-use super::{Check, faults};
+use super::{Check, faults, refunds};
 use crate::faulty::faults::Fault;
 use crate::support::counter::Shopper;
 
@@ -35,6 +35,10 @@ pub const ALL: &[Check] = &[
     ("modification × accepted", a_refund_is_taken_on),
     ("modification × rejected", no_more_is_refunded_than_was_taken),
     ("modification × unknown", a_refund_whose_answer_is_lost_is_made_once),
+    ("refunds × done", refunds::is_done),
+    ("refunds × accepted", refunds::is_taken_on),
+    ("refunds × rejected", refunds::is_refused),
+    ("refunds × unknown", refunds::is_not_answered),
     ("auth_window × done", money_is_held_or_taken_as_told),
     ("auth_window × accepted", a_capture_is_taken_on),
     ("auth_window × rejected", what_is_not_held_is_not_taken),

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use http::HeaderMap;
 use vitrine::commerce::ids::Timestamp;
+use vitrine::commerce::money::Money;
+use vitrine::commerce::refund::{RefundReport, RefundStanding};
 use vitrine::gateway::capabilities::{Capabilities, Idempotency, Modification, Webhook};
 use vitrine::gateway::scripted::{Call, Scripted};
 use vitrine::gateway::{CreatePayment, Gateway, Listed, Outcome, Page, RemotePayment, RemoteState, sandbox};
@@ -39,8 +41,8 @@ struct Ledger {
     script: VecDeque<(String, Fault)>,
     /// Calls that are done later.
     later: Vec<Call>,
-    /// Refunds that were taken on and may fail.
-    pending: Vec<(usize, i64)>,
+    /// Refunds, each with the name of its payment.
+    refunds: Vec<(String, RefundReport)>,
     /// References of payments that changed.
     news: Vec<String>,
 }
@@ -116,6 +118,16 @@ impl Ledger {
             indices.map(|index| Listed { payment: self.payments[index].clone(), made_at: made_at(index) }).collect();
         let next = listed.last().filter(|_| listed.len() == 2).map(|last| last.payment.reference.clone());
         Outcome::Done((listed, next))
+    }
+}
+
+impl Ledger {
+    /// Refunds of a payment.
+    fn told(&mut self, of: &str) -> Outcome<Vec<RefundReport>> {
+        if let Some(at) = self.script.iter().position(|(of, _)| of == "refunds") {
+            return Outcome::Unknown(format!("{:?}", self.script.remove(at)));
+        }
+        Outcome::Done(self.refunds.iter().filter(|(reference, _)| reference == of).map(|(_, refund)| refund.clone()).collect())
     }
 }
 
@@ -210,8 +222,7 @@ fn keyed(
             Err(reason) => return Outcome::Rejected(reason),
         },
         (Call::Refund { reference, amount, .. }, Shape::Ping) if fault == Some(Fault::RefundPends) => {
-            let at = ledger.at(reference).expect("it is there");
-            ledger.pending.push((at, amount.minor));
+            ledger.refunds.push((reference.clone(), made(&key, *amount, RefundStanding::UnderWay)));
             ledger.change(reference, |payment| payment.refunded_minor += amount.minor);
             remember(ledger, &key, &call, now);
             return Outcome::Accepted;
@@ -273,7 +284,14 @@ fn apply(ledger: &mut Ledger, shape: Shape, call: &Call) -> Result<(), String> {
     changed(&mut changed_payment, shape, call)?;
     let after = changed_payment.expect("it was changed");
     ledger.change(&after.reference.clone(), |payment| *payment = after);
+    if let Call::Refund { key, reference, amount } = call {
+        ledger.refunds.push((reference.clone(), made(key, *amount, RefundStanding::Done)));
+    }
     Ok(())
+}
+
+fn made(key: &str, amount: Money, standing: RefundStanding) -> RefundReport {
+    RefundReport { reference: key.to_owned(), key: Some(key.to_owned()), amount, standing, failure: None, made_at: NOW }
 }
 
 fn changed(payment: &mut Option<RemotePayment>, shape: Shape, call: &Call) -> Result<(), String> {
@@ -324,7 +342,12 @@ impl Subject for Fake {
             let listed = ledger.lock().expect("nothing panics with it").list(since, after.as_deref());
             Box::pin(std::future::ready(listed))
         };
-        Gateway::Scripted(Scripted { capabilities, script: Arc::new(script), list: Arc::new(list) })
+        let ledger = self.ledger.clone();
+        let refunds = move |reference: String| -> vitrine::gateway::scripted::Refunds {
+            let told = ledger.lock().expect("nothing panics with it").told(&reference);
+            Box::pin(std::future::ready(told))
+        };
+        Gateway::Scripted(Scripted { capabilities, script: Arc::new(script), list: Arc::new(list), refunds: Arc::new(refunds) })
     }
 
     fn clock(&self) -> Arc<AtomicI64> {
@@ -397,8 +420,12 @@ impl Subject for Fake {
 
     fn fail_refunds(&self) -> bool {
         let mut ledger = self.ledger();
-        for (at, minor) in std::mem::take(&mut ledger.pending) {
-            let reference = ledger.payments[at].reference.clone();
+        let mut failed = Vec::new();
+        for (reference, refund) in ledger.refunds.iter_mut().filter(|(_, one)| one.standing == RefundStanding::UnderWay) {
+            refund.standing = RefundStanding::Failed;
+            failed.push((reference.clone(), refund.amount.minor));
+        }
+        for (reference, minor) in failed {
             ledger.change(&reference, |payment| payment.refunded_minor -= minor);
         }
         self.shape == Shape::Ping

@@ -53,13 +53,13 @@ pub const ALL: &[Check] = &[
 ];
 
 /// A purchase that is on its way to the gateway's page.
-struct Purchase {
-    counter: Counter,
+pub(super) struct Purchase {
+    pub(super) counter: Counter,
     shopper: Shopper,
 }
 
 impl Purchase {
-    fn begin(subject: &dyn Subject) -> Self {
+    pub(super) fn begin(subject: &dyn Subject) -> Self {
         let counter = shop(subject);
         let mut shopper = Shopper::with(&counter, "LAMP-S", 1);
         let ready = shopper.check_out();
@@ -70,7 +70,7 @@ impl Purchase {
     }
 
     /// Time goes by, and what waits is done.
-    fn go_on(&self, subject: &dyn Subject) {
+    pub(super) fn go_on(&self, subject: &dyn Subject) {
         for _ in 0..4 {
             subject.settle();
             self.counter.pass(61);
@@ -97,7 +97,7 @@ impl Purchase {
         assert!(matches!(waiting, (Ok(0), Ok(0))), "{waiting:?}");
     }
 
-    fn deliver(&self, hooks: &[super::subject::Hook], name: &str) {
+    pub(super) fn deliver(&self, hooks: &[super::subject::Hook], name: &str) {
         for (headers, body) in hooks {
             self.counter.run(self.counter.till().hear(&self.counter.app, name, headers, body)).expect("kept");
         }
@@ -281,21 +281,9 @@ fn forgotten_key(subject: &dyn Subject) -> Verdict {
 
 fn refund_fails(subject: &dyn Subject) -> Verdict {
     if subject.gateway().capabilities().modification == vitrine::gateway::capabilities::Modification::Async {
-        return NotShown("each of its refunds is taken on: see modification × accepted");
+        return NotShown("each of its refunds is taken on: see refunds × accepted");
     }
-    let purchase = Purchase::begin(subject);
-    let reference = subject.payments()[0].reference.clone();
-    subject.pay(&reference);
-    purchase.go_on(subject);
-    if !subject.script("refund", Fault::RefundPends) {
-        return NotShown(CANNOT);
-    }
-    let amount = super::subject::euros(480);
-    let outcome = super::subject::run(subject.gateway().refund("r1", &reference, amount));
-    assert_eq!(outcome, vitrine::gateway::Outcome::Accepted);
-    assert!(subject.fail_refunds());
-    assert_eq!(super::subject::fetched(subject, &reference).refunded_minor, 0);
-    Held
+    super::refunds::comes_back(subject)
 }
 
 /// The order stands without its money, and a person is told.

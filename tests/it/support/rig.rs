@@ -10,7 +10,7 @@ use vitrine::edge::live::Live;
 use vitrine::edge::perform::mail::{MailError, Mailer, Script};
 use vitrine::edge::perform::{Till, rounds};
 use vitrine::gateway::sandbox::{CAPABILITIES, Sandbox};
-use vitrine::gateway::scripted::{Call, Listing, Scripted};
+use vitrine::gateway::scripted::{Call, Listing, Refunds, Scripted};
 use vitrine::gateway::{Capabilities, Gateway, Outcome, RemotePayment, RemoteState};
 use vitrine::store::{Moment, OrderFilter, Seam, Store, StoreError};
 use vitrine::theme::bundle::Bundle;
@@ -177,6 +177,7 @@ fn seam(health_of: Arc<Mutex<Health>>) -> Seam {
 
 fn scripted(sandbox: Sandbox, health_of: Arc<Mutex<Health>>, calls: Arc<Mutex<Vec<&'static str>>>) -> Gateway {
     let gateway = Gateway::Sandbox(sandbox);
+    let (ledger, health_of_refunds) = (gateway.clone(), health_of.clone());
     let script = move |call: Call| -> vitrine::gateway::scripted::Said {
         let (gateway, now) = (gateway.clone(), health(&health_of));
         calls.lock().expect("unharmed").push(match &call {
@@ -200,8 +201,17 @@ fn scripted(sandbox: Sandbox, health_of: Arc<Mutex<Health>>, calls: Arc<Mutex<Ve
         })
     };
     let list = |_, _| -> Listing { Box::pin(async { Outcome::Rejected("this gateway lists no payments".to_owned()) }) };
+    let refunds = move |reference: String| -> Refunds {
+        let (ledger, now) = (ledger.clone(), health(&health_of_refunds));
+        Box::pin(async move {
+            match now {
+                Health::Well => ledger.refunds(&reference).await,
+                _ => Outcome::Unknown("no route to it".to_owned()),
+            }
+        })
+    };
     let capabilities = Capabilities { lists_payments: false, ..CAPABILITIES };
-    Gateway::Scripted(Scripted { capabilities, script: Arc::new(script), list: Arc::new(list) })
+    Gateway::Scripted(Scripted { capabilities, script: Arc::new(script), list: Arc::new(list), refunds: Arc::new(refunds) })
 }
 
 /// What a gateway makes of a call.

@@ -1,0 +1,121 @@
+//! Money back: what would be done, whether it shall be, and the promise that the edge keeps.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use serde_json::json;
+
+use super::super::CommandError;
+use super::super::stock::{failed, wait_for};
+use super::{done, found, name_of, one_line, when};
+use crate::commerce::ids::Timestamp;
+use crate::commerce::money::Money;
+use crate::store::refunds::AskRefund;
+use crate::store::{Refusal, Store, StoreError};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The number that people read aloud, or the order's id
+    order: String,
+    /// How much, such as 12.50 [default: all that is left]
+    #[arg(long)]
+    amount: Option<String>,
+    /// Why, for the customer: it stands in the mail
+    #[arg(long, default_value = "")]
+    reason: String,
+    /// For the house
+    #[arg(long, default_value = "")]
+    note: String,
+    /// Put the order's units back into stock, as they are back in the house
+    #[arg(long)]
+    restock: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) fn run(store: &Store, wish: &Args, is_json: bool, now: Timestamp) -> Result<(), CommandError> {
+    let (reason, note) = (one_line("--reason", &wish.reason)?, one_line("--note", &wish.note)?);
+    let order = found(store, &wish.order)?;
+    let name = name_of(&order);
+    let nothing = || {
+        let hint = match order.placed_at {
+            Some(_) => format!("; `vitrine orders cancel {name}` lets held money go"),
+            None => String::new(),
+        };
+        CommandError::Usage(format!("nothing was taken for {name}, so nothing can go back{hint}"))
+    };
+    let refundable = wait_for(store.refundable(&order.id))?.map_err(failed)?.ok_or_else(nothing)?;
+    let left = refundable.left();
+    let amount = match &wish.amount {
+        None => left,
+        Some(text) => Money::parse(text, left.currency).map_err(|error| {
+            CommandError::Usage(format!(
+                "--amount {text}: {error}; write an amount in {}, such as {}",
+                left.currency.code(),
+                left.to_decimal_string()
+            ))
+        })?,
+    };
+    let too_much = |left: Money| match left.minor {
+        0 => {
+            CommandError::Usage(format!("all of {name} went back already, or is on its way; `vitrine orders show {name}` tells"))
+        }
+        _ => CommandError::Usage(format!(
+            "of {name} at most {left} can still go back; write --amount {}",
+            left.to_decimal_string()
+        )),
+    };
+    if amount.minor <= 0 || amount.minor > left.minor {
+        return Err(too_much(left));
+    }
+    if wish.restock && refundable.is_restocked {
+        return Err(CommandError::Usage(format!("the units of {name} were put back into stock before; leave --restock out")));
+    }
+    let plan = format!(
+        "{amount} of {name} ({} taken, {} back so far) by {}",
+        refundable.captured, refundable.refunded, refundable.gateway
+    );
+    if wish.dry_run {
+        let told = json!({"order": name, "amount": amount, "left": left, "restock": wish.restock, "gateway": refundable.gateway, "done": false});
+        done(is_json, &told, &format!("would give back {plan}{}", if wish.restock { " and put its units back" } else { "" }));
+        return Ok(());
+    }
+    if !wish.yes && !confirmed(&plan)? {
+        return Err(CommandError::Usage("nothing was done".to_owned()));
+    }
+    let ask = AskRefund {
+        id: crate::edge::perform::new_id(),
+        order: order.id.clone(),
+        amount_minor: Some(amount.minor),
+        reason,
+        note,
+        restocks: wish.restock,
+        now,
+    };
+    let refund = wait_for(store.ask_refund(ask))?.map_err(|error| match error {
+        StoreError::Refused(Refusal::MoreThanLeft { left }) => too_much(left),
+        other => failed(other),
+    })?;
+    let when = when(store, now)?;
+    let told = json!({"order": name, "refund": refund.id, "amount": amount, "state": refund.state, "when": when, "done": true});
+    done(is_json, &told, &format!("refund {} of {amount} is promised: {when}", refund.id));
+    Ok(())
+}
+
+/// Asks a person; a program has to say --yes.
+fn confirmed(plan: &str) -> Result<bool, CommandError> {
+    let world = |error: std::io::Error| CommandError::World(error.to_string());
+    if !std::io::stdin().is_terminal() {
+        return Err(CommandError::Usage(
+            "nobody can be asked here; write --yes, or --dry-run to see what would be done".to_owned(),
+        ));
+    }
+    eprint!("give back {plan}? [y/N] ");
+    std::io::stderr().flush().map_err(world)?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).map_err(world)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}

@@ -1,0 +1,77 @@
+//! One order: its lines and totals, all that happened to it, and what happens next.
+
+use serde_json::json;
+
+use super::super::CommandError;
+use super::super::stock::{failed, instant, wait_for};
+use super::{name_of, print_json, printable, summary};
+use crate::commerce::order::{Order, OrderState};
+use crate::commerce::payment::{Attempt, AttemptState};
+use crate::commerce::refund::RefundState;
+use crate::store::Store;
+use crate::store::refunds::Refund;
+
+pub(super) fn run(store: &Store, order: &Order, is_json: bool) -> Result<(), CommandError> {
+    let history = wait_for(store.history(&order.id))?.map_err(failed)?;
+    let refunds = wait_for(store.refunds(&order.id))?.map_err(failed)?;
+    let checkout = wait_for(store.checkout(&order.checkout))?.map_err(failed)?;
+    let next = next(order, checkout.and_then(|checkout| checkout.attempt).as_ref(), &refunds);
+    if is_json {
+        let refund = |one: &Refund| {
+            json!({
+                "id": one.id, "amount": one.amount, "state": one.state, "reason": one.reason, "note": one.note, "key": one.key,
+                "reference": one.reference, "sent": one.sent, "failure": one.failure, "restocked": one.restocked,
+                "created_at": one.created_at, "changed_at": one.changed_at,
+            })
+        };
+        let refunds: Vec<_> = refunds.iter().map(refund).collect();
+        return print_json(&json!({"order": order, "refunds": refunds, "history": history, "next": next}));
+    }
+    show(order);
+    println!("history");
+    for one in &history {
+        println!("  {}  {:<10} {}", instant(one.at), one.what, printable(&one.detail));
+    }
+    println!("next      {next}");
+    Ok(())
+}
+
+/// What happens by itself, or what a person has to do.
+fn next(order: &Order, attempt: Option<&Attempt>, refunds: &[Refund]) -> String {
+    let name = name_of(order);
+    if refunds.iter().any(|one| matches!(one.state, RefundState::Failed | RefundState::Review)) {
+        return "a refund failed; `vitrine orders stuck` says what to do".to_owned();
+    }
+    if refunds.iter().any(|one| matches!(one.state, RefundState::Pending | RefundState::Accepted)) {
+        return "a refund is on its way; the edge looks after it".to_owned();
+    }
+    match (order.state, order.paid_at, attempt.map(|attempt| (attempt.state, attempt.void_asked_at))) {
+        (OrderState::Canceled, ..) => "nothing: it is canceled".to_owned(),
+        (OrderState::Placed, Some(_), _) => "nothing: it is paid".to_owned(),
+        (_, _, Some((AttemptState::Review, None))) => "a person has to look; `vitrine orders stuck` says what to do".to_owned(),
+        (OrderState::Placed, None, Some((_, Some(_)))) => "the edge lets the held money go, and the order is canceled".to_owned(),
+        (OrderState::Placed, None, _) => {
+            format!("the edge takes the held money; `vitrine orders cancel {name}` lets it go instead")
+        }
+        (OrderState::PendingPayment, ..) => "the shopper pays, or its time runs out".to_owned(),
+    }
+}
+
+fn show(order: &Order) {
+    println!("{}", summary(order));
+    println!("id        {}", order.id);
+    let address = &order.quote.address;
+    let parts =
+        [&address.name, &address.line1, &address.line2, &address.postal_code, &address.city, &address.region, &address.country];
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).map(|part| printable(part)).collect();
+    println!("to        {}", parts.join(", "));
+    for line in &order.quote.priced.lines {
+        println!("{:>5} × {:<24} {} {}  {}", line.quantity, line.sku, line.title, line.variant_title, line.total);
+        for (key, value) in &line.properties {
+            println!("          {}: {}", printable(key), printable(value));
+        }
+    }
+    let totals = &order.quote.priced.totals;
+    println!("subtotal  {}\ndiscount  {}\nshipping  {}", totals.subtotal, totals.discount, totals.shipping);
+    println!("tax       {}\ntotal     {}", totals.tax, totals.total);
+}

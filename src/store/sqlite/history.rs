@@ -1,0 +1,105 @@
+//! History: rows of every table that an order has traces in, in the order they happened.
+
+use rusqlite::{Connection, Row, params};
+
+use crate::commerce::ids::{OrderId, Timestamp};
+use crate::store::history::{Happened, Stuck};
+use crate::store::{Refusal, StoreError};
+
+const HISTORY: &str = "
+    SELECT created_at AS at, 'order' AS what, 'written before its payment' AS detail FROM orders WHERE id = ?1
+    UNION ALL SELECT placed_at, 'order', 'placed as ' || coalesce(number, former_number) FROM orders WHERE id = ?1 AND placed_at IS NOT NULL
+    UNION ALL SELECT paid_at, 'order', 'paid' FROM orders WHERE id = ?1 AND paid_at IS NOT NULL
+    UNION ALL SELECT created_at, 'payment ' || number, 'begun at ' || gateway || ' over ' || amount_minor || ' minor units of ' || currency
+            || ', key ' || key FROM attempts WHERE order_id = ?1
+    UNION ALL SELECT cancel_sent_at, 'payment ' || number, 'calling off was sent' FROM attempts
+        WHERE order_id = ?1 AND cancel_sent_at IS NOT NULL
+    UNION ALL SELECT void_asked_at, 'payment ' || number, 'the house wants it let go' FROM attempts
+        WHERE order_id = ?1 AND void_asked_at IS NOT NULL
+    UNION ALL SELECT changed_at, 'payment ' || number, state || coalesce(', ' || reference, '') || coalesce(', ' || card, '')
+            || coalesce(', ' || reason, '') FROM attempts WHERE order_id = ?1
+    UNION ALL SELECT ledger.at, 'ledger', kind || ' ' || ledger.amount_minor || ' minor units of ' || ledger.currency
+            || coalesce(', refund ' || refund, '')
+        FROM ledger JOIN attempts ON attempts.id = attempt WHERE order_id = ?1
+    UNION ALL SELECT created_at, 'refund', id || ' asked for, ' || amount_minor || ' minor units of ' || currency
+            || CASE restocked WHEN 1 THEN ', units put back' ELSE '' END || iif(reason = '', '', ', ' || reason) || iif(note = '', '', ', ' || note)
+        FROM refunds WHERE order_id = ?1
+    UNION ALL SELECT changed_at, 'refund', id || ' ' || state || ', sent ' || sent || ' times' || coalesce(', ' || reference, '')
+            || coalesce(', ' || failure, '') FROM refunds WHERE order_id = ?1
+    UNION ALL SELECT told_at, 'mail', 'refund ' || id FROM refunds WHERE order_id = ?1 AND told_at IS NOT NULL AND key IS NOT NULL
+    UNION ALL SELECT coalesce(done_at, next_at), iif(kind IN ('confirmation', 'alarm'), 'mail', 'work'), kind
+            || iif(done_at IS NULL, ' waits, tried ' || tries || ' times', ' done') || coalesce(', ' || last_error, '') || iif(detail = '', '', ', ' || detail)
+        FROM outbox WHERE subject = ?1 OR subject IN (SELECT id FROM attempts WHERE order_id = ?1)
+            OR subject IN (SELECT 'refund-' || id FROM refunds WHERE order_id = ?1)
+    UNION ALL SELECT received_at, 'event', kind || ' ' || event || ', ' || coalesce(result, 'waits') || coalesce(', ' || last_error, '')
+        FROM inbox WHERE EXISTS (SELECT 1 FROM attempts WHERE order_id = ?1 AND
+            (inbox.checkout = attempts.checkout AND inbox.attempt = attempts.number OR inbox.reference = attempts.reference))
+    UNION ALL SELECT at, 'fact', kind || ', told to ' || (SELECT count(*) FROM deliveries JOIN subscribers ON name = subscriber
+            WHERE fact = facts.id AND sequence < next_sequence) || ' system(s)' FROM facts WHERE order_id = ?1
+    UNION ALL SELECT resolutions.at, 'resolved', resolutions.note FROM resolutions
+        WHERE subject IN (SELECT id FROM attempts WHERE order_id = ?1) OR subject IN (SELECT id FROM refunds WHERE order_id = ?1)
+    ORDER BY at";
+
+pub(in crate::store) fn of(tx: &Connection, order: &OrderId) -> Result<Vec<Happened>, StoreError> {
+    let mut select = tx.prepare_cached(HISTORY)?;
+    let read = |row: &Row<'_>| Ok(Happened { at: Timestamp(row.get(0)?), what: row.get(1)?, detail: row.get(2)? });
+    Ok(select.query_map([order.as_str()], read)?.collect::<Result<_, _>>()?)
+}
+
+/// What waits for a person: kind, name, order, since when, why.
+const FOR_A_PERSON: &str = "
+    SELECT 'payment' AS kind, attempts.id AS subject, coalesce(orders.number, orders.id) AS about, changed_at AS since,
+           coalesce(reason, '') AS why
+        FROM attempts JOIN orders ON orders.id = order_id WHERE attempts.state = 'review'
+    UNION ALL SELECT 'orphan', reference, NULL, changed_at, reason FROM orphans WHERE state = 'review'
+    UNION ALL SELECT 'refund', refunds.id, coalesce(orders.number, orders.id), changed_at, coalesce(failure, '')
+        FROM refunds JOIN orders ON orders.id = order_id WHERE refunds.state IN ('failed', 'review')";
+
+pub(in crate::store) fn stuck(tx: &Connection, late_since: Timestamp) -> Result<Vec<Stuck>, StoreError> {
+    let sql = format!(
+        "SELECT * FROM ({FOR_A_PERSON}) AS waits WHERE NOT EXISTS
+             (SELECT 1 FROM resolutions WHERE resolutions.kind = waits.kind AND resolutions.subject = waits.subject AND at >= since)
+         UNION ALL SELECT 'unanswered', attempts.id, coalesce(orders.number, orders.id), changed_at, attempts.state
+             FROM attempts JOIN orders ON orders.id = order_id
+             WHERE attempts.state IN ('intent_pending', 'authorized', 'capturing') AND changed_at <= ?1
+         UNION ALL SELECT 'unanswered', refunds.id, coalesce(orders.number, orders.id), changed_at, coalesce(failure, refunds.state)
+             FROM refunds JOIN orders ON orders.id = order_id WHERE refunds.state = 'pending' AND changed_at <= ?1
+         UNION ALL SELECT 'orphan', reference, NULL, found_at, reason FROM orphans WHERE state IN ('found', 'returning') AND found_at <= ?1
+         UNION ALL SELECT 'work', kind || ' ' || subject, NULL, created_at, 'tried ' || tries || ' times: ' || coalesce(last_error, '')
+             FROM outbox WHERE done_at IS NULL AND created_at <= ?1 AND tries > 0
+         ORDER BY since"
+    );
+    let mut select = tx.prepare_cached(&sql)?;
+    let read = |row: &Row<'_>| {
+        Ok(Stuck {
+            kind: row.get(0)?,
+            subject: row.get(1)?,
+            order: row.get(2)?,
+            since: Timestamp(row.get(3)?),
+            reason: row.get(4)?,
+        })
+    };
+    Ok(select.query_map([late_since.0], read)?.collect::<Result<_, _>>()?)
+}
+
+pub(in crate::store) fn resolve(tx: &Connection, subject: &str, note: &str, now: Timestamp) -> Result<(), StoreError> {
+    let sql = format!(
+        "INSERT INTO resolutions (kind, subject, note, at) SELECT kind, subject, ?2, ?3 FROM ({FOR_A_PERSON}) WHERE subject = ?1
+         ON CONFLICT (kind, subject) DO UPDATE SET note = ?2, at = ?3"
+    );
+    match tx.prepare_cached(&sql)?.execute(params![subject, note, now.0])? {
+        0 => Err(Refusal::NotFound.into()),
+        _ => Ok(()),
+    }
+}
+
+pub(in crate::store) fn confirm_again(tx: &Connection, order: &OrderId, now: Timestamp) -> Result<(), StoreError> {
+    let mut update = tx.prepare_cached(
+        "UPDATE outbox SET done_at = NULL, next_at = ?2, tries = 0, claimed_until = 0, last_error = NULL
+         WHERE kind = 'confirmation' AND subject = ?1",
+    )?;
+    match update.execute(params![order.as_str(), now.0])? {
+        0 => Err(Refusal::WrongState.into()),
+        _ => Ok(()),
+    }
+}
