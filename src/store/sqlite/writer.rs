@@ -4,14 +4,14 @@
 //! Always  each step has a SAVEPOINT of its own, so a refused or panicking one undoes only itself; nobody is answered before COMMIT
 //!         has returned, and a failed COMMIT fails them all; answers and recovery go before new payments, and alone where the disk is
 //!         full.
-//! Limits  `BATCH_MAX` steps or `BATCH_WAIT` to a commit; `QUEUE_MAX` steps wait in each lane, then `StoreError::Busy`.
+//!         What comes while a commit is flushed shares the next one; nobody waits for company.
+//! Limits  `BATCH_MAX` steps to a commit; `QUEUE_MAX` steps wait in each lane, then `StoreError::Busy`.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -22,8 +22,6 @@ use crate::store::watch::Queued;
 
 /// Beyond that a commit is not cheaper per step, only later.
 const BATCH_MAX: usize = 128;
-/// Less than a disk's own flush takes.
-const BATCH_WAIT: Duration = Duration::from_millis(2);
 /// About a second of writing; who comes later is told at once instead of waiting in vain.
 const QUEUE_MAX: usize = 4096;
 
@@ -190,7 +188,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits for a step, then a little for others to join it; `None` once closed and empty.
+    /// Waits for a step, and takes all that are there by then; `None` once closed and empty.
     fn next_batch(&self) -> Option<Vec<Job>> {
         let mut waiting = self.lock();
         while waiting.len() == 0 {
@@ -198,14 +196,6 @@ impl Queue {
                 return None;
             }
             waiting = self.changed.wait(waiting).expect("nothing panics while it holds the queue");
-        }
-        let until = Instant::now() + BATCH_WAIT;
-        while waiting.len() < BATCH_MAX && !waiting.closed {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            waiting = self.changed.wait_timeout(waiting, left).expect("nothing panics while it holds the queue").0;
         }
         let mut batch = Vec::new();
         while batch.len() < BATCH_MAX {
@@ -301,6 +291,8 @@ fn copy(error: &StoreError) -> StoreError {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     /// Two connections to one file; no one waits for the other.
