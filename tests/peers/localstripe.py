@@ -219,8 +219,9 @@ try:
     report.check("what is called off is not taken", answer["outcome"] == "rejected" and intent(two)["status"] == "canceled", answer)
     is_done("a part is given back", call("refund", key="r1", reference=one, amount=480), state="captured", refunded_minor=480)
     refunds = peer.call("GET", "/v1/refunds")[1]["data"]
-    report.check("the refund stands there, over that part and with its key",
-                 [(one_refund["amount"], one_refund["metadata"], one_refund["currency"]) for one_refund in refunds] == [(480, {"key": "r1"}, "eur")],
+    of_payment = {"shop": "peers", "checkout": "one", "attempt": "1"}
+    report.check("the refund stands there, over that part, with its key and the names of its payment",
+                 [(one_refund["amount"], one_refund["metadata"], one_refund["currency"]) for one_refund in refunds] == [(480, {"key": "r1"} | of_payment, "eur")],
                  refunds)
     answer = call("refund", key="r3", reference=three, amount=99)
     report.check("what was never paid is not given back", answer["outcome"] == "rejected", answer)

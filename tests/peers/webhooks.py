@@ -110,8 +110,8 @@ try:
     report.check("a test is accepted", run.returncode == 0 and "204" in run.stdout, (run.stdout, run.stderr))
     report.check("the library takes it", is_taken(OLD, *Receiver.received[-1]) and not is_taken(NEW, *Receiver.received[-1]))
     order = json.loads(second[1])["data"]["order"]
-    run = subprocess.run([BINARY, "orders", "show", order["number"], "--json"], cwd=shop.folder, capture_output=True, text=True)
-    report.check("the order is told as `vitrine orders show --json` prints it", json.loads(run.stdout) == order, run.stdout[:500])
+    run = subprocess.run([BINARY, "orders", "list", "--json"], cwd=shop.folder, capture_output=True, text=True)
+    report.check("the order is told as `vitrine orders list --json` prints it", json.loads(run.stdout) == [order], run.stdout[:500])
     report.check("no secret is in the log", "whsec_" not in shop.read_log())
 finally:
     shop.stop()

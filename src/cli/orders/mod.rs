@@ -70,7 +70,7 @@ enum Action {
         #[arg(long)]
         note: String,
     },
-    /// Print orders as CSV (RFC 4180) or JSON Lines, the oldest first
+    /// Print or write orders as CSV (RFC 4180) or JSON Lines, one an order, the oldest first
     Export(export::Args),
 }
 
@@ -116,7 +116,7 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
             done(args.json, &json!({"resolved": name, "note": note}), &format!("{name} is off the list"));
             Ok(())
         }
-        Action::Export(wish) => export::run(&store, &wish),
+        Action::Export(wish) => export::run(&store, &wish, args.json),
     }
 }
 

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, Row, params};
 
 use crate::commerce::ids::{OrderId, Timestamp};
+use crate::commerce::money::{Currency, Money};
 use crate::store::history::{Happened, Stuck};
 use crate::store::{Refusal, StoreError};
 
@@ -10,19 +11,19 @@ const HISTORY: &str = "
     SELECT created_at AS at, 'order' AS what, 'written before its payment' AS detail FROM orders WHERE id = ?1
     UNION ALL SELECT placed_at, 'order', 'placed as ' || coalesce(number, former_number) FROM orders WHERE id = ?1 AND placed_at IS NOT NULL
     UNION ALL SELECT paid_at, 'order', 'paid' FROM orders WHERE id = ?1 AND paid_at IS NOT NULL
-    UNION ALL SELECT created_at, 'payment ' || number, 'begun at ' || gateway || ' over ' || amount_minor || ' minor units of ' || currency
-            || ', key ' || key FROM attempts WHERE order_id = ?1
+    UNION ALL SELECT created_at, 'payment ' || number, 'begun at ' || gateway || ' over ⟨' || amount_minor || ' ' || currency
+            || '⟩, key ' || key FROM attempts WHERE order_id = ?1
     UNION ALL SELECT cancel_sent_at, 'payment ' || number, 'calling off was sent' FROM attempts
         WHERE order_id = ?1 AND cancel_sent_at IS NOT NULL
     UNION ALL SELECT void_asked_at, 'payment ' || number, 'the house wants it let go' FROM attempts
         WHERE order_id = ?1 AND void_asked_at IS NOT NULL
     UNION ALL SELECT changed_at, 'payment ' || number, state || coalesce(', ' || reference, '') || coalesce(', ' || card, '')
             || coalesce(', ' || reason, '') FROM attempts WHERE order_id = ?1
-    UNION ALL SELECT ledger.at, 'ledger', kind || ' ' || ledger.amount_minor || ' minor units of ' || ledger.currency
-            || coalesce(', refund ' || refund, '')
+    UNION ALL SELECT ledger.at, 'ledger', kind || ' ⟨' || ledger.amount_minor || ' ' || ledger.currency
+            || '⟩' || coalesce(', refund ' || refund, '')
         FROM ledger JOIN attempts ON attempts.id = attempt WHERE order_id = ?1
-    UNION ALL SELECT created_at, 'refund', id || ' asked for, ' || amount_minor || ' minor units of ' || currency
-            || CASE restocked WHEN 1 THEN ', units put back' ELSE '' END || iif(reason = '', '', ', ' || reason) || iif(note = '', '', ', ' || note)
+    UNION ALL SELECT created_at, 'refund', id || ' asked for, ⟨' || amount_minor || ' ' || currency
+            || '⟩' || CASE restocked WHEN 1 THEN ', units put back' ELSE '' END || iif(reason = '', '', ', ' || reason) || iif(note = '', '', ', ' || note)
         FROM refunds WHERE order_id = ?1
     UNION ALL SELECT changed_at, 'refund', id || ' ' || state || ', sent ' || sent || ' times' || coalesce(', ' || reference, '')
             || coalesce(', ' || failure, '') FROM refunds WHERE order_id = ?1
@@ -42,8 +43,19 @@ const HISTORY: &str = "
 
 pub(in crate::store) fn of(tx: &Connection, order: &OrderId) -> Result<Vec<Happened>, StoreError> {
     let mut select = tx.prepare_cached(HISTORY)?;
-    let read = |row: &Row<'_>| Ok(Happened { at: Timestamp(row.get(0)?), what: row.get(1)?, detail: row.get(2)? });
+    let read = |row: &Row<'_>| Ok(Happened { at: Timestamp(row.get(0)?), what: row.get(1)?, detail: with_amounts(row.get(2)?) });
     Ok(select.query_map([order.as_str()], read)?.collect::<Result<_, _>>()?)
+}
+
+/// Spells `⟨2480 EUR⟩`, which is in minor units, as people do.
+fn with_amounts(detail: String) -> String {
+    let spelled = || {
+        let (before, rest) = detail.split_once('⟨')?;
+        let (amount, after) = rest.split_once('⟩')?;
+        let (minor, code) = amount.split_once(' ')?;
+        Some(format!("{before}{}{after}", Money::new(minor.parse().ok()?, Currency::from_code(code)?)))
+    };
+    spelled().unwrap_or(detail)
 }
 
 /// What waits for a person: kind, name, order, since when, why.

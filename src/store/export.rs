@@ -1,0 +1,30 @@
+//! Export: orders for other programs, page by page.
+
+use super::sqlite::orders;
+use super::{OrderFilter, Store, StoreError};
+use crate::commerce::money::Money;
+use crate::commerce::order::Order;
+
+/// An order with what is known of its payment.
+#[derive(Clone, Debug)]
+pub struct Exported {
+    /// Its place among all; the next page begins after it.
+    pub place: i64,
+    /// The order.
+    pub order: Order,
+    /// The gateway of its newest payment.
+    pub gateway: Option<String>,
+    /// The gateway's name for that payment.
+    pub reference: Option<String>,
+    /// Brand and last four digits.
+    pub card: Option<String>,
+    /// What was given back.
+    pub refunded: Money,
+}
+
+impl Store {
+    /// At most `filter.limit` orders (0: 100), those written first before others, after the place of the last one.
+    pub async fn export_page(&self, filter: OrderFilter, after: i64) -> Result<Vec<Exported>, StoreError> {
+        look!(self, move |tx| orders::export_page(tx, filter, after))
+    }
+}
