@@ -6,6 +6,7 @@
 mod facets;
 mod payment;
 mod shipping;
+mod theme;
 mod webhooks;
 
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ use crate::site::problem::{Kind, Problem, Problems, SourceFile};
 use crate::site::{BuildSettings, Shop, UrlStyle, load};
 use crate::theme::bundle::{MailTerms, PaymentTerms, SubscriberTerms};
 use crate::theme::countries;
+use crate::theme::look::Look;
 
 /// The settings file's name.
 pub const FILE: &str = "site.toml";
@@ -47,8 +49,8 @@ pub struct Config {
     pub build: BuildSettings,
     /// Bulk files.
     pub sources: Vec<BulkSource>,
-    /// Free values for templates.
-    pub theme: serde_json::Value,
+    /// How pages look.
+    pub look: Look,
     /// By how much a price may move from one publication to the next before somebody has to look (`[diff]`).
     pub max_price_change: Percent,
 }
@@ -122,8 +124,8 @@ struct Written {
     sources: Vec<WrittenSource>,
     #[serde(default)]
     checkout: WrittenCheckout,
-    #[serde(default = "empty_table")]
-    theme: serde_json::Value,
+    #[serde(default)]
+    theme: theme::WrittenTheme,
 }
 
 #[derive(Deserialize)]
@@ -214,10 +216,6 @@ struct WrittenSource {
     map: Option<Spanned<Mapping>>,
 }
 
-fn empty_table() -> serde_json::Value {
-    serde_json::json!({})
-}
-
 fn english() -> String {
     "en".to_owned()
 }
@@ -252,6 +250,7 @@ impl Written {
         let reservation_seconds = seconds(self.checkout.reservation_minutes, 30, problems);
         let mail = self.mail.checked(place, problems);
         let webhooks = webhooks::checked(self.webhooks, place, problems);
+        let look = self.theme.checked(place, root, problems);
         let mut build = self.build.checked(place, problems);
         build.google_feed = self.feeds.google.unwrap_or(build.google_feed);
         let max_price_change = self.diff.max_price_change.and_then(|text| place.percent(&text, problems));
@@ -272,7 +271,7 @@ impl Written {
         };
         tell_uncovered(&rules, &named, place, problems);
         let sources = self.sources.into_iter().map(|source| source.checked(&rules, place, root, problems)).collect();
-        Some(Config { shop: shop?, payment, mail, webhooks, build, sources, theme: self.theme, max_price_change, rules })
+        Some(Config { shop: shop?, payment, mail, webhooks, build, sources, look, max_price_change, rules })
     }
 }
 

@@ -10,6 +10,7 @@ const money = ({ amount, currency }) => {
 const count = () => {
   const units = /(?:^|; )cart-count=(\d+)/.exec(document.cookie)?.[1];
   const badge = $("[data-count]");
+  if (!badge) return;
   badge.hidden = !(units > 0);
   badge.textContent = units ?? "";
 };
@@ -30,6 +31,35 @@ if ($("[data-finder]") && /[?&](q|sort)=/.test(location.search)) search();
 
 // A payment that is being checked: the page looks again by itself, as its meta element does without script.
 if ($("[data-again]")) setTimeout(() => location.reload(), 3000);
+
+// A quantity counts once it is left alone for a moment; without script a button says so.
+for (const form of document.querySelectorAll("[data-auto]")) {
+  let timer;
+  form.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => form.reportValidity() && form.requestSubmit($("[value=update]", form)), 700);
+  });
+}
+
+// Fields that addresses of the chosen country do not have are out of the way.
+const region = $("[data-region]"), country = $("#country");
+if (region && country) {
+  const fit = () => (region.hidden = "noRegion" in country.selectedOptions[0].dataset);
+  country.addEventListener("change", fit);
+  fit();
+}
+
+// A picture opens in full; without script its link leads to the file.
+const gallery = $("[data-gallery]"), zoom = $("#zoom");
+gallery?.addEventListener("click", (event) => {
+  const link = event.target.closest("a");
+  if (!link || !zoom?.showModal || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  $("img", zoom).src = link.href;
+  $("img", zoom).alt = $("img", link).alt;
+  zoom.showModal();
+});
+zoom?.addEventListener("click", () => zoom.close());
 
 const form = $("[data-add]");
 if (form) {
@@ -56,9 +86,15 @@ if (form) {
       until.hidden = !data.until;
       $("span", until).textContent = data.until ?? "";
     }
-    if (data.image && picture) [picture.src, picture.alt] = [data.image, data.alt];
+    if (data.image && picture) {
+      const own = $(`a[href="${data.image}"]`, gallery);
+      if (own) gallery.prepend(own);
+      else [picture.src, picture.alt, picture.parentNode.href] = [data.image, data.alt, data.image];
+      gallery.scrollLeft = 0;
+    }
     if (seen && data.minor) seen.value = data.minor;
     state.textContent = texts[data.stock] ?? "";
+    state.className = `state ${data.stock}`;
     const button = $("[data-submit]");
     if (button) button.disabled = data.stock === "sold_out" || data.stock === "not_for_sale";
   };

@@ -166,7 +166,7 @@ fn print(
         shop: &source.config.shop,
         rules: &source.config.rules,
         settings: &source.config.build,
-        theme: &source.config.theme,
+        look: &source.config.look,
         templates: &source.templates,
         texts: &source.texts,
         loaded: &source.loaded,

@@ -23,6 +23,11 @@ const WITHOUT_POSTAL_CODE: &[&str] = &[
     "PA", "QA", "RW", "SB", "SC", "SL", "SR", "ST", "SY", "TD", "TG", "TK", "TL", "TO", "TV", "UG", "VU", "WS", "YE", "ZW",
 ];
 
+/// Whether addresses of a country (ISO 3166-1 alpha-2) have a postal code.
+pub fn has_postal_code(country: &str) -> bool {
+    !WITHOUT_POSTAL_CODE.contains(&country)
+}
+
 /// Who to write to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contact {
@@ -156,7 +161,7 @@ impl Address {
     /// What keeps an order of this market from going there. Without a parcel only name and country (for the tax) have to be known.
     pub fn problems(&self, market: &Market, needs_shipping: bool) -> Vec<FieldProblem> {
         let mut problems = Vec::new();
-        let has_code = !WITHOUT_POSTAL_CODE.contains(&self.country.as_str());
+        let has_code = has_postal_code(&self.country);
         let fields = [
             ("name", &self.name, MAX_ADDRESS_LINE_BYTES, true),
             ("line1", &self.line1, MAX_ADDRESS_LINE_BYTES, needs_shipping),

@@ -33,6 +33,8 @@ use crate::commerce::ids::{Sku, Timestamp};
 use crate::commerce::rules::Rules;
 use crate::theme::bundle::{Bundle, MailTerms, PaymentTerms, SigningKey, SubscriberTerms};
 use crate::theme::engine::{Engine, TemplateError};
+use crate::theme::locale;
+use crate::theme::look::Look;
 use crate::theme::texts::Dictionary;
 use crate::theme::view::{Link, NavigationNode, SiteView};
 
@@ -52,7 +54,7 @@ pub struct Order<'a> {
     /// `[build]` of site.toml.
     pub settings: &'a BuildSettings,
     /// `[theme]` of site.toml.
-    pub theme: &'a serde_json::Value,
+    pub look: &'a Look,
     /// The site's own templates: (name, source), sorted.
     pub templates: &'a [(String, String)],
     /// What the theme says, in every language.
@@ -456,7 +458,8 @@ fn site_view(order: &Order<'_>, plan: &Plan, market: usize) -> SiteView {
         legal: legal.map(link).collect(),
         search: order.settings.search,
         texts: order.texts.texts(&rules.language),
-        theme: order.theme.clone(),
+        direction: locale::direction(&rules.language).to_owned(),
+        theme: order.look.clone(),
     }
 }
 

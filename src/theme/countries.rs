@@ -3,11 +3,23 @@
 //! Source  ISO 3166-1 alpha-2, sorted by code.
 
 use super::view::Country;
+use crate::commerce::address::has_postal_code;
 
 /// A country by its code; an unknown code stands for itself.
 pub fn country(code: &str) -> Country {
-    Country { code: code.to_owned(), name: name(code).unwrap_or(code).to_owned() }
+    Country {
+        code: code.to_owned(),
+        name: name(code).unwrap_or(code).to_owned(),
+        uses_region: WITH_REGION.contains(&code),
+        uses_postal_code: has_postal_code(code),
+    }
 }
+
+/// Countries whose addresses name a state, province or prefecture (Universal Postal Union, addressing guides).
+const WITH_REGION: &[&str] = &[
+    "AE", "AR", "AU", "BR", "CA", "CN", "EG", "HK", "ID", "IN", "IT", "JP", "KR", "MX", "MY", "NG", "PH", "SV", "TH", "TW", "US",
+    "VE",
+];
 
 /// The English name of a code of ISO 3166-1; `None`: there is no such country.
 pub fn name(code: &str) -> Option<&'static str> {

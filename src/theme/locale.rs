@@ -34,6 +34,19 @@ fn locale(language: &str) -> Locale {
     Locale { decimal, group, group_from, sign_first, gap }
 }
 
+/// Which way a language is written, as HTML's `dir` says it.
+pub fn direction(language: &str) -> &'static str {
+    let mut parts = language.split(['-', '_']);
+    let base = parts.next().unwrap_or("");
+    let script = parts.next().filter(|part| part.len() == 4);
+    match (base, script) {
+        (_, Some("Arab" | "Hebr" | "Syrc" | "Thaa" | "Nkoo" | "Adlm")) => "rtl",
+        (_, Some(_)) => "ltr",
+        ("ar" | "he" | "fa" | "ur" | "ps" | "sd" | "ug" | "yi" | "ckb" | "dv" | "syr" | "nqo", None) => "rtl",
+        _ => "ltr",
+    }
+}
+
 /// An amount as a language writes it: `€1,299.00`, `1.299,00 €`, `¥1,200`.
 pub fn money(amount: Money, language: &str) -> String {
     let locale = locale(language);

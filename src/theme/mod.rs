@@ -9,5 +9,6 @@ pub mod countries;
 pub mod engine;
 pub mod filters;
 pub mod locale;
+pub mod look;
 pub mod texts;
 pub mod view;

@@ -324,7 +324,7 @@ impl Dictionary {
     /// A country by its code, as a language calls it.
     pub fn country(&self, language: &str, code: &str) -> Country {
         match self.find_in(chain(language), &format!("{COUNTRIES}.{code}")) {
-            Some((WrittenText::Plain(name), _)) => Country { code: code.to_owned(), name: name.clone() },
+            Some((WrittenText::Plain(name), _)) => Country { name: name.clone(), ..countries::country(code) },
             _ => countries::country(code),
         }
     }

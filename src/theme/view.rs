@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use tera::Value;
 
+use super::look::Look;
 use super::texts::Texts;
 use crate::commerce::catalog::{Image, ProductOption, PropertyRule, QuantityRule, StockPolicy};
 use crate::commerce::ids::Sku;
@@ -32,6 +33,8 @@ pub struct SiteView {
     pub prefix: String,
     /// BCP 47.
     pub language: String,
+    /// `ltr` or `rtl`: which way the language is written.
+    pub direction: String,
     /// The language with its country, as Open Graph writes it: `de_AT`.
     pub locale: String,
     /// ISO 4217.
@@ -51,8 +54,8 @@ pub struct SiteView {
     pub search: bool,
     /// What the theme says in the market's language, by group and key.
     pub texts: Texts,
-    /// `[theme]` of site.toml, as written (colours, logo, free keys).
-    pub theme: serde_json::Value,
+    /// How pages look: `[theme]` of site.toml.
+    pub theme: Look,
 }
 
 /// A country in a list.
@@ -62,6 +65,10 @@ pub struct Country {
     pub code: String,
     /// Its name in the market's language.
     pub name: String,
+    /// Whether its addresses name a state, province or prefecture.
+    pub uses_region: bool,
+    /// Whether its addresses have a postal code.
+    pub uses_postal_code: bool,
 }
 
 /// A word with an address.

@@ -121,6 +121,7 @@ test('a coupon takes its part off, and a wrong one says why', () =>
   asShopper({ script: false }, async (page) => {
     await addToCart(page, shop, goods.plain.slug);
     await page.goto(`${shop.url}/cart`);
+    await page.locator('summary', { hasText: 'Code' }).click();
     await page.locator('form[action="/cart/coupons"] [name=code]').fill('NO-SUCH-CODE');
     await page.locator('form[action="/cart/coupons"] button').click();
     assert.match(await text(page), /not known/i);

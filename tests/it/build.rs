@@ -11,6 +11,7 @@ use vitrine::commerce::rules::Rules;
 use vitrine::site::load::{Body, CategoryDetails, Loaded, LoadedCategory, LoadedProduct, PageSource, ProductDetails, Source};
 use vitrine::site::problem::Problems;
 use vitrine::site::{BuildError, BuildSettings, Built, Order, PageFaults, Shop, build};
+use vitrine::theme::look::Chosen;
 use vitrine::theme::texts::Dictionary;
 
 use crate::support::edge::{self, NOW};
@@ -87,7 +88,7 @@ impl Tiny {
             shop: &shop,
             rules: &self.rules,
             settings: &Self::settings(),
-            theme: &Value::Object(serde_json::Map::new()),
+            look: &Chosen::default().look(),
             templates: &self.templates,
             texts: &Dictionary::new(Vec::new(), "en", &[]),
             loaded: &self.loaded(),

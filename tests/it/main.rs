@@ -25,6 +25,7 @@ mod hostile;
 mod incremental;
 mod languages;
 mod limits;
+mod look;
 mod matrix;
 mod openapi;
 mod orders;

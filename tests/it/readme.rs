@@ -25,12 +25,14 @@ fn the_reference_of_site_toml_is_a_whole_shop_and_names_every_key() {
     let reference = block(&readme(), "site.toml");
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("site.toml"), &reference).expect("written");
+    let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("static");
+    fs::create_dir_all(folder.path().join("static/images")).expect("made");
+    for (from, to) in [("images/preview.jpg", "images/preview.jpg"), ("favicon.svg", "images/logo.svg")] {
+        fs::copy(pictures.join(from), folder.path().join("static").join(to)).expect("the pictures it names");
+    }
     let mut problems = Problems::new();
     let config = config::read(folder.path(), &mut problems);
     assert!(config.is_some() && problems.all().is_empty(), "{}", problems.render(false));
-    let picture = Path::new(env!("CARGO_MANIFEST_DIR")).join("static/images/preview.jpg");
-    fs::create_dir_all(folder.path().join("static/images")).expect("made");
-    fs::copy(picture, folder.path().join("static/images/preview.jpg")).expect("the picture it names");
     let (code, _, told) = run(folder.path(), &["build"]);
     assert_eq!(code, 0, "{told}");
     // Defaults: the same file without the optional sections is the same settings.
@@ -47,8 +49,8 @@ fn the_reference_of_site_toml_is_a_whole_shop_and_names_every_key() {
 fn every_key_that_is_read_is_in_the_reference() {
     let readme = readme();
     let read = |path: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("the source");
-    let parts = ["src/config/facets.rs", "src/config/payment.rs", "src/config/webhooks.rs"]
-        .map(|path| read(path).replace("\npub(super) struct", "\nstruct"));
+    let parts = ["facets", "payment", "theme", "webhooks"]
+        .map(|part| read(&format!("src/config/{part}.rs")).replace("\npub(super) struct", "\nstruct"));
     let source = read("src/config.rs") + &parts.concat();
     let structs = source.split("\nstruct Written").skip(1);
     for body in structs.map(|part| part.split("\n}").next().unwrap_or("")) {

@@ -8,10 +8,10 @@ use vitrine::commerce::catalog::{Image, ProductOption, PropertyRule, QuantityRul
 use vitrine::commerce::ids::Sku;
 use vitrine::commerce::money::{Currency, Money};
 use vitrine::commerce::tax::TaxMode;
+use vitrine::theme::countries::country;
 use vitrine::theme::engine::{Asset, Assets, Engine, Values};
-use vitrine::theme::view::{
-    Availability, Card, CardView, Country, HeadView, Link, NavigationNode, ProductView, SiteView, VariantView,
-};
+use vitrine::theme::look::Chosen;
+use vitrine::theme::view::{Availability, Card, CardView, HeadView, Link, NavigationNode, ProductView, SiteView, VariantView};
 
 fn euro(minor: i64) -> Money {
     Money::new(minor, Currency::from_code("EUR").expect("a currency"))
@@ -34,16 +34,17 @@ fn site() -> SiteView {
         market: "eu".to_owned(),
         prefix: String::new(),
         language: "en".to_owned(),
+        direction: "ltr".to_owned(),
         locale: "en_DE".to_owned(),
         currency: "EUR".to_owned(),
         tax_mode: TaxMode::Inclusive,
-        countries: vec![Country { code: "DE".to_owned(), name: "Germany".to_owned() }],
+        countries: vec![country("DE")],
         navigation: vec![NavigationNode { title: "Light".to_owned(), url: "/categories/light".to_owned(), children: Vec::new() }],
         footer: vec![link("Shipping", "/shipping")],
         legal: Vec::new(),
         search: true,
         texts: crate::support::shop::texts("en"),
-        theme: serde_json::json!({}),
+        theme: Chosen::default().look(),
     }
 }
 

@@ -77,7 +77,10 @@ pub async fn change(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     let shipping = form.filled("shipping").map(ShippingRateId::from);
     let details = Details { contact: Some(contact), address: Some(address), shipping };
     match counter.save(&checkout, details).await {
-        Ok(shown) if counter.reply(&shown).quote.is_some() => Ok(Reply::see_other(&counter.path(&checkout))),
+        // What is left to choose, and the button that buys, come next.
+        Ok(shown) if counter.reply(&shown).quote.is_some() => {
+            Ok(Reply::see_other(&format!("{}#shipping", counter.path(&checkout))))
+        }
         Ok(shown) => Ok(page(&counter, &shown, None, StatusCode::UNPROCESSABLE_ENTITY)),
         Err(failure @ Failure::Conflict { .. }) => conflict(&counter, &call, failure).await,
         Err(failure) => Err(failure),

@@ -41,6 +41,11 @@ pub(super) struct Picture {
     pub(super) in_link: bool,
 }
 
+fn names_picture(url: &str) -> bool {
+    let path = url.split(['?', '#']).next().unwrap_or("").to_ascii_lowercase();
+    [".svg", ".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif"].iter().any(|ending| path.ends_with(ending))
+}
+
 /// A form that puts something into the cart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Offer {
@@ -291,7 +296,8 @@ impl Reader {
                 let mut in_link = false;
                 for element in &mut self.open {
                     if let Opens::Link(link) = &mut element.opens {
-                        in_link = true;
+                        // A link to the picture itself says nothing that the picture does not.
+                        in_link = !names_picture(&link.url);
                         link.has_picture = true;
                         link.has_name |= alt.as_ref().is_some_and(|alt| !alt.trim().is_empty());
                     }

@@ -24,6 +24,7 @@ use vitrine::edge::key_ring::KeyRing;
 use vitrine::edge::live::Live;
 use vitrine::edge::server;
 use vitrine::theme::bundle::{Bundle, MailTerms, PaymentTerms, SigningKey};
+use vitrine::theme::look::Chosen;
 use vitrine::theme::texts::Dictionary;
 use vitrine::theme::view::{Link, SiteView};
 
@@ -239,6 +240,7 @@ fn site(base_url: &str, market: &str) -> String {
         market: market.to_owned(),
         prefix: if market == "eu" { String::new() } else { format!("/{market}") },
         language: "en".to_owned(),
+        direction: "ltr".to_owned(),
         locale: "en_DE".to_owned(),
         currency: if market == "eu" { "EUR" } else { "USD" }.to_owned(),
         tax_mode: if market == "eu" { TaxMode::Inclusive } else { TaxMode::Exclusive },
@@ -248,7 +250,7 @@ fn site(base_url: &str, market: &str) -> String {
         legal: vec![Link { title: "Terms".to_owned(), url: "/terms".to_owned() }],
         search: true,
         texts: Dictionary::new(Vec::new(), "en", &[]).texts("en"),
-        theme: Value::Object(serde_json::Map::new()),
+        theme: Chosen::default().look(),
     };
     serde_json::to_string(&view).expect("plain data")
 }
