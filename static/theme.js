@@ -55,8 +55,8 @@ gallery?.addEventListener("click", (event) => {
   const link = event.target.closest("a");
   if (!link || !zoom?.showModal || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  $("img", zoom).src = link.href;
-  $("img", zoom).alt = $("img", link).alt;
+  $("img", zoom)?.remove();
+  zoom.append(Object.assign(new Image(), { src: link.href, alt: $("img", link).alt }));
   zoom.showModal();
 });
 zoom?.addEventListener("click", () => zoom.close());

@@ -1,10 +1,7 @@
 //! Pages: the edge's HTML, printed from the same values as its JSON.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::error::Failure;
 use super::http::Reply;
@@ -13,6 +10,7 @@ use super::reply::CartReply;
 use crate::commerce::ids::MarketId;
 use crate::theme::engine::Values;
 use crate::theme::filters::html_safe;
+use crate::theme::policy::{self, Hashes, Kind, Sources, content_security_policy};
 
 /// Whether a failure is answered as a page: where the client asks for HTML, and outside /api where it asks for nothing.
 pub fn wanted(path: &str, headers: &HeaderMap) -> bool {
@@ -61,16 +59,6 @@ pub fn page_with(live: &Live, template: &str, market: &MarketId, values: Values,
     Reply::html(status, text)
 }
 
-/// What a page may load beside our own files.
-#[derive(Clone, Copy, Debug)]
-struct Sources {
-    script: &'static str,
-    connect: &'static str,
-    /// What it may frame, as a directive of its own.
-    frame: &'static str,
-}
-
-const OUR_OWN: Sources = Sources { script: "", connect: "", frame: "" };
 /// Stripe's form. Source: "Content Security Policy" of Stripe's integration security guide.
 const STRIPE: Sources = Sources {
     script: " https://js.stripe.com https://*.js.stripe.com",
@@ -81,7 +69,7 @@ const STRIPE: Sources = Sources {
 /// Gives a page that has none its Content Security Policy: our own files, pictures over https, and the style blocks it holds, by their hashes. Forms may
 /// lead to a gateway over https; no script that stands in the page itself is run.
 pub fn add_policy(reply: &mut Reply) {
-    add(reply, OUR_OWN);
+    add(reply, Sources::default());
 }
 
 /// Gives the page that Stripe's form stands on its policy: that, and nothing else of others.
@@ -94,15 +82,10 @@ fn add(reply: &mut Reply, sources: Sources) {
     if !is_page || reply.headers.contains_key(header::CONTENT_SECURITY_POLICY) {
         return;
     }
-    let page = std::str::from_utf8(&reply.body).unwrap_or("");
-    let Sources { script, connect, frame } = sources;
-    let mut policy = format!(
-        "default-src 'none'; script-src 'self'{script}; connect-src 'self'{connect};{frame} img-src 'self' https: data:; \
-         font-src 'self'; manifest-src 'self'; form-action 'self' https:; base-uri 'none'; frame-ancestors 'none'; style-src 'self'"
-    );
-    for style in page.split("<style>").skip(1).filter_map(|rest| rest.split_once("</style>")).map(|(style, _)| style) {
-        policy.push_str(&format!(" 'sha256-{}'", BASE64.encode(Sha256::digest(style.as_bytes()))));
-    }
+    let mut hashes = Hashes::default();
+    // A script that is run never stands in a page of the edge: were one there, it would not be ours.
+    policy::blocks(&reply.body).filter(|block| block.kind != Kind::Script).for_each(|block| hashes.allow(block));
+    let policy = content_security_policy(sources, &hashes);
     let value = HeaderValue::from_str(&policy).expect("the policy is ASCII");
     reply.headers.insert(header::CONTENT_SECURITY_POLICY, value);
 }

@@ -23,6 +23,7 @@ use super::render::feeds::google::{self, GoogleFeed};
 use super::render::feeds::sitemap;
 use super::render::functions::{self, Desk};
 use super::render::key::Shared;
+use super::render::policy::{self, Policy};
 use super::render::reads::{Read, reading};
 use super::render::{PrintError, Printer, TextFaults, Ways, feeds};
 use super::schedule::next_change_at;
@@ -187,7 +188,8 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
     desk.get_or_init(|| new_desk(order, &plan, &assets, &printer.offers));
     let keys = Keys::open(order.cache, order.out, key_base(order, &sites, &assets));
     // What one thread does at a time lies beside the pages, of which each thread takes some.
-    let print = || print_pages(&printer, &output, &keys, order.costs, progress);
+    let policy = OnceLock::new();
+    let print = || print_pages(&printer, &output, (&keys, &policy), order.costs, progress);
     let ((printed, bundle), (few, next_change_at)) = rayon::join(
         || rayon::join(print, || bundle(order, &sites, &assets, &keys)),
         || (few_feeds(&printer, &output, &keys), next_change_at(order.loaded, order.rules, &plan, order.at)),
@@ -202,6 +204,9 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
     }
     clock.lap("search");
 
+    let (headers, headers_key) = policy::write(&printer, &output, &keys, policy)?;
+    puts.push(headers);
+    remembered.push(headers_key);
     let (few, few_keys) = few?;
     remembered.extend(few_keys);
     let atom = few.iter().any(|put| put.path() == feeds::ATOM);
@@ -296,7 +301,7 @@ struct PrintedPage {
 fn print_pages(
     printer: &Printer<'_>,
     output: &Output,
-    keys: &Keys,
+    (keys, policy): (&Keys, &OnceLock<Policy>),
     costs: bool,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Printed, BuildError> {
@@ -318,6 +323,7 @@ fn print_pages(
                 let (template, reads) = reading(page.market, || printer.print(page, cards, bytes));
                 let template = template?;
                 let nanoseconds = started.map_or(0, |started| started.elapsed().as_nanos() as u64);
+                policy.get_or_init(|| Policy::of(printer)).check(template, bytes).map_err(PrintError::Template)?;
                 let put = output.put(&path, bytes)?;
                 let key = own_key.map(|key| printer.key_with_reads(key, reads.all.iter(), shared, keys));
                 let asked = key.is_some() && !reads.all.is_empty();

@@ -10,5 +10,6 @@ pub mod engine;
 pub mod filters;
 pub mod locale;
 pub mod look;
+pub mod policy;
 pub mod texts;
 pub mod view;

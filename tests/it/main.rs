@@ -30,6 +30,7 @@ mod matrix;
 mod openapi;
 mod orders;
 mod orders_cli;
+mod policy;
 mod readme;
 mod reconcile;
 mod restore;

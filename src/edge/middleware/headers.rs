@@ -6,6 +6,7 @@
 use http::{HeaderMap, HeaderValue, header};
 
 use crate::edge::router::Cache;
+use crate::theme::policy::{SAME_FOR_ALL, STRICT_TRANSPORT_SECURITY};
 
 const JSON_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
@@ -15,12 +16,13 @@ pub fn complete(headers: &mut HeaderMap, cache: Cache, secure: bool, request_id:
         headers.entry(name).or_insert(value);
     };
     add(header::CACHE_CONTROL, cache_control(cache));
-    add(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    for (name, value) in SAME_FOR_ALL {
+        add(header::HeaderName::from_bytes(name.as_bytes()).expect("its name is one"), HeaderValue::from_static(value));
+    }
     add(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    add(header::REFERRER_POLICY, HeaderValue::from_static("strict-origin-when-cross-origin"));
     add(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(JSON_POLICY));
     if secure {
-        add(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+        add(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(STRICT_TRANSPORT_SECURITY));
     }
     let id = HeaderValue::from_str(request_id).expect("request ids are hex digits");
     add(header::HeaderName::from_static("x-request-id"), id);

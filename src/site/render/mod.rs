@@ -10,6 +10,7 @@ pub mod feeds;
 pub mod functions;
 pub mod key;
 mod markdown;
+pub mod policy;
 pub mod reads;
 pub mod shortcode;
 mod structured;

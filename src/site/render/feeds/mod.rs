@@ -1,6 +1,6 @@
 //! Feeds: what crawlers and readers ask for by name: sitemaps, robots.txt, the Atom feed, product feeds, redirects.
 //!
-//! Source  RFC 9309 (robots.txt); `_redirects` and `_headers` as Netlify and Cloudflare Pages read them.
+//! Source  RFC 9309 (robots.txt); `_redirects` as Netlify and Cloudflare Pages read it.
 
 mod atom;
 pub mod google;
@@ -24,15 +24,11 @@ pub fn few(printer: &Printer<'_>) -> std::io::Result<impl Iterator<Item = (Strin
     let few = [
         ("robots.txt", robots(&printer.shop.base_url).into_bytes()),
         ("_redirects", redirects(&printer.plan.pages).into_bytes()),
-        ("_headers", HEADERS.as_bytes().to_vec()),
     ];
     let few = few.into_iter().map(|(path, bytes)| (path.to_owned(), bytes));
     let atom = atom::feed(printer)?.map(|bytes| (atom::FILE.to_owned(), bytes));
     Ok(few.chain(atom))
 }
-
-const HEADERS: &str = "/*\n  X-Content-Type-Options: nosniff\n  Referrer-Policy: strict-origin-when-cross-origin\n\
-    \n/a/*\n  Cache-Control: public, max-age=31536000, immutable\n";
 
 fn robots(base_url: &str) -> String {
     // Lists that a shopper sorts and filters are the same products again.
