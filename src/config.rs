@@ -24,7 +24,7 @@ use crate::edge::perform::mail::check_mailbox;
 use crate::site::load::sources::{BodyFormat, BulkFormat, BulkSource, Mapping, WeightUnit};
 use crate::site::load::written::{Place, parse};
 use crate::site::problem::{Kind, Problem, Problems, SourceFile};
-use crate::site::{BuildSettings, Shop, UrlStyle, load};
+use crate::site::{BuildSettings, Returns, Shop, UrlStyle, load};
 use crate::theme::bundle::{MailTerms, PaymentTerms, SubscriberTerms};
 use crate::theme::countries;
 use crate::theme::look::Look;
@@ -124,6 +124,7 @@ struct Written {
     sources: Vec<WrittenSource>,
     #[serde(default)]
     checkout: WrittenCheckout,
+    returns: Option<WrittenReturns>,
     #[serde(default)]
     theme: theme::WrittenTheme,
 }
@@ -203,6 +204,14 @@ struct WrittenCheckout {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct WrittenReturns {
+    days: u16,
+    #[serde(default)]
+    free: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct WrittenSource {
     format: BulkFormat,
     path: Spanned<String>,
@@ -229,7 +238,8 @@ const MAX_HOLD_MINUTES: i64 = 24 * 60;
 
 impl Written {
     fn checked(self, place: Place<'_>, root: &Path, problems: &mut Problems) -> Option<Config> {
-        let shop = self.shop.checked(place, problems);
+        let returns = self.returns.map(|WrittenReturns { days, free }| Returns { days, is_free: free });
+        let shop = self.shop.checked(place, problems).map(|shop| Shop { returns, ..shop });
         if self.markets.get_ref().is_empty() {
             problems.push(place.problem(&self.markets, "the shop has no market").hint("add one under [[markets]]"));
         }
@@ -312,6 +322,7 @@ impl WrittenShop {
             email: self.email,
             order_prefix: self.order_prefix,
             address: self.address,
+            returns: None,
         })
     }
 }

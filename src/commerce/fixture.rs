@@ -163,6 +163,7 @@ pub(crate) fn flat(id: &str, minor: i64) -> ShippingRate {
         delivery: None,
         price: RatePrice::Flat { minor },
         free_over_minor: None,
+        transit_days: None,
     }
 }
 

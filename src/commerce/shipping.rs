@@ -30,6 +30,9 @@ pub struct ShippingRate {
     pub name: String,
     /// Such as `2–3 working days`.
     pub delivery: Option<String>,
+    /// Working days from the house to the door, from and to.
+    #[serde(default)]
+    pub transit_days: Option<[u8; 2]>,
     /// How the price is found.
     pub price: RatePrice,
     /// Free when the goods, after discounts, are worth at least that (minor units).

@@ -27,6 +27,7 @@ struct WrittenRate {
     id: Spanned<String>,
     name: String,
     delivery: Option<String>,
+    transit_days: Option<Spanned<[u8; 2]>>,
     price: Option<Spanned<Amount>>,
     weight: Option<Vec<WrittenWeightTier>>,
     value: Option<Vec<WrittenValueTier>>,
@@ -97,6 +98,9 @@ impl WrittenRate {
                 None
             }
         };
+        if let Some(days) = self.transit_days.as_ref().filter(|days| days.get_ref()[0] > days.get_ref()[1]) {
+            problems.push(place.problem(days, "these days do not rise").hint("write the fewest first, such as [2, 3]"));
+        }
         let free_over_minor = self.free_over.as_ref().and_then(|amount| place.minor(amount, currency, problems));
         if problems.errors() > before {
             return None;
@@ -107,6 +111,7 @@ impl WrittenRate {
             delivery: self.delivery,
             price: price?,
             free_over_minor,
+            transit_days: self.transit_days.map(Spanned::into_inner),
         })
     }
 }

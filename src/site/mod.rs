@@ -98,6 +98,17 @@ pub struct Shop {
     pub order_prefix: String,
     /// Postal address, one line each.
     pub address: Vec<String>,
+    /// What may come back; `None`: it is not said to machines.
+    pub returns: Option<Returns>,
+}
+
+/// `[returns]` of site.toml.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Returns {
+    /// Days from the parcel's arrival; 0: nothing comes back.
+    pub days: u16,
+    /// Whether the shop pays the parcel back.
+    pub is_free: bool,
 }
 
 /// The picture at its final address, with its size where it lies in static/.

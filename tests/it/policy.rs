@@ -64,6 +64,48 @@ fn every_page_runs_under_the_policy_that_is_written_beside_it() {
     assert_eq!((attribute(" style=\""), attribute(" onclick=\"")), (0, 0), "no policy without unsafe-inline lets attributes be");
 }
 
+/// What a home page says to machines, by its type.
+fn said(root: &Path, kind: &str) -> serde_json::Value {
+    let home = std::fs::read_to_string(root.join("public/index.html")).expect("a page");
+    let documents =
+        home.split("<script type=\"application/ld+json\">").skip(1).map(|rest| rest.split("</script>").next().unwrap_or(""));
+    let mut documents = documents.map(|text| serde_json::from_str::<serde_json::Value>(text).expect("a document"));
+    documents.find(|document| document["@type"] == kind).unwrap_or_else(|| panic!("no {kind} in {home}"))
+}
+
+#[test]
+fn a_home_page_says_once_how_parcels_go_and_what_comes_back() {
+    let shop = shop(&[]);
+    build(shop.path(), AS_OF, &[]);
+    let store = said(shop.path(), "OnlineStore");
+    let rate = &store["hasShippingService"][0]["shippingConditions"][0];
+    assert_eq!(
+        (&rate["shippingRate"]["value"], &rate["shippingDestination"]["addressCountry"][0]),
+        (&"5.00".into(), &"DE".into())
+    );
+    assert!(
+        store["hasMerchantReturnPolicy"].is_null() && rate["transitTime"].is_null(),
+        "what is not written is not said: {store}"
+    );
+    let rates = "rates = [{ id = \"by-weight\", name = \"Parcel\", transit_days = [2, 3], free_over = \"50\", \
+                 weight = [{ up_to_g = 1000, price = \"4\" }, { up_to_g = 5000, price = \"7\" }] }]";
+    let written = site("EUR").replace("rates = [{ id = \"standard\", name = \"Standard\", price = \"5\" }]", rates);
+    write(shop.path(), "site.toml", &(written + "[returns]\ndays = 14\n"));
+    build(shop.path(), AS_OF, &[]);
+    let store = said(shop.path(), "OnlineStore");
+    assert_eq!(store["hasMerchantReturnPolicy"]["merchantReturnDays"], 14);
+    let conditions = store["hasShippingService"][0]["shippingConditions"].as_array().expect("a list");
+    let told =
+        |index: usize| (conditions[index]["weight"]["maxValue"].as_u64(), conditions[index]["shippingRate"]["value"].as_str());
+    assert_eq!([told(0), told(1), told(2)], [(Some(1000), Some("4.00")), (Some(5000), Some("7.00")), (None, Some("0.00"))]);
+    assert_eq!(conditions[2]["orderValue"]["minValue"], "50.00");
+    assert_eq!(conditions[0]["transitTime"]["duration"]["maxValue"], 3);
+    assert_eq!(
+        said(shop.path(), "WebSite")["potentialAction"]["target"]["urlTemplate"],
+        "https://tiny.example/search?q={search_term_string}"
+    );
+}
+
 #[test]
 fn a_block_of_the_shops_own_is_named_and_follows_its_template() {
     let own = |script: &str| {

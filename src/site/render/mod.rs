@@ -10,6 +10,7 @@ pub mod feeds;
 pub mod functions;
 pub mod key;
 mod markdown;
+mod organization;
 pub mod policy;
 pub mod reads;
 pub mod shortcode;

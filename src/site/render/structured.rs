@@ -13,10 +13,10 @@ use crate::commerce::money::{Currency, Money};
 use crate::theme::filters::script_safe;
 use crate::theme::view::{Availability, Card, Link, ProductView, VariantView};
 
-const CONTEXT: &str = "https://schema.org";
+pub(super) const CONTEXT: &str = "https://schema.org";
 
 /// A document as text for a script element.
-fn ready(document: &impl Serialize) -> String {
+pub(super) fn ready(document: &impl Serialize) -> String {
     script_safe(&serde_json::to_string(document).expect("texts and numbers always serialise"))
 }
 

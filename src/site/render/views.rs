@@ -2,7 +2,7 @@
 
 use super::cards::Cards;
 use super::expand::{Html, Place};
-use super::{PrintError, Printer, feeds, markdown, structured};
+use super::{PrintError, Printer, feeds, markdown, organization, structured};
 use crate::commerce::catalog::{Image, Product, ProductOption, PropertyRule, Variant};
 use crate::site::assets::AssetFile;
 use crate::site::load::translations::{TranslatedDetails, said};
@@ -199,8 +199,10 @@ impl Printer<'_> {
         let image = featured.first().and_then(|card| card.image.clone());
         let title = text.as_ref().and_then(|text| text.seo_title).unwrap_or(&self.shop.name);
         let html = text.as_ref().map(|text| self.html(Place::of(page, title), text.source, text.body)).transpose()?;
+        let mut head = self.head(page, title, description, image.as_ref());
+        head.json_ld = organization::documents(self, page.market);
         Ok(HomeView {
-            head: self.head(page, title, description, image.as_ref()),
+            head,
             url: page.url.clone(),
             body_html: html.map_or_else(String::new, |html| html.html),
             extra: text.map_or_else(|| serde_json::json!({}), |text| text.extra),

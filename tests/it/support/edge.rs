@@ -340,6 +340,7 @@ fn rules() -> Rules {
         delivery: None,
         price: RatePrice::Flat { minor },
         free_over_minor: None,
+        transit_days: None,
     };
     Rules {
         words: Default::default(),
