@@ -16,6 +16,7 @@ use crate::commerce::ids::{MarketId, ShippingRateId, Timestamp};
 use crate::commerce::money::Money;
 use crate::commerce::pricing::{CouponOutcome, PricedCart, PricedLine, PricingFacts, PricingRejection, price_cart};
 use crate::commerce::tax::TaxMode;
+use crate::theme::locale;
 use crate::theme::texts::Say;
 use crate::theme::view::{Availability, SiteView};
 
@@ -236,7 +237,8 @@ pub fn totals(priced: &PricedCart, site: &SiteView) -> Vec<TotalReply> {
     let included = priced.tax_mode == TaxMode::Inclusive;
     for part in &priced.taxes {
         let key = if included { "totals.tax_included" } else { "totals.tax" };
-        let label = Say::of(key).with("tax", &part.name).with("percent", &part.percent).text(site);
+        let label =
+            Say::of(key).with("tax", &part.name).with("percent", locale::decimal(&part.percent, &site.language)).text(site);
         parts.push(TotalReply { kind: "tax".to_owned(), label, amount: part.tax, included });
     }
     parts.push(total("total", "totals.total", sums.total));

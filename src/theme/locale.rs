@@ -20,15 +20,26 @@ const NARROW: char = '\u{202f}';
 const HARD: char = '\u{a0}';
 
 fn locale(language: &str) -> Locale {
-    let (decimal, group, group_from, sign_first, gap) = match language.split(['-', '_']).next().unwrap_or("") {
-        "de" if language.ends_with("CH") => ('.', '’', 4, true, "\u{a0}"),
-        "de" if language.ends_with("AT") => (',', '.', 4, true, "\u{a0}"),
-        "de" | "it" | "da" | "el" | "id" | "ro" => (',', '.', 4, false, ""),
-        "es" | "pt" => (',', '.', 5, false, ""),
-        "fr" => (',', NARROW, 4, false, ""),
-        "pl" => (',', HARD, 5, false, ""),
-        "sv" | "fi" | "nb" | "no" | "cs" | "sk" | "uk" | "ru" | "hu" | "bg" => (',', HARD, 4, false, ""),
-        "nl" => (',', '.', 4, true, "\u{a0}"),
+    let mut parts = language.split(['-', '_']);
+    let base = parts.next().unwrap_or("");
+    let (decimal, group, group_from, sign_first, gap) = match (base, parts.next_back().unwrap_or("")) {
+        ("de", "CH") => ('.', '’', 4, true, "\u{a0}"),
+        ("de", "AT") => (',', '.', 4, true, "\u{a0}"),
+        ("de" | "it" | "da" | "el" | "id" | "ro", _) => (',', '.', 4, false, ""),
+        ("es", "MX" | "US" | "PR" | "GT" | "HN" | "SV" | "NI" | "PA" | "DO" | "CU" | "BZ" | "419") => ('.', ',', 4, true, ""),
+        ("es", "PE") => ('.', ',', 4, true, "\u{a0}"),
+        ("es", "AR" | "CO" | "UY" | "PY") => (',', '.', 4, true, "\u{a0}"),
+        ("es", "CL" | "BO" | "EC" | "VE") => (',', '.', 4, true, ""),
+        ("es", "CR") => (',', HARD, 4, true, ""),
+        ("es" | "pt", _) => (',', '.', 5, false, ""),
+        ("fr", "CA") => (',', HARD, 4, false, ""),
+        // Switzerland writes a point in amounts, a comma in all other numbers.
+        ("fr", "CH") => ('.', NARROW, 4, false, ""),
+        ("fr", _) => (',', NARROW, 4, false, ""),
+        ("pl", _) => (',', HARD, 5, false, ""),
+        ("sv" | "fi" | "nb" | "no" | "cs" | "sk" | "uk" | "ru" | "hu" | "bg", _) => (',', HARD, 4, false, ""),
+        ("ar" | "he", _) => ('.', ',', 4, false, ""),
+        ("nl", _) => (',', '.', 4, true, "\u{a0}"),
         _ => ('.', ',', 4, true, ""),
     };
     Locale { decimal, group, group_from, sign_first, gap }
@@ -63,6 +74,10 @@ pub fn money(amount: Money, language: &str) -> String {
     let (whole, decimals) = number[start..].split_at(number.len() - start - exponent);
     let mut text = String::with_capacity(2 * number.len());
     if amount.minor < 0 {
+        // Beside digits alone, a line that runs to the left would put it behind them.
+        if direction(language) == "rtl" {
+            text.push('\u{200e}');
+        }
         text.push('−');
     }
     let sign = amount.currency.symbol();
@@ -90,6 +105,11 @@ pub fn count(count: u64, language: &str) -> String {
     text
 }
 
+/// A number with decimals, as programs write it, in a language's way: `5.5`, `5,5`.
+pub fn decimal(number: &str, language: &str) -> String {
+    number.replace('.', locale(language).decimal.encode_utf8(&mut [0; 4]))
+}
+
 fn push_grouped(text: &mut String, digits: &[u8], locale: &Locale) {
     for (digit, left) in digits.iter().zip((1..=digits.len()).rev()) {
         if left < digits.len() && left.is_multiple_of(3) && digits.len() >= locale.group_from {
@@ -106,6 +126,7 @@ pub fn date(day: Date, language: &str) -> String {
     match language.split(['-', '_']).next().unwrap_or("") {
         "de" => format!("{number}. {} {year}", GERMAN[month]),
         "fr" => format!("{number} {} {year}", FRENCH[month]),
+        "es" => format!("{number} de {} de {year}", SPANISH[month]),
         _ if language.ends_with("US") => format!("{} {number}, {year}", ENGLISH[month]),
         "en" => format!("{number} {} {year}", ENGLISH[month]),
         // ISO 8601 is understood everywhere.
@@ -119,6 +140,8 @@ const GERMAN: [&str; 12] =
     ["Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November", "Dezember"];
 const FRENCH: [&str; 12] =
     ["janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre"];
+const SPANISH: [&str; 12] =
+    ["enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre"];
 
 #[cfg(test)]
 mod tests {
@@ -137,11 +160,33 @@ mod tests {
         check(129_900, "EUR", "de", "1.299,00\u{a0}€");
         check(129_900, "EUR", "fr", "1\u{202f}299,00\u{a0}€");
         check(129_900, "EUR", "es", "1299,00\u{a0}€");
+        check(129_900, "EUR", "fr-BE", "1\u{202f}299,00\u{a0}€");
+        check(129_900, "CHF", "fr-CH", "1\u{202f}299.00\u{a0}CHF");
+        check(129_900, "CAD", "fr-CA", "1\u{a0}299,00\u{a0}$");
+        check(1_290_000, "EUR", "es-ES", "12.900,00\u{a0}€");
+        check(123_456, "MXN", "es-MX", "$1,234.56");
+        check(123_456, "USD", "es-419", "$1,234.56");
+        check(123_456, "PEN", "es-PE", "S/\u{a0}1,234.56");
+        check(123_456, "ARS", "es-AR", "$\u{a0}1.234,56");
+        check(123_456, "CLP", "es-CL", "$123.456");
+        check(123_456, "CRC", "es-CR", "₡1\u{a0}234,56");
+        check(129_900, "EUR", "de-AT", "€\u{a0}1.299,00");
+        check(129_900, "CHF", "de-CH", "CHF\u{a0}1’299.00");
         check(1290, "EUR", "nl", "€\u{a0}12,90");
         check(110_000, "JPY", "en", "¥110,000");
         check(-500, "EUR", "en", "−€5.00");
+        check(-129_900, "EUR", "ar", "\u{200e}−1,299.00\u{a0}€");
+        check(1290, "RON", "ro", "12,90\u{a0}RON");
         check(5, "EUR", "en", "€0.05");
         check(123_456_789, "EUR", "xx", "€1,234,567.89");
+    }
+
+    #[test]
+    fn decimals_read_as_their_language_writes_them() {
+        for (language, expected) in [("en", "5.5"), ("de", "5,5"), ("fr", "5,5"), ("es", "5,5"), ("es-MX", "5.5")] {
+            assert_eq!(decimal("5.5", language), expected, "{language}");
+        }
+        assert_eq!(decimal("19", "de"), "19");
     }
 
     #[test]
@@ -150,6 +195,8 @@ mod tests {
         assert_eq!(date(day, "en"), "4 December 2026");
         assert_eq!(date(day, "en-US"), "December 4, 2026");
         assert_eq!(date(day, "de"), "4. Dezember 2026");
+        assert_eq!(date(day, "fr-CA"), "4 décembre 2026");
+        assert_eq!(date(day, "es-MX"), "4 de diciembre de 2026");
         assert_eq!(date(day, "xx"), "2026-12-04");
     }
 }

@@ -7,7 +7,7 @@ use vitrine::theme::texts::{COUNT, Text, Written, built_in, categories, gaps, is
 
 use crate::support::shop::{build, folder, run, site};
 
-const LANGUAGES: [&str; 2] = ["en", "de"];
+const LANGUAGES: [&str; 4] = ["en", "de", "fr", "es"];
 
 fn file(language: &str) -> Written {
     built_in(language).unwrap_or_else(|| panic!("{language} is shipped"))
@@ -90,8 +90,31 @@ fn every_language_of_the_theme_says_all_with_the_same_gaps_and_its_own_plurals()
             assert_eq!(forms.is_empty(), !all(text).contains(COUNT) || key == "category.page_of", "{language}: {key}");
         }
     }
-    let codes: Vec<String> = file("de").all().map(|(key, ..)| key).filter(|key| is_country(key)).collect();
-    assert_eq!(codes.len(), 249, "German names every country of ISO 3166-1");
+    let countries =
+        |language| -> BTreeSet<String> { file(language).all().map(|(key, ..)| key).filter(|key| is_country(key)).collect() };
+    for language in &LANGUAGES[1..] {
+        assert_eq!(countries(language), countries("de"), "{language}");
+    }
+    assert_eq!(countries("de").len(), 249, "German names every country of ISO 3166-1");
+}
+
+#[test]
+fn french_and_spanish_are_set_as_their_readers_expect() {
+    // A pair of quotation marks and the signs before which French keeps a narrow space that no line breaks at.
+    let is_loose = |text: &str| {
+        [';', ':', '!', '?', '»'].iter().any(|sign| text.match_indices(*sign).any(|(at, _)| !text[..at].ends_with('\u{202f}')))
+    };
+    for (key, text, _) in file("fr").all() {
+        for (_, form) in text.forms() {
+            assert!(!is_loose(form) && !form.contains('\''), "{key}: {form}");
+        }
+    }
+    for (key, text, _) in file("es").all() {
+        for (_, form) in text.forms() {
+            let count = |sign: char| form.matches(sign).count();
+            assert_eq!((count('?'), count('!')), (count('¿'), count('¡')), "{key}: {form}");
+        }
+    }
 }
 
 /// A template without what Tera, styles and scripts do: what is left is read by people as it stands.

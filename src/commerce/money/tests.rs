@@ -34,6 +34,13 @@ fn currencies_have_the_decimals_of_iso_4217() {
     }
 }
 
+#[test]
+fn currencies_have_the_sign_that_people_write() {
+    for (code, sign) in [("EUR", "€"), ("USD", "$"), ("CHF", "CHF"), ("RON", "RON"), ("XPF", "XPF"), ("UZS", "UZS")] {
+        assert_eq!(currency(code).symbol(), sign, "{code}");
+    }
+}
+
 #[track_caller]
 fn check(text: &str, code: &str, expected: i64) {
     let money = Money::parse(text, currency(code)).expect("it is an amount");
