@@ -2,7 +2,7 @@
 const $ = (selector, root = document) => root.querySelector(selector);
 const language = document.documentElement.lang;
 const money = ({ amount, currency }) => {
-  const format = new Intl.NumberFormat(language, { style: "currency", currency });
+  const format = new Intl.NumberFormat(language, { style: "currency", currency, currencyDisplay: "narrowSymbol" });
   return format.format(amount / 10 ** format.resolvedOptions().maximumFractionDigits);
 };
 
@@ -165,7 +165,8 @@ if (form) {
       else $("img", row).remove();
       $("a", row).href = line.url;
       $("a", row).textContent = line.title;
-      $("p", row).textContent = [line.variant_title, `${line.quantity} × ${money(line.unit_price)}`].filter(Boolean).join(" · ");
+      $("bdi", row).textContent = line.variant_title ?? "";
+      $("p", row).append(`${line.variant_title ? " · " : ""}${line.quantity} × ${money(line.unit_price)}`);
       $(".price", row).textContent = money(line.subtotal);
       return row;
     }));

@@ -63,7 +63,24 @@ fn a_language_that_runs_to_the_left_turns_the_page() {
     let texts = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/texts/en.toml")).expect("texts");
     let shop = folder(&[("site.toml", &site), ("content/products/lamp.md", LAMP), ("templates/texts/ar.toml", &texts)]);
     let (_, _, told) = run(shop.path(), &["build", "--as-of", "2026-11-20"]);
-    assert!(page(shop.path(), "products/lamp.html").contains("<html lang=\"ar\" dir=\"rtl\">"), "{told}");
+    let page = page(shop.path(), "products/lamp.html");
+    assert!(page.contains("<html lang=\"ar\" dir=\"rtl\">"), "{told}");
+    // What names a side of the page would stay where it is; `object-position:top` and `text-align:center` name none.
+    let sides = [
+        "margin-left",
+        "margin-right",
+        "padding-left",
+        "padding-right",
+        "border-left",
+        "border-right",
+        "text-align:left",
+        "text-align:right",
+        ";left:",
+        ";right:",
+        "{left:",
+        "{right:",
+    ];
+    assert_eq!(sides.iter().filter(|side| page.contains(**side)).collect::<Vec<_>>(), [&""; 0]);
 }
 
 #[test]
