@@ -2,7 +2,9 @@
 //!
 //! Owns    what a new shop's folder holds: site.toml, content and pictures. Templates are not written; they are built in, and a file of
 //!         the same name under templates/ replaces one.
-//! Always  writes into a new or an empty folder only, so that nothing of anybody's is lost.
+//! Always  in one language and for one market, of which this repository's own shop has two: whoever replaces its products would have to
+//!         replace their translations as well.
+//!         Writes into a new or an empty folder only, so that nothing of anybody's is lost.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -15,6 +17,11 @@ use super::CommandError;
 static CONTENT: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/content");
 static PICTURES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/static/images");
 static SITE: &str = include_str!("../../site.toml");
+
+/// The id, path and language of the sample's second market.
+const SECOND: &str = "\"de\"";
+/// What its files have in their names.
+const TRANSLATED: &str = ".de.";
 
 /// What a build makes is not kept in version control.
 const IGNORED: &str = "/public\n/shop.bundle\n/.vitrine\n";
@@ -65,18 +72,19 @@ fn first_entry(folder: &Path) -> io::Result<Option<PathBuf>> {
 /// Writes the starter and gives the number of files.
 fn write_starter(folder: &Path) -> io::Result<usize> {
     fs::create_dir_all(folder)?;
-    fs::write(folder.join("site.toml"), SITE)?;
+    let one_market: Vec<&str> = SITE.split("\n\n").filter(|paragraph| !paragraph.contains(SECOND)).collect();
+    fs::write(folder.join("site.toml"), one_market.join("\n\n"))?;
     fs::write(folder.join(".gitignore"), IGNORED)?;
     Ok(2 + write_folder(&CONTENT, &folder.join("content"))? + write_folder(&PICTURES, &folder.join("static/images"))?)
 }
 
-/// Writes all of `source` below `target`.
+/// Writes `source` below `target`, but for translations.
 fn write_folder(source: &Dir<'_>, target: &Path) -> io::Result<usize> {
     let mut count = 0;
     let mut waiting = vec![source];
     while let Some(dir) = waiting.pop() {
         fs::create_dir_all(target.join(dir.path()))?;
-        for file in dir.files() {
+        for file in dir.files().filter(|file| !file.path().to_string_lossy().contains(TRANSLATED)) {
             fs::write(target.join(file.path()), file.contents())?;
             count += 1;
         }
@@ -94,15 +102,19 @@ mod tests {
     }
 
     #[test]
-    fn the_starter_is_this_repositorys_own_shop() {
+    fn the_starter_is_this_repositorys_own_shop_in_one_language() {
         let place = tempfile::tempdir().expect("a folder");
         let shop = place.path().join("new/shop");
         run_in(&shop).expect("a new folder");
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        for file in ["site.toml", "content/pages/index.md", "content/products/light/storm-lantern.md", "static/images/hero.svg"] {
+        for file in ["content/pages/index.md", "content/products/light/storm-lantern.md", "static/images/hero.svg"] {
             assert_eq!(fs::read(shop.join(file)).ok(), fs::read(root.join(file)).ok(), "{file}");
         }
-        assert!(!shop.join("templates").exists());
+        assert!(!shop.join("templates").exists() && !shop.join("content/words.de.toml").exists());
+        let site = fs::read_to_string(shop.join("site.toml")).expect("settings");
+        assert!(site.contains("id = \"eu\"") && !site.contains("Österreich"), "{site}");
+        assert_eq!((SITE.matches("[[markets]]").count(), site.matches("[[markets]]").count()), (2, 1));
+        assert_eq!(site.matches("[[shipping]]").count(), 3);
     }
 
     #[test]
