@@ -15,10 +15,10 @@ use super::checkout_reply::{self, CHECKING, CheckoutFacts, checkout_reply};
 use super::error::Failure;
 use super::http::{Call, Reply};
 use super::idempotency::unwell;
-use super::input::Form;
+use super::input::{Form, check_lengths};
 use super::key_ring::Purpose;
 use super::payable;
-use super::perform::{self, MoveOn, NoPayment, Purchase, Till, Turned};
+use super::perform::{self, Begun, MoveOn, NoPayment, Purchase, Till, Turned};
 use super::reply::{ChangedTotal, CheckoutReply, OrderReply};
 use super::words::{self, Note, Severity};
 use crate::commerce::address::{Address, Contact, FieldProblem};
@@ -31,8 +31,6 @@ use crate::commerce::quote::{Quote, QuoteParts, quote_problems};
 use crate::store::{OpenCheckout, Refusal, SaveDetails, StoreError};
 use crate::theme::texts::Say;
 
-/// Longest text of one field that is looked at; what is longer than its own limit is told, what is longer than this is refused.
-const MAX_FIELD_BYTES: usize = 1_000;
 /// Longest name of a confirmation token, as of all of Stripe's names.
 const MAX_TOKEN_BYTES: usize = 255;
 
@@ -76,8 +74,10 @@ pub struct PayWish<'a> {
 /// What opening a checkout led to.
 #[derive(Debug)]
 pub enum Opening {
-    /// A fresh one.
+    /// A fresh one of which nothing is told yet.
     New(Box<Checkout>),
+    /// A fresh one with what the shopper told.
+    Told(Box<Shown>),
     /// One of the same cart that is not finished.
     Present(Box<Checkout>),
     /// The cart is an order already.
@@ -93,6 +93,14 @@ pub struct Shown {
     priced: PricedCart,
     problems: Vec<FieldProblem>,
     is_fresh: bool,
+}
+
+impl Shown {
+    /// The same after its quote was committed, where it has one.
+    fn frozen(self) -> Self {
+        failpoint!("K2", self.checkout.quote.is_some());
+        self
+    }
 }
 
 impl Counter {
@@ -113,34 +121,52 @@ impl Counter {
         Ok(Self { desk, till, is_proven, is_paying: AtomicBool::new(is_marked || is_proven), until })
     }
 
-    /// Opens a checkout for the cart that came along, or goes on with the one that holds units for it. Nothing new is held yet.
-    pub async fn open(&self) -> Result<Opening, Failure> {
+    /// Opens a checkout for the cart that came along, with what the shopper told so far, or goes on with the one that holds units for it.
+    /// Nothing new is held yet.
+    pub async fn open(&self, details: Option<Details>) -> Result<Opening, Failure> {
         let Some(cart) = self.desk.session.cart.as_ref().filter(|cart| !cart.lines.is_empty()) else {
             return Err(Failure::refused("empty_cart", Say::of("says.empty_cart")));
         };
-        let known = self.till.store.order_by_cart(cart.id).await.map_err(|error| self.unsure(&error))?;
-        match known {
-            Some(order) if order.state == OrderState::Placed => return Ok(Opening::Spent(Box::new(order))),
-            Some(order) => {
-                let checkout = self.stored(&order.checkout).await?;
-                if !checkout.canceled {
-                    return Ok(Opening::Present(Box::new(checkout)));
-                }
-            }
-            None => {}
+        let tells = details.is_some();
+        let fresh = self.fresh(cart, details.unwrap_or_default())?;
+        let drafted = tells.then(|| self.drafted(fresh.clone()));
+        let quote = drafted.as_ref().and_then(|drafted| drafted.as_ref().ok()?.checkout.quote.clone());
+        let known = match self.till.store.open_checkout(OpenCheckout::of(&fresh), quote).await {
+            Ok(known) => known,
+            // A store that can write nothing may still tell what this cart has become.
+            Err(error) => match self.till.store.order_by_cart(cart.id).await.map_err(|error| self.unsure(&error))? {
+                Some(order) => Some(order),
+                None => return Err(self.unwell(&error)),
+            },
+        };
+        match (known, drafted) {
+            (Some(order), _) if order.state == OrderState::Placed => Ok(Opening::Spent(Box::new(order))),
+            (Some(order), _) => self.stored(&order.checkout).await.map(|checkout| Opening::Present(Box::new(checkout))),
+            (None, Some(drafted)) => drafted.map(|shown| Opening::Told(Box::new(shown.frozen()))),
+            (None, None) => Ok(Opening::New(Box::new(fresh))),
         }
-        let id = CheckoutId(perform::new_id());
-        let open = OpenCheckout {
-            id: id.clone(),
+    }
+
+    fn fresh(&self, cart: &Cart, details: Details) -> Result<Checkout, Failure> {
+        let contact = details.contact.unwrap_or_default().tidied();
+        let address = details.address.unwrap_or_default().tidied();
+        check_lengths(&contact, &address)?;
+        Ok(Checkout {
+            id: CheckoutId(perform::new_id()),
             cart_id: cart.id,
             cart_revision: cart.revision,
             cart_token: self.token_of(cart)?,
             market: self.desk.live.market(&cart.market).0.id.clone(),
             language: cart.language.clone(),
-            now: self.desk.now,
-        };
-        self.till.store.open_checkout(open).await.map_err(|error| self.unwell(&error))?;
-        self.stored(&id).await.map(|checkout| Opening::New(Box::new(checkout)))
+            contact,
+            address,
+            shipping_rate: details.shipping,
+            quote: None,
+            attempt: None,
+            order: None,
+            canceled: false,
+            created_at: self.desk.now,
+        })
     }
 
     /// The checkout of a path, for whoever holds its cart or, in the query, its token.
@@ -187,27 +213,27 @@ impl Counter {
     pub async fn save(&self, checkout: &Checkout, details: Details) -> Result<Shown, Failure> {
         let contact = details.contact.map_or_else(|| checkout.contact.clone(), Contact::tidied);
         let address = details.address.map_or_else(|| checkout.address.clone(), Address::tidied);
-        for text in texts(&contact, &address) {
-            if text.len() > MAX_FIELD_BYTES {
-                return Err(Failure::malformed("field_too_long", format!("a field has at most {MAX_FIELD_BYTES} bytes")));
-            }
-        }
+        check_lengths(&contact, &address)?;
         let cart = self.cart_of(checkout)?;
-        let save = SaveDetails {
-            checkout: checkout.id.clone(),
+        let told = Checkout {
             cart_revision: cart.revision,
             cart_token: self.token_of(&cart)?,
             contact,
             address,
             shipping_rate: details.shipping.or_else(|| checkout.shipping_rate.clone()),
+            quote: None,
+            ..checkout.clone()
         };
-        self.till.store.save_details(save).await.map_err(|error| self.refused(&error, checkout))?;
-        let checkout = self.stored(&checkout.id).await?;
-        self.quoted(checkout).await
+        let save = SaveDetails::of(&told);
+        // What was told is kept, even where it cannot be priced now.
+        let drafted = self.drafted(told);
+        let quote = drafted.as_ref().ok().and_then(|shown| shown.checkout.quote.clone());
+        let kept = self.till.store.save_details(save, quote).await.map_err(|error| self.refused(&error, checkout))?;
+        drafted.map(|shown| Shown { checkout: kept, ..shown }.frozen())
     }
 
-    /// Freezes a quote where all is known and nothing stands against it.
-    async fn quoted(&self, checkout: Checkout) -> Result<Shown, Failure> {
+    /// Prices a checkout, with a quote that is to be frozen where all is known and nothing stands against it.
+    fn drafted(&self, checkout: Checkout) -> Result<Shown, Failure> {
         let mut shown = self.priced(checkout)?;
         let checkout = &shown.checkout;
         let judged = self.is_stock_judged(checkout);
@@ -237,8 +263,6 @@ impl Counter {
             expires_at: self.desk.now.plus_seconds(self.desk.live.bundle.rules.quote_seconds),
         });
         failpoint!("K1");
-        self.till.store.freeze_quote(quote.clone()).await.map_err(|error| self.refused(&error, checkout))?;
-        failpoint!("K2");
         shown.checkout.quote = Some(quote);
         Ok(shown)
     }
@@ -367,9 +391,9 @@ impl Counter {
         let pass = payable::admitted(self, &checkout, quote.total()).await?;
         let (live, keys, now) = (&self.desk.live, &self.desk.app.keys, self.desk.now);
         match self.till.begin(&Purchase { live, keys, checkout: &checkout, quote: &quote, confirmation, now }).await {
-            Ok(()) => {
+            Ok(taken) => {
                 self.is_paying.store(true, Ordering::Relaxed);
-                let turned = self.moved(&checkout.id, MoveOn::Begin(pass)).await?;
+                let turned = self.moved(&checkout.id, MoveOn::Begin(Box::new(Begun { taken, pass }))).await?;
                 payable::begun(&turned.checkout)?;
                 return Ok(turned);
             }
@@ -568,11 +592,6 @@ impl Counter {
 fn is_confirmation(text: &str) -> bool {
     let rest = text.strip_prefix("ctoken_").unwrap_or("");
     (1..=MAX_TOKEN_BYTES).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-fn texts<'a>(contact: &'a Contact, address: &'a Address) -> [&'a str; 9] {
-    let Address { name, line1, line2, city, region, postal_code, country } = address;
-    [&contact.email, &contact.phone, name, line1, line2, city, region, postal_code, country]
 }
 
 fn no_such_checkout() -> Failure {

@@ -1,7 +1,7 @@
 //! Input: bodies and queries → values, strictly.
 //!
 //! Always  an unknown JSON field is refused with its name; a body of another type is a 415; a number is whole or refused.
-//! Limits  the router's body limits; serde_json's 128 levels; `MAX_FORM_FIELDS`.
+//! Limits  the router's body limits; serde_json's 128 levels; `MAX_FORM_FIELDS`; `MAX_FIELD_BYTES`.
 
 use std::fmt;
 
@@ -10,9 +10,12 @@ use serde::de::{self, DeserializeOwned, Deserializer, Visitor};
 
 use super::error::Failure;
 use super::http::Call;
+use crate::commerce::address::{Address, Contact};
 
 /// Fields of one form; a checkout has fewer than 20.
 const MAX_FORM_FIELDS: usize = 100;
+/// Longest text of one field that is looked at; what is longer than its own limit is told, what is longer than this is refused.
+const MAX_FIELD_BYTES: usize = 1_000;
 /// Longest part of a parser's complaint that is given back.
 const MAX_COMPLAINT_BYTES: usize = 200;
 
@@ -171,6 +174,21 @@ fn media_type(headers: &HeaderMap) -> String {
 fn shortened(text: &str) -> String {
     let end = (0..=MAX_COMPLAINT_BYTES.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     text[..end].to_owned()
+}
+
+/// Whether every text that a shopper tells is short enough to be looked at.
+///
+/// Errors: 400 for one that is longer than `MAX_FIELD_BYTES`.
+pub fn check_lengths(contact: &Contact, address: &Address) -> Result<(), Failure> {
+    match texts(contact, address).iter().all(|text| text.len() <= MAX_FIELD_BYTES) {
+        true => Ok(()),
+        false => Err(Failure::malformed("field_too_long", format!("a field has at most {MAX_FIELD_BYTES} bytes"))),
+    }
+}
+
+fn texts<'a>(contact: &'a Contact, address: &'a Address) -> [&'a str; 9] {
+    let Address { name, line1, line2, city, region, postal_code, country } = address;
+    [&contact.email, &contact.phone, name, line1, line2, city, region, postal_code, country]
 }
 
 #[cfg(test)]

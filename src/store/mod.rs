@@ -164,8 +164,24 @@ pub struct OpenCheckout {
     pub market: MarketId,
     /// BCP 47.
     pub language: String,
+    /// Who to write to, as far as known.
+    pub contact: Contact,
+    /// Where to, as far as known.
+    pub address: Address,
+    /// The chosen rate.
+    pub shipping_rate: Option<ShippingRateId>,
     /// Now.
     pub now: Timestamp,
+}
+
+impl OpenCheckout {
+    /// What is kept of a fresh checkout.
+    pub fn of(fresh: &Checkout) -> Self {
+        let Checkout { id, cart_id, cart_revision, cart_token, market, language, contact, address, shipping_rate, .. } =
+            fresh.clone();
+        let now = fresh.created_at;
+        Self { id, cart_id, cart_revision, cart_token, market, language, contact, address, shipping_rate, now }
+    }
 }
 
 /// Details to keep; a cart's new revision comes with its token.
@@ -183,6 +199,14 @@ pub struct SaveDetails {
     pub address: Address,
     /// The chosen rate.
     pub shipping_rate: Option<ShippingRateId>,
+}
+
+impl SaveDetails {
+    /// What is kept of a checkout that was changed.
+    pub fn of(changed: &Checkout) -> Self {
+        let Checkout { id, cart_revision, cart_token, contact, address, shipping_rate, .. } = changed.clone();
+        Self { checkout: id, cart_revision, cart_token, contact, address, shipping_rate }
+    }
 }
 
 /// T1: what a payment begins with.
@@ -209,41 +233,6 @@ pub struct CouponNeed {
     pub code: CouponCode,
     /// Uses there are; `None`: without limit.
     pub limit: Option<u32>,
-}
-
-/// T2: what the gateway answered to the opening call.
-#[derive(Clone, Debug)]
-pub struct Opened {
-    /// The gateway's name for it.
-    pub reference: String,
-    /// The gateway's page.
-    pub redirect_url: Option<String>,
-}
-
-/// By what an order is placed and paid.
-#[derive(Clone, Debug)]
-pub struct Settlement {
-    /// Which attempt it settles.
-    pub attempt: AttemptId,
-    /// The gateway's name for the payment.
-    pub reference: String,
-    /// Brand and last four digits, once known.
-    pub card: Option<String>,
-    /// Before the order's number, where it gets one now.
-    pub order_prefix: String,
-    /// Now.
-    pub now: Timestamp,
-}
-
-/// The right to act on a checkout: good until it is over or taken by another. Every step that follows a foreign call shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lease {
-    /// Which checkout.
-    pub checkout: CheckoutId,
-    /// Rises with each taking.
-    pub fence: i64,
-    /// Events in the inbox because of which it was taken: the first step under it crosses them off.
-    pub events: Vec<i64>,
 }
 
 /// Which orders are listed.
@@ -297,9 +286,11 @@ pub mod history;
 mod keys;
 pub mod orphans;
 pub mod refunds;
+mod turn;
 pub mod upkeep;
 
 pub use keys::{KEY_SECONDS, KeyUse};
+pub use turn::{Lease, Opened, Settlement, Taken};
 
 impl Store {
     /// Opens the file, making or migrating it as needed.
@@ -337,9 +328,10 @@ impl Store {
         step!(self, Urgent, |_| Ok(()))
     }
 
-    /// Opens a checkout.
-    pub async fn open_checkout(&self, open: OpenCheckout) -> Result<(), StoreError> {
-        step!(self, Fresh, move |tx| checkouts::open(tx, &open))
+    /// Opens a checkout, and freezes its quote where it is ready for one. Where the cart is an order already, or about to become one,
+    /// nothing is opened and that order is given.
+    pub async fn open_checkout(&self, open: OpenCheckout, quote: Option<Quote>) -> Result<Option<Order>, StoreError> {
+        step!(self, Fresh, move |tx| checkouts::open(tx, &open, quote.as_ref()))
     }
 
     /// A checkout with its newest quote, attempt and order.
@@ -348,14 +340,10 @@ impl Store {
         look!(self, move |tx| checkouts::load(tx, &id))
     }
 
-    /// Keeps details; a quote of other details does not hold any more. Refuses while a payment is under way.
-    pub async fn save_details(&self, details: SaveDetails) -> Result<(), StoreError> {
-        step!(self, Fresh, move |tx| checkouts::save_details(tx, &details))
-    }
-
-    /// Keeps a quote and makes it the checkout's newest. Refuses while a payment is under way.
-    pub async fn freeze_quote(&self, quote: Quote) -> Result<(), StoreError> {
-        step!(self, Fresh, move |tx| checkouts::freeze_quote(tx, &quote))
+    /// Keeps details and the quote that is frozen over them; a quote of other details does not hold any more. Refuses while a payment is
+    /// under way. Gives the checkout as it then is.
+    pub async fn save_details(&self, details: SaveDetails, quote: Option<Quote>) -> Result<Checkout, StoreError> {
+        step!(self, Fresh, move |tx| checkouts::save_details(tx, &details, quote.as_ref()))
     }
 
     /// Gives a checkout up. Refuses while a payment is under way or once it became an order.
@@ -364,88 +352,10 @@ impl Store {
         step!(self, Fresh, move |tx| checkouts::cancel(tx, &id, now))
     }
 
-    /// T1, one transaction: units and coupon uses are held, the order shell and the attempt are written. Nothing was sent yet.
-    pub async fn begin_payment(&self, begin: BeginPayment) -> Result<Attempt, StoreError> {
-        step!(self, Fresh, move |tx| payments::begin(tx, &begin))
-    }
-
-    /// Takes the right to act on a checkout; `None`: someone else has it.
-    pub async fn take_lease(
-        &self,
-        checkout: &CheckoutId,
-        owner: &str,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Result<Option<Lease>, StoreError> {
-        let (checkout, owner) = (checkout.clone(), owner.to_owned());
-        step!(self, Urgent, move |tx| checkouts::take_lease(tx, &checkout, &owner, now, until))
-    }
-
-    /// Gives the right back, so that nobody waits for its end. A lost lease is no error.
-    pub async fn release_lease(&self, lease: &Lease) -> Result<(), StoreError> {
-        let lease = lease.clone();
-        step!(self, Urgent, move |tx| checkouts::release_lease(tx, &lease))
-    }
-
     /// Lets all go that a dead edge held: leases, claims on promised work, requests in flight. For the one edge of a file at its start.
     /// A zombie's writes are fenced off as soon as a lease is taken anew.
     pub async fn release_all_leases(&self) -> Result<(), StoreError> {
         step!(self, Urgent, checkouts::release_all_leases)
-    }
-
-    /// T2: the gateway's name for the payment and its page.
-    pub async fn record_opened(
-        &self,
-        lease: &Lease,
-        attempt: &AttemptId,
-        opened: Opened,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let (lease, attempt) = (lease.clone(), attempt.clone());
-        step!(self, Urgent, move |tx| payments::record_opened(tx, &lease, &attempt, &opened, now))
-    }
-
-    /// T3: the order gets its number, held units are sold, the capture is promised. Gives the order's number.
-    pub async fn place(&self, lease: &Lease, settlement: Settlement) -> Result<String, StoreError> {
-        let lease = lease.clone();
-        step!(self, Urgent, move |tx| payments::place(tx, &lease, &settlement))
-    }
-
-    /// T4: the money is in the ledger, the order paid, the confirmation promised. Places the order first where it is not yet.
-    pub async fn mark_paid(&self, lease: &Lease, settlement: Settlement) -> Result<String, StoreError> {
-        let lease = lease.clone();
-        step!(self, Urgent, move |tx| payments::mark_paid(tx, &lease, &settlement))
-    }
-
-    /// The attempt ended with a no. Units stay held until their time is over.
-    pub async fn decline(&self, lease: &Lease, attempt: &AttemptId, reason: &str, now: Timestamp) -> Result<(), StoreError> {
-        let (lease, attempt, reason) = (lease.clone(), attempt.clone(), reason.to_owned());
-        step!(self, Urgent, move |tx| payments::decline(tx, &lease, &attempt, &reason, now))
-    }
-
-    /// The attempt was called off: its order shell is canceled and its units are free.
-    pub async fn cancel_attempt(&self, lease: &Lease, attempt: &AttemptId, now: Timestamp) -> Result<(), StoreError> {
-        let (lease, attempt) = (lease.clone(), attempt.clone());
-        step!(self, Urgent, move |tx| payments::cancel_attempt(tx, &lease, &attempt, now))
-    }
-
-    /// Puts the attempt before a person; units stay held. `calls_off`: the payment is promised to be called off in the same step.
-    pub async fn review(
-        &self,
-        lease: &Lease,
-        attempt: &AttemptId,
-        reason: &str,
-        calls_off: bool,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let (lease, attempt, reason) = (lease.clone(), attempt.clone(), reason.to_owned());
-        step!(self, Urgent, move |tx| payments::review(tx, &lease, &attempt, &reason, calls_off, now))
-    }
-
-    /// Notes that a cancel is about to be sent; it is sent after this commit alone.
-    pub async fn note_cancel(&self, lease: &Lease, attempt: &AttemptId, now: Timestamp) -> Result<(), StoreError> {
-        let (lease, attempt) = (lease.clone(), attempt.clone());
-        step!(self, Urgent, move |tx| payments::note_cancel(tx, &lease, &attempt, now))
     }
 
     /// Promises that the payment is called off.

@@ -30,6 +30,9 @@ fn opening(number: u8) -> OpenCheckout {
         cart_token: "token".into(),
         market: "eu".into(),
         language: "en".into(),
+        contact: Contact::default(),
+        address: Address::default(),
+        shipping_rate: None,
         now: NOW,
     }
 }
@@ -87,19 +90,23 @@ fn payment(quote: &Quote, number: u32, stock: u32) -> BeginPayment {
 }
 
 async fn quoted(store: &Store, number: u8, units: u32) -> Quote {
-    store.open_checkout(opening(number)).await.expect("a checkout");
     let quote = quote(number, &format!("q{number}"), units);
-    store.freeze_quote(quote.clone()).await.expect("a quote");
+    assert_eq!(store.open_checkout(opening(number), Some(quote.clone())).await.expect("a checkout"), None);
     quote
 }
 
-async fn lease(store: &Store, checkout: &CheckoutId) -> Lease {
-    store.take_lease(checkout, "edge", NOW, HOLD).await.expect("the store is well").expect("nobody else has it")
+async fn taken(store: &Store, checkout: &CheckoutId, owner: &str, (now, until): (Timestamp, Timestamp)) -> Option<Lease> {
+    store.take_lease(checkout, owner, now, until).await.expect("the store is well").expect("there is one").lease
+}
+
+/// Whoever has the lease keeps it.
+async fn begun(store: &Store, begin: BeginPayment) -> Result<Taken, StoreError> {
+    store.begin_payment(begin, "edge", HOLD).await
 }
 
 async fn pay(store: &Store, quote: &Quote, stock: u32) -> (Lease, AttemptId) {
-    let attempt = store.begin_payment(payment(quote, 1, stock)).await.expect("a payment").id;
-    let lease = lease(store, &quote.checkout).await;
+    let taken = store.begin_payment(payment(quote, 1, stock), "edge", HOLD).await.expect("a payment");
+    let (lease, attempt) = (taken.lease.expect("nobody else has it"), taken.checkout.attempt.expect("it was written").id);
     let opened = Opened { reference: format!("r:{attempt}"), redirect_url: Some("/pay".into()) };
     store.record_opened(&lease, &attempt, opened, NOW).await.expect("it is opened");
     (lease, attempt)
@@ -136,7 +143,7 @@ fn the_last_unit_is_sold_once_to_thirty_two_buyers() {
             let store = store.clone();
             tokio::spawn(async move {
                 let quote = quoted(&store, number, 1).await;
-                store.begin_payment(payment(&quote, 1, 1)).await
+                begun(&store, payment(&quote, 1, 1)).await
             })
         });
         let buyers: Vec<_> = buyers.collect();
@@ -164,8 +171,9 @@ fn an_order_goes_from_shell_to_paid_and_keeps_its_sums() {
         assert_eq!(checkout.state(NOW), CheckoutState::CompleteInProgress);
         assert_eq!((checkout.quote.as_ref(), checkout.order.expect("a shell").number), (Some(&quote), None));
 
-        let number = store.place(&lease, settled(&attempt, None, LATER)).await.expect("it is placed");
-        assert_eq!(store.place(&lease, settled(&attempt, None, LATER)).await.expect("twice is once"), number);
+        let placed = store.place(&lease, settled(&attempt, None, LATER)).await.expect("it is placed").order;
+        assert_eq!(placed.as_ref().and_then(|order| order.number.as_deref()), Some("A-100001"));
+        assert_eq!(store.place(&lease, settled(&attempt, None, LATER)).await.expect("twice is once").order, placed);
         assert_eq!(levels(&store).await, [(3, 0, 2)]);
         let promised = async |share| {
             let rows = store.claim_outbox("edge", share, 10, LATER, HOLD).await.expect("work");
@@ -176,7 +184,8 @@ fn an_order_goes_from_shell_to_paid_and_keeps_its_sums() {
 
         for _ in 0..2 {
             let paid = store.mark_paid(&lease, settled(&attempt, Some("visa 4242"), LATER)).await;
-            assert_eq!(paid.expect("it is paid"), number);
+            let paid = paid.expect("it is paid").order.expect("an order");
+            assert_eq!((paid.number.as_deref(), paid.paid_at), (Some("A-100001"), Some(LATER)));
         }
         assert_eq!(promised(Share::Payments).await, [], "a mail waits for no payment, and no payment for a mail");
         assert_eq!(promised(Share::Mails).await, [OutboxKind::Confirmation]);
@@ -190,7 +199,7 @@ fn an_order_goes_from_shell_to_paid_and_keeps_its_sums() {
         let order = store.order_by_cart(CartId([1; 16])).await.expect("a look").expect("it is there");
         assert_eq!((order.number.as_deref(), order.state, order.paid_at), (Some("A-100001"), OrderState::Placed, Some(LATER)));
         assert_eq!(levels(&store).await, [(3, 0, 2)]);
-        let again = store.begin_payment(payment(&quote(1, "q1", 2), 2, 5)).await;
+        let again = begun(&store, payment(&quote(1, "q1", 2), 2, 5)).await;
         assert_eq!(refused(again), Refusal::CartSpent { order: order.id });
     });
 }
@@ -202,7 +211,7 @@ fn paying_twice_at_once_is_one_attempt() {
         let quote = quoted(&store, 1, 1).await;
         let tries = (1..=8).map(|number| {
             let (store, begin) = (store.clone(), payment(&quote, number, 5));
-            tokio::spawn(async move { store.begin_payment(begin).await })
+            tokio::spawn(async move { begun(&store, begin).await })
         });
         let tries: Vec<_> = tries.collect();
         let mut won = 0;
@@ -225,13 +234,13 @@ fn a_declined_card_keeps_its_units_until_their_time_is_over() {
         assert_eq!(store.release_expired(Timestamp(i64::MAX)).await.expect("a sweep"), 0, "a live attempt keeps its units");
         store.decline(&held, &attempt, "card_declined", LATER).await.expect("it is declined");
         assert_eq!(levels(&store).await, [(1, 1, 0)]);
-        store.begin_payment(payment(&quote, 2, 1)).await.expect("the same units serve the next try");
+        begun(&store, payment(&quote, 2, 1)).await.expect("the same units serve the next try");
         assert_eq!(levels(&store).await, [(1, 1, 0)]);
         store.cancel_attempt(&held, &payment(&quote, 2, 1).attempt.id, LATER).await.expect("it is called off");
         assert_eq!(levels(&store).await, [(1, 0, 0)]);
         let order = store.checkout(&quote.checkout).await.expect("a look").and_then(|checkout| checkout.order).expect("a shell");
         assert_eq!(order.state, OrderState::Canceled);
-        store.begin_payment(payment(&quote, 3, 1)).await.expect("the next payment writes a shell of its own");
+        begun(&store, payment(&quote, 3, 1)).await.expect("the next payment writes a shell of its own");
         store.decline(&held, &payment(&quote, 3, 1).attempt.id, "card_declined", LATER).await.expect("it is declined");
         assert_eq!(store.release_expired(HOLD).await.expect("a sweep"), 1);
         assert_eq!(levels(&store).await, [(1, 0, 0)]);
@@ -244,12 +253,30 @@ fn who_lost_the_lease_changes_nothing() {
     run(async {
         let quote = quoted(&store, 1, 1).await;
         let (stale, attempt) = pay(&store, &quote, 1).await;
-        assert_eq!(store.take_lease(&quote.checkout, "other", LATER, HOLD).await.expect("a try"), None);
-        let taken =
-            store.take_lease(&quote.checkout, "other", HOLD, HOLD.plus_seconds(9)).await.expect("a try").expect("it ran out");
+        assert_eq!(taken(&store, &quote.checkout, "other", (LATER, HOLD)).await, None);
+        let taken = taken(&store, &quote.checkout, "other", (HOLD, HOLD.plus_seconds(9))).await.expect("it ran out");
         assert_eq!(refused(store.place(&stale, settled(&attempt, None, HOLD)).await), Refusal::LeaseLost);
         store.release_lease(&stale).await.expect("giving back what is lost is no error");
         store.place(&taken, settled(&attempt, None, HOLD)).await.expect("the holder acts");
+    });
+}
+
+#[test]
+fn the_last_step_of_a_turn_gives_the_lease_back_and_gives_what_is_stored() {
+    let (_folder, store) = new_store();
+    run(async {
+        let quote = quoted(&store, 1, 1).await;
+        let (held, attempt) = pay(&store, &quote, 1).await;
+        let stored = async || store.checkout(&quote.checkout).await.expect("a look").expect("it is there");
+        let placed = store.place(&held, settled(&attempt, None, LATER)).await.expect("it is placed");
+        assert_eq!((placed, taken(&store, &quote.checkout, "other", (NOW, HOLD)).await), (stored().await, None));
+        let last = Lease { is_last: true, ..held };
+        let paid = store.mark_paid(&last, settled(&attempt, Some("visa 4242"), LATER)).await.expect("it is paid");
+        assert_eq!(paid, stored().await);
+        assert_eq!(refused(store.mark_paid(&last, settled(&attempt, None, LATER)).await), Refusal::LeaseLost);
+        let again = taken(&store, &quote.checkout, "other", (NOW, HOLD)).await.expect("it is free");
+        assert_eq!(store.release_lease(&again).await.expect("given back"), Some(stored().await));
+        taken(&store, &quote.checkout, "third", (NOW, HOLD)).await.expect("it is free again");
     });
 }
 
@@ -260,8 +287,8 @@ fn a_code_is_used_no_more_often_than_its_limit() {
         let coupons = vec![CouponNeed { code: "SPRING".into(), limit: Some(1) }];
         let first = quoted(&store, 1, 1).await;
         let second = quoted(&store, 2, 1).await;
-        store.begin_payment(BeginPayment { coupons: coupons.clone(), ..payment(&first, 1, 5) }).await.expect("the first use");
-        let refusal = refused(store.begin_payment(BeginPayment { coupons, ..payment(&second, 1, 5) }).await);
+        begun(&store, BeginPayment { coupons: coupons.clone(), ..payment(&first, 1, 5) }).await.expect("the first use");
+        let refusal = refused(begun(&store, BeginPayment { coupons, ..payment(&second, 1, 5) }).await);
         assert_eq!(refusal, Refusal::CouponUsedUp { code: "SPRING".into() });
         assert_eq!(levels(&store).await, [(5, 1, 0)], "the refused one holds nothing");
     });
@@ -274,13 +301,13 @@ fn back_orders_go_below_nothing_and_downloads_are_not_counted() {
         let first = quoted(&store, 1, 3).await;
         let mut begin = payment(&first, 1, 1);
         begin.needs[0].policy = StockPolicy::Backorder;
-        store.begin_payment(begin).await.expect("a back order");
+        begun(&store, begin).await.expect("a back order");
         assert_eq!(levels(&store).await, [(1, 3, 0)]);
         let second = quoted(&store, 2, 1).await;
-        assert_eq!(refused(store.begin_payment(payment(&second, 1, 1)).await), Refusal::SoldOut { skus: vec!["P0".into()] });
+        assert_eq!(refused(begun(&store, payment(&second, 1, 1)).await), Refusal::SoldOut { skus: vec!["P0".into()] });
         let mut begin = payment(&second, 1, 1);
         begin.needs[0].policy = StockPolicy::Untracked;
-        store.begin_payment(begin).await.expect("a download");
+        begun(&store, begin).await.expect("a download");
         assert_eq!(levels(&store).await, [(1, 3, 0)]);
     });
 }
@@ -374,7 +401,9 @@ fn what_is_being_paid_cannot_be_changed() {
     run(async {
         let first = quoted(&store, 1, 1).await;
         pay(&store, &first, 5).await;
-        assert_eq!(refused(store.freeze_quote(quote(1, "q9", 2)).await), Refusal::AttemptLive);
+        let checkout = store.checkout(&first.checkout).await.expect("a look").expect("it is there");
+        let again = store.save_details(SaveDetails::of(&checkout), Some(quote(1, "q9", 2))).await;
+        assert_eq!(refused(again), Refusal::AttemptLive);
         assert_eq!(refused(store.cancel_checkout(&first.checkout, NOW).await), Refusal::AttemptLive);
         let attempts = store.sweep_attempts(NOW, NOW, watch::Reach::Due).await.expect("a look");
         assert_eq!(attempts.len(), 1);

@@ -416,7 +416,7 @@ fn what_nobody_could_ask_about_is_never_told_as_unpaid() {
     let id = ready["id"].as_str().expect("an id").into();
     let now = counter.app.clock.now();
     let lease = counter.run(counter.till().store.take_lease(&id, "another", now, now.plus_seconds(30)));
-    let lease = lease.expect("a step").expect("it is free");
+    let lease = lease.expect("a step").and_then(|taken| taken.lease).expect("it is free");
     let seen = shopper.look();
     assert_eq!((seen["payment"]["state"].as_str(), seen["payment"]["redirect_url"].is_null()), (Some("checking"), true));
     let led = shopper.come_back(&back).expect(303).header("location").to_owned();

@@ -386,12 +386,9 @@ fn two_who_begin_at_once_after_a_decline_hear_the_same() {
         };
         rig.run(rig.till().begin(&purchase))
     };
-    begin().expect("the first");
-    let owner = "test";
-    let (now, until) = (rig.app.clock.now(), rig.app.clock.now().plus_seconds(60));
-    let lease = rig.run(store.take_lease(&id, owner, now, until)).expect("a lease").expect("it is free");
-    let first = rig.run(store.checkout(&id)).expect("a look").and_then(|checkout| checkout.attempt).expect("an attempt");
-    rig.run(store.decline(&lease, &first.id, "card_declined", now)).expect("declined");
+    let taken = begin().expect("the first");
+    let (lease, first) = (taken.lease.expect("it is free"), taken.checkout.attempt.expect("an attempt"));
+    rig.run(store.decline(&lease, &first.id, "card_declined", rig.app.clock.now())).expect("declined");
     rig.run(store.release_lease(&lease)).expect("given back");
     // The second saw the checkout before the first began, and comes after the first has ended.
     let refused = begin().expect_err("the number is taken");

@@ -491,7 +491,8 @@ fn a_payment_for_a_person_is_told_with_its_reason() {
     let checkout = counter.run(till.store.checkout(&id)).expect("a look").expect("it is there");
     let attempt = checkout.attempt.expect("it is being paid").id;
     let now = counter.app.clock.now();
-    let lease = counter.run(till.store.take_lease(&id, "test", now, Timestamp(now.0 + 9))).expect("a step").expect("it is free");
+    let taken = counter.run(till.store.take_lease(&id, "test", now, Timestamp(now.0 + 9))).expect("a step");
+    let lease = taken.and_then(|taken| taken.lease).expect("it is free");
     for _ in 0..2 {
         counter.run(till.store.review(&lease, &attempt, "the amount is another one", false, now)).expect("a step");
     }

@@ -222,7 +222,7 @@ fn an_event_that_comes_while_another_works_is_looked_at_again() {
     let id = shopper.checkout.rsplit('/').next().expect("an id").into();
     let now = shop.counter.app.clock.now();
     let lease = shop.counter.run(shop.counter.till().store.take_lease(&id, "another", now, now.plus_seconds(30)));
-    let lease = lease.expect("a step").expect("it is free");
+    let lease = lease.expect("a step").and_then(|taken| taken.lease).expect("it is free");
     shop.faulty.give_card(session_of(&url), GOOD);
     shop.deliver();
     assert_eq!(shop.work_inbox(), 2);

@@ -22,6 +22,8 @@ use super::receiver;
 pub const HOLD_SECONDS: i64 = 3;
 /// Longest wait for anything of the process.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Looks at a payment that is being checked; each waits for the shop, so that it takes a while.
+const LOOKS: usize = 50;
 
 /// A shop's files, and the gateway beside it; without one it has the sandbox.
 pub struct Shop {
@@ -375,13 +377,19 @@ impl Shopper {
             Card::Away => return Ok(End::Not),
         };
         let mut led = self.send("POST", &page, "application/x-www-form-urlencoded", form, "")?;
-        for _ in 0..3 {
-            let Some(to) = led.header("location") else { break };
-            let to = to.to_owned();
+        let mut at = page;
+        for _ in 0..LOOKS {
+            let to = match led.header("location") {
+                Some(to) => to.to_owned(),
+                // Whoever heard of it first is at it; the page looks again by itself.
+                None if led.body.contains("Checking your payment") => at,
+                None => break,
+            };
             if to.strip_prefix(BASE_URL).unwrap_or(&to).starts_with("/orders/") {
                 return Ok(End::Bought);
             }
             led = self.send("GET", &to, "", "", "")?;
+            at = to;
         }
         Ok(End::Not)
     }

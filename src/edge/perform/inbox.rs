@@ -189,7 +189,7 @@ pub(super) async fn look_at(
     if newest.is_some_and(|newest| newest.id != attempt.id) {
         return stray(app, till, attempt).await;
     }
-    let turned = till.turn_by(app, &attempt.checkout, Turn { wish: Wish::Hear, events, pass: None }).await?;
+    let turned = till.turn_by(app, &attempt.checkout, Turn { wish: Wish::Hear, events, begun: None }).await?;
     Ok(match turned {
         // It stays so however often it is asked about.
         Some(turned) if turned.is_foreign => Ok(EventResult::Foreign),

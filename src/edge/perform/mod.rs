@@ -42,7 +42,7 @@ use crate::commerce::payment::{Attempt, AttemptState, Operation, idempotency_key
 use crate::commerce::quote::Quote;
 use crate::gateway::capabilities::AmountProblem;
 use crate::gateway::{CreatePayment, Element, Gateway};
-use crate::store::{BeginPayment, CouponNeed, Lease, Opened, Refusal, Settlement, Store, StoreError};
+use crate::store::{BeginPayment, CouponNeed, Lease, Opened, Refusal, Settlement, Store, StoreError, Taken};
 use crate::theme::texts::Say;
 
 /// Seconds a lease is good for: longer than the calls of one turn, of which few are slow.
@@ -143,8 +143,9 @@ impl Till {
         })
     }
 
-    /// T1: units and coupon uses are held, order shell and attempt are written. Nothing was sent yet; a turn sends it.
-    pub async fn begin(&self, purchase: &Purchase<'_>) -> Result<(), StoreError> {
+    /// T1: units and coupon uses are held, order shell and attempt are written. Nothing was sent yet; the turn that begins with it
+    /// sends it.
+    pub async fn begin(&self, purchase: &Purchase<'_>) -> Result<Taken, StoreError> {
         let Purchase { live, quote, now, .. } = *purchase;
         let begin = |number| {
             let attempt = self.attempt(purchase, number);
@@ -158,13 +159,16 @@ impl Till {
             }
         };
         let number = purchase.checkout.attempt.as_ref().map_or(1, |last| last.number + 1);
-        match self.store.begin_payment(begin(number)).await {
+        let until = now.plus_seconds(LEASE_SECONDS);
+        let taken = match self.store.begin_payment(begin(number), &self.owner, until).await {
             // The gateway knows keys of that number, from before a backup was put back.
-            Err(StoreError::Refused(Refusal::NumberUsed { next })) => drop(self.store.begin_payment(begin(next)).await?),
-            begun => drop(begun?),
-        }
+            Err(StoreError::Refused(Refusal::NumberUsed { next })) => {
+                self.store.begin_payment(begin(next), &self.owner, until).await?
+            }
+            begun => begun?,
+        };
         failpoint!("K6");
-        Ok(())
+        Ok(taken)
     }
 
     fn attempt(&self, purchase: &Purchase<'_>, number: u32) -> Attempt {
@@ -222,56 +226,83 @@ impl Till {
     ///
     /// Whoever finds it being worked on gets its present state: losers never compensate.
     async fn turn(&self, app: &App, id: &CheckoutId, wish: Wish) -> Result<Option<Turned>, StoreError> {
-        self.turn_by(app, id, Turn { wish, events: Vec::new(), pass: None }).await
+        self.turn_by(app, id, Turn { wish, events: Vec::new(), begun: None }).await
     }
 
     async fn turn_by(&self, app: &App, id: &CheckoutId, turn: Turn) -> Result<Option<Turned>, StoreError> {
-        let Turn { wish, events, pass } = turn;
+        let Turn { wish, events, begun } = turn;
+        let (begun, pass) = begun.map_or((None, None), |Begun { taken, pass }| (Some(taken), pass));
         if self.watch.holds_still() {
-            return Ok(self.store.checkout(id).await?.map(|checkout| Turned { checkout, is_fresh: false, is_foreign: false }));
-        }
-        let now = app.clock.now();
-        let lease = self.store.take_lease(id, &self.owner, now, now.plus_seconds(LEASE_SECONDS)).await?;
-        let mut learned = Learned::Nothing;
-        if lease.is_none() && planted!("loser_compensates") {
-            self.compensate(id).await?;
-        }
-        if let Some(lease) = lease.map(|lease| Lease { events, ..lease }) {
-            failpoint!("K34");
-            let done = self.work(app, &lease, wish, pass.as_ref()).await;
-            if let Err(error) = self.store.release_lease(&lease).await {
-                tracing::warn!(%error, checkout = %id, "a lease was not given back; it ends by itself");
-            }
-            learned = match done {
-                Ok(learned) => learned,
-                // Another worker took over after our lease ran out: what it found counts.
-                Err(StoreError::Refused(Refusal::LeaseLost)) => {
-                    failpoint!("K35");
-                    Learned::Nothing
-                }
-                Err(error) => return Err(error),
+            let left = match begun.and_then(|taken| taken.lease) {
+                Some(lease) => self.give_back(&lease).await?,
+                None => self.store.checkout(id).await?,
             };
+            return Ok(left.map(|checkout| Turned { checkout, is_fresh: false, is_foreign: false }));
         }
-        Ok(self.store.checkout(id).await?.map(|checkout| Turned {
-            checkout,
-            is_fresh: learned == Learned::All,
-            is_foreign: learned == Learned::Foreign,
-        }))
+        let taken = match begun.filter(|taken| taken.lease.is_some()) {
+            Some(taken) => Some(taken),
+            None => {
+                let now = app.clock.now();
+                self.store.take_lease(id, &self.owner, now, now.plus_seconds(LEASE_SECONDS)).await?
+            }
+        };
+        let Some(Taken { checkout, lease }) = taken else { return Ok(None) };
+        let Some(lease) = lease.map(|lease| Lease { events, ..lease }) else {
+            if planted!("loser_compensates") {
+                self.compensate(id).await?;
+            }
+            // Whoever has it may have committed something since.
+            return Ok(self.store.checkout(id).await?.map(|checkout| Turned { checkout, is_fresh: false, is_foreign: false }));
+        };
+        failpoint!("K34");
+        let done = self.work(app, &lease, checkout, wish, pass.as_ref()).await;
+        let (learned, left) = match done {
+            Ok((learned, Some(checkout))) => (learned, Some(checkout)),
+            Ok((learned, None)) => (learned, self.give_back(&lease).await?),
+            // Another worker took over after our lease ran out: what it found counts.
+            Err(StoreError::Refused(Refusal::LeaseLost)) => {
+                failpoint!("K35");
+                (Learned::Nothing, self.store.checkout(id).await?)
+            }
+            Err(error) => {
+                drop(self.give_back(&lease).await);
+                return Err(error);
+            }
+        };
+        let (is_fresh, is_foreign) = (learned == Learned::All, learned == Learned::Foreign);
+        Ok(left.map(|checkout| Turned { checkout, is_fresh, is_foreign }))
     }
 
-    async fn work(&self, app: &App, lease: &Lease, mut wish: Wish, pass: Option<&Pass>) -> Result<Learned, StoreError> {
-        for _ in 0..MAX_STEPS {
-            let Some(checkout) = self.store.checkout(&lease.checkout).await? else { return Ok(Learned::All) };
-            let Some(attempt) = &checkout.attempt else { return Ok(Learned::All) };
+    async fn give_back(&self, lease: &Lease) -> Result<Option<Checkout>, StoreError> {
+        match self.store.release_lease(lease).await {
+            Err(error) => {
+                tracing::warn!(%error, checkout = %lease.checkout, "a lease was not given back; it ends by itself");
+                self.store.checkout(&lease.checkout).await
+            }
+            left => left,
+        }
+    }
+
+    /// Asks and commits until nothing more is to be learned now. Gives the checkout where the last step gave the lease back with it.
+    async fn work(
+        &self,
+        app: &App,
+        lease: &Lease,
+        mut checkout: Checkout,
+        mut wish: Wish,
+        pass: Option<&Pass>,
+    ) -> Result<(Learned, Option<Checkout>), StoreError> {
+        for step in 1..=MAX_STEPS {
+            let Some(attempt) = &checkout.attempt else { return Ok((Learned::All, None)) };
             let now = app.clock.now();
             let shop = app.live.load().bundle.shop_id.clone();
             let is_placed = checkout.order.as_ref().is_some_and(|order| order.state == OrderState::Placed);
             // An order that is placed is a promise on both sides: its money is not let go by whoever holds the cart, but by the house.
             if is_placed && wish == Wish::CallOff && attempt.void_asked_at.is_none() {
-                return Ok(Learned::All);
+                return Ok((Learned::All, None));
             }
             let question = Question { lease, shop: &shop, attempt, wish, now, pass, clock: &app.clock };
-            let Some(mut answer) = self.ask(&question).await? else { return Ok(Learned::All) };
+            let Some(mut answer) = self.ask(&question).await? else { return Ok((Learned::All, None)) };
             if planted!("amount_not_compared") {
                 answer.believe(attempt);
             }
@@ -282,19 +313,30 @@ impl Till {
                 Err(rejection) => {
                     tracing::error!(checkout = %checkout.id, %rejection, "a gateway's answer was not taken");
                     let is_foreign = rejection == Rejection::ForeignPayment;
-                    return Ok(if is_foreign { Learned::Foreign } else { Learned::Nothing });
+                    return Ok((if is_foreign { Learned::Foreign } else { Learned::Nothing }, None));
                 }
             };
-            self.commit(app, lease, attempt, &answer, &decision).await?;
             let goes_on = decision.effects.iter().any(|effect| matches!(effect, Effect::Capture | Effect::LookUp));
             let is_known = answer.command != Command::GatewayUnknown;
-            if !goes_on || !is_known {
-                return Ok(if is_known { Learned::All } else { Learned::Nothing });
+            let is_last = !goes_on || !is_known || step == MAX_STEPS;
+            // What is promised by a step of its own is promised under the lease as well.
+            let promises = decision.effects.contains(&Effect::CancelPayment) && decision.step != Step::Review;
+            let lease = Lease { is_last: is_last && !promises, ..lease.clone() };
+            let left = self.commit(app, &lease, attempt, &answer, &decision).await?;
+            if is_last {
+                let learned = if is_known && !goes_on { Learned::All } else { Learned::Nothing };
+                return Ok((learned, left.filter(|_| lease.is_last)));
             }
+            checkout = match left {
+                Some(left) => left,
+                // A cancel may have been noted all the same.
+                None => self.store.checkout(&lease.checkout).await?.ok_or(Refusal::NotFound)?,
+            };
         }
-        Ok(Learned::Nothing)
+        unreachable!("the last step returns")
     }
 
+    /// Makes a ruling true; gives the checkout as that left it, or `None` where nothing was written under the lease.
     async fn commit(
         &self,
         app: &App,
@@ -302,7 +344,7 @@ impl Till {
         attempt: &Attempt,
         answer: &Answer,
         decision: &Decision,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<Checkout>, StoreError> {
         let (store, id, now) = (&self.store, &attempt.id, app.clock.now());
         let reason = decision.reason.as_deref().unwrap_or("");
         let calls_off = decision.effects.contains(&Effect::CancelPayment);
@@ -313,13 +355,14 @@ impl Till {
             card: answer.card.clone(),
             order_prefix: app.live.load().bundle.order_prefix.clone(),
         };
-        match decision.step {
-            Step::Stay | Step::BeginPayment | Step::Release => {}
+        let left = match decision.step {
+            Step::Stay | Step::BeginPayment | Step::Release => None,
             Step::RecordOpened => {
                 let opened = Opened { reference: answer.reference().to_owned(), redirect_url: answer.redirect_url.clone() };
                 failpoint!("K10");
-                store.record_opened(lease, id, opened, now).await?;
+                let left = store.record_opened(lease, id, opened, now).await?;
                 failpoint!("K11");
+                Some(left)
             }
             Step::Place => {
                 failpoint!("K14");
@@ -327,32 +370,35 @@ impl Till {
                     let key = idempotency_key("early", &attempt.checkout, Operation::Capture, attempt.number);
                     drop(self.gateway.capture(&key, answer.reference()).await);
                 }
-                drop(store.place(lease, settlement()).await?);
+                let left = store.place(lease, settlement()).await?;
                 failpoint!("K16");
+                Some(left)
             }
             Step::MarkPaid => {
                 failpoint!("K21");
-                drop(store.mark_paid(lease, settlement()).await?);
+                let left = store.mark_paid(lease, settlement()).await?;
                 failpoint!("K23");
+                Some(left)
             }
             Step::Decline => {
-                store.decline(lease, id, reason, now).await?;
+                let left = store.decline(lease, id, reason, now).await?;
                 if reason == INTERRUPTED {
                     // Once a day is enough: everybody who pays hears of it until it is mended.
                     let told = "the gateway does not take the shop's key; set a good one and start the edge again";
                     let subject = format!("gateway-key-{}", now.0 / DAY_SECONDS);
                     store.promise_alarm_once(&subject, &attempt.checkout, told, now).await?;
                 }
+                Some(left)
             }
             Step::CancelAttempt => {
                 failpoint!("K29");
-                store.cancel_attempt(lease, id, now).await?;
+                Some(store.cancel_attempt(lease, id, now).await?)
             }
             Step::Review => {
                 tracing::error!(checkout = %attempt.checkout, attempt = attempt.number, reason, "a payment has to be looked at");
-                store.review(lease, id, reason, calls_off, now).await?;
+                Some(store.review(lease, id, reason, calls_off, now).await?)
             }
-        }
+        };
         if calls_off && decision.step != Step::Review {
             store.promise_cancel(id, now).await?;
         }
@@ -360,7 +406,7 @@ impl Till {
             self.due.notify_one();
             self.subscribers.iter().for_each(|subscribers| subscribers.wake());
         }
-        Ok(())
+        Ok(left)
     }
 
     /// What a loser must never do, for the proof that it would be seen.
@@ -425,8 +471,17 @@ struct Turn {
     wish: Wish,
     /// Events in the inbox because of which it is taken: the first step that is committed crosses them off.
     events: Vec<i64>,
-    /// The right to open the payment, where it begins just now.
-    pass: Option<Pass>,
+    /// The payment that begins just now.
+    begun: Option<Begun>,
+}
+
+/// A payment that was committed just now and is to be opened.
+#[derive(Debug)]
+pub struct Begun {
+    /// What its commit gave.
+    pub taken: Taken,
+    /// The right to open it; `None`: it needs no gateway.
+    pub pass: Option<Pass>,
 }
 
 /// What the questions of a turn led to.
@@ -443,8 +498,8 @@ enum Learned {
 /// What a shopper wants of a payment.
 #[derive(Debug)]
 pub enum MoveOn {
-    /// It was committed just now; with the right to open it, where it needs a gateway.
-    Begin(Option<Pass>),
+    /// It was committed just now.
+    Begin(Box<Begun>),
     /// It is under way.
     GoOn,
     /// It should not be.
@@ -471,12 +526,12 @@ pub async fn patiently(
     until: tokio::time::Instant,
 ) -> Result<Option<Turned>, StoreError> {
     let (app, till, id) = (app.clone(), till.clone(), id.clone());
-    let (wish, pass) = match move_on {
-        MoveOn::Begin(pass) => (Wish::GoOn, pass),
+    let (wish, begun) = match move_on {
+        MoveOn::Begin(begun) => (Wish::GoOn, Some(*begun)),
         MoveOn::GoOn => (Wish::GoOn, None),
         MoveOn::CallOff => (Wish::CallOff, None),
     };
-    let turn = tokio::spawn(async move { till.turn_by(&app, &id, Turn { wish, events: Vec::new(), pass }).await });
+    let turn = tokio::spawn(async move { till.turn_by(&app, &id, Turn { wish, events: Vec::new(), begun }).await });
     match tokio::time::timeout_at(until, turn).await {
         Ok(Ok(done)) => done,
         Ok(Err(_)) => Err(StoreError::Panicked),

@@ -41,14 +41,18 @@ pub async fn open(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     let written: WrittenDetails = if call.body.is_empty() { WrittenDetails::default() } else { input::json(&call)? };
     let counter = Counter::of(app, &call)?;
     let work = async {
-        let (checkout, status) = match counter.open().await? {
+        let tells = written.contact.is_some() || written.address.is_some() || written.shipping.is_some();
+        let told = details(written);
+        let (checkout, status) = match counter.open(tells.then(|| told.clone())).await? {
             Opening::New(checkout) => (*checkout, StatusCode::CREATED),
+            Opening::Told(shown) => {
+                return Ok(described(&counter, &shown.checkout, json(&counter.reply(&shown)), StatusCode::CREATED));
+            }
             Opening::Present(checkout) => (*checkout, StatusCode::OK),
             Opening::Spent(order) => (counter.stored(&order.checkout).await?, StatusCode::OK),
         };
-        let tells = written.contact.is_some() || written.address.is_some() || written.shipping.is_some();
         if tells && checkout.state(counter.desk.now) != CheckoutState::Completed {
-            let shown = counter.save(&checkout, details(written)).await?;
+            let shown = counter.save(&checkout, told).await?;
             return Ok(described(&counter, &shown.checkout, json(&counter.reply(&shown)), status));
         }
         answer(&counter, counter.present(checkout).await?, status)

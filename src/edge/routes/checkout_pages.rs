@@ -34,8 +34,9 @@ pub async fn begin(_: Arc<App>, _: Call) -> Result<Reply, Failure> {
 pub async fn open(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     Form::of(&call)?;
     let counter = Counter::of(app, &call)?;
-    match counter.open().await {
+    match counter.open(None).await {
         Ok(Opening::New(checkout) | Opening::Present(checkout)) => Ok(Reply::see_other(&counter.path(&checkout))),
+        Ok(Opening::Told(shown)) => Ok(Reply::see_other(&counter.path(&shown.checkout))),
         Ok(Opening::Spent(order)) => {
             let mut reply = Reply::see_other(&order_url(&counter.desk.app.keys, &order));
             counter.desk.session.forget(&mut reply, &counter.desk.live);

@@ -5,13 +5,22 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use super::{inbox, keys, orders, orphans, outbox, payments, refunds};
 use crate::commerce::checkout::Checkout;
 use crate::commerce::ids::{CartId, CheckoutId, Timestamp};
+use crate::commerce::order::{Order, OrderState};
 use crate::commerce::quote::Quote;
 use crate::store::{Lease, OpenCheckout, Refusal, SaveDetails, StoreError};
 
-pub(in crate::store) fn open(tx: &Connection, open: &OpenCheckout) -> Result<(), StoreError> {
+pub(in crate::store) fn open(tx: &Connection, open: &OpenCheckout, quote: Option<&Quote>) -> Result<Option<Order>, StoreError> {
+    if let Some(order) = orders::by_cart(tx, open.cart_id)? {
+        let is_given_up = tx
+            .prepare_cached("SELECT canceled FROM checkouts WHERE id = ?1")?
+            .query_row([order.checkout.as_str()], |row| row.get::<_, bool>(0))?;
+        if order.state == OrderState::Placed || !is_given_up {
+            return Ok(Some(order));
+        }
+    }
     let mut insert = tx.prepare_cached(
-        "INSERT INTO checkouts (id, cart_id, cart_revision, cart_token, market, language, contact, address, created_at)
-         VALUES (:id, :cart, :revision, :token, :market, :language, :contact, :address, :now) ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO checkouts (id, cart_id, cart_revision, cart_token, market, language, contact, address, shipping_rate, created_at)
+         VALUES (:id, :cart, :revision, :token, :market, :language, :contact, :address, :rate, :now)",
     )?;
     insert.execute(named_params! {
         ":id": open.id.as_str(),
@@ -20,11 +29,15 @@ pub(in crate::store) fn open(tx: &Connection, open: &OpenCheckout) -> Result<(),
         ":token": open.cart_token,
         ":market": open.market.as_str(),
         ":language": open.language,
-        ":contact": "{\"email\":\"\",\"phone\":\"\"}",
-        ":address": serde_json::to_string(&crate::commerce::address::Address::default())?,
+        ":contact": serde_json::to_string(&open.contact)?,
+        ":address": serde_json::to_string(&open.address)?,
+        ":rate": open.shipping_rate.as_ref().map(|rate| rate.as_str()),
         ":now": open.now.0,
     })?;
-    Ok(())
+    if let Some(quote) = quote {
+        freeze_quote(tx, quote)?;
+    }
+    Ok(None)
 }
 
 pub(in crate::store) fn load(tx: &Connection, id: &CheckoutId) -> Result<Option<Checkout>, StoreError> {
@@ -73,8 +86,15 @@ pub(super) fn load_quote(tx: &Connection, id: &str) -> Result<Quote, StoreError>
     Ok(serde_json::from_str(&document)?)
 }
 
-pub(in crate::store) fn save_details(tx: &Connection, details: &SaveDetails) -> Result<(), StoreError> {
+pub(in crate::store) fn save_details(
+    tx: &Connection,
+    details: &SaveDetails,
+    quote: Option<&Quote>,
+) -> Result<Checkout, StoreError> {
     refuse_while_paying(tx, &details.checkout)?;
+    let before: Option<String> = tx
+        .prepare_cached("SELECT quote FROM checkouts WHERE id = ?1")?
+        .query_row([details.checkout.as_str()], |row| row.get(0))?;
     let mut update = tx.prepare_cached(
         "UPDATE checkouts SET cart_revision = ?2, cart_token = ?3, contact = ?4, address = ?5, shipping_rate = ?6, quote = NULL WHERE id = ?1",
     )?;
@@ -86,21 +106,24 @@ pub(in crate::store) fn save_details(tx: &Connection, details: &SaveDetails) -> 
         serde_json::to_string(&details.address)?,
         details.shipping_rate.as_ref().map(|rate| rate.as_str()),
     ])?;
-    Ok(())
+    // A quote that nobody tried to pay is forgotten with the next one: looking again and again does not fill the disk.
+    if let Some(before) = before {
+        tx.prepare_cached("DELETE FROM quotes WHERE id = ?2 AND id NOT IN (SELECT quote FROM orders WHERE checkout = ?1)")?
+            .execute([details.checkout.as_str(), &before])?;
+    }
+    if let Some(quote) = quote {
+        freeze_quote(tx, quote)?;
+    }
+    load(tx, &details.checkout)?.ok_or_else(|| Refusal::NotFound.into())
 }
 
-pub(in crate::store) fn freeze_quote(tx: &Connection, quote: &Quote) -> Result<(), StoreError> {
-    refuse_while_paying(tx, &quote.checkout)?;
+/// Makes a quote the checkout's newest.
+fn freeze_quote(tx: &Connection, quote: &Quote) -> Result<(), StoreError> {
     tx.prepare_cached("INSERT INTO quotes (id, checkout, hash, expires_at, document) VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(
         params![quote.id.as_str(), quote.checkout.as_str(), quote.hash, quote.expires_at.0, serde_json::to_string(quote)?,],
     )?;
     tx.prepare_cached("UPDATE checkouts SET quote = ?2 WHERE id = ?1")?
         .execute(params![quote.checkout.as_str(), quote.id.as_str()])?;
-    // A quote that nobody tried to pay is forgotten with the next one: looking again and again does not fill the disk.
-    tx.prepare_cached(
-        "DELETE FROM quotes WHERE checkout = ?1 AND id <> ?2 AND id NOT IN (SELECT quote FROM orders WHERE checkout = ?1)",
-    )?
-    .execute(params![quote.checkout.as_str(), quote.id.as_str()])?;
     Ok(())
 }
 
@@ -157,13 +180,21 @@ pub(in crate::store) fn take_lease(
          WHERE id = ?1 AND (lease_owner IS NULL OR lease_until <= ?3 OR lease_until > ?4) RETURNING lease_fence",
     )?;
     let fence = update.query_row(params![checkout.as_str(), owner, now.0, until.0], |row| row.get(0)).optional()?;
-    Ok(fence.map(|fence| Lease { checkout: checkout.clone(), fence, events: Vec::new() }))
+    Ok(fence.map(|fence| Lease { checkout: checkout.clone(), fence, events: Vec::new(), is_last: false }))
 }
 
 pub(in crate::store) fn release_lease(tx: &Connection, lease: &Lease) -> Result<(), StoreError> {
     tx.prepare_cached("UPDATE checkouts SET lease_owner = NULL, lease_until = 0 WHERE id = ?1 AND lease_fence = ?2")?
         .execute(params![lease.checkout.as_str(), lease.fence])?;
     Ok(())
+}
+
+/// The checkout as a step under its lease leaves it, given back with the last one.
+pub(in crate::store) fn left_by(tx: &Connection, lease: &Lease) -> Result<Checkout, StoreError> {
+    if lease.is_last {
+        release_lease(tx, lease)?;
+    }
+    load(tx, &lease.checkout)?.ok_or_else(|| Refusal::NotFound.into())
 }
 
 pub(in crate::store) fn release_all_leases(tx: &Connection) -> Result<(), StoreError> {

@@ -22,7 +22,7 @@ const SWEEP_MAX: u32 = 100;
 const LOOK_MIN_SECONDS: i64 = 15;
 
 /// T1. An order shell of the same quote is taken on with its units; one of another quote makes room.
-pub(in crate::store) fn begin(tx: &Connection, begin: &BeginPayment) -> Result<Attempt, StoreError> {
+pub(in crate::store) fn begin(tx: &Connection, begin: &BeginPayment) -> Result<(), StoreError> {
     let attempt = &begin.attempt;
     let mut select = tx.prepare_cached("SELECT cart_id FROM checkouts WHERE id = ?1 AND canceled = 0 AND quote = ?2")?;
     let found =
@@ -39,7 +39,7 @@ pub(in crate::store) fn begin(tx: &Connection, begin: &BeginPayment) -> Result<A
         .query_row(params![attempt.checkout.as_str(), attempt.number], |row| row.get::<_, bool>(0))?;
     write(tx, begin, &cart, is_taken)?;
     failpoint!("K5");
-    Ok(attempt.clone())
+    Ok(())
 }
 
 /// Shell, units and attempt, where the cart allows it. `is_taken`: the checkout has an attempt of this number or a later one.
@@ -133,7 +133,7 @@ fn insert(tx: &Connection, attempt: &Attempt, order: &str) -> Result<(), StoreEr
 struct Known {
     order: String,
     order_state: String,
-    number: Option<String>,
+    has_number: bool,
     cart: String,
     checkout: CheckoutId,
     state: AttemptState,
@@ -144,7 +144,7 @@ struct Known {
 
 fn attempt_row(tx: &Connection, attempt: &AttemptId) -> Result<Known, StoreError> {
     let mut select = tx.prepare_cached(
-        "SELECT orders.id, orders.state, orders.number, orders.cart_id, attempts.checkout, attempts.state, amount_minor, currency,
+        "SELECT orders.id, orders.state, orders.number IS NOT NULL, orders.cart_id, attempts.checkout, attempts.state, amount_minor, currency,
                 void_asked_at IS NOT NULL
          FROM attempts JOIN orders ON orders.id = order_id WHERE attempts.id = ?1",
     )?;
@@ -154,7 +154,7 @@ fn attempt_row(tx: &Connection, attempt: &AttemptId) -> Result<Known, StoreError
             Known {
                 order: row.get(0)?,
                 order_state: row.get(1)?,
-                number: row.get(2)?,
+                has_number: row.get(2)?,
                 cart: row.get(3)?,
                 checkout: CheckoutId(row.get(4)?),
                 state: AttemptState::Review,
@@ -207,14 +207,14 @@ pub(in crate::store) fn record_opened(
     Ok(())
 }
 
-/// T3. Gives the order's number.
-pub(in crate::store) fn place(tx: &Connection, lease: &Lease, settlement: &Settlement) -> Result<String, StoreError> {
+/// T3.
+pub(in crate::store) fn place(tx: &Connection, lease: &Lease, settlement: &Settlement) -> Result<(), StoreError> {
     let (attempt, now) = (&settlement.attempt, settlement.now);
     let row = leased(tx, lease, attempt, now)?;
-    if let (AttemptState::Capturing | AttemptState::Paid, Some(number)) = (row.state, &row.number) {
-        return Ok(number.clone());
+    if row.has_number && matches!(row.state, AttemptState::Capturing | AttemptState::Paid) {
+        return Ok(());
     }
-    let number = place_order(tx, &row, settlement)?;
+    place_order(tx, &row, settlement)?;
     set_state(tx, attempt, AttemptState::Capturing, None, now)?;
     write_ledger(tx, attempt, &row, "authorized", now)?;
     outbox::promise(tx, OutboxKind::Capture, attempt.as_str(), &row.checkout, "", now)?;
@@ -222,10 +222,10 @@ pub(in crate::store) fn place(tx: &Connection, lease: &Lease, settlement: &Settl
         outbox::promise(tx, OutboxKind::Confirmation, &row.order, &row.checkout, "", now)?;
     }
     failpoint!("K15");
-    Ok(number)
+    Ok(())
 }
 
-fn place_order(tx: &Connection, row: &Known, settlement: &Settlement) -> Result<String, StoreError> {
+fn place_order(tx: &Connection, row: &Known, settlement: &Settlement) -> Result<(), StoreError> {
     let (attempt, now) = (&settlement.attempt, settlement.now);
     if row.order_state != "pending_payment" {
         return Err(Refusal::WrongState.into());
@@ -237,19 +237,18 @@ fn place_order(tx: &Connection, row: &Known, settlement: &Settlement) -> Result<
     tx.prepare_cached("UPDATE attempts SET reference = ?2 WHERE id = ?1")?
         .execute(params![attempt.as_str(), settlement.reference])?;
     stock::sell(tx, &row.order, now)?;
-    facts::write(tx, FactKind::OrderPlaced, &row.order, &row.order, None, now)?;
-    Ok(number)
+    facts::write(tx, FactKind::OrderPlaced, &row.order, &row.order, None, now)
 }
 
-/// T4. Gives the order's number.
-pub(in crate::store) fn mark_paid(tx: &Connection, lease: &Lease, settlement: &Settlement) -> Result<String, StoreError> {
+/// T4.
+pub(in crate::store) fn mark_paid(tx: &Connection, lease: &Lease, settlement: &Settlement) -> Result<(), StoreError> {
     let (attempt, now) = (&settlement.attempt, settlement.now);
     let row = leased(tx, lease, attempt, now)?;
-    let number = match (row.state, &row.number) {
-        (AttemptState::Paid, Some(number)) => return Ok(number.clone()),
-        (AttemptState::Capturing, Some(number)) => number.clone(),
+    match (row.state, row.has_number) {
+        (AttemptState::Paid, true) => return Ok(()),
+        (AttemptState::Capturing, true) => {}
         _ => place_order(tx, &row, settlement)?,
-    };
+    }
     write_ledger(tx, attempt, &row, "captured", now)?;
     set_state(tx, attempt, AttemptState::Paid, None, now)?;
     tx.prepare_cached("UPDATE attempts SET card = ?2 WHERE id = ?1")?.execute(params![attempt.as_str(), settlement.card])?;
@@ -265,7 +264,7 @@ pub(in crate::store) fn mark_paid(tx: &Connection, lease: &Lease, settlement: &S
         outbox::promise(tx, OutboxKind::Confirmation, &row.order, &row.checkout, "", now)?;
     }
     failpoint!("K22");
-    Ok(number)
+    Ok(())
 }
 
 pub(in crate::store) fn decline(
