@@ -87,24 +87,24 @@ impl Ledger {
             if wish.amount.minor <= 0 {
                 return Ok(Err("the amount is too small to be paid".to_owned()));
             }
-            let count: i64 = transaction.query_row("SELECT count(*) FROM payments", [], |row| row.get(0))?;
+            let newest = "SELECT coalesce(max(id), 0) FROM payments";
+            let count: i64 = transaction.prepare_cached(newest)?.query_row([], |row| row.get(0))?;
             let mut random = [0; 8];
             getrandom::fill(&mut random).expect("the system gives random bytes");
             let reference = format!("sb_{:06}{:016x}", count + 1, u64::from_be_bytes(random));
             let metadata = serde_json::to_string(&wish.metadata).expect("strings always serialise");
-            transaction.execute(
+            let sql =
                 "INSERT INTO payments (reference, amount_minor, currency, state, return_url, description, metadata, made_at)
-                 VALUES (?1, ?2, ?3, 'open', ?4, ?5, ?6, ?7)",
-                params![
-                    reference,
-                    wish.amount.minor,
-                    wish.amount.currency.code(),
-                    wish.return_url,
-                    wish.description,
-                    metadata,
-                    now.0
-                ],
-            )?;
+                       VALUES (?1, ?2, ?3, 'open', ?4, ?5, ?6, ?7)";
+            transaction.prepare_cached(sql)?.execute(params![
+                reference,
+                wish.amount.minor,
+                wish.amount.currency.code(),
+                wish.return_url,
+                wish.description,
+                metadata,
+                now.0
+            ])?;
             Ok(Ok(reference))
         })
     }
@@ -115,7 +115,7 @@ impl Ledger {
 
     pub(super) fn lookup(&mut self, key: &str) -> rusqlite::Result<Option<RemotePayment>> {
         let sql = "SELECT reference FROM calls WHERE key = ?1 AND operation = 'create'";
-        let reference: Option<String> = self.connection.query_row(sql, [key], |row| row.get(0)).optional()?;
+        let reference: Option<String> = self.connection.prepare_cached(sql)?.query_row([key], |row| row.get(0)).optional()?;
         reference.map_or(Ok(None), |reference| payment(&self.connection, &reference))
     }
 
@@ -135,11 +135,11 @@ impl Ledger {
                        WHERE reference = ?1 AND state = 'captured' AND currency = ?3 AND ?2 > 0
                          AND refunded_minor + ?2 <= amount_minor";
             let code = amount.currency.code();
-            if transaction.execute(sql, params![reference, amount.minor, code])? == 0 {
+            if transaction.prepare_cached(sql)?.execute(params![reference, amount.minor, code])? == 0 {
                 return Ok(Err("this cannot be refunded".to_owned()));
             }
             let sql = "INSERT INTO refunds (key, reference, amount_minor, currency, made_at) VALUES (?1, ?2, ?3, ?4, ?5)";
-            transaction.execute(sql, params![key, reference, amount.minor, code, now.0])?;
+            transaction.prepare_cached(sql)?.execute(params![key, reference, amount.minor, code, now.0])?;
             Ok(Ok(reference.to_owned()))
         })
     }
@@ -181,7 +181,7 @@ impl Ledger {
     pub(super) fn page(&mut self, reference: &str) -> rusqlite::Result<Option<Page>> {
         let Some(payment) = payment(&self.connection, reference)? else { return Ok(None) };
         let sql = "SELECT return_url, description, second_step FROM payments WHERE reference = ?1";
-        let page = self.connection.query_row(sql, [reference], |row| {
+        let page = self.connection.prepare_cached(sql)?.query_row([reference], |row| {
             Ok(Page { payment, return_url: row.get(0)?, description: row.get(1)?, second_step: row.get(2)? })
         })?;
         Ok(Some(page))
@@ -196,7 +196,7 @@ impl Ledger {
         };
         let sql = "UPDATE payments SET state = ?2, decline_code = ?3, second_step = ?4, card = ?5
                    WHERE reference = ?1 AND state = 'open'";
-        self.connection.execute(sql, params![reference, state, code, step, card.label])?;
+        self.connection.prepare_cached(sql)?.execute(params![reference, state, code, step, card.label])?;
         failpoint!("K12");
         Ok(())
     }
@@ -208,27 +208,27 @@ impl Ledger {
                      decline_code = CASE WHEN NOT ?2 THEN 'authentication_failed' WHEN second_step = '' THEN NULL ELSE second_step END,
                      second_step = NULL
                    WHERE reference = ?1 AND state = 'open' AND second_step IS NOT NULL";
-        self.connection.execute(sql, params![reference, passed])?;
+        self.connection.prepare_cached(sql)?.execute(params![reference, passed])?;
         Ok(())
     }
 
     /// The shopper went back without paying: the payment is over, so that it can never be paid behind our back.
     pub(super) fn leave(&mut self, reference: &str) -> rusqlite::Result<()> {
         let sql = "UPDATE payments SET state = 'canceled', second_step = NULL WHERE reference = ?1 AND state = 'open'";
-        self.connection.execute(sql, [reference])?;
+        self.connection.prepare_cached(sql)?.execute([reference])?;
         Ok(())
     }
 
     fn change(&mut self, key: &str, operation: &str, reference: &str, to: &str, from: &[&str]) -> rusqlite::Result<Ruling> {
         self.once(key, operation, reference.as_bytes(), |transaction| {
             let sql = "SELECT state FROM payments WHERE reference = ?1";
-            let state: Option<String> = transaction.query_row(sql, [reference], |row| row.get(0)).optional()?;
+            let state: Option<String> = transaction.prepare_cached(sql)?.query_row([reference], |row| row.get(0)).optional()?;
             match state {
                 None => Ok(Err("there is no such payment".to_owned())),
                 Some(state) if !from.contains(&state.as_str()) => Ok(Err(format!("the payment is {state}"))),
                 Some(_) => {
                     let sql = "UPDATE payments SET state = ?2, second_step = NULL WHERE reference = ?1";
-                    transaction.execute(sql, params![reference, to])?;
+                    transaction.prepare_cached(sql)?.execute(params![reference, to])?;
                     Ok(Ok(reference.to_owned()))
                 }
             }
@@ -247,8 +247,10 @@ impl Ledger {
         failpoint!("K8", operation == "create");
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let sql = "SELECT operation = ?2 AND body = ?3, reference FROM calls WHERE key = ?1";
-        let seen: Option<(bool, String)> =
-            transaction.query_row(sql, params![key, operation, body], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let seen: Option<(bool, String)> = transaction
+            .prepare_cached(sql)?
+            .query_row(params![key, operation, body], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
         let reference = match seen {
             Some((true, reference)) => reference,
             Some((false, _)) => return Ok(Err("this key was used with another request".to_owned())),
@@ -256,7 +258,7 @@ impl Ledger {
                 Err(reason) => return Ok(Err(reason)),
                 Ok(reference) => {
                     let sql = "INSERT INTO calls (key, operation, body, reference) VALUES (?1, ?2, ?3, ?4)";
-                    transaction.execute(sql, params![key, operation, body, reference])?;
+                    transaction.prepare_cached(sql)?.execute(params![key, operation, body, reference])?;
                     reference
                 }
             },
@@ -273,7 +275,7 @@ impl Ledger {
 
 fn payment(connection: &Connection, reference: &str) -> rusqlite::Result<Option<RemotePayment>> {
     let sql = format!("SELECT {COLUMNS} FROM payments WHERE reference = ?1");
-    connection.query_row(&sql, [reference], read_payment).optional()
+    connection.prepare_cached(&sql)?.query_row([reference], read_payment).optional()
 }
 
 fn currency(code: &str) -> Currency {

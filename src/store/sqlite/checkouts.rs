@@ -108,8 +108,8 @@ pub(in crate::store) fn save_details(
     ])?;
     // A quote that nobody tried to pay is forgotten with the next one: looking again and again does not fill the disk.
     if let Some(before) = before {
-        tx.prepare_cached("DELETE FROM quotes WHERE id = ?2 AND id NOT IN (SELECT quote FROM orders WHERE checkout = ?1)")?
-            .execute([details.checkout.as_str(), &before])?;
+        tx.prepare_cached("DELETE FROM quotes WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM orders WHERE quote = ?1)")?
+            .execute([&before])?;
     }
     if let Some(quote) = quote {
         freeze_quote(tx, quote)?;
@@ -153,7 +153,7 @@ pub(in crate::store) fn cancel(tx: &Connection, id: &CheckoutId, now: Timestamp)
 /// What is agreed may not change while it is being paid, nor once it is an order.
 fn refuse_while_paying(tx: &Connection, id: &CheckoutId) -> Result<(), StoreError> {
     let mut select = tx.prepare_cached(
-        "SELECT EXISTS (SELECT 1 FROM attempts WHERE checkout = ?1 AND state NOT IN ('paid', 'declined', 'canceled')),
+        "SELECT EXISTS (SELECT 1 FROM attempts WHERE checkout = ?1 AND state <> 'paid' AND state <> 'declined' AND state <> 'canceled'),
                 (SELECT id FROM orders WHERE checkout = ?1 AND state = 'placed')
          FROM checkouts WHERE id = ?1",
     )?;

@@ -30,7 +30,7 @@ fn is_attempt(tx: &Connection, orphan: &Orphan) -> Result<bool, StoreError> {
 fn is_being_paid(tx: &Connection, checkout: &CheckoutId) -> Result<bool, StoreError> {
     let mut select = tx.prepare_cached(
         "SELECT 1 FROM checkouts JOIN orders ON orders.cart_id = checkouts.cart_id JOIN attempts ON order_id = orders.id
-         WHERE checkouts.id = ?1 AND attempts.state NOT IN ('paid', 'declined', 'canceled')",
+         WHERE checkouts.id = ?1 AND attempts.state <> 'paid' AND attempts.state <> 'declined' AND attempts.state <> 'canceled'",
     )?;
     Ok(select.exists([checkout.as_str()])?)
 }

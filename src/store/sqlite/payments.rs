@@ -70,7 +70,7 @@ struct Shell {
 fn shell_of(tx: &Connection, cart: &str) -> Result<Option<Shell>, StoreError> {
     let mut select = tx.prepare_cached(
         "SELECT id, quote, state = 'placed',
-                EXISTS (SELECT 1 FROM attempts WHERE order_id = orders.id AND attempts.state NOT IN ('paid', 'declined', 'canceled'))
+                EXISTS (SELECT 1 FROM attempts WHERE order_id = orders.id AND attempts.state <> 'paid' AND attempts.state <> 'declined' AND attempts.state <> 'canceled')
          FROM orders WHERE cart_id = ?1 AND state <> 'canceled'",
     )?;
     let read =
@@ -385,7 +385,7 @@ pub(super) fn let_go(tx: &Connection, order: &str, now: Timestamp) -> Result<(),
 pub(in crate::store) fn release_expired(tx: &Connection, now: Timestamp) -> Result<usize, StoreError> {
     let mut select = tx.prepare_cached(
         "SELECT id FROM orders WHERE state = 'pending_payment' AND hold_until <= ?1 AND (?3 OR NOT EXISTS
-             (SELECT 1 FROM attempts WHERE order_id = orders.id AND attempts.state NOT IN ('paid', 'declined', 'canceled')))
+             (SELECT 1 FROM attempts WHERE order_id = orders.id AND attempts.state <> 'paid' AND attempts.state <> 'declined' AND attempts.state <> 'canceled'))
          ORDER BY hold_until LIMIT ?2",
     )?;
     let values = params![now.0, SWEEP_MAX, planted!("hold_ends_under_attempt")];
@@ -404,7 +404,7 @@ pub(in crate::store) fn sweep(
 ) -> Result<Vec<Attempt>, StoreError> {
     let mut update = tx.prepare_cached(
         "UPDATE attempts SET looked_at = ?2 WHERE id IN
-             (SELECT id FROM attempts WHERE state NOT IN ('paid', 'declined', 'canceled', 'review') AND (changed_at <= ?1 OR changed_at > ?2)
+             (SELECT id FROM attempts WHERE state <> 'paid' AND state <> 'declined' AND state <> 'canceled' AND state <> 'review' AND (changed_at <= ?1 OR changed_at > ?2)
                   AND (?4 AND looked_at < ?2 OR looked_at + min(?5, max(?6, looked_at - changed_at)) <= ?2 OR looked_at > ?2
                        OR (deadline_at <= ?2 AND looked_at < deadline_at))
               ORDER BY looked_at, changed_at LIMIT ?3)

@@ -33,8 +33,10 @@ pub(in crate::store) fn watch(tx: &Connection) -> Result<Watch, StoreError> {
     let inbox = tx
         .prepare_cached("SELECT count(*), min(received_at) FROM inbox WHERE done_at IS NULL")?
         .query_row([], |row| waiting(row, 0))?;
-    let mut select = tx
-        .prepare_cached("SELECT kind, count(*), min(created_at) FROM outbox WHERE done_at IS NULL GROUP BY kind ORDER BY kind")?;
+    // By its value, not by the index of kinds: that one holds all that was ever promised.
+    let mut select = tx.prepare_cached(
+        "SELECT kind, count(*), min(created_at) FROM outbox WHERE done_at IS NULL GROUP BY +kind ORDER BY +kind",
+    )?;
     let outbox = select.query_map([], |row| Ok((row.get(0)?, waiting(row, 1)?)))?.collect::<Result<_, _>>()?;
     Ok(Watch { pause: paused(tx)?, inbox, outbox })
 }

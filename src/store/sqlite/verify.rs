@@ -61,7 +61,7 @@ const PROMISES: &[(&str, &str, &str)] = &[
     ),
     (
         "a checkout has one payment under way",
-        "SELECT checkout FROM attempts WHERE state NOT IN ('paid', 'declined', 'canceled') GROUP BY checkout HAVING count(*) > 1",
+        "SELECT checkout FROM attempts WHERE state <> 'paid' AND state <> 'declined' AND state <> 'canceled' GROUP BY checkout HAVING count(*) > 1",
         ASK,
     ),
     (
