@@ -465,7 +465,7 @@ fn site_view(order: &Order<'_>, plan: &Plan, market: usize) -> SiteView {
         search: order.settings.search,
         texts: order.texts.texts(&rules.language),
         direction: locale::direction(&rules.language).to_owned(),
-        theme: order.look.clone(),
+        theme: order.look.speaking(|word| order.rules.words.say(&rules.language, word).to_owned()),
     }
 }
 

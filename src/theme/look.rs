@@ -35,6 +35,16 @@ pub struct Look {
     pub own: serde_json::Value,
 }
 
+impl Look {
+    /// The same for pages in another language: swatches are found by the words that `say` gives for theirs.
+    #[must_use]
+    pub fn speaking(&self, say: impl Fn(&str) -> String) -> Self {
+        let mut look = self.clone();
+        look.swatches.extend(self.swatches.iter().map(|(value, color)| (say(value), color.clone())));
+        look
+    }
+}
+
 /// A font of the shop's own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FontFile {

@@ -84,6 +84,23 @@ fn a_language_that_runs_to_the_left_turns_the_page() {
 }
 
 #[test]
+fn a_swatch_is_found_in_every_language() {
+    let german = "[[markets]]\nid = \"de\"\nprefix = \"de\"\ncountries = [\"DE\"]\ncurrency = \"EUR\"\nlanguage = \"de\"\n\n[tax]";
+    let site = site("EUR").replace("[tax]", german);
+    let words = "Moss = \"Moos\"\nColor = \"Farbe\"\nSize = \"Größe\"\n";
+    let shop = folder(&[
+        ("site.toml", &(site + "[theme.swatches]\nMoss = \"#6d7c4a\"\n")),
+        ("content/products/lamp.md", LAMP),
+        ("content/words.de.toml", words),
+    ]);
+    build(shop.path(), "2026-11-20", &[]);
+    for (path, word) in [("products/lamp.html", "Moss"), ("de/products/lamp.html", "Moos")] {
+        let product = page(shop.path(), path);
+        assert!(product.contains("fill=\"#6d7c4a\"") && product.contains(&format!("</svg>{word}<")), "{product}");
+    }
+}
+
+#[test]
 fn a_color_that_cannot_be_read_is_refused_with_one_that_can() {
     let told = told("[theme.colors]\naccent = \"#f2b8a0\"\n");
     let line = site("EUR").lines().count() + 2;

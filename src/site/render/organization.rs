@@ -46,7 +46,9 @@ pub(super) fn documents(printer: &Printer<'_>, market: usize) -> Vec<String> {
         say("hasMerchantReturnPolicy", policy);
     }
     let zones = printer.rules.shipping.iter().filter(|zone| zone.market == rules.id);
-    let services: Vec<Value> = zones.flat_map(|zone| zone.rates.iter().map(|rate| service(zone, rate, rules.currency))).collect();
+    let services: Vec<Value> = zones
+        .flat_map(|zone| zone.rates.iter().map(|rate| service(printer.word(market, &rate.name), zone, rate, rules.currency)))
+        .collect();
     if !services.is_empty() {
         say("hasShippingService", Value::Array(services));
     }
@@ -62,7 +64,7 @@ pub(super) fn documents(printer: &Printer<'_>, market: usize) -> Vec<String> {
     vec![ready(&store), ready(&website)]
 }
 
-fn service(zone: &ShippingZone, rate: &ShippingRate, currency: Currency) -> Value {
+fn service(name: &str, zone: &ShippingZone, rate: &ShippingRate, currency: Currency) -> Value {
     let amount = |minor: i64| Money::new(minor, currency).to_decimal_string();
     let money = |minor: i64| json!({ "@type": "MonetaryAmount", "value": amount(minor), "currency": currency.code() });
     let range = |kind: &str, low: Option<Value>, high: Option<Value>, unit: (&str, Value)| {
@@ -118,7 +120,7 @@ fn service(zone: &ShippingZone, rate: &ShippingRate, currency: Currency) -> Valu
     }
     json!({
         "@type": "ShippingService",
-        "name": rate.name,
+        "name": name,
         "fulfillmentType": "https://schema.org/FulfillmentTypeDelivery",
         "shippingConditions": conditions,
     })
