@@ -468,7 +468,7 @@ impl Counter {
         let moved = perform::patiently(&self.desk.app, &self.till, id, move_on, self.until).await;
         match moved {
             Ok(Some(turned)) => Ok(turned),
-            Ok(None) => Ok(Turned { checkout: self.stored(id).await?, is_fresh: false, is_foreign: false }),
+            Ok(None) => Ok(Turned { checkout: self.stored(id).await?, is_fresh: false, is_foreign: false, is_payable: false }),
             Err(error) => {
                 // What was to be moved is a payment, whatever the cart's mark says: an older answer may have cleared it.
                 self.is_paying.store(true, Ordering::Relaxed);
@@ -481,7 +481,7 @@ impl Counter {
     pub async fn present(&self, checkout: Checkout) -> Result<Turned, Failure> {
         match checkout.state(self.desk.now) {
             CheckoutState::CompleteInProgress => self.moved(&checkout.id, MoveOn::GoOn).await,
-            _ => Ok(Turned { checkout, is_fresh: true, is_foreign: false }),
+            _ => Ok(Turned { checkout, is_fresh: true, is_foreign: false, is_payable: false }),
         }
     }
 

@@ -199,7 +199,7 @@ pub(super) async fn look_at(
 }
 
 /// A payment of an attempt that another one took the place of: its money is let go, or a person is told.
-async fn stray(app: &App, till: &Till, attempt: &Attempt) -> Result<Result<EventResult, &'static str>, StoreError> {
+pub(super) async fn stray(app: &App, till: &Till, attempt: &Attempt) -> Result<Result<EventResult, &'static str>, StoreError> {
     const UNKNOWN: &str = "nobody could tell where the older payment stands";
     let found = match &attempt.reference {
         Some(reference) => till.gateway.fetch(reference).await,

@@ -237,7 +237,7 @@ impl Till {
                 Some(lease) => self.give_back(&lease).await?,
                 None => self.store.checkout(id).await?,
             };
-            return Ok(left.map(|checkout| Turned { checkout, is_fresh: false, is_foreign: false }));
+            return Ok(left.map(|checkout| Turned::of(checkout, Learned::Nothing)));
         }
         let taken = match begun.filter(|taken| taken.lease.is_some()) {
             Some(taken) => Some(taken),
@@ -252,7 +252,7 @@ impl Till {
                 self.compensate(id).await?;
             }
             // Whoever has it may have committed something since.
-            return Ok(self.store.checkout(id).await?.map(|checkout| Turned { checkout, is_fresh: false, is_foreign: false }));
+            return Ok(self.store.checkout(id).await?.map(|checkout| Turned::of(checkout, Learned::Nothing)));
         };
         failpoint!("K34");
         let done = self.work(app, &lease, checkout, wish, pass.as_ref()).await;
@@ -269,8 +269,7 @@ impl Till {
                 return Err(error);
             }
         };
-        let (is_fresh, is_foreign) = (learned == Learned::All, learned == Learned::Foreign);
-        Ok(left.map(|checkout| Turned { checkout, is_fresh, is_foreign }))
+        Ok(left.map(|checkout| Turned::of(checkout, learned)))
     }
 
     async fn give_back(&self, lease: &Lease) -> Result<Option<Checkout>, StoreError> {
@@ -323,6 +322,9 @@ impl Till {
             let promises = decision.effects.contains(&Effect::CancelPayment) && decision.step != Step::Review;
             let lease = Lease { is_last: is_last && !promises, ..lease.clone() };
             let left = self.commit(app, &lease, attempt, &answer, &decision).await?;
+            if decision.step == Step::Stay && decision.effects.contains(&Effect::CancelPayment) {
+                return Ok((Learned::Payable, None));
+            }
             if is_last {
                 let learned = if is_known && !goes_on { Learned::All } else { Learned::Nothing };
                 return Ok((learned, left.filter(|_| lease.is_last)));
@@ -464,6 +466,19 @@ pub struct Turned {
     pub is_fresh: bool,
     /// Whether it answered with a payment that is not ours: asking again would give the same answer.
     pub is_foreign: bool,
+    /// Whether it is over for us and can still be paid there.
+    pub is_payable: bool,
+}
+
+impl Turned {
+    fn of(checkout: Checkout, learned: Learned) -> Self {
+        Self {
+            checkout,
+            is_fresh: matches!(learned, Learned::All | Learned::Payable),
+            is_foreign: learned == Learned::Foreign,
+            is_payable: learned == Learned::Payable,
+        }
+    }
 }
 
 /// What a turn is taken for, and by what right.
@@ -489,6 +504,8 @@ pub struct Begun {
 enum Learned {
     /// All that could be known is known: nothing was left to ask, or every question was answered.
     All,
+    /// All, and the payment is over for us and not for the gateway: it has to be called off there.
+    Payable,
     /// Something nobody could tell.
     Nothing,
     /// The payment is not ours.

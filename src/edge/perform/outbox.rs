@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Till, Wish, mail};
-use crate::commerce::ids::{AttemptId, CheckoutId};
+use super::{Till, Wish, inbox, mail};
+use crate::commerce::ids::AttemptId;
 use crate::commerce::payment::{Attempt, AttemptState};
 use crate::edge::app::App;
 use crate::store::{OutboxKind, OutboxRow, Share, StoreError};
@@ -79,23 +79,29 @@ async fn one(app: &App, till: &Till, row: OutboxRow) {
     }
 }
 
-/// Takes held money, or calls a payment off: done when the attempt stands where that leads.
+/// Takes held money, or calls a payment off: done when the payment stands where that leads, at the gateway as well. What is over for us
+/// may be open again there, so that this is promised anew: then our own word is no answer.
 async fn settle(app: &App, till: &Till, row: &OutboxRow, wish: Wish) -> Result<Done, StoreError> {
-    let Some(attempt) = newest_attempt(till, &row.checkout, &row.subject).await? else { return Ok(Done::Yes) };
+    let Some(attempt) = till.store.attempt_by_id(&AttemptId::from(row.subject.as_str())).await? else { return Ok(Done::Yes) };
     if is_settled(&attempt, wish) {
         return Ok(Done::Yes);
     }
-    let turned = till.turn(app, &row.checkout, wish).await?;
-    let after = turned.and_then(|turned| turned.checkout.attempt).filter(|now| now.id == attempt.id);
-    Ok(match after {
-        Some(after) if !is_settled(&after, wish) => Done::Later(format!("the payment is {}", after.state.name())),
-        _ => Done::Yes,
-    })
-}
-
-async fn newest_attempt(till: &Till, checkout: &CheckoutId, subject: &str) -> Result<Option<Attempt>, StoreError> {
-    let found = till.store.checkout(checkout).await?.and_then(|checkout| checkout.attempt);
-    Ok(found.filter(|attempt| attempt.id == AttemptId::from(subject)))
+    let newest = till.store.checkout(&row.checkout).await?.and_then(|checkout| checkout.attempt);
+    if newest.is_none_or(|newest| newest.id != attempt.id) {
+        return Ok(match wish {
+            Wish::CallOff => {
+                inbox::stray(app, till, &attempt).await?.map_or_else(|reason| Done::Later(reason.to_owned()), |_| Done::Yes)
+            }
+            Wish::GoOn | Wish::Hear => Done::Yes,
+        });
+    }
+    let Some(turned) = till.turn(app, &row.checkout, wish).await? else { return Ok(Done::Yes) };
+    let Some(after) = turned.checkout.attempt.filter(|now| now.id == attempt.id) else {
+        return Ok(Done::Later("another payment of its checkout began".to_owned()));
+    };
+    let is_over = matches!(after.state, AttemptState::Canceled | AttemptState::Declined);
+    let is_done = is_settled(&after, wish) || wish == Wish::CallOff && is_over && turned.is_fresh && !turned.is_payable;
+    Ok(if is_done { Done::Yes } else { Done::Later(format!("the payment is {}", after.state.name())) })
 }
 
 fn is_settled(attempt: &Attempt, wish: Wish) -> bool {
@@ -103,10 +109,7 @@ fn is_settled(attempt: &Attempt, wish: Wish) -> bool {
     match wish {
         Wish::GoOn | Wish::Hear => matches!(state, AttemptState::Paid | AttemptState::Review),
         // A payment that was paid meanwhile is not called off any more.
-        Wish::CallOff => {
-            matches!(state, AttemptState::Canceled | AttemptState::Declined | AttemptState::Paid)
-                || state == AttemptState::Capturing && attempt.void_asked_at.is_none()
-        }
+        Wish::CallOff => state == AttemptState::Paid || state == AttemptState::Capturing && attempt.void_asked_at.is_none(),
     }
 }
 

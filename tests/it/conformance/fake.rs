@@ -365,6 +365,11 @@ impl Subject for Fake {
         });
     }
 
+    fn reopen(&self, reference: &str) -> bool {
+        self.change(reference, |payment| payment.state = RemoteState::Open);
+        true
+    }
+
     fn settle(&self) {
         let (ttl, now) = (i64::MAX, self.now.load(Ordering::Relaxed));
         let mut ledger = self.ledger();

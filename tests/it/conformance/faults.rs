@@ -1,6 +1,8 @@
 //! Faults: a purchase under each fault of CHECKOUT.md 5.10, and what the gateway's ledger says of it afterwards.
 
 use serde_json::Value;
+use vitrine::edge::perform::inbox;
+use vitrine::gateway::RemoteState;
 use vitrine::gateway::capabilities::{Idempotency, Webhook};
 
 use super::Check;
@@ -38,6 +40,8 @@ pub const ALL: &[Check] = &[
     ("F14 another currency", |it| is_not_taken(it, Fault::WrongCurrency)),
     ("F15 another mode", money_of_the_other_mode_is_not_ours),
     ("F16 declined, then paid", declined_then_paid),
+    ("F16 refused, and open again", refused_and_open_again),
+    ("F16 refused, and open again beside the next payment", refused_and_open_beside_the_next),
     ("F17 abandoned", abandoned),
     ("F18 paid while it is called off", paid_while_called_off),
     ("F19 a key that is forgotten", forgotten_key),
@@ -222,6 +226,50 @@ fn declined_then_paid(subject: &dyn Subject) -> Verdict {
     }
     assert_eq!(captured(subject), [0; 0]);
     subject.pay(&subject.payments().last().expect("a payment").reference);
+    purchase.is_paid_once(subject)
+}
+
+/// A payment that was refused can be paid after all, and the shop has heard of it; `None`: the gateway cannot show that.
+fn open_again(subject: &dyn Subject) -> Option<Purchase> {
+    let purchase = Purchase::begin(subject);
+    let reference = subject.payments()[0].reference.clone();
+    subject.decline(&reference);
+    purchase.go_on(subject);
+    if !subject.reopen(&reference) {
+        return None;
+    }
+    purchase.deliver(&subject.hooks()?, subject.gateway().capabilities().name);
+    purchase.counter.run(inbox::work(&purchase.counter.app, &purchase.counter.till())).expect("an inbox");
+    Some(purchase)
+}
+
+/// It is called off at the gateway; where that cannot be done, it stays promised, and is the order of whoever pays it.
+fn refused_and_open_again(subject: &dyn Subject) -> Verdict {
+    let Some(purchase) = open_again(subject) else { return NotShown(CANNOT) };
+    purchase.go_on(subject);
+    let first = &subject.payments()[0];
+    if subject.gateway().capabilities().can_cancel_open {
+        assert_eq!(first.state, RemoteState::Canceled);
+        purchase.is_quiet();
+        return Held;
+    }
+    assert_eq!(purchase.counter.run(purchase.counter.till().store.outbox_depth()).expect("a store"), 1, "it is not forgotten");
+    subject.pay(&first.reference);
+    purchase.is_paid_once(subject)
+}
+
+/// I4: what another payment took the place of cannot be paid beside it.
+fn refused_and_open_beside_the_next(subject: &dyn Subject) -> Verdict {
+    if !subject.gateway().capabilities().can_cancel_open {
+        return NotShown("it calls nothing off that is open");
+    }
+    let Some(mut purchase) = open_again(subject) else { return NotShown(CANNOT) };
+    let seen = purchase.shopper.look();
+    purchase.shopper.pay(&seen).expect(200);
+    purchase.go_on(subject);
+    let payments = subject.payments();
+    assert_eq!(payments.iter().map(|one| one.state).collect::<Vec<_>>(), [RemoteState::Canceled, RemoteState::Open]);
+    subject.pay(&payments[1].reference);
     purchase.is_paid_once(subject)
 }
 

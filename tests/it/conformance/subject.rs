@@ -41,6 +41,10 @@ pub trait Subject {
     fn pay(&self, reference: &str);
     /// The shopper tries a bad card.
     fn decline(&self, reference: &str);
+    /// What was refused takes another card after all; `false`: it cannot show that.
+    fn reopen(&self, _reference: &str) -> bool {
+        false
+    }
     /// What was taken on or put off is done.
     fn settle(&self);
     /// Every payment, in order.
