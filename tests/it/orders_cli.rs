@@ -9,7 +9,7 @@ use crate::support::counter::{Counter, GOOD, Shopper, details, redirect_url};
 use crate::support::shop::run;
 use crate::support::stripe::{StripeShop, session_of};
 
-fn orders(counter: &Counter, words: &[&str]) -> (i32, String, String) {
+pub(crate) fn orders(counter: &Counter, words: &[&str]) -> (i32, String, String) {
     let store = counter.folder.path().join("shop.db");
     let words = [&["orders"], words, &["--store", store.to_str().expect("UTF-8")]].concat();
     run(counter.folder.path(), &words)
@@ -171,12 +171,17 @@ fn what_a_person_has_to_look_at_is_listed_until_it_is_resolved() {
     let paying = shopper.pay(&ready).expect(200).json();
     let back = shop.faulty.give_card(session_of(redirect_url(&paying)), GOOD);
     shopper.come_back(&back).expect(303);
-    let stuck = || parsed(&orders(&shop.counter, &["stuck", "--json"]).1);
+    let stuck = || {
+        let (code, told, _) = orders(&shop.counter, &["stuck", "--json"]);
+        let rows = parsed(&told);
+        assert_eq!(code, i32::from(rows != json!([])), "cron sees it by the exit code");
+        rows
+    };
     let rows = stuck();
     assert_eq!((rows.as_array().map(Vec::len), &rows[0]["kind"]), (Some(1), &json!("payment")), "{rows}");
     assert!(rows[0]["reason"].as_str().is_some_and(|why| why.contains("amount")), "{rows}");
     let (code, told, _) = orders(&shop.counter, &["stuck"]);
-    assert!(code == 0 && told.contains("do    look the payment up at the gateway"), "{told}");
+    assert!(code == 1 && told.contains("do    look the payment up at the gateway"), "{told}");
     let (name, order) = (rows[0]["name"].as_str().expect("a name"), rows[0]["order"].as_str().expect("an order"));
     let (code, _, told) = orders(&shop.counter, &["resolve", name, "--note", "given\nback"]);
     assert!(code == 2 && told.contains("--note is one line"), "{told}");

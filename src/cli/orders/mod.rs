@@ -48,7 +48,7 @@ enum Action {
         /// The number that people read aloud, or the order's id
         order: String,
     },
-    /// What does not move on by itself, and what to do about each
+    /// What does not move on by itself, and what to do about each; exit code 1 where there is any
     Stuck,
     /// Give money back; the edge sends it
     Refund(refund::Args),
@@ -199,10 +199,12 @@ fn stuck(store: &Store, is_json: bool, now: Timestamp) -> Result<(), CommandErro
                 "advice": advice(&row.kind),
             })
         });
-        return print_json(&told.collect::<Vec<_>>());
+        print_json(&told.collect::<Vec<_>>())?;
+        return if rows.is_empty() { Ok(()) } else { Err(CommandError::Content) };
     }
     if rows.is_empty() {
         eprintln!("nothing is stuck");
+        return Ok(());
     }
     for row in &rows {
         let order = row.order.as_deref().map_or(String::new(), |order| format!(", order {order}"));
@@ -210,7 +212,7 @@ fn stuck(store: &Store, is_json: bool, now: Timestamp) -> Result<(), CommandErro
         println!("  why   {}", printable(&row.reason));
         println!("  do    {}", advice(&row.kind));
     }
-    Ok(())
+    Err(CommandError::Content)
 }
 
 fn advice(kind: &str) -> &'static str {
