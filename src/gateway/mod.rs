@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::capabilities::Capabilities;
 
-use self::event::{Event, NotHeard};
+use self::event::{About, Event, NotHeard};
 use crate::commerce::ids::Timestamp;
 use crate::commerce::money::Money;
 use crate::commerce::refund::RefundReport;
@@ -330,6 +330,14 @@ impl Gateway {
             Self::Stripe(stripe) => stripe.hear(headers, body, now),
             #[cfg(feature = "faults")]
             Self::Scripted(scripted) => scripted.hear(body, now),
+        }
+    }
+
+    /// Whose a payment is that an event names by a name which is not known here. `Rejected` where there is no such payment.
+    pub async fn whose(&self, reference: &str) -> Outcome<About> {
+        match self {
+            Self::Stripe(stripe) => stripe.whose(reference).await,
+            _ => Outcome::Done(About::Nothing),
         }
     }
 

@@ -150,6 +150,18 @@ impl Faulty {
         self.shared.ledger().transact(|tx| wire::expire_holds(tx, self.shared.now()));
     }
 
+    /// Somebody gives money back at the gateway's own pages, with no name of ours on it; the bank takes its time.
+    pub fn refund_by_hand(&self, intent: &str, amount: i64) {
+        let form =
+            [("payment_intent", intent), ("amount", &amount.to_string())].map(|(name, text)| (name.to_owned(), text.to_owned()));
+        self.shared.ledger().transact(|tx| wire::refund(tx, &form.to_vec(), true, self.shared.now()));
+    }
+
+    /// Something of another program's on the same account.
+    pub fn put(&self, object: &Value) {
+        self.shared.ledger().transact(|tx| tx.put(object));
+    }
+
     /// Refunds that were taken on fail at the bank.
     pub fn fail_refunds(&self) {
         self.shared.ledger().transact(|tx| wire::fail_refunds(tx, self.shared.now()));

@@ -318,6 +318,7 @@ pub(super) fn fail_refunds(tx: &Tx<'_>, now: i64) {
             charge["amount_refunded"] = json!(left);
             tx.put(&charge);
         }
+        tell(tx, "charge.refund.updated", &refund, now);
         tell(tx, "refund.failed", &refund, now);
     }
 }

@@ -33,6 +33,7 @@ mod orders_cli;
 mod policy;
 mod readme;
 mod reconcile;
+mod refunds;
 mod restore;
 mod schedule;
 mod search;

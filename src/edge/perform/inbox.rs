@@ -158,15 +158,24 @@ async fn one(app: &App, till: &Till, events: &[InboxRow]) {
 /// What became of events about one payment, or why they are looked at again later.
 async fn act(app: &App, till: &Till, events: &[InboxRow]) -> Result<Result<EventResult, &'static str>, StoreError> {
     let (gateway, row) = (till.gateway.capabilities().name, &events[0]);
-    let attempt = match (&row.checkout, row.attempt, &row.reference) {
-        (Some(checkout), Some(number), _) => till.store.attempt(checkout, number).await?,
-        (_, _, Some(reference)) => till.store.attempt_by_reference(gateway, reference).await?,
-        _ => None,
-    };
-    let Some(attempt) = attempt else {
-        let (Some(checkout), Some(number)) = (&row.checkout, row.attempt) else { return Ok(Ok(EventResult::Ignored)) };
+    let mut named = row.checkout.clone().zip(row.attempt);
+    if let (None, Some(reference)) = (&named, &row.reference) {
+        if let Some(attempt) = till.store.attempt_by_reference(gateway, reference).await? {
+            return look_at(app, till, &attempt, events.iter().map(|event| event.id).collect()).await;
+        }
+        match till.gateway.whose(reference).await {
+            Outcome::Done(About::Attempt { shop, .. }) if shop != app.live.load().bundle.shop_id => {
+                return Ok(Ok(EventResult::Foreign));
+            }
+            Outcome::Done(About::Attempt { checkout, number, .. }) => named = Some((CheckoutId(checkout), number)),
+            Outcome::Done(About::Reference(_) | About::Nothing) | Outcome::Rejected(_) => {}
+            Outcome::Accepted | Outcome::Unknown(_) => return Ok(Err("nobody could tell whose payment it is about")),
+        }
+    }
+    let Some((checkout, number)) = named else { return Ok(Ok(EventResult::Ignored)) };
+    let Some(attempt) = till.store.attempt(&checkout, number).await? else {
         tracing::error!(event = row.event, %checkout, "an event names a payment of this shop that is not known here");
-        return Ok(match reconcile::heard_of(app, till, checkout, number).await? {
+        return Ok(match reconcile::heard_of(app, till, &checkout, number).await? {
             true => Ok(EventResult::Orphan),
             false => Err("the payment it names could not be looked up"),
         });

@@ -20,7 +20,7 @@ use crate::edge::limits::bucket::Bucket;
 use crate::edge::limits::lane::{Lane, Place};
 use crate::edge::limits::resend;
 use crate::gateway::capabilities::Idempotency;
-use crate::gateway::event::{Event, NotHeard};
+use crate::gateway::event::{About, Event, NotHeard};
 use crate::gateway::{Capabilities, CreatePayment, Element, Gateway, Hint, Listed, Outcome, Page, RemotePayment};
 use crate::telemetry::limits::{Levels, LimitMetrics};
 
@@ -289,6 +289,10 @@ impl Line {
 
     pub(super) async fn events(&self, since: Timestamp, after: Option<&str>) -> Outcome<(Vec<Event>, Option<String>)> {
         self.beside("events", self.shared.gateway.events(since, after)).await
+    }
+
+    pub(super) async fn whose(&self, reference: &str) -> Outcome<About> {
+        self.beside("fetch", self.shared.gateway.whose(reference)).await
     }
 
     pub(super) async fn refund(&self, key: &str, reference: &str, amount: Money) -> Outcome<RemotePayment> {

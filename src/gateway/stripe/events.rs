@@ -19,7 +19,7 @@ const TOLERANCE_SECONDS: i64 = 300;
 const MAX_SIGNATURES: usize = 8;
 
 /// What has to be subscribed to.
-pub const KINDS: [&str; 16] = [
+pub const KINDS: [&str; 17] = [
     "checkout.session.completed",
     "checkout.session.expired",
     "checkout.session.async_payment_succeeded",
@@ -31,6 +31,7 @@ pub const KINDS: [&str; 16] = [
     "payment_intent.amount_capturable_updated",
     "payment_intent.canceled",
     "charge.refunded",
+    "charge.refund.updated",
     "refund.created",
     "refund.updated",
     "refund.failed",
@@ -123,13 +124,18 @@ fn discreet(mut value: Value) -> Value {
     value
 }
 
-fn about(object: &Value) -> About {
+/// What an object names: what we wrote on it, else what only Stripe can tell more of.
+pub(super) fn about(object: &Value) -> About {
     let metadata = &object["metadata"];
     let text = |name: &str| metadata[name].as_str().map(str::to_owned);
     let number = || metadata["attempt"].as_str()?.parse().ok();
     match (text("shop"), text("checkout"), number(), object["object"].as_str(), object["id"].as_str()) {
         (Some(shop), Some(checkout), Some(number), _, _) => About::Attempt { shop, checkout, number },
         (_, _, _, Some("checkout.session"), Some(id)) => About::Reference(id.to_owned()),
+        // One that was made at Stripe's own pages carries none of our names; its intent does.
+        (_, _, _, Some("refund"), _) => {
+            object["payment_intent"].as_str().map_or(About::Nothing, |intent| About::Reference(intent.to_owned()))
+        }
         _ => About::Nothing,
     }
 }

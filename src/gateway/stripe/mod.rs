@@ -28,7 +28,7 @@ pub use self::form::{fits_element, holds, methods};
 use self::client::{Client, Refusal, Said};
 use self::form::Form;
 use super::capabilities::{Capabilities, Idempotency, Modification, Webhook};
-use super::event::{Event, NotHeard};
+use super::event::{About, Event, NotHeard};
 use super::sandbox::is_loopback;
 use super::{CreatePayment, Element, Hint, Listed, Outcome, Page, RemotePayment, RemoteState};
 use crate::commerce::ids::Timestamp;
@@ -375,6 +375,18 @@ impl Stripe {
         }
     }
 
+    /// What is written on an intent.
+    pub(super) async fn whose(&self, reference: &str) -> Outcome<About> {
+        if !is_intent(reference) || !is_name(reference) {
+            return Outcome::Done(About::Nothing);
+        }
+        match self.client.get(&format!("{INTENTS}/{reference}")).await {
+            Said::Yes(intent) => Outcome::Done(events::about(&intent)),
+            Said::No(refusal) => rejected(refusal),
+            Said::Unsure(reason) => Outcome::Unknown(reason),
+        }
+    }
+
     pub(super) fn hear(&self, headers: &http::HeaderMap, body: &[u8], now: Timestamp) -> Result<Vec<Event>, NotHeard> {
         events::prove(headers, body, now, &self.webhook_secrets)?;
         let event: Value = serde_json::from_slice(body).map_err(|_| NotHeard::NotAnEvent)?;
@@ -406,7 +418,7 @@ impl Stripe {
     /// A session as Stripe shows it, with its intent and charge, and what it says. An intent that has no session stands in an otherwise
     /// empty one.
     async fn standing(&self, reference: &str) -> Outcome<(Value, RemotePayment)> {
-        if reference.is_empty() || !reference.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        if !is_name(reference) {
             return Outcome::Rejected("this is no name of a payment".to_owned());
         }
         let (path, expand) = match is_intent(reference) {
@@ -476,6 +488,11 @@ pub fn takes(currency: Currency) -> bool {
 }
 
 const NOT_UNDERSTOOD: &str = "the payment is not understood";
+
+/// Whether it can be a name of Stripe's: it is safe in an address.
+fn is_name(reference: &str) -> bool {
+    !reference.is_empty() && reference.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
 
 /// Whether a payment of that name has no session.
 fn is_intent(reference: &str) -> bool {
