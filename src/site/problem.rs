@@ -82,6 +82,8 @@ pub enum Kind {
     Price,
     /// A text that a language of the shop has not.
     Translation,
+    /// A script that must not run beside a card.
+    Script,
 }
 
 impl Kind {
@@ -99,6 +101,7 @@ impl Kind {
             Self::Title => "titles and descriptions",
             Self::Price => "prices",
             Self::Translation => "translations",
+            Self::Script => "scripts",
         }
     }
 }

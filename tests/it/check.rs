@@ -203,6 +203,29 @@ fn a_fault_of_a_template_is_told_once_for_all_its_pages() {
 }
 
 #[test]
+fn a_script_of_others_beside_a_card_is_found_where_it_is_written() {
+    let script = |address: &str| {
+        format!(
+            "{{% extends \"theme/edge/checkout.html\" %}}\n{{% block script %}}\n<script src=\"{address}\"></script>\n{{% endblock script %}}\n"
+        )
+    };
+    let message = "`https://tags.example/t.js` is loaded on pages of cart and checkout";
+    let (name, place) = ("templates/edge/checkout.html", "templates/edge/checkout.html:3");
+    planted(|root| write(root, name, &script("https://tags.example/t.js")), "script", "error", message, place, "");
+    let stripes = "https://js.stripe.com/endive/stripe.js";
+    planted(|root| write(root, name, &script(stripes)), "script", "error", "`https://js.stripe.com", place, "");
+    // The configured gateway's own is let by, and so is a stranger's on the page of a product.
+    let folder = shop();
+    write(folder.path(), name, &script(stripes));
+    let page = "{% extends \"theme/product.html\" %}\n{% block script %}<script src=\"https://tags.example/t.js\"></script>{% endblock script %}\n";
+    write(folder.path(), "templates/product.html", page);
+    let payment = "[payment]\ngateway = \"stripe\"\nmethods = [\"card\"]\nstripe.page = \"element\"\n\n[tax]";
+    edit(folder.path(), "site.toml", "[tax]", payment);
+    let (code, report, told) = checked(folder.path(), &[]);
+    assert_eq!((code, report["problems"].as_array().map(Vec::len)), (0, Some(0)), "{told}");
+}
+
+#[test]
 fn an_anchor_has_to_be_on_its_page() {
     planted(
         in_lamp("[x](#wight)"),

@@ -1,7 +1,7 @@
 //! Check: a finished build read again, and everything told that a shopper, a crawler or a cart would stumble over.
 //!
 //! Owns    the passes over a build's written bytes: files against their manifest, addresses, anchors, pictures, old addresses, titles,
-//!         and the one-price gate (`price`).
+//!         the one-price gate (`price`), and what scripts run beside a card (`scripts`).
 //! Knows   the bytes on disk, not the views they were printed from, so that a site's own template is judged too; read by parsers that
 //!         share nothing with what wrote them. Addresses of other sites are never fetched.
 //! Limits  a page is read, reduced to what is wrong with it, and dropped: memory grows with the number of pages, not with their bytes.
@@ -14,6 +14,7 @@ mod findings;
 mod page;
 mod price;
 pub mod redirects;
+mod scripts;
 mod search;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -31,6 +32,7 @@ use self::findings::{Finding, Findings, Sources};
 use self::page::{PageFacts, Role};
 use self::price::Till;
 use self::redirects::Redirects;
+use self::scripts::Allowed;
 use super::load::Loaded;
 use super::manifest::{self, Manifest};
 use super::plan::{Page, PageKind, Plan, output_prefix};
@@ -109,7 +111,11 @@ pub fn check(written: &Written<'_>) -> Checked {
     coverage::examine(written.loaded, written.plan, &written.bundle.rules, &mut read.found);
     let sources =
         Sources { root: written.root, loaded: written.loaded, templates: written.templates, pages: &pages, urls: &urls };
-    Checked { problems: sources.problems(read.found), pages: paths.len(), addresses: read.addresses, prices: read.prices }
+    let mut problems = sources.problems(read.found);
+    let payment = &written.bundle.payment;
+    let is_paid_by_stripes_form = payment.gateway == "stripe" && payment.element;
+    problems.extend(scripts::examine(written.templates, &Allowed { base_url: written.base_url, is_paid_by_stripes_form }));
+    Checked { problems, pages: paths.len(), addresses: read.addresses, prices: read.prices }
 }
 
 /// What is kept of pages that were read.
