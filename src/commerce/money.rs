@@ -61,7 +61,9 @@ fn known(code: [u8; 3]) -> Option<&'static (Currency, String)> {
         all.sort_unstable();
         all
     });
-    let place = KNOWN.binary_search_by_key(&code, |(currency, _)| currency.code).ok()?;
+    // As numbers: three bytes are compared by a call.
+    let number = |[first, second, third]: [u8; 3]| u32::from_be_bytes([0, first, second, third]);
+    let place = KNOWN.binary_search_by_key(&number(code), |(currency, _)| number(currency.code)).ok()?;
     KNOWN.get(place)
 }
 

@@ -17,7 +17,7 @@ pub fn text(name: &str, mut bytes: Vec<u8>, problems: &mut Problems) -> Option<S
         bytes.drain(..3);
     }
     match String::from_utf8(bytes) {
-        Ok(text) => match text.bytes().position(|byte| byte == 0) {
+        Ok(text) => match text.find('\0') {
             None => Some(text),
             Some(at) => {
                 problems.push(no_text(name, text.as_bytes(), at, 1));

@@ -1,7 +1,6 @@
 //! Cards: products on a grid, each made once for the many pages that show it.
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use rayon::prelude::*;
 
 use super::Printer;

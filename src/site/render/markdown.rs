@@ -6,7 +6,14 @@ use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, 
 
 /// HTML of a text. Headings get ids to be linked to; a `#` heading becomes `##`, since the page has its own first heading.
 pub(super) fn to_html(markdown: &str) -> String {
-    print(Parser::new_ext(markdown, options()).collect(), markdown.len(), &mut Names::default(), None)
+    print(events(markdown), markdown.len(), &mut Names::default(), None)
+}
+
+fn events(markdown: &str) -> Vec<Event<'_>> {
+    // About one for every eight bytes of prose: the list grows once and not from four on.
+    let mut events = Vec::with_capacity(markdown.len() / 8);
+    events.extend(Parser::new_ext(markdown, options()));
+    events
 }
 
 /// What Markdown is here.
@@ -20,7 +27,7 @@ pub(super) type Names = BTreeMap<String, usize>;
 /// HTML of a text in which marks stand for what is put there later; gives the numbers of the marks that stand within a sentence, too.
 /// A paragraph of marks alone is none: what they stand for is put between paragraphs.
 pub(super) fn to_html_with_marks(markdown: &str, names: &mut Names, marks: &Marks) -> (String, Vec<usize>) {
-    let mut events: Vec<Event<'_>> = Parser::new_ext(markdown, options()).collect();
+    let mut events = events(markdown);
     let within = lift(&mut events, marks);
     (print(events, markdown.len(), names, Some(marks)), within)
 }
@@ -217,7 +224,10 @@ pub(super) fn shortened(text: &str, limit: usize) -> String {
 
 /// The words of a longer text that fit into `limit` characters, with a sign that it goes on.
 pub(super) fn cut_at_word(text: &str, limit: usize) -> String {
-    let cut = text.char_indices().nth(limit.saturating_sub(1)).map_or(text, |(end, _)| &text[..end]);
+    let mut rest = text.chars();
+    // One less, for the sign. Characters that are passed over are counted many at a time; their places are not.
+    limit.checked_sub(2).and_then(|last| rest.nth(last));
+    let cut = &text[..text.len() - rest.as_str().len()];
     let words = cut.rfind(' ').map_or(cut, |end| &cut[..end]);
     format!("{}…", words.trim_end_matches([',', ';', ':', '.', ' ']))
 }
