@@ -10,6 +10,7 @@ use std::borrow::Cow;
 
 use serde::ser::{SerializeStruct, Serializer};
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::ids::{CategoryPath, Sku, SkuHash, Slug, TaxClass, Timestamp};
 use super::language::{Translation, Words, title_in, word_in};
@@ -71,7 +72,7 @@ pub struct Product {
     /// What it is called in other languages.
     pub translations: Vec<Translation>,
     /// Maker or label, plain text.
-    pub brand: Option<String>,
+    pub brand: Option<SmolStr>,
     /// Shelves, the first is the one breadcrumbs use.
     pub categories: Vec<CategoryPath>,
     /// The picture a cart line shows, its final address.
@@ -154,9 +155,16 @@ pub struct Image {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProductOption {
     /// Such as `Size`.
-    pub name: String,
+    pub name: SmolStr,
     /// Such as `S`, `M`, `L`.
-    pub values: Vec<String>,
+    pub values: Vec<SmolStr>,
+}
+
+impl ProductOption {
+    /// Its name, then its values.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.name).chain(&self.values).map(SmolStr::as_str)
+    }
 }
 
 /// What is bought.
@@ -165,7 +173,7 @@ pub struct Variant {
     /// Its unique code.
     pub sku: Sku,
     /// One value per option of the product, same order.
-    pub option_values: Vec<String>,
+    pub option_values: Vec<SmolStr>,
     /// One per currency it is sold in, sorted by currency; none: not for sale.
     pub prices: Vec<Price>,
     /// Grams, for shipping by weight.

@@ -15,7 +15,7 @@ use tera::Value;
 use super::assets::{AssetError, AssetSet};
 use super::costs::{self, PageCost, TemplateCost};
 use super::facets::TooManyFacetPages;
-use super::keys::{Key, Keys, Remembered, RememberedReads};
+use super::keys::{Key, Keys, Remembered, RememberedReads, path_key};
 use super::load::{Loaded, PageSource, is_remote};
 use super::plan::{Addresses, Page, PageKind, Plan, plan, prefix};
 use super::render::cards::{Cards, Offer};
@@ -24,7 +24,7 @@ use super::render::feeds::sitemap;
 use super::render::functions::{self, Desk};
 use super::render::key::Shared;
 use super::render::policy::{self, Policy};
-use super::render::reads::{Read, reading};
+use super::render::reads::reading;
 use super::render::{PrintError, Printer, TextFaults, Ways, feeds};
 use super::schedule::next_change_at;
 use super::write::{Changes, Draft, Output, Put, WriteError};
@@ -146,20 +146,12 @@ pub struct PageFaults {
 /// Makes `public/` and the bundle. `progress` is told (pages done, pages in all) now and then, from any thread.
 pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Result<Built, BuildError> {
     let mut clock = Stopwatch::new();
-    let (assets, errors) = AssetSet::collect(&order.root.join("static"));
-    if !errors.is_empty() {
-        return Err(BuildError::Assets(errors));
-    }
-    let for_templates = Arc::new(assets.for_templates());
-    let assets = Arc::new(assets);
-    let wrong = |error| BuildError::Pages(PageFaults { templates: vec![(None, error)], texts: Vec::new() });
-    let mut engine = Engine::new(order.templates, for_templates).map_err(wrong)?;
-    let desk = Arc::new(OnceLock::new());
-    functions::register(&mut engine, &desk);
-    clock.lap("assets");
-
-    let (plan, output) =
-        rayon::join(|| plan(order.loaded, order.rules, order.settings, order.at, order.drafts), || Output::open(order.out));
+    // Each is for the most part the work of one thread; the longest is to read what the last build has written.
+    let ((engine, plan), output) = rayon::join(
+        || rayon::join(|| engine(order), || plan(order.loaded, order.rules, order.settings, order.at, order.drafts)),
+        || Output::open(order.out),
+    );
+    let (assets, engine, desk) = engine?;
     let (plan, output) = (Arc::new(plan), output?);
     if let Some(too_many) = &plan.facet_shelves.too_many {
         return Err(too_many.clone().into());
@@ -196,7 +188,7 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
     );
     let Printed { mut puts, mut remembered, reads, costs } = printed?;
     let (bundle, bundle_key) = bundle?;
-    remembered.push(Remembered::new(BUNDLE, bundle_key, &bundle.hash));
+    remembered.push(Remembered::new(path_key(BUNDLE), bundle_key, &bundle.hash));
     clock.lap("pages");
 
     if order.settings.search {
@@ -240,6 +232,21 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
         phases: clock.phases,
         costs,
     })
+}
+
+type Asked = Arc<OnceLock<Desk>>;
+
+// Files of static/, the templates that name them, and where these will find what they ask for.
+fn engine(order: &Order<'_>) -> Result<(Arc<AssetSet>, Engine, Asked), BuildError> {
+    let (assets, errors) = AssetSet::collect(&order.root.join("static"));
+    if !errors.is_empty() {
+        return Err(BuildError::Assets(errors));
+    }
+    let wrong = |error| BuildError::Pages(PageFaults { templates: vec![(None, error)], texts: Vec::new() });
+    let mut engine = Engine::new(order.templates, Arc::new(assets.for_templates())).map_err(wrong)?;
+    let desk = Asked::default();
+    functions::register(&mut engine, &desk);
+    Ok((Arc::new(assets), engine, desk))
 }
 
 /// What every page is printed with: templates, `site`, files of static/, and this program.
@@ -292,8 +299,8 @@ struct Printed {
 /// One page of them.
 struct PrintedPage {
     put: Put,
-    key: Option<Key>,
-    reads: Option<Arc<[Read]>>,
+    remembered: Option<Remembered>,
+    reads: Option<RememberedReads>,
     /// Boxed: most builds ask for none.
     cost: Option<Box<PageCost>>,
 }
@@ -312,11 +319,16 @@ fn print_pages(
         let shared = &shared[page.market];
         let own_key = printer.key(page, shared, keys);
         let path = printer.plan.path(page);
-        let before = keys.reads(&path).filter(|_| own_key.is_some());
+        let place = path_key(&path);
+        let before = keys.reads(&place).filter(|_| own_key.is_some());
         let key = own_key.map(|key| printer.key_with_reads(key, before.into_iter().flat_map(|reads| reads.iter()), shared, keys));
-        let kept = key.and_then(|key| output.keep(&path, |hash| keys.knows(&path, &key, hash)));
+        let remembered = |key: Option<Key>, hash: &blake3::Hash| key.map(|key| Remembered::new(place, key, hash));
+        let kept = key.and_then(|_| output.keep(&path, |hash| remembered(key, hash).is_some_and(|page| keys.knows(&page))));
         let printed = match kept {
-            Some(put) => PrintedPage { put, key, reads: before.cloned(), cost: None },
+            Some(put) => {
+                let remembered = remembered(key, put.hash());
+                PrintedPage { put, remembered, reads: before.map(|reads| (place, Arc::clone(reads))), cost: None }
+            }
             None => {
                 bytes.clear();
                 let started = costs.then(Instant::now);
@@ -327,10 +339,10 @@ fn print_pages(
                 let put = output.put(&path, bytes)?;
                 let key = own_key.map(|key| printer.key_with_reads(key, reads.all.iter(), shared, keys));
                 let asked = key.is_some() && !reads.all.is_empty();
-                let all = asked.then(|| reads.all.iter().cloned().collect());
+                let all = asked.then(|| (place, reads.all.iter().cloned().collect()));
                 let is_told = costs || reads.asked_for_all();
                 let cost = is_told.then(|| Box::new(PageCost::new(template, nanoseconds, bytes.len(), reads)));
-                PrintedPage { put, key, reads: all, cost }
+                PrintedPage { remembered: remembered(key, put.hash()), put, reads: all, cost }
             }
         };
         let count = done.fetch_add(1, Ordering::Relaxed) + 1;
@@ -351,9 +363,9 @@ fn print_pages(
     let mut faults = PageFaults::default();
     for (page, place) in pages.iter().zip(places) {
         match results[place].take().expect("every page was printed, and once") {
-            Ok(PrintedPage { put, key, reads: asked, cost }) => {
-                remembered.extend(key.map(|key| Remembered::new(put.path(), key, put.hash())));
-                reads.extend(asked.map(|asked| RememberedReads::new(put.path(), asked)));
+            Ok(PrintedPage { put, remembered: one, reads: asked, cost }) => {
+                remembered.extend(one);
+                reads.extend(asked);
                 told.extend(cost.map(|cost| (page.url.as_str(), cost)));
                 puts.push(put);
             }
@@ -375,12 +387,13 @@ fn print_pages(
 // Sitemaps and the like, one after the other. A sitemap that would be the same again is not written again.
 fn few_feeds(printer: &Printer<'_>, output: &Output, keys: &Keys) -> Result<(Vec<Put>, Vec<Remembered>), BuildError> {
     let key = sitemap::key(printer, keys);
-    let keep = |path: &str| output.keep(path, |hash| keys.knows(path, &key, hash));
+    let remembered = |path: &str, hash: &blake3::Hash| Remembered::new(path_key(path), key, hash);
+    let keep = |path: &str| output.keep(path, |hash| keys.knows(&remembered(path, hash)));
     let mut puts: Vec<Put> = match sitemap::kept(|path| output.had(path), keep) {
         Some(kept) => kept,
         None => sitemap::files(printer).map(|(path, bytes)| output.put(&path, &bytes)).collect::<Result<_, _>>()?,
     };
-    let remembered = puts.iter().map(|put| Remembered::new(put.path(), key, put.hash())).collect();
+    let remembered = puts.iter().map(|put| remembered(put.path(), put.hash())).collect();
     for (path, bytes) in feeds::few(printer)? {
         puts.push(output.put(&path, &bytes)?);
     }
@@ -398,11 +411,12 @@ fn product_feeds(
     let mut found = Vec::new();
     for market in 0..printer.rules.markets.len() {
         let (path, key) = (google::path(printer, market), google::key(printer, market, keys));
-        let put = match output.keep(&path, |hash| keys.knows(&path, &key, hash)) {
+        let page = |hash: &blake3::Hash| Remembered::new(path_key(&path), key, hash);
+        let put = match output.keep(&path, |hash| keys.knows(&page(hash))) {
             Some(put) => put,
             None => output.put_parts(&path, |take| google::write::<BuildError>(printer, market, &mut |part| Ok(take(part)?)))?,
         };
-        remembered.push(Remembered::new(&path, key, put.hash()));
+        remembered.push(page(put.hash()));
         puts.push(put);
         found.push(google::survey(printer, market)?);
     }
@@ -530,7 +544,8 @@ fn bundle(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet, keys: &Keys)
         key.key(&product.hash);
     });
     let key = key.finish();
-    let bundle = match Draft::keep(order.bundle, |hash| keys.knows(BUNDLE, &key, hash)) {
+    let page = |hash: &blake3::Hash| Remembered::new(path_key(BUNDLE), key, hash);
+    let bundle = match Draft::keep(order.bundle, |hash| keys.knows(&page(hash))) {
         Some(bundle) => bundle,
         None => Draft::new(order.bundle, |file| seal(order, sites, assets, file))?,
     };

@@ -152,7 +152,7 @@ impl Shop<'_> {
             FacetSource::Attribute { name } => self.named(|product, notes, take| {
                 let own = notes.marks.attributes().filter(|(other, _)| is_same_name(other, name)).map(|(_, value)| value);
                 let options = product.options.iter().filter(|option| is_same_name(&option.name, name));
-                own.chain(options.flat_map(|option| option.values.iter().map(String::as_str))).for_each(take);
+                own.chain(options.flat_map(|option| option.values.iter().map(|value| value.as_str()))).for_each(take);
             }),
             FacetSource::Price { bands } => {
                 let market = &self.markets[market];

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use similar::TextDiff;
+use smol_str::SmolStr;
 use walkdir::WalkDir;
 
 use super::load::translations::TranslatedDetails;
@@ -212,8 +213,8 @@ struct WrittenSale {
 
 #[derive(Serialize)]
 struct WrittenVariant<'a> {
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    options: &'a [String],
+    #[serde(skip_serializing_if = "<[SmolStr]>::is_empty")]
+    options: &'a [SmolStr],
     sku: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     price: Option<String>,

@@ -82,22 +82,19 @@ const RECORD: usize = 3 * KEY_BYTES;
 pub struct Remembered([Key; 3]);
 
 impl Remembered {
-    /// Of a page with this path and key, and bytes of this hash.
-    pub fn new(path: &str, key: Key, hash: &blake3::Hash) -> Self {
-        Self([half(&blake3::hash(path.as_bytes())), key, half(hash)])
+    /// Of the page of that path's key, printed by this key, and bytes of this hash.
+    pub fn new(path: Key, key: Key, hash: &blake3::Hash) -> Self {
+        Self([path, key, half(hash)])
     }
 }
 
-/// What a page of a finished build asked for: hash of its path, and the set.
-#[derive(Clone, Debug)]
-pub struct RememberedReads(Key, Arc<[Read]>);
-
-impl RememberedReads {
-    /// Of a page with this path.
-    pub fn new(path: &str, reads: Arc<[Read]>) -> Self {
-        Self(half(&blake3::hash(path.as_bytes())), reads)
-    }
+/// The path of a page as it is remembered.
+pub fn path_key(path: &str) -> Key {
+    half(&blake3::hash(path.as_bytes()))
 }
+
+/// What a page of a finished build asked for: key of its path, and the set.
+pub type RememberedReads = (Key, Arc<[Read]>);
 
 fn half(hash: &blake3::Hash) -> Key {
     hash.as_bytes()[..KEY_BYTES].try_into().expect("a hash is longer than a key")
@@ -121,8 +118,8 @@ impl Keys {
     }
 
     /// What a page asked functions for when it was printed last. It would ask for the same again as long as it is given the same.
-    pub fn reads(&self, path: &str) -> Option<&Arc<[Read]>> {
-        if self.reads.is_empty() { None } else { self.reads.get(&half(&blake3::hash(path.as_bytes()))) }
+    pub fn reads(&self, path: &Key) -> Option<&Arc<[Read]>> {
+        if self.reads.is_empty() { None } else { self.reads.get(path) }
     }
 
     /// Begins a key.
@@ -130,10 +127,9 @@ impl Keys {
         KeyHasher { base: &self.base, bytes: Vec::with_capacity(USUAL_BYTES) }
     }
 
-    /// Whether a page of these bytes is what this key led to last time.
-    pub fn knows(&self, path: &str, key: &Key, hash: &blake3::Hash) -> bool {
-        let wanted = Remembered::new(path, *key, hash);
-        let wanted = wanted.0.as_flattened();
+    /// Whether a page is what its key led to last time.
+    pub fn knows(&self, page: &Remembered) -> bool {
+        let wanted = page.0.as_flattened();
         let bucket = bucket(wanted);
         let Some([start, end]) = self.starts.get(bucket..bucket + 2) else { return false };
         records(&self.known)[*start as usize..*end as usize].iter().any(|record| record[..] == *wanted)
@@ -200,7 +196,7 @@ impl WrittenReads {
         let mut places: BTreeMap<Arc<[Read]>, u32> = BTreeMap::new();
         let mut sets = Vec::new();
         let mut pages = Vec::with_capacity(reads.len());
-        for RememberedReads(page, set) in reads {
+        for (page, set) in reads {
             let place = *places.entry(set).or_insert_with_key(|set| {
                 sets.push(set.to_vec());
                 sets.len() as u32 - 1

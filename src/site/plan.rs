@@ -103,7 +103,7 @@ impl Addresses<'_> {
 
     /// A product's page.
     pub fn product(&self, slug: &str) -> String {
-        format!("{}/products/{slug}", self.prefix)
+        [self.prefix, "/products/", slug].concat()
     }
 
     /// A part of a category.
@@ -240,8 +240,8 @@ fn output_path(url: &str, style: UrlStyle) -> String {
     match style {
         _ if relative.is_empty() => "index.html".to_owned(),
         _ if relative == "404" => "404.html".to_owned(),
-        UrlStyle::Flat => format!("{relative}.html"),
-        UrlStyle::Folder => format!("{relative}/index.html"),
+        UrlStyle::Flat => [relative, ".html"].concat(),
+        UrlStyle::Folder => [relative, "/index.html"].concat(),
     }
 }
 

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use foldhash::HashMap;
 use rayon::prelude::*;
+use rustix::fs::{AtFlags, FileType, statat};
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "faults")]
@@ -40,6 +41,8 @@ pub enum WriteError {
 #[derive(Debug)]
 pub struct Output {
     folder: PathBuf,
+    /// The folder, open: the way to it is walked once and not for each file that is looked for. `None`: it is not there.
+    open: Option<fs::File>,
     stage: PathBuf,
     journal: PathBuf,
     old: Manifest<HashMap<Box<str>, Entry>>,
@@ -94,6 +97,7 @@ impl Output {
         };
         let mut output = Self {
             folder: folder.to_owned(),
+            open: None,
             stage: beside("stage"),
             journal: beside("journal"),
             old: Manifest::default(),
@@ -111,6 +115,7 @@ impl Output {
             None if is_empty(folder) || folder.join(FILE).is_file() => {}
             None => return Err(WriteError::Foreign { folder: folder.to_owned() }),
         }
+        output.open = fs::File::open(folder).ok();
         create_folder(&output.stage)?;
         Ok(output)
     }
@@ -158,7 +163,12 @@ impl Output {
 
     // Whether the folder has that file already.
     fn has(&self, path: &str, entry: &Entry) -> bool {
-        self.old.files.get(path) == Some(entry) && is_there(&self.folder.join(path), entry.size)
+        self.old.files.get(path) == Some(entry) && self.is_there(path, entry.size)
+    }
+
+    fn is_there(&self, path: &str, size: u64) -> bool {
+        let found = self.open.as_ref().and_then(|folder| statat(folder, path, AtFlags::empty()).ok());
+        found.is_some_and(|file| FileType::from_raw_mode(file.st_mode).is_file() && u64::try_from(file.st_size) == Ok(size))
     }
 
     /// Whether the last build made that file, be it still there or not.
@@ -169,14 +179,21 @@ impl Output {
     /// Keeps a file as it is, where its bytes are the `right` ones by their hash; `None`: it is not there like that, and has to be put.
     pub fn keep(&self, path: &str, right: impl Fn(&blake3::Hash) -> bool) -> Option<Put> {
         let entry = self.old.files.get(path).filter(|entry| right(&entry.hash))?;
-        is_there(&self.folder.join(path), entry.size).then(|| Put { path: path.to_owned(), entry: *entry, changed: false })
+        self.is_there(path, entry.size).then(|| Put { path: path.to_owned(), entry: *entry, changed: false })
     }
 
     /// Makes the folder what was put, and nothing else.
     pub fn finish(self, puts: Vec<Put>) -> Result<Changes, WriteError> {
+        let changes = self.settle(&puts);
+        // Two hundred thousand names of a large shop: nobody waits until they are taken apart.
+        rayon::spawn(move || drop((self, puts)));
+        changes
+    }
+
+    fn settle(&self, puts: &[Put]) -> Result<Changes, WriteError> {
         let mut changes = Changes { files: puts.len(), ..Changes::default() };
         let mut rename = Vec::new();
-        for put in &puts {
+        for put in puts {
             changes.bytes += put.entry.size;
             if put.changed {
                 rename.push(put.path.as_str());
@@ -317,10 +334,6 @@ fn hash_of(path: &Path) -> io::Result<(blake3::Hash, u64)> {
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(fs::File::open(path)?)?;
     Ok((hasher.finalize(), hasher.count()))
-}
-
-fn is_there(path: &Path, size: u64) -> bool {
-    fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() == size)
 }
 
 fn is_empty(folder: &Path) -> bool {

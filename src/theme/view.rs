@@ -7,6 +7,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
+use smol_str::SmolStr;
 use tera::Value;
 
 use super::look::Look;
@@ -163,7 +164,7 @@ pub struct CardView {
     /// Product title.
     pub title: String,
     /// Maker.
-    pub brand: Option<String>,
+    pub brand: Option<SmolStr>,
     /// First picture.
     pub image: Option<Image>,
     /// Lowest price of its variants; `None`: not for sale here.
@@ -218,7 +219,7 @@ pub struct ProductView {
     /// Plain text.
     pub title: String,
     /// Maker.
-    pub brand: Option<String>,
+    pub brand: Option<SmolStr>,
     /// The body as safe HTML.
     pub description_html: String,
     /// All pictures.

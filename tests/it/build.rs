@@ -115,8 +115,8 @@ fn furnished(mut product: Product) -> Product {
     product.categories = vec!["home".into()];
     if product.slug.as_str() == "lamp" {
         product.categories = vec!["home/light".into()];
-        let values = ["Small", "Large"].map(str::to_owned).to_vec();
-        product.options = vec![ProductOption { name: "Size".to_owned(), values }];
+        let values = ["Small", "Large"].map(Into::into).to_vec();
+        product.options = vec![ProductOption { name: "Size".into(), values }];
         product.image = Some(Image { url: "images/lamp.svg".to_owned(), alt: "A lamp".to_owned(), width: None, height: None });
         product.variants[0].prices[0].sales = vec![SaleWindow { price_minor: 1490, from: None, until: Some(SALE_END) }];
     }

@@ -85,7 +85,8 @@ fn a_language_that_runs_to_the_left_turns_the_page() {
 
 #[test]
 fn a_swatch_is_found_in_every_language() {
-    let german = "[[markets]]\nid = \"de\"\nprefix = \"de\"\ncountries = [\"DE\"]\ncurrency = \"EUR\"\nlanguage = \"de\"\n\n[tax]";
+    let german =
+        "[[markets]]\nid = \"de\"\nprefix = \"de\"\ncountries = [\"DE\"]\ncurrency = \"EUR\"\nlanguage = \"de\"\n\n[tax]";
     let site = site("EUR").replace("[tax]", german);
     let words = "Moss = \"Moos\"\nColor = \"Farbe\"\nSize = \"Größe\"\n";
     let shop = folder(&[

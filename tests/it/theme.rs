@@ -88,7 +88,7 @@ fn lamp() -> ProductView {
         brand: None,
         description_html: "<p>It is lit.</p>".to_owned(),
         images: vec![image("lamp"), image("shade")],
-        options: vec![ProductOption { name: "Size".to_owned(), values: vec!["Small".to_owned(), "Medium".to_owned()] }],
+        options: vec![ProductOption { name: "Size".into(), values: vec!["Small".into(), "Medium".into()] }],
         variants: vec![
             variant("L-S", "Small", 3_900, Availability::SoldOut),
             reduced,

@@ -122,7 +122,7 @@ fn variants_choose_one_value_of_each_option() {
             products[0].options = vec![option()];
             products[0].variants = sizes.iter().enumerate().map(|(index, _)| variant(&format!("V{index}"), 1)).collect();
             for (variant, size) in products[0].variants.iter_mut().zip(sizes) {
-                variant.option_values = vec![(*size).to_owned()];
+                variant.option_values = vec![(*size).into()];
             }
         }
     };

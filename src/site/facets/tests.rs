@@ -45,7 +45,7 @@ fn product(slug: &str, brand: &str, material: &str, unit_minor: i64) -> LoadedPr
         slug: slug.into(),
         title: slug.to_owned(),
         translations: Vec::new(),
-        brand: Some(brand.to_owned()).filter(|brand| !brand.is_empty()),
+        brand: Some(brand.into()).filter(|_| !brand.is_empty()),
         categories: vec!["light".into()],
         image: None,
         options: Vec::new(),
@@ -94,8 +94,8 @@ fn lamps_alone() -> Vec<LoadedProduct> {
         product("d", "Bright", "8 mm steel", 9900),
         product("e", "", "+", 9900),
     ];
-    let values = ["Oak", "Ash"].map(str::to_owned).to_vec();
-    lamps[4].product.options = vec![ProductOption { name: "material".to_owned(), values }];
+    let values = ["Oak", "Ash"].map(Into::into).to_vec();
+    lamps[4].product.options = vec![ProductOption { name: "material".into(), values }];
     lamps
 }
 

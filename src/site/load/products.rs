@@ -240,10 +240,10 @@ fn translate(loaded: &mut LoadedProduct, sibling: &Sibling, original: &str, prob
 pub(super) fn translatable(loaded: &LoadedProduct) -> (Vec<&str>, Vec<&str>) {
     let (product, details) = (&loaded.product, &loaded.details);
     let images = details.images.iter().map(|image| image.url.as_str()).collect();
-    let options = product.options.iter().flat_map(|option| [&option.name].into_iter().chain(&option.values));
-    let attributes = details.attributes.iter().flat_map(|(name, value)| [name, value]);
-    let labels = product.properties.iter().map(|property| &property.label);
-    (images, options.chain(attributes).chain(labels).map(String::as_str).collect())
+    let options = product.options.iter().flat_map(ProductOption::words);
+    let attributes = details.attributes.iter().flat_map(|(name, value)| [name.as_str(), value]);
+    let labels = product.properties.iter().map(|property| property.label.as_str());
+    (images, options.chain(attributes).chain(labels).collect())
 }
 
 struct Reader<'a> {
@@ -304,7 +304,7 @@ impl Reader<'_> {
             slug: Slug::from(slug),
             title,
             translations: Vec::new(),
-            brand: written.brand,
+            brand: written.brand.map(Into::into),
             categories: written.categories.into_iter().map(CategoryPath::from).collect(),
             image: images.first().cloned(),
             options,
@@ -448,7 +448,7 @@ impl Reader<'_> {
             let stock = own.stock.or(written.stock);
             variants.push(Variant {
                 sku: sku(&own.sku, &own.options),
-                option_values: own.options.clone(),
+                option_values: own.options.iter().map(Into::into).collect(),
                 prices: shared.prices.read(root, place, problems),
                 weight_g: shared.weight_g.unwrap_or(0),
                 requires_shipping: shared.requires_shipping.unwrap_or(true),
@@ -505,9 +505,9 @@ fn policy(written: Option<StockPolicy>, stock: Option<u32>) -> StockPolicy {
 }
 
 /// The SKU of a variant that was given none: its product's address and its values. Stable as long as these are.
-pub(super) fn derived_sku(slug: &str, values: &[String]) -> Sku {
+pub(super) fn derived_sku(slug: &str, values: &[impl AsRef<str>]) -> Sku {
     let mut text = slug.to_owned();
-    for value in values {
+    for value in values.iter().map(AsRef::as_ref) {
         let word = slug::slugify(value);
         text.push('-');
         // A value of signs alone still has to tell two variants apart.
@@ -519,13 +519,13 @@ pub(super) fn derived_sku(slug: &str, values: &[String]) -> Sku {
 /// The options of a product with their values in the order in which variants name them.
 pub(super) fn options(names: &[String], variants: &[Variant]) -> Vec<ProductOption> {
     let option = |(index, name): (usize, &String)| {
-        let mut values: Vec<String> = Vec::new();
+        let mut values = Vec::new();
         for value in variants.iter().map(|variant| &variant.option_values[index]) {
             if !values.contains(value) {
                 values.push(value.clone());
             }
         }
-        ProductOption { name: name.clone(), values }
+        ProductOption { name: name.into(), values }
     };
     names.iter().enumerate().map(option).collect()
 }

@@ -13,6 +13,7 @@ use toml::Spanned;
 use super::products::{WrittenImage, WrittenSeo};
 use super::written::{Place, parse};
 use super::{Loaded, MAX_TITLE_LETTERS, PageSource, Source, front_matter, one_line, paths, shown_path, source_file};
+use crate::commerce::catalog::ProductOption;
 use crate::commerce::language::{Translation, Words, chain};
 use crate::commerce::rules::Rules;
 use crate::site::facets::Facet;
@@ -64,8 +65,8 @@ pub(super) struct Sibling {
 /// Takes the files that translate others out of `paths`, which are sorted, and gives each original with its own.
 pub(super) fn split(root: &Path, all: Vec<PathBuf>, rules: &Rules, problems: &mut Problems) -> Vec<(PathBuf, Vec<Sibling>)> {
     let is_sibling = |path: &PathBuf| {
-        let name = path.file_name().map_or(&[][..], |name| name.as_encoded_bytes());
-        name.iter().filter(|byte| **byte == b'.').nth(1).is_some()
+        let name = path.as_os_str().as_encoded_bytes().rsplit(|byte| *byte == b'/').next();
+        name.unwrap_or_default().iter().filter(|byte| **byte == b'.').nth(1).is_some()
     };
     let (siblings, originals): (Vec<PathBuf>, Vec<PathBuf>) = all.into_iter().partition(is_sibling);
     let mut found: Vec<(PathBuf, Vec<Sibling>)> = originals.into_iter().map(|path| (path, Vec::new())).collect();
@@ -393,9 +394,7 @@ impl Loaded {
     pub fn words_said<'a>(&'a self, rules: &'a Rules, facets: &'a [Facet], tagline: &'a str) -> BTreeSet<&'a str> {
         let mut said = BTreeSet::from([tagline]);
         for product in self.catalog.products() {
-            said.extend(
-                product.options.iter().flat_map(|option| [&option.name].into_iter().chain(&option.values)).map(String::as_str),
-            );
+            said.extend(product.options.iter().flat_map(ProductOption::words));
             said.extend(product.properties.iter().map(|property| property.label.as_str()));
         }
         let marks = self.products.iter().flat_map(|notes| notes.marks.all()).filter(|(name, _)| !is_for_the_feed(name));

@@ -1,5 +1,7 @@
 //! Views: the values of each page kind, from the loaded shop.
 
+use smol_str::SmolStr;
+
 use super::cards::Cards;
 use super::expand::{Html, Place};
 use super::{PrintError, Printer, feeds, markdown, organization, structured};
@@ -90,7 +92,7 @@ impl Printer<'_> {
 
     // Names and values are copied as they are where nobody has translated any.
     fn options(&self, product: &Product, language: &str) -> Vec<ProductOption> {
-        let say = |text: &String| product.word_in(&self.rules.words, language, text).to_owned();
+        let say = |text: &SmolStr| SmolStr::from(product.word_in(&self.rules.words, language, text));
         let option =
             |option: &ProductOption| ProductOption { name: say(&option.name), values: option.values.iter().map(say).collect() };
         product.options.iter().map(option).collect()

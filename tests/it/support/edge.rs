@@ -49,9 +49,9 @@ pub fn key_ring() -> KeyRing {
 /// The shop, its lamp at that price.
 pub fn bundle(base_url: &str, lamp_minor: i64) -> Bundle {
     let mut large = variant("LAMP-L", &[("EUR", 2990), ("USD", 3300)], 3);
-    large.option_values = vec!["Large".to_owned()];
+    large.option_values = vec!["Large".into()];
     let mut small = variant("LAMP-S", &[("EUR", lamp_minor), ("USD", 2200)], 100);
-    small.option_values = vec!["Small".to_owned()];
+    small.option_values = vec!["Small".into()];
     let mut mug = product("mug", vec![variant("MUG", &[("EUR", 1250)], 40)]);
     mug.quantity = QuantityRule { min: 2, max: 10, step: 2 };
     mug.properties =

@@ -177,7 +177,7 @@ impl Draft {
     pub(super) fn add(&mut self, intake: &mut Intake<'_>, cell: Cell<'_>, names: &[String], variant: Variant) {
         let variants = &mut self.loaded.product.variants;
         if let Some(missing) =
-            names.iter().enumerate().find(|(index, _)| variant.option_values.get(*index).is_none_or(String::is_empty))
+            names.iter().enumerate().find(|(index, _)| variant.option_values.get(*index).is_none_or(|value| value.is_empty()))
         {
             intake.leave_out(cell, format!("this variant has no value for `{}`; it is left out", missing.1));
         } else if variants.len() >= MAX_VARIANTS {

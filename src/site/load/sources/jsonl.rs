@@ -258,7 +258,7 @@ impl<'a> LineReader<'a, '_, '_> {
         self.variants(&mut draft, &line);
         let product = &mut draft.loaded.product;
         product.categories = line.categories.into_iter().map(CategoryPath::from).collect();
-        product.brand = line.brand;
+        product.brand = line.brand.map(Into::into);
         product.status = line.status;
         let details = &mut draft.loaded.details;
         details.images = line.images.into_iter().map(Image::from).collect();
@@ -432,7 +432,7 @@ impl<'a> LineReader<'a, '_, '_> {
             let variant = Variant {
                 gtin: own.gtin.clone(),
                 image: own.image.as_ref().map(image).map(Box::new),
-                option_values: own.options.clone(),
+                option_values: own.options.iter().map(Into::into).collect(),
                 ..self.variant(&own.over(&shared, root.code()), own.sku.as_ref())
             };
             takes_shared |= !own.has_price(root.code());

@@ -332,7 +332,7 @@ fn configured(
             continue;
         }
         let mut variant = variant(intake, columns, *child, true);
-        variant.option_values = keys.iter().map(|key| decoded_name(value(variation, key).unwrap_or(""))).collect();
+        variant.option_values = keys.iter().map(|key| decoded_name(value(variation, key).unwrap_or("")).into()).collect();
         draft.add(intake, child.cell(columns.sku), &names, variant);
     }
     names

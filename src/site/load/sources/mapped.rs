@@ -260,7 +260,7 @@ fn draft(intake: &mut Intake<'_>, map: &Mapping, item: Node<'_>) -> Option<Draft
     }
     let text = |path: &Option<String>| scalar(item, path.as_ref()).and_then(|text| name(text.cell()));
     let product = &mut draft.loaded.product;
-    product.brand = text(&map.brand);
+    product.brand = text(&map.brand).map(Into::into);
     product.tax_class = intake.tax_class(cell(scalar(item, map.tax_class.as_ref()).as_ref()));
     product.status = match text(&map.status).unwrap_or_default().to_ascii_lowercase().as_str() {
         "" | "active" | "published" => ProductStatus::Active,
@@ -281,7 +281,8 @@ fn draft(intake: &mut Intake<'_>, map: &Mapping, item: Node<'_>) -> Option<Draft
     for node in nodes {
         let mut variant = variant(intake, map, node);
         if !names.is_empty() {
-            let value = |path| scalar(node, Some(path)).map_or_else(String::new, |value| decoded_name(value.cell().text));
+            let value =
+                |path| scalar(node, Some(path)).map_or_else(Default::default, |value| decoded_name(value.cell().text).into());
             variant.option_values = map.options.values().map(value).collect();
         }
         draft.add(intake, node.cell(), &names, variant);

@@ -129,7 +129,7 @@ impl<'a> Block<'a> {
         }
         draft.category([self.first(columns.kind).text]);
         let product = &mut draft.loaded.product;
-        product.brand = name(self.first(columns.vendor));
+        product.brand = name(self.first(columns.vendor)).map(Into::into);
         product.status = self.status();
         let details = &mut draft.loaded.details;
         details.body = intake.body(self.first(columns.body).text);
@@ -173,7 +173,10 @@ impl<'a> Block<'a> {
             PriceCells { price: row.cell(columns.price), compare_at: row.cell(columns.compare_at), ..PriceCells::default() };
         Variant {
             sku: Sku::from(row.cell(columns.sku).text.trim_start_matches('\'').to_owned()),
-            option_values: (0..names.len()).map(|index| decoded_name(row.cell(columns.option_values[index]).text)).collect(),
+            option_values: columns.option_values[..names.len()]
+                .iter()
+                .map(|column| decoded_name(row.cell(*column).text).into())
+                .collect(),
             prices: prices(intake.price(cells, intake.terms.currency)),
             weight_g: intake.grams(row.cell(columns.grams), Some(WeightUnit::Gram)),
             requires_shipping: !row.cell(columns.requires_shipping).is("false"),

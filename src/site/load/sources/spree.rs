@@ -197,7 +197,7 @@ fn draft(intake: &mut Intake<'_>, columns: &Columns, group: &Group<'_>) -> Optio
         draft.attribute(label, first.cell(*column).text);
     }
     let product = &mut draft.loaded.product;
-    product.brand = name(first.cell(columns.vendor));
+    product.brand = name(first.cell(columns.vendor)).map(Into::into);
     product.tax_class = intake.tax_class(first.cell(columns.tax_category));
     product.publish_at = intake.instant(first.cell(columns.available_on));
     product.expires_at = intake.instant(first.cell(columns.discontinue_on));
@@ -248,7 +248,10 @@ fn variant(intake: &mut Intake<'_>, columns: &Columns, rows: &[Row<'_>], names: 
     let unit = row.cell(columns.weight_unit);
     Variant {
         sku: Sku::from(row.cell(columns.sku).text.to_owned()),
-        option_values: (0..names.len()).map(|index| decoded_name(row.cell(columns.option_values[index]).text)).collect(),
+        option_values: columns.option_values[..names.len()]
+            .iter()
+            .map(|column| decoded_name(row.cell(*column).text).into())
+            .collect(),
         prices: prices(intake, columns, rows),
         weight_g: intake.grams(row.cell(columns.weight), WeightUnit::named(unit.text)),
         requires_shipping: !row.cell(columns.digital).is_yes(),

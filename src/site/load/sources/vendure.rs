@@ -152,7 +152,7 @@ fn take_facet(draft: &mut Draft, facet: Cell<'_>) {
     let Some((key, value)) = facet.text.split_once(':') else { return };
     match key.trim().to_ascii_lowercase().as_str() {
         "category" => draft.category([value]),
-        "brand" if draft.loaded.product.brand.is_none() => draft.loaded.product.brand = name(facet.part(value)),
+        "brand" if draft.loaded.product.brand.is_none() => draft.loaded.product.brand = name(facet.part(value)).map(Into::into),
         _ => draft.attribute(&label(key), value),
     }
 }
@@ -165,7 +165,7 @@ fn variant(intake: &mut Intake<'_>, columns: &Columns, row: Row<'_>) -> Variant 
     let cells = PriceCells { price: row.cell(columns.price), ..PriceCells::default() };
     Variant {
         sku: Sku::from(row.cell(columns.sku).text.to_owned()),
-        option_values: row.cell(columns.option_values).split("|").map(|value| decoded_name(value.text)).collect(),
+        option_values: row.cell(columns.option_values).split("|").map(|value| decoded_name(value.text).into()).collect(),
         prices: prices(intake.price(cells, intake.terms.currency)),
         opening_stock,
         stock_policy,

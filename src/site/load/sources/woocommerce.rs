@@ -206,7 +206,7 @@ fn draft(intake: &mut Intake<'_>, columns: &Columns, kind: Kind, row: Row<'_>, c
     }
     let related = [columns.grouped, columns.upsells, columns.cross_sells].map(|column| row.cell(column));
     draft.related = related.into_iter().flat_map(listed).map(|name| reference(name.text)).collect();
-    draft.loaded.product.brand = listed(row.cell(columns.brands)).find_map(name);
+    draft.loaded.product.brand = listed(row.cell(columns.brands)).find_map(name).map(Into::into);
     draft.loaded.product.tax_class = tax_class(intake, columns, row);
     draft.loaded.product.status = status(intake, columns, row);
     if row.cell(columns.sold_individually).is_yes() {
@@ -375,7 +375,7 @@ fn expand(
     let whole = variant(intake, columns, row, parent, true);
     for ((values, open), index) in combinations.into_iter().zip(0u32..) {
         let mut one = whole.clone();
-        one.option_values = values;
+        one.option_values = values.into_iter().map(Into::into).collect();
         one.opening_stock = whole.opening_stock / count + u32::from(index < whole.opening_stock % count);
         if !one.sku.as_str().is_empty() {
             for value in &open {
