@@ -469,7 +469,7 @@ fn site_view(order: &Order<'_>, plan: &Plan, market: usize) -> SiteView {
         market: rules.id.to_string(),
         prefix: prefix.clone(),
         language: rules.language.clone(),
-        locale: open_graph_locale(&rules.language, rules.countries.first()),
+        locale: locale::open_graph(&rules.language, rules.countries.first()),
         currency: rules.currency.code().to_owned(),
         tax_mode: rules.tax_mode,
         countries: rules.countries.iter().map(|code| order.texts.country(&rules.language, code)).collect(),
@@ -481,13 +481,6 @@ fn site_view(order: &Order<'_>, plan: &Plan, market: usize) -> SiteView {
         direction: locale::direction(&rules.language).to_owned(),
         theme: order.look.speaking(|word| order.rules.words.say(&rules.language, word).to_owned()),
     }
-}
-
-// Open Graph names a language together with a country: that of its tag, else the first in which the market sells.
-fn open_graph_locale(language: &str, country: Option<&String>) -> String {
-    let (base, rest) = language.split_once('-').unwrap_or((language, ""));
-    let region = rest.split('-').find(|part| part.len() == 2).or(country.map(String::as_str));
-    region.map_or_else(|| base.to_owned(), |region| format!("{base}_{region}"))
 }
 
 // Shelves with nothing on them are not shown; their pages stand, since somebody may have linked them.

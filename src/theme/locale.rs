@@ -45,6 +45,13 @@ fn locale(language: &str) -> Locale {
     Locale { decimal, group, group_from, sign_first, gap }
 }
 
+/// Open Graph names a language together with a country: that of its tag, else the first in which the market sells.
+pub fn open_graph(language: &str, country: Option<&String>) -> String {
+    let (base, rest) = language.split_once('-').unwrap_or((language, ""));
+    let region = rest.split('-').find(|part| part.len() == 2).or(country.map(String::as_str));
+    region.map_or_else(|| base.to_owned(), |region| format!("{base}_{region}"))
+}
+
 /// Which way a language is written, as HTML's `dir` says it.
 pub fn direction(language: &str) -> &'static str {
     let mut parts = language.split(['-', '_']);

@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use super::Printer;
 use super::cards::Cards;
 use super::reads::reading;
-use crate::site::keys::{Keys, Remembered};
+use crate::site::keys::{Keys, Remembered, path_key};
 use crate::site::write::{Output, Put, WriteError};
 use crate::theme::engine::TemplateError;
 use crate::theme::policy::{
@@ -39,7 +39,8 @@ pub fn write(
     policy: OnceLock<Policy>,
 ) -> Result<(Put, Remembered), WriteError> {
     let key = keys.hasher().text(FILE).finish();
-    let kept = policy.get().is_none().then(|| output.keep(FILE, |hash| keys.knows(FILE, &key, hash))).flatten();
+    let page = |hash: &blake3::Hash| Remembered::new(path_key(FILE), key, hash);
+    let kept = policy.get().is_none().then(|| output.keep(FILE, |hash| keys.knows(&page(hash)))).flatten();
     let put = match kept {
         Some(put) => put,
         None => {
@@ -47,7 +48,7 @@ pub fn write(
             output.put(FILE, &policy.headers(&printer.shop.base_url))?
         }
     };
-    let remembered = Remembered::new(FILE, key, put.hash());
+    let remembered = page(put.hash());
     Ok((put, remembered))
 }
 
