@@ -244,13 +244,20 @@ impl Gateway {
     pub fn element(&self, amount: Money) -> Option<Element> {
         match self {
             Self::Stripe(stripe) => stripe.element(amount),
-            _ => None,
+            #[cfg(feature = "faults")]
+            Self::Scripted(scripted) => scripted.element(amount),
+            Self::Sandbox(_) => None,
         }
     }
 
     /// Whether the call with these bytes moves money by itself, with no shopper on a page of the gateway's.
     pub fn confirms(&self, body: &[u8]) -> bool {
-        matches!(self, Self::Stripe(_)) && stripe::confirms(body)
+        match self {
+            Self::Stripe(_) => stripe::confirms(body),
+            #[cfg(feature = "faults")]
+            Self::Scripted(_) => scripted::confirms(body),
+            Self::Sandbox(_) => false,
+        }
     }
 
     /// Opens a payment. The same key with the same bytes gives the same payment; with other bytes it is rejected.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::capabilities::{Capabilities, Webhook};
 use super::event::{About, Event, NotHeard};
-use super::{Listed, Outcome, Page, RefundWish, RemotePayment};
+use super::{CreatePayment, Element, Listed, Outcome, Page, RefundWish, RemotePayment};
 use crate::commerce::ids::Timestamp;
 use crate::commerce::money::Money;
 use crate::commerce::refund::{RefundReport, RefundStanding};
@@ -72,12 +72,19 @@ pub type Refunds = Pin<Box<dyn Future<Output = Outcome<Vec<RefundReport>>> + Sen
 pub struct Scripted {
     /// What it can do.
     pub capabilities: Capabilities,
+    /// Whether it has a form for the shop's own page.
+    pub has_element: bool,
     /// Answers every call.
     pub script: Arc<dyn Fn(Call) -> Said + Send + Sync>,
     /// Lists payments since an instant, after a name.
     pub list: Arc<dyn Fn(Timestamp, Option<String>) -> Listing + Send + Sync>,
     /// Tells the refunds of a payment, by its name. A refund that was made by a call has that call's key for a name.
     pub refunds: Arc<dyn Fn(String) -> Refunds + Send + Sync>,
+}
+
+/// Whether a call's bytes move money by themselves.
+pub(super) fn confirms(body: &[u8]) -> bool {
+    serde_json::from_slice(body).is_ok_and(|wish: CreatePayment| wish.confirmation.is_some())
 }
 
 impl fmt::Debug for Scripted {
@@ -87,6 +94,13 @@ impl fmt::Debug for Scripted {
 }
 
 impl Scripted {
+    pub(super) fn element(&self, amount: Money) -> Option<Element> {
+        let currency = amount.currency.code().to_lowercase();
+        let (key, methods) = ("pk_scripted".to_owned(), vec!["card".to_owned()]);
+        let holds = self.capabilities.manual_capture("card");
+        self.has_element.then_some(Element { script: "/element.js", key, amount: amount.minor, currency, holds, methods })
+    }
+
     pub(super) async fn create(&self, key: &str, body: &[u8]) -> Outcome<RemotePayment> {
         self.payment(Call::Create { key: key.to_owned(), body: body.to_vec() }).await
     }

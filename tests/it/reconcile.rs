@@ -45,7 +45,13 @@ fn handled(
         Box::pin(async move { gateway.refunds(&reference).await })
     };
     let capabilities = stripe(&drill.faulty.base).capabilities();
-    Gateway::Scripted(Scripted { capabilities, script: Arc::new(script), list: Arc::new(list), refunds: Arc::new(refunds) })
+    Gateway::Scripted(Scripted {
+        capabilities,
+        has_element: false,
+        script: Arc::new(script),
+        list: Arc::new(list),
+        refunds: Arc::new(refunds),
+    })
 }
 
 fn paid_by(drill: Drill, gateway: Gateway) -> Drill {

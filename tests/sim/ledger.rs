@@ -38,6 +38,10 @@ pub struct Payment {
     pub asked: Money,
     pub metadata: BTreeMap<String, String>,
     pub return_url: String,
+    /// Whether the shopper can go on at a page of the gateway's: always on its own, for a second step where the card was typed into its form.
+    pub has_page: bool,
+    /// Whether the card was typed into its form on the shop's page: one card, and no other after it.
+    pub is_typed: bool,
     pub decline_code: Option<String>,
     /// Every state with its instant, the newest last.
     pub history: Vec<(i64, RemoteState)>,
@@ -117,10 +121,16 @@ pub struct Ledger {
 impl Ledger {
     /// Notes that a call left the shop, whether or not it arrives.
     pub fn sent(&mut self, call: &Call, now: i64) {
-        let Some((key, request, is_create)) = mutation(call) else { return };
+        let Some((key, request, is_looked_up_when_old)) = mutation(call) else { return };
+        if let Call::Create { body, .. } = call
+            && serde_json::from_slice(body)
+                .is_ok_and(|wish: CreatePayment| wish.confirmation.is_some() && wish.expires_at.0 <= now)
+        {
+            self.breaches.push(format!("I9: {key} moves money by itself, and its time is over"));
+        }
         match self.sent.get(&key) {
             Some((_, before)) if *before != request => self.breaches.push(format!("I7: other bytes under the key {key}")),
-            Some((first, _)) if is_create && now - first > KEY_SECONDS - 3600 => {
+            Some((first, _)) if is_looked_up_when_old && now - first > KEY_SECONDS - 3600 => {
                 self.breaches.push(format!("I7: {key} was sent again after {} s", now - first));
             }
             Some(_) => {}
@@ -195,6 +205,7 @@ impl Ledger {
     fn open(&mut self, key: &str, body: &[u8], now: i64) -> Result<usize, String> {
         let wish: CreatePayment = serde_json::from_slice(body).map_err(|error| error.to_string())?;
         let reference = format!("p{}", self.payments.len() + 1);
+        let card = wish.confirmation.as_deref().and_then(|token| token.split('_').nth(1));
         self.payments.push(Payment {
             reference,
             key: key.to_owned(),
@@ -202,13 +213,21 @@ impl Ledger {
             asked: wish.amount,
             metadata: wish.metadata,
             return_url: wish.return_url,
+            has_page: !matches!(card, Some("good" | "declined")),
+            is_typed: card.is_some(),
             decline_code: None,
             history: vec![(now, RemoteState::Open)],
             refunds: Vec::new(),
         });
         self.changes.push((self.payments.len() - 1, RemoteState::Open));
         self.untold.extend(self.payments.last().map(|payment| payment.reference.clone()));
-        Ok(self.payments.len() - 1)
+        let index = self.payments.len() - 1;
+        match card {
+            Some("good") => self.set(index, RemoteState::Authorized, now),
+            Some("declined") => self.payments[index].decline_code = Some("card_declined".to_owned()),
+            _ => {}
+        }
+        Ok(index)
     }
 
     fn change(&mut self, reference: &str, from: &[RemoteState], to: RemoteState, now: i64) -> Result<usize, String> {
@@ -273,6 +292,12 @@ impl Ledger {
         if self.payments[index].state() == RemoteState::Open {
             match card {
                 Card::Good => self.set(index, RemoteState::Authorized, now),
+                // It could be confirmed anew by whoever knows how: it is open until it is called off.
+                _ if self.payments[index].is_typed => {
+                    self.payments[index].decline_code = Some("card_declined".to_owned());
+                    self.payments[index].has_page = false;
+                    self.untold.push(self.payments[index].reference.clone());
+                }
                 Card::Declined => {
                     self.payments[index].decline_code = Some("card_declined".to_owned());
                     self.set(index, RemoteState::Declined, now);
@@ -313,22 +338,20 @@ impl Ledger {
             refunded_minor: payment.refunded_at(at),
             live: false,
             metadata: payment.metadata.clone(),
-            redirect_url: (state == RemoteState::Open).then(|| format!("{PAGES}{}", payment.reference)),
+            redirect_url: (state == RemoteState::Open && payment.has_page).then(|| format!("{PAGES}{}", payment.reference)),
             decline_code: payment.decline_code.clone(),
             card: (state == RemoteState::Captured).then(|| "Visa 4242".to_owned()),
         })
     }
 }
 
-/// Key and bytes of a call that changes something, and whether it opens a payment.
+/// Key and bytes of a call that changes something, and whether it is looked up once its key is old, instead of being sent again.
 fn mutation(call: &Call) -> Option<(String, Vec<u8>, bool)> {
     match call {
         Call::Create { key, body } => Some((key.clone(), body.clone(), true)),
         Call::Capture { key, reference } => Some((key.clone(), format!("capture {reference}").into_bytes(), false)),
         Call::Cancel { key, reference } => Some((key.clone(), format!("cancel {reference}").into_bytes(), false)),
-        Call::Refund { key, reference, amount } => {
-            Some((key.clone(), format!("refund {reference} {amount}").into_bytes(), false))
-        }
+        Call::Refund { key, reference, amount } => Some((key.clone(), format!("refund {reference} {amount}").into_bytes(), true)),
         Call::Fetch { .. } | Call::Lookup { .. } => None,
     }
 }

@@ -81,7 +81,8 @@ fn run(seed: u64, plan: Plan, is_traced: bool, people: impl Fn(&Arc<World>) -> V
 fn crowd(world: &Arc<World>) -> Vec<Actor> {
     let mut actors: Vec<Actor> = Vec::new();
     for name in 0..SHOPPERS {
-        let shopper = Shopper::new(world, name, Habits::any(world));
+        let habits = Habits { types_card: name % 4 == 3, ..Habits::any(world) };
+        let shopper = Shopper::new(world, name, habits);
         actors.push(Box::pin(shopper.shops()));
     }
     actors.push(Box::pin(merchant(world.clone())));
@@ -162,8 +163,8 @@ fn number(name: &str) -> Option<u64> {
 
 /// Runs seeds on two threads; panics with the trace of the first that fails.
 fn all_hold(seeds: std::ops::Range<u64>) {
-    let (next, checkouts, orders, crashes) =
-        (AtomicU64::new(seeds.start), AtomicI64::new(0), AtomicI64::new(0), AtomicU64::new(0));
+    let (next, checkouts, orders, crashes, typed) =
+        (AtomicU64::new(seeds.start), AtomicI64::new(0), AtomicI64::new(0), AtomicU64::new(0), AtomicU64::new(0));
     let started = std::time::Instant::now();
     std::thread::scope(|scope| {
         let worker = || {
@@ -181,6 +182,8 @@ fn all_hold(seeds: std::ops::Range<u64>) {
                 checkouts.fetch_add(oracle.count("SELECT count(*) FROM checkouts"), Ordering::Relaxed);
                 orders.fetch_add(oracle.count("SELECT count(*) FROM orders WHERE paid_at IS NOT NULL"), Ordering::Relaxed);
                 crashes.fetch_add(world.crashes.load(Ordering::Relaxed), Ordering::Relaxed);
+                let ledger = world.ledger.lock().expect("unharmed");
+                typed.fetch_add(ledger.payments.iter().filter(|payment| payment.is_typed).count() as u64, Ordering::Relaxed);
             }
         };
         let workers = [scope.spawn(worker), scope.spawn(worker)];
@@ -192,9 +195,10 @@ fn all_hold(seeds: std::ops::Range<u64>) {
     });
     let seconds = started.elapsed().as_secs_f64();
     println!(
-        "simulated: {} checkouts, {} paid orders, {} crashes in {seconds:.1} s",
+        "simulated: {} checkouts, {} paid orders, {} payments by the gateway's form, {} crashes in {seconds:.1} s",
         checkouts.into_inner(),
         orders.into_inner(),
+        typed.into_inner(),
         crashes.into_inner()
     );
 }
@@ -225,6 +229,12 @@ fn stories() -> Vec<(&'static str, Habits)> {
             "two tabs, one leaves",
             Habits { tabs: 2, cards: vec![Some(Card::Leave), Some(Card::Good)], is_stubborn: true, ..plain() },
         ),
+        ("typed", Habits { types_card: true, ..plain() }),
+        (
+            "typed and declined, then another card",
+            Habits { types_card: true, cards: vec![Some(Card::Declined), Some(Card::Good)], ..plain() },
+        ),
+        ("typed, and away at the second step", Habits { types_card: true, cards: vec![None], ..plain() }),
         ("the tab is closed at the gateway", Habits { cards: vec![None], ..plain() }),
     ]
 }

@@ -49,6 +49,8 @@ pub struct Habits {
     pub pays_after_all: bool,
     /// Tries to pay with the spent cart once more.
     pub is_stubborn: bool,
+    /// Types the card into the gateway's form on the shop's page, instead of going to the gateway's.
+    pub types_card: bool,
 }
 
 impl Habits {
@@ -67,6 +69,7 @@ impl Habits {
             hesitates: false,
             pays_after_all: false,
             is_stubborn: false,
+            types_card: false,
         }
     }
 
@@ -100,6 +103,7 @@ impl Habits {
                 hesitates: luck.in_thousand(150),
                 pays_after_all: luck.in_thousand(300),
                 is_stubborn: luck.in_thousand(100),
+                types_card: false,
             }
         })
     }
@@ -161,7 +165,7 @@ impl Shopper {
             if checkout["state"] == "completed" {
                 return self.is_told_bought(&id);
             }
-            let Some(mut paying) = self.pays(&id, &checkout).await else { continue };
+            let Some(mut paying) = self.pays(&id, &checkout, payment).await else { continue };
             if self.habits.hesitates && payment == 0 {
                 let path = format!("/api/v1/checkouts/{id}/payment");
                 let off = self.insists("DELETE", &path, Value::Null, None).await;
@@ -185,7 +189,7 @@ impl Shopper {
                 }
             }
             let Some(url) = paying["payment"]["redirect_url"].as_str().map(str::to_owned) else { continue };
-            let card = self.habits.cards[payment.min(self.habits.cards.len() - 1)];
+            let card = self.card(payment);
             let Some(back) = self.at_gateway(&url, card, tab).await else { return };
             if !self.habits.comes_back {
                 return;
@@ -225,14 +229,17 @@ impl Shopper {
     }
 
     /// Presses the button that buys; gives the checkout as it then is.
-    async fn pays(&self, id: &str, checkout: &Value) -> Option<Value> {
+    async fn pays(&self, id: &str, checkout: &Value, payment: usize) -> Option<Value> {
         let Some(hash) = checkout["quote"]["hash"].as_str() else {
             // It is being paid already, or cannot be: what it says is what there is.
             return (checkout["payment"]["state"] != "none").then(|| checkout.clone());
         };
         let path = format!("/api/v1/checkouts/{id}/payment");
-        let body = json!({"quote_hash": hash, "method": "sandbox"});
+        let mut body = json!({"quote_hash": hash, "method": "sandbox"});
         let key = self.fresh_key();
+        if self.habits.types_card && checkout["payment"]["element"].is_object() {
+            body["confirmation_token"] = json!(self.typed(payment));
+        }
         self.thinks().await;
         let clicked = if self.habits.double_click {
             let other = if self.world.luck(|luck| luck.in_thousand(500)) { key.clone() } else { self.fresh_key() };
@@ -274,6 +281,20 @@ impl Shopper {
         })
         .await;
         (got_first.flatten(), got_second.flatten())
+    }
+
+    fn card(&self, payment: usize) -> Option<Card> {
+        self.habits.cards[payment.min(self.habits.cards.len() - 1)]
+    }
+
+    /// What the gateway's form makes of a card; every second bank asks for a second step.
+    fn typed(&self, payment: usize) -> String {
+        let card = match self.card(payment) {
+            Some(Card::Declined | Card::DeclinedStaysOpen) => "declined",
+            Some(Card::Good) if !self.keys.borrow().is_multiple_of(2) => "good",
+            Some(Card::Good | Card::Leave) | None => "step",
+        };
+        format!("ctoken_{card}_{}_{}", self.name, self.keys.borrow())
     }
 
     fn fresh_key(&self) -> String {

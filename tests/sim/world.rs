@@ -424,6 +424,7 @@ impl World {
         let mut app = App::new(shop(0), key_ring(), Settings::default(), clock);
         let gateway = Gateway::Scripted(Scripted {
             capabilities: CAPABILITIES,
+            has_element: true,
             script: Arc::new(move |call| {
                 let world = called.upgrade();
                 Box::pin(async move {

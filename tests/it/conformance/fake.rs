@@ -347,7 +347,13 @@ impl Subject for Fake {
             let told = ledger.lock().expect("nothing panics with it").told(&reference);
             Box::pin(std::future::ready(told))
         };
-        Gateway::Scripted(Scripted { capabilities, script: Arc::new(script), list: Arc::new(list), refunds: Arc::new(refunds) })
+        Gateway::Scripted(Scripted {
+            capabilities,
+            has_element: false,
+            script: Arc::new(script),
+            list: Arc::new(list),
+            refunds: Arc::new(refunds),
+        })
     }
 
     fn clock(&self) -> Arc<AtomicI64> {
