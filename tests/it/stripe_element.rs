@@ -129,6 +129,10 @@ fn money_does_not_move_once_the_agreed_time_is_over() {
     shop.counter.pass(36 * 60);
     shop.sweep();
     assert_eq!((statuses(&shop), shop.faulty.captured()), (vec![], vec![]), "it is looked for, and not sent");
+    assert_eq!(shopper.look()["payment"]["state"], "checking", "the last send may still be on its way");
+    shop.counter.pass(2 * 60);
+    shop.sweep();
+    assert_eq!((statuses(&shop), shop.faulty.captured()), (vec![], vec![]));
     assert_eq!(shopper.look()["payment"]["state"], "declined");
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::plan::{Plan, Twist};
 use super::shopper::{Habits, Shopper};
-use super::world::{Actor, World};
+use super::world::{Actor, HOLD_SECONDS, World};
 use super::{run, told};
 
 /// One shopper under those twists.
@@ -35,6 +35,24 @@ fn a_worker_whose_lease_ran_out_calls_nothing_off() {
     }
     assert!(vitrine::faults::has_passed("K35"), "no lease ran out under a call");
 }
+
+/// I4: what was typed into the gateway's form moves money by the call alone, and a call that nobody heard of arrives after the time of its
+/// payment is over.
+#[test]
+fn a_typed_card_is_not_called_unpaid_while_its_call_may_still_arrive() {
+    check(&Habits { types_card: true, ..Habits::plain() }, &ONE_ARRIVES_LATE);
+}
+
+/// As if the last of many sends, just before the time was over, had arrived half a minute later.
+const ONE_ARRIVES_LATE: [(&str, u64, Twist); 60] = {
+    let mut all = [("create", 1, Twist::Late(HOLD_SECONDS + 30)); 60];
+    let mut at = 1;
+    while at < all.len() {
+        all[at] = ("create", at as u64 + 1, Twist::Lost);
+        at += 1;
+    }
+    all
+};
 
 /// Whichever look is the one before the cancel.
 const SLOW_LOOKS: [&[(&str, u64, Twist)]; 4] = [

@@ -15,6 +15,9 @@ use crate::gateway::capabilities::Idempotency;
 use crate::gateway::{Outcome, RemotePayment, RemoteState};
 use crate::store::{Lease, Refusal, StoreError};
 
+/// For so long after the time of a payment is over a call that was given up may arrive and move money.
+const LATE_SECONDS: i64 = 120;
+
 /// What a gateway said.
 pub(super) struct Answer {
     /// For the rules.
@@ -126,6 +129,8 @@ impl Till {
         if is_over || now.0 - attempt.created_at.0 > known.usable_key_seconds() {
             match self.find(attempt).await {
                 Outcome::Done(Some(payment)) => return Said::Opened(payment),
+                // The last send may still be on its way, and whoever is told that nothing was charged pays again.
+                Outcome::Done(None) if is_over && now.0 < attempt.deadline_at.0 + LATE_SECONDS => return Said::Unknown,
                 // Without keys every call is a new one: it is made where the last one provably did nothing.
                 Outcome::Done(None) if is_keyed => return Said::No("it was never opened".to_owned()),
                 Outcome::Done(None) => {}
