@@ -244,7 +244,8 @@ mod tests {
         migrate(&mut connection, MIGRATIONS).expect("the schema");
         let program = "EXPLAIN UPDATE attempts SET state = ?2, reason = ?3, changed_at = ?4 WHERE id = ?1";
         let mut explain = connection.prepare(program).expect("a statement");
-        let steps = explain.query_map([], |row| row.get::<_, String>("opcode")).expect("its program");
+        let nothing = rusqlite::params!["", "", "", 0];
+        let steps = explain.query_map(nothing, |row| row.get::<_, String>("opcode")).expect("its program");
         let lists = steps.filter(|step| step.as_deref() == Ok("OpenEphemeral")).count();
         assert_eq!(lists, 1, "the one of the states that there are");
     }
