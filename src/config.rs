@@ -4,6 +4,7 @@
 //! Always  all problems of the file, each at its place.
 
 mod facets;
+mod images;
 mod payment;
 mod shipping;
 mod theme;
@@ -118,6 +119,8 @@ struct Written {
     facets: Vec<facets::WrittenFacet>,
     #[serde(default)]
     feeds: WrittenFeeds,
+    #[serde(default)]
+    images: images::WrittenImages,
     #[serde(default)]
     diff: WrittenDiff,
     #[serde(default)]
@@ -262,6 +265,7 @@ impl Written {
         let webhooks = webhooks::checked(self.webhooks, place, problems);
         let look = self.theme.checked(place, root, problems);
         let mut build = self.build.checked(place, problems);
+        build.images = self.images.checked(place, root, problems);
         build.google_feed = self.feeds.google.unwrap_or(build.google_feed);
         let max_price_change = self.diff.max_price_change.and_then(|text| place.percent(&text, problems));
         let max_price_change = max_price_change.unwrap_or_else(|| MAX_PRICE_CHANGE.parse().expect("it is a percentage"));

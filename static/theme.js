@@ -89,7 +89,12 @@ if (form) {
     if (data.image && picture) {
       const own = $(`a[href="${data.image}"]`, gallery);
       if (own) gallery.prepend(own);
-      else [picture.src, picture.alt, picture.parentNode.href] = [data.image, data.alt, data.image];
+      else {
+        const link = picture.closest("a");
+        link.replaceChildren(picture);
+        picture.removeAttribute("srcset");
+        [picture.src, picture.alt, link.href] = [data.image, data.alt, data.image];
+      }
       gallery.scrollLeft = 0;
     }
     if (seen && data.minor) seen.value = data.minor;

@@ -13,7 +13,7 @@ use crate::site::load;
 use crate::site::problem::{Problem, Problems};
 use crate::site::render::feeds::google::GoogleFeed;
 use crate::site::translations::Lacking;
-use crate::site::{self, BuildError, Built, Order, Phase, TemplateCost};
+use crate::site::{self, BuildError, Built, Order, Phase, Step, TemplateCost};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -122,6 +122,8 @@ pub(super) fn build(args: &Args) -> Result<Outcome, CommandError> {
     match print(&source, args, &stock, cache.as_deref(), at) {
         Ok(mut built) => {
             built.phases.insert(0, load);
+            built.pictures.drain(..).for_each(|problem| outcome.problems.push(problem));
+            outcome.problems.sort();
             outcome.built = Some(built);
         }
         Err(error @ (BuildError::Write(_) | BuildError::Read(_))) => return Err(CommandError::World(error.to_string())),
@@ -177,17 +179,19 @@ fn print(
         mail: &source.config.mail,
         webhooks: &source.config.webhooks,
         cache,
+        pictures: &source::cache(&source.root).join("images"),
         key: &key,
         costs: args.costs || args.report.is_some(),
     };
     let bar = ProgressBar::new(0);
     if std::io::stderr().is_terminal() {
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} pages").expect("the template is right");
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}").expect("the template is right");
         bar.set_style(style);
     } else {
         bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
     }
-    let built = site::build(&order, &|done, total| {
+    let built = site::build(&order, &|step, done, total| {
+        bar.set_message(if step == Step::Pictures { "pictures" } else { "pages" });
         bar.set_length(total as u64);
         bar.set_position(done as u64);
     });

@@ -1,7 +1,8 @@
 //! Assets: the files of static/, with addresses that change when their bytes do.
 //!
 //! Owns    which files there are (the site's own, then the built-in theme's), their fingerprints, integrity and picture sizes.
-//! Always  `/a/NAME.HASH.ending`, to be cached for ever; the few files that others ask for by name keep it.
+//! Always  `/a/NAME.HASH.ending`, to be cached for ever; the few files that others ask for by name keep it. Pictures are not published
+//!         themselves: the files of their sets are, see `images`; drawings are cleaned.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,9 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha384};
 use walkdir::WalkDir;
 
+use super::images::{Made, Original, Picture, Workshop, is_picture, remote, svg};
 use super::media;
+use super::problem::{Kind, Problem};
 use crate::theme::engine::{Asset, Assets};
 
 static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/static");
@@ -20,15 +23,18 @@ static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/static");
 /// Largest file of static/: what a page shows is far smaller, and a film belongs elsewhere.
 pub const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
+/// The address of a picture that cannot be read: what stands for it is its text.
+pub const NOTHING: &str = "data:,";
+
 /// A file to be published.
 #[derive(Clone, Debug)]
 pub struct AssetFile {
     /// Path below static/, with `/`.
     pub name: String,
-    /// Path below public/.
+    /// Path below public/; of a picture: that of its largest file.
     pub path: String,
-    /// Its bytes.
-    pub bytes: std::sync::Arc<[u8]>,
+    /// What is published of it.
+    pub content: Content,
     /// Pixels, for pictures whose size can be read.
     pub size: Option<(u32, u32)>,
     /// Whether its address changes with its bytes.
@@ -36,11 +42,24 @@ pub struct AssetFile {
     integrity: String,
 }
 
+/// What is published of a file.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// Its bytes.
+    Bytes(std::sync::Arc<[u8]>),
+    /// The files of its set.
+    Picture(Box<Picture>),
+    /// Nothing: it is a picture that cannot be read.
+    Nothing,
+}
+
 /// All files, sorted by name.
 #[derive(Clone, Debug, Default)]
 pub struct AssetSet {
-    /// The files.
+    /// The files of static/, and pictures that were fetched by their addresses.
     pub files: Vec<AssetFile>,
+    /// What is to be told of pictures.
+    pub problems: Vec<Problem>,
 }
 
 /// A file that cannot be taken.
@@ -54,10 +73,11 @@ pub struct AssetError {
 }
 
 impl AssetSet {
-    /// Reads static/ of a shop; the built-in theme's own files (those directly in its static/) are there unless shadowed.
+    /// Reads static/ of a shop; the built-in theme's own files (those directly in its static/) are there unless shadowed. Pictures go
+    /// through the `workshop`, and so do those that lie at the addresses of `elsewhere`.
     ///
     /// Errors: every file that cannot be read or is larger than `MAX_FILE_BYTES`.
-    pub fn collect(folder: &Path) -> (Self, Vec<AssetError>) {
+    pub fn collect(folder: &Path, workshop: &Workshop<'_>, elsewhere: Vec<String>) -> (Self, Vec<AssetError>) {
         let mut sources: BTreeMap<String, Source> = BTreeMap::new();
         for file in BUILT_IN.files() {
             let name = file.path().to_str().expect("the theme's own names are ASCII");
@@ -87,23 +107,63 @@ impl AssetSet {
                 }
             }
         }
+        let mut originals = Vec::new();
+        sources.retain(|name, source| match source {
+            Source::File(path) if is_picture(name) && !keeps_its_name(name) => {
+                originals.push(Original { name: name.clone(), path: std::mem::take(path) });
+                false
+            }
+            _ => true,
+        });
         let read: Vec<_> = sources.into_par_iter().map(|(name, source)| read(name, source)).collect();
-        let mut files = Vec::new();
+        let mut set = Self::default();
         for result in read {
             match result {
-                Ok(file) => files.push(file),
+                Ok((file, problems)) => {
+                    set.files.push(file);
+                    set.problems.extend(problems);
+                }
                 Err(error) => errors.push(error),
             }
         }
-        let mut set = Self { files };
+        set.add_pictures(workshop, originals, elsewhere);
         set.rewrite_style_sheets();
         (set, errors)
+    }
+
+    fn add_pictures(&mut self, workshop: &Workshop<'_>, mut originals: Vec<Original>, elsewhere: Vec<String>) {
+        if let Some(settings) = workshop.settings.remote.as_ref().filter(|_| !elsewhere.is_empty()) {
+            for fetched in remote::fetch(elsewhere, settings, workshop.folder, workshop.is_fresh) {
+                self.problems.extend(fetched.note.map(|note| note.problem(&fetched.url)));
+                match fetched.path {
+                    Some(path) => originals.push(Original { name: fetched.url, path }),
+                    None => self.files.push(of_picture(fetched.url, None)),
+                }
+            }
+        }
+        let is_elsewhere = |name: &str| super::load::is_remote(name);
+        let told = |name: &str| if is_elsewhere(name) { name.to_owned() } else { format!("static/{name}") };
+        let (pictures, problems): Made = workshop.make(originals, told);
+        self.problems.extend(problems);
+        self.files.extend(pictures.into_iter().map(|(name, picture)| of_picture(name, picture)));
+        self.files.sort_by(|one, other| one.name.cmp(&other.name));
     }
 
     /// A file by its path below static/.
     pub fn find(&self, name: &str) -> Option<&AssetFile> {
         let found = self.files.binary_search_by(|file| file.name.as_str().cmp(name));
         found.ok().map(|index| &self.files[index])
+    }
+
+    /// Address of a picture where many are shown small by whoever knows of no sets, by the one it was written with. `None`: it cannot be
+    /// read.
+    pub fn small_url(&self, written: &str, width: u32, is_webp: bool) -> Option<String> {
+        let Some(file) = self.find(written.trim_start_matches('/')) else { return Some(written.to_owned()) };
+        match &file.content {
+            Content::Nothing => None,
+            Content::Bytes(_) => Some(file.url()),
+            Content::Picture(picture) => Some(format!("/{}", picture.at_least(width, is_webp).path)),
+        }
     }
 
     /// What templates ask for.
@@ -116,7 +176,8 @@ impl AssetSet {
     fn rewrite_style_sheets(&mut self) {
         let urls: BTreeMap<String, String> = self.files.iter().map(|file| (file.name.clone(), file.url())).collect();
         for file in self.files.iter_mut().filter(|file| file.name.ends_with(".css")) {
-            let Ok(text) = std::str::from_utf8(&file.bytes) else { continue };
+            let Content::Bytes(bytes) = &file.content else { continue };
+            let Ok(text) = std::str::from_utf8(bytes) else { continue };
             let folder = file.name.rsplit_once('/').map_or("", |(folder, _)| folder);
             let mut rewritten = String::with_capacity(text.len());
             let mut rest = text;
@@ -140,9 +201,29 @@ impl AssetSet {
 }
 
 impl AssetFile {
-    /// Address from the root.
+    /// Whether it is a picture that cannot be read.
+    pub fn is_nothing(&self) -> bool {
+        matches!(self.content, Content::Nothing)
+    }
+
+    /// Address from the root, or `NOTHING`.
     pub fn url(&self) -> String {
-        format!("/{}", self.path)
+        match self.content {
+            Content::Nothing => NOTHING.to_owned(),
+            _ => format!("/{}", self.path),
+        }
+    }
+}
+
+fn of_picture(name: String, picture: Option<Picture>) -> AssetFile {
+    let largest = picture.as_ref().map(Picture::largest);
+    AssetFile {
+        path: largest.map_or_else(String::new, |file| file.path.clone()),
+        size: largest.map(|file| (file.width, file.height)),
+        content: picture.map_or(Content::Nothing, |picture| Content::Picture(Box::new(picture))),
+        immutable: true,
+        integrity: String::new(),
+        name,
     }
 }
 
@@ -151,9 +232,9 @@ enum Source {
     File(PathBuf),
 }
 
-fn read(name: String, source: Source) -> Result<AssetFile, AssetError> {
+fn read(name: String, source: Source) -> Result<(AssetFile, Vec<Problem>), AssetError> {
     let bytes = match source {
-        Source::BuiltIn(bytes) => bytes.to_vec(),
+        Source::BuiltIn(bytes) => return Ok((finished(name, bytes.to_vec()), Vec::new())),
         Source::File(path) => {
             let fail = |reason: String| AssetError { path: name.clone(), reason };
             let length = std::fs::metadata(&path).map_err(|error| fail(error.to_string()))?.len();
@@ -163,7 +244,18 @@ fn read(name: String, source: Source) -> Result<AssetFile, AssetError> {
             std::fs::read(&path).map_err(|error| fail(error.to_string()))?
         }
     };
-    Ok(finished(name, bytes))
+    if !name.ends_with(".svg") {
+        return Ok((finished(name, bytes), Vec::new()));
+    }
+    let shown = format!("static/{name}");
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let message = format!("the byte {} of this drawing is not UTF-8", error.utf8_error().valid_up_to());
+        Problem::about(&shown, message).of(Kind::Image).warning().hint("save it anew as plain SVG")
+    });
+    Ok(match text.and_then(|text| svg::clean(&shown, &text)) {
+        Ok(clean) => (finished(name, clean.text.into_bytes()), clean.problems),
+        Err(problem) => (of_picture(name, None), vec![problem]),
+    })
 }
 
 fn finished(name: String, bytes: Vec<u8>) -> AssetFile {
@@ -172,7 +264,7 @@ fn finished(name: String, bytes: Vec<u8>) -> AssetFile {
     let code = name.ends_with(".js") || name.ends_with(".mjs") || name.ends_with(".css");
     let encode = |digest: &[u8]| base64::engine::general_purpose::STANDARD.encode(digest);
     let integrity = if code { format!("sha384-{}", encode(&Sha384::digest(&bytes))) } else { String::new() };
-    AssetFile { size: media::pixel_size(&name, &bytes), path, immutable, integrity, bytes: bytes.into(), name }
+    AssetFile { size: media::pixel_size(&name, &bytes), path, immutable, integrity, content: Content::Bytes(bytes.into()), name }
 }
 
 // Browsers, crawlers and authorities ask for these by name.
@@ -207,6 +299,14 @@ fn joined(folder: &str, relative: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::site::images::ImageSettings;
+
+    fn bytes<'s>(set: &'s AssetSet, name: &str) -> &'s [u8] {
+        match &set.find(name).expect("there").content {
+            Content::Bytes(bytes) => bytes,
+            other => panic!("{name}: {other:?}"),
+        }
+    }
 
     fn collected(files: &[(&str, &[u8])]) -> AssetSet {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -215,7 +315,10 @@ mod tests {
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("created");
             std::fs::write(path, bytes).expect("written");
         }
-        let (set, errors) = AssetSet::collect(folder.path());
+        let settings = ImageSettings::default();
+        let workshop =
+            Workshop { settings: &settings, folder: &folder.path().join(".sets"), is_fresh: false, progress: &|_, _| {} };
+        let (set, errors) = AssetSet::collect(folder.path(), &workshop, Vec::new());
         assert!(errors.is_empty(), "{errors:?}");
         set
     }
@@ -236,8 +339,8 @@ mod tests {
     fn the_built_in_files_are_there_until_shadowed() {
         let plain = collected(&[]);
         let shadowed = collected(&[("theme.js", b"// mine")]);
-        assert!(plain.find("theme.js").is_some_and(|file| file.bytes.len() > 20));
-        assert_eq!(&shadowed.find("theme.js").expect("there").bytes[..], b"// mine");
+        assert!(bytes(&plain, "theme.js").len() > 20);
+        assert_eq!(bytes(&shadowed, "theme.js"), b"// mine");
         assert!(plain.for_templates()["theme.js"].integrity.starts_with("sha384-"));
     }
 
@@ -245,7 +348,7 @@ mod tests {
     fn a_style_sheet_names_the_final_addresses() {
         let set =
             collected(&[("css/own.css", b"a{background:url('../images/a.svg')}b{src:url(data:x)}"), ("images/a.svg", b"<svg/>")]);
-        let sheet = String::from_utf8(set.find("css/own.css").expect("there").bytes.to_vec()).expect("text");
+        let sheet = String::from_utf8(bytes(&set, "css/own.css").to_vec()).expect("text");
         assert!(sheet.contains(&format!("url({})", set.find("images/a.svg").expect("there").url())), "{sheet}");
         assert!(sheet.contains("url(data:x)"));
     }

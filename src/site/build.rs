@@ -1,6 +1,5 @@
 //! Build: the phases of a build in their order, timed.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Seek, Write};
 use std::path::Path;
@@ -15,9 +14,11 @@ use tera::Value;
 use super::assets::{AssetError, AssetSet};
 use super::costs::{self, PageCost, TemplateCost};
 use super::facets::TooManyFacetPages;
+use super::images::Workshop;
 use super::keys::{Key, Keys, Remembered, RememberedReads, path_key};
-use super::load::{Loaded, PageSource, is_remote};
+use super::load::{Loaded, PageSource};
 use super::plan::{Addresses, Page, PageKind, Plan, plan, prefix};
+use super::problem::Problem;
 use super::render::cards::{Cards, Offer};
 use super::render::feeds::google::{self, GoogleFeed};
 use super::render::feeds::sitemap;
@@ -27,9 +28,10 @@ use super::render::policy::{self, Policy};
 use super::render::reads::reading;
 use super::render::{PrintError, Printer, TextFaults, Ways, feeds};
 use super::schedule::next_change_at;
+use super::shown::{pictures_elsewhere, put, with_final_images};
 use super::write::{Changes, Draft, Output, Put, WriteError};
-use super::{BuildSettings, Shop, final_image, search};
-use crate::commerce::catalog::{Catalog, Category, Product};
+use super::{BuildSettings, Shop, search};
+use crate::commerce::catalog::{Catalog, Category};
 use crate::commerce::ids::{Sku, Timestamp};
 use crate::commerce::rules::Rules;
 use crate::theme::bundle::{Bundle, MailTerms, PaymentTerms, SigningKey, SubscriberTerms};
@@ -74,8 +76,10 @@ pub struct Order<'a> {
     pub mail: &'a MailTerms,
     /// The merchant's systems that are told what happens to orders.
     pub webhooks: &'a [SubscriberTerms],
-    /// Where to remember what pages were printed from; `None`: every page is printed.
+    /// Where to remember what pages were printed from; `None`: every page is printed, and every picture made anew.
     pub cache: Option<&'a Path>,
+    /// Where the sets of pictures are kept; it may be deleted at any time.
+    pub pictures: &'a Path,
     /// Signs the bundle.
     pub key: &'a SigningKey,
     /// Whether to tell what each template costs.
@@ -101,6 +105,9 @@ pub struct Built {
     pub google: Vec<GoogleFeed>,
     /// Seconds of each phase, in order.
     pub phases: Vec<Phase>,
+    /// What is to be told of pictures; it is among the problems of the run.
+    #[serde(skip)]
+    pub pictures: Vec<Problem>,
     /// What each template has cost, the dearest first. Where costs were not asked for: of those alone that asked for all products.
     pub costs: Vec<TemplateCost>,
 }
@@ -143,12 +150,27 @@ pub struct PageFaults {
     pub texts: Vec<TextFaults>,
 }
 
-/// Makes `public/` and the bundle. `progress` is told (pages done, pages in all) now and then, from any thread.
-pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Result<Built, BuildError> {
+/// What a build is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Pictures.
+    Pictures,
+    /// Pages.
+    Pages,
+}
+
+/// Makes `public/` and the bundle. `progress` is told (done, in all) of a step now and then, from any thread.
+pub fn build(order: &Order<'_>, progress: &(dyn Fn(Step, usize, usize) + Sync)) -> Result<Built, BuildError> {
     let mut clock = Stopwatch::new();
+    let workshop = Workshop {
+        settings: &order.settings.images,
+        folder: order.pictures,
+        is_fresh: order.cache.is_none(),
+        progress: &|done, all| progress(Step::Pictures, done, all),
+    };
     // Each is for the most part the work of one thread; the longest is to read what the last build has written.
     let ((engine, plan), output) = rayon::join(
-        || rayon::join(|| engine(order), || plan(order.loaded, order.rules, order.settings, order.at, order.drafts)),
+        || rayon::join(|| engine(order, &workshop), || plan(order.loaded, order.rules, order.settings, order.at, order.drafts)),
         || Output::open(order.out),
     );
     let (assets, engine, desk) = engine?;
@@ -181,7 +203,7 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
     let keys = Keys::open(order.cache, order.out, key_base(order, &sites, &assets));
     // What one thread does at a time lies beside the pages, of which each thread takes some.
     let policy = OnceLock::new();
-    let print = || print_pages(&printer, &output, (&keys, &policy), order.costs, progress);
+    let print = || print_pages(&printer, &output, (&keys, &policy), order.costs, &|done, all| progress(Step::Pages, done, all));
     let ((printed, bundle), (few, next_change_at)) = rayon::join(
         || rayon::join(print, || bundle(order, &sites, &assets, &keys)),
         || (few_feeds(&printer, &output, &keys), next_change_at(order.loaded, order.rules, &plan, order.at)),
@@ -209,8 +231,8 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
         Vec::new()
     };
     clock.lap("feeds");
-    let files: Result<Vec<Put>, WriteError> = assets.files.par_iter().map(|file| output.put(&file.path, &file.bytes)).collect();
-    puts.extend(files?);
+    let files: Result<Vec<Vec<Put>>, WriteError> = assets.files.par_iter().map(|file| put(file, &output, &workshop)).collect();
+    puts.extend(files?.into_iter().flatten());
     clock.lap("files");
 
     // The edge is ready for a product before its page can be seen.
@@ -230,6 +252,7 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
         atom,
         google,
         phases: clock.phases,
+        pictures: assets.problems.clone(),
         costs,
     })
 }
@@ -237,8 +260,9 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
 type Asked = Arc<OnceLock<Desk>>;
 
 // Files of static/, the templates that name them, and where these will find what they ask for.
-fn engine(order: &Order<'_>) -> Result<(Arc<AssetSet>, Engine, Asked), BuildError> {
-    let (assets, errors) = AssetSet::collect(&order.root.join("static"));
+fn engine(order: &Order<'_>, workshop: &Workshop<'_>) -> Result<(Arc<AssetSet>, Engine, Asked), BuildError> {
+    let elsewhere = pictures_elsewhere(order.loaded, order.settings)?;
+    let (assets, errors) = AssetSet::collect(&order.root.join("static"), workshop, elsewhere);
     if !errors.is_empty() {
         return Err(BuildError::Assets(errors));
     }
@@ -563,19 +587,6 @@ fn seal(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet, file: &mut (im
         webhooks: order.webhooks.to_vec(),
     };
     bundle.seal_to(file, order.key)
-}
-
-fn with_final_images<'a>(product: &'a Product, assets: &AssetSet) -> Cow<'a, Product> {
-    let mut images = product.variants.iter().filter_map(|variant| variant.image.as_deref()).chain(&product.image);
-    if images.all(|image| is_remote(&image.url)) {
-        return Cow::Borrowed(product);
-    }
-    let mut product = product.clone();
-    let of_variants = product.variants.iter_mut().filter_map(|variant| variant.image.as_deref_mut());
-    for image in of_variants.chain(&mut product.image) {
-        *image = final_image(assets, image);
-    }
-    Cow::Owned(product)
 }
 
 struct Stopwatch {

@@ -101,7 +101,7 @@ impl Entry {
     /// The entry of a file whose bytes have that hash and number.
     pub fn of_hash(path: &str, hash: blake3::Hash, size: u64) -> Self {
         let cache = match path {
-            _ if path.starts_with("a/") => CacheClass::Immutable,
+            _ if path.starts_with("a/") || path.starts_with(super::images::FOLDER) => CacheClass::Immutable,
             _ if path.ends_with(".html") => CacheClass::Page,
             _ => CacheClass::Feed,
         };

@@ -32,7 +32,7 @@ const TYPES: [(&[&str], &str); 16] = [
 ];
 const OTHER: &str = "application/octet-stream";
 
-/// Width and height in pixels of an SVG, PNG, JPEG, GIF or WebP; `None` where they cannot be read.
+/// Width and height in pixels of an SVG, PNG, JPEG, GIF, WebP or AVIF; `None` where they cannot be read.
 pub fn pixel_size(name: &str, bytes: &[u8]) -> Option<(u32, u32)> {
     let size = match name.rsplit_once('.')?.1 {
         "svg" => svg(bytes),
@@ -40,20 +40,28 @@ pub fn pixel_size(name: &str, bytes: &[u8]) -> Option<(u32, u32)> {
         "jpg" | "jpeg" => jpeg(bytes),
         "gif" if bytes.starts_with(b"GIF8") => Some((little(bytes, 6, 2)?, little(bytes, 8, 2)?)),
         "webp" => webp(bytes),
+        "avif" => avif(bytes),
         _ => None,
     };
     size.filter(|(width, height)| *width > 0 && *height > 0)
 }
 
-// The view box is what a page needs: only the ratio counts, and SVGs rarely carry pixels.
+// The view box is what a page needs: only the ratio counts, and SVGs rarely carry pixels. One that carries nothing else has those.
 fn svg(bytes: &[u8]) -> Option<(u32, u32)> {
-    let text = std::str::from_utf8(bytes.get(..bytes.len().min(4096))?).ok()?;
-    let start = text.find("viewBox=")? + "viewBox=".len();
-    let quote = text[start..].chars().next()?;
-    let inner = text[start + 1..].split(quote).next()?;
-    let mut numbers = inner.split([' ', ',']).filter(|part| !part.is_empty()).map(|part| part.parse::<f32>().ok());
-    let (width, height) = (numbers.nth(2)??, numbers.next()??);
-    Some((width.round() as u32, height.round() as u32))
+    let text = String::from_utf8_lossy(bytes.get(..bytes.len().min(4096))?);
+    let tag = text[text.find("<svg")?..].split('>').next()?;
+    let value = |name: &str| {
+        let start = tag.find(&format!(" {name}="))? + name.len() + 2;
+        let quote = tag[start..].chars().next()?;
+        tag[start + 1..].split_once(quote).map(|(value, _)| value)
+    };
+    let rounded = |number: f32| number.round() as u32;
+    if let Some(inner) = value("viewBox") {
+        let mut numbers = inner.split([' ', ',']).filter(|part| !part.is_empty()).map(|part| part.parse::<f32>().ok());
+        return Some((rounded(numbers.nth(2)??), rounded(numbers.next()??)));
+    }
+    let pixels = |name| value(name)?.trim_end_matches("px").parse::<f32>().ok();
+    Some((rounded(pixels("width")?), rounded(pixels("height")?)))
 }
 
 fn png(bytes: &[u8]) -> Option<(u32, u32)> {
@@ -87,6 +95,13 @@ fn webp(bytes: &[u8]) -> Option<(u32, u32)> {
     }
 }
 
+// The box that says how large the picture is in space (ISO/IEC 23008-12, 6.5.3); the first is that of the whole in files of one picture.
+fn avif(bytes: &[u8]) -> Option<(u32, u32)> {
+    let head = bytes.get(..bytes.len().min(4096))?;
+    let at = head.windows(4).position(|name| name == b"ispe")?;
+    Some((big(bytes, at + 8, 4)?, big(bytes, at + 12, 4)?))
+}
+
 fn big(bytes: &[u8], at: usize, length: usize) -> Option<u32> {
     Some(bytes.get(at..at + length)?.iter().fold(0, |sum, byte| (sum << 8) | u32::from(*byte)))
 }
@@ -102,16 +117,20 @@ mod tests {
     #[test]
     fn sizes_are_read_from_the_first_bytes() {
         assert_eq!(pixel_size("a.svg", b"<svg xmlns='x' viewBox=\"0 0 400 500\">"), Some((400, 500)));
+        assert_eq!(pixel_size("a.svg", b"<svg width='40px'\nheight=\"50\">"), None, "a name stands behind a blank");
+        assert_eq!(pixel_size("a.svg", b"<svg width='40px' height=\"50\">"), Some((40, 50)));
         let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x01\x90\0\0\x01\xf4\x08";
         assert_eq!(pixel_size("a.png", png), Some((400, 500)));
         let jpeg = b"\xff\xd8\xff\xe0\0\x04ab\xff\xc0\0\x11\x08\x01\xf4\x01\x90\x03";
         assert_eq!(pixel_size("a.jpg", jpeg), Some((400, 500)));
+        let avif = b"\0\0\0\x14ispe\0\0\0\0\0\0\x01\x90\0\0\x01\xf4";
+        assert_eq!(pixel_size("a.avif", avif), Some((400, 500)));
         assert_eq!(pixel_size("a.gif", b"GIF89a\x90\x01\xf4\x01"), Some((400, 500)));
     }
 
     #[test]
     fn stumps_have_no_size() {
-        for name in ["a.svg", "a.png", "a.jpg", "a.gif", "a.webp", "a"] {
+        for name in ["a.svg", "a.png", "a.jpg", "a.gif", "a.webp", "a.avif", "a"] {
             for bytes in [&b""[..], b"\xff\xd8\xff", b"RIFF", b"\x89PNG", b"<svg viewBox='0 0'"] {
                 assert_eq!(pixel_size(name, bytes), None, "{name} {bytes:?}");
             }

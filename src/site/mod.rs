@@ -10,6 +10,7 @@ pub mod diff;
 pub mod facets;
 #[cfg(feature = "faults")]
 mod faults;
+pub mod images;
 pub mod import;
 pub mod keys;
 pub mod load;
@@ -27,12 +28,11 @@ pub mod write;
 mod build;
 mod costs;
 mod schedule;
+mod shown;
 
-pub use self::build::{BuildError, Built, Order, PageFaults, Phase, build};
+pub use self::build::{BuildError, Built, Order, PageFaults, Phase, Step, build};
 pub use self::costs::TemplateCost;
-
-use self::assets::AssetSet;
-use crate::commerce::catalog::Image;
+pub use self::shown::{CARD_WIDTH, Shown, final_image};
 
 /// How pages become files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -62,6 +62,8 @@ pub struct BuildSettings {
     pub max_facet_pages: usize,
     /// Whether there is a search page with its index. Default yes.
     pub search: bool,
+    /// How pictures are made (`[images]` of site.toml).
+    pub images: images::ImageSettings,
     /// Whether each market has a product feed for Google Merchant Center (`[feeds]` of site.toml). Default no.
     pub google_feed: bool,
 }
@@ -76,6 +78,7 @@ impl Default for BuildSettings {
             facets: Vec::new(),
             max_facet_pages: 5000,
             search: true,
+            images: images::ImageSettings::default(),
             google_feed: false,
         }
     }
@@ -109,17 +112,4 @@ pub struct Returns {
     pub days: u16,
     /// Whether the shop pays the parcel back.
     pub is_free: bool,
-}
-
-/// The picture at its final address, with its size where it lies in static/.
-pub fn final_image(assets: &AssetSet, image: &Image) -> Image {
-    match assets.find(image.url.trim_start_matches('/')) {
-        Some(file) => Image {
-            url: file.url(),
-            alt: image.alt.clone(),
-            width: file.size.map(|size| size.0),
-            height: file.size.map(|size| size.1),
-        },
-        None => image.clone(),
-    }
 }

@@ -12,7 +12,7 @@ use tera::Value;
 
 use super::look::Look;
 use super::texts::Texts;
-use crate::commerce::catalog::{Image, ProductOption, PropertyRule, QuantityRule, StockPolicy};
+use crate::commerce::catalog::{ProductOption, PropertyRule, QuantityRule, StockPolicy};
 use crate::commerce::ids::Sku;
 use crate::commerce::money::Money;
 use crate::commerce::tax::TaxMode;
@@ -156,6 +156,25 @@ impl Availability {
 /// At most this many units are told as "only a few left".
 pub const LOW_STOCK: u32 = 5;
 
+/// A picture as a page offers it. A browser takes of its set the file that fits; one that knows of no sets takes `url`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PictureView {
+    /// Path from the root or absolute URL.
+    pub url: String,
+    /// Text for those who do not see it.
+    pub alt: String,
+    /// Pixels of the file at `url`, where known: only their ratio counts for the page.
+    pub width: Option<u32>,
+    /// The same.
+    pub height: Option<u32>,
+    /// `srcset` of its files in WebP; empty where it has no set.
+    pub webp: String,
+    /// `srcset` of its files in JPEG or PNG; empty where it has no set.
+    pub srcset: String,
+    /// `#rrggbb`, to be shown until it is there; `None`: it has no set, or can be seen through.
+    pub color: Option<String>,
+}
+
 /// A product on a grid.
 #[derive(Clone, Debug, Serialize)]
 pub struct CardView {
@@ -166,7 +185,7 @@ pub struct CardView {
     /// Maker.
     pub brand: Option<SmolStr>,
     /// First picture.
-    pub image: Option<Image>,
+    pub image: Option<PictureView>,
     /// Lowest price of its variants; `None`: not for sale here.
     pub price: Option<Money>,
     /// Whether variants differ in price (print "from").
@@ -223,7 +242,7 @@ pub struct ProductView {
     /// The body as safe HTML.
     pub description_html: String,
     /// All pictures.
-    pub images: Vec<Image>,
+    pub images: Vec<PictureView>,
     /// Axes of choice.
     pub options: Vec<ProductOption>,
     /// All variants, in their order.
@@ -272,7 +291,7 @@ pub struct VariantView {
     /// Whether it can be bought.
     pub availability: Availability,
     /// Its own picture.
-    pub image: Option<Image>,
+    pub image: Option<PictureView>,
     /// GTIN / EAN / UPC digits.
     pub gtin: Option<String>,
 }
@@ -389,7 +408,7 @@ pub struct CategoryCard {
     /// Path from the root.
     pub url: String,
     /// A picture of it.
-    pub image: Option<Image>,
+    pub image: Option<PictureView>,
     /// Products in it and below.
     pub total: usize,
 }

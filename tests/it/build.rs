@@ -99,10 +99,11 @@ impl Tiny {
             mail: &vitrine::theme::bundle::MailTerms::default(),
             webhooks: &[],
             cache: None,
+            pictures: &self.public().with_extension("sets"),
             key: &edge::signing_key(),
             costs: false,
         };
-        build(&order, &|_, _| {})
+        build(&order, &|_, _, _| {})
     }
 
     fn read(&self, path: &str) -> String {

@@ -391,7 +391,8 @@ fn pictures_of_every_kind_lie_in_a_shop_without_stopping_a_build() {
     fs::create_dir_all(root.join("static/images"))
         .and_then(|()| fs::create_dir_all(root.join("content/products")))
         .expect("made");
-    fs::write(root.join("site.toml"), site("USD")).expect("written");
+    // Few widths: what is looked at is which pictures are read.
+    fs::write(root.join("site.toml"), site("USD") + "\n[images]\nwidths = [100, 1200]\n").expect("written");
     let mut images = String::new();
     for entry in fs::read_dir(pictures).expect("pictures") {
         let path = entry.expect("readable").path();
@@ -406,7 +407,19 @@ fn pictures_of_every_kind_lie_in_a_shop_without_stopping_a_build() {
     let (code, _, told) = run(root, &["check"]);
     assert!(code == 0 && !told.contains("panicked"), "{told}");
     let page = fs::read_to_string(root.join(".vitrine/check/public/products/lamp.html")).expect("a page");
-    assert!(page.contains("sharp-giant-image") && page.contains("sharp-truncated"), "{page}");
+    assert!(!page.contains("sharp-giant-image") && !page.contains("sharp-truncated"), "{page}");
+    assert!(told.contains("20000 × 14000 pixels") && told.contains("it breaks off in the midst"), "{told}");
+    for good in [
+        "/i/magento-ug03-bk-0-",
+        "/i/sharp-channel-digital-image-cmyk-color-",
+        "/i/exif-portrait-8-",
+        "/i/sharp-rotating-squares-",
+    ] {
+        assert!(page.contains(good), "{good}: {page}");
+    }
+    // Turned upright: as stored it is 1800 × 1200.
+    let upright = page.split("<img").find(|image| image.contains("src=\"/i/exif-portrait-8-")).expect("it is shown");
+    assert!(upright.contains("width=\"1200\" height=\"1800\""), "{upright}");
 }
 
 #[test]

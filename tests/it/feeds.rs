@@ -7,7 +7,7 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 use serde_json::{Value, json};
 
-use crate::support::shop::{build, changed, folder, run, tree, write};
+use crate::support::shop::{build, changed, folder, png, run, tree, write};
 
 const AS_OF: &str = "2026-11-20";
 
@@ -93,7 +93,6 @@ fn shop() -> tempfile::TempDir {
         ("content/categories/light/_index.md", "+++\ntitle = \"Light\"\n+++\n"),
         ("content/categories/light/lamps/_index.md", "+++\ntitle = \"Lamps & more\"\n+++\n"),
         ("static/images/lamp.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 4 5\"/>"),
-        ("static/images/cup.png", "not much of a picture"),
         ("content/products/lamp.md", LAMP),
         ("content/products/cup.md", CUP),
         ("content/products/unseen.md", &plain("Unseen", "price = \"5\"\nstock = 1")),
@@ -106,6 +105,7 @@ fn shop() -> tempfile::TempDir {
             &plain("Old", "price = \"5\"\nstock = 1\nstatus = \"archived\"\nimages = [{ src = \"images/cup.png\" }]"),
         ),
     ]);
+    std::fs::write(shop.path().join("static/images/cup.png"), png(4)).expect("written");
     build(shop.path(), AS_OF, &[]);
     shop
 }
@@ -324,14 +324,15 @@ fn what_is_sold_out_is_so_on_its_page_in_its_data_and_in_the_feed_and_nowhere_el
 #[test]
 fn a_feed_by_what_is_remembered_is_the_feed_of_a_build_from_nothing() {
     let shop = shop();
-    for (path, text) in [
-        ("content/products/lamp.md", LAMP.replace("A **lamp**", "Another **lamp**")),
-        ("content/categories/light/lamps/_index.md", "+++\ntitle = \"Lamps\"\n+++\n".to_owned()),
-        ("site.toml", SITE.replace("\"4.90\"", "\"5.90\"")),
-        ("site.toml", SITE.replace("Tiny & Co", "Tinier")),
-        ("static/images/cup.png", "another picture".to_owned()),
+    for (path, bytes) in [
+        ("content/products/lamp.md", LAMP.replace("A **lamp**", "Another **lamp**").into_bytes()),
+        ("content/categories/light/lamps/_index.md", b"+++\ntitle = \"Lamps\"\n+++\n".to_vec()),
+        ("site.toml", SITE.replace("\"4.90\"", "\"5.90\"").into_bytes()),
+        ("site.toml", SITE.replace("Tiny & Co", "Tinier").into_bytes()),
+        ("static/images/cup.png", png(5)),
+        ("static/images/cup.png", b"no picture any more".to_vec()),
     ] {
-        write(shop.path(), path, &text);
+        std::fs::write(shop.path().join(path), bytes).expect("written");
         build(shop.path(), AS_OF, &[]);
         build(shop.path(), AS_OF, &["--no-cache", "--out", "clean", "--bundle", "clean.bundle", "--threads", "1"]);
         let (ours, clean) = (tree(&shop.path().join("public")), tree(&shop.path().join("clean")));

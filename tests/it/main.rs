@@ -22,6 +22,7 @@ mod facets;
 mod faulty;
 mod feeds;
 mod hostile;
+mod images;
 mod incremental;
 mod languages;
 mod limits;

@@ -30,6 +30,7 @@ fn the_reference_of_site_toml_is_a_whole_shop_and_names_every_key() {
     for (from, to) in [("images/preview.jpg", "images/preview.jpg"), ("favicon.svg", "images/logo.svg")] {
         fs::copy(pictures.join(from), folder.path().join("static").join(to)).expect("the pictures it names");
     }
+    fs::write(folder.path().join("images.sha256"), "").expect("the list it names");
     let mut problems = Problems::new();
     let config = config::read(folder.path(), &mut problems);
     assert!(config.is_some() && problems.all().is_empty(), "{}", problems.render(false));
@@ -49,7 +50,7 @@ fn the_reference_of_site_toml_is_a_whole_shop_and_names_every_key() {
 fn every_key_that_is_read_is_in_the_reference() {
     let readme = readme();
     let read = |path: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("the source");
-    let parts = ["facets", "payment", "theme", "webhooks"]
+    let parts = ["facets", "images", "payment", "theme", "webhooks"]
         .map(|part| read(&format!("src/config/{part}.rs")).replace("\npub(super) struct", "\nstruct"));
     let source = read("src/config.rs") + &parts.concat();
     let structs = source.split("\nstruct Written").skip(1);

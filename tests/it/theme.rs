@@ -4,14 +4,16 @@ mod edge;
 
 use std::sync::Arc;
 
-use vitrine::commerce::catalog::{Image, ProductOption, PropertyRule, QuantityRule};
+use vitrine::commerce::catalog::{ProductOption, PropertyRule, QuantityRule};
 use vitrine::commerce::ids::Sku;
 use vitrine::commerce::money::{Currency, Money};
 use vitrine::commerce::tax::TaxMode;
 use vitrine::theme::countries::country;
 use vitrine::theme::engine::{Asset, Assets, Engine, Values};
 use vitrine::theme::look::Chosen;
-use vitrine::theme::view::{Availability, Card, CardView, HeadView, Link, NavigationNode, ProductView, SiteView, VariantView};
+use vitrine::theme::view::{
+    Availability, Card, CardView, HeadView, Link, NavigationNode, PictureView, ProductView, SiteView, VariantView,
+};
 
 fn euro(minor: i64) -> Money {
     Money::new(minor, Currency::from_code("EUR").expect("a currency"))
@@ -21,8 +23,9 @@ fn link(title: &str, url: &str) -> Link {
     Link { title: title.to_owned(), url: url.to_owned() }
 }
 
-fn image(name: &str) -> Image {
-    Image { url: format!("/i/{name}.svg"), alt: format!("A {name}"), width: Some(800), height: Some(1000) }
+fn image(name: &str) -> PictureView {
+    let (width, height) = (Some(800), Some(1000));
+    PictureView { url: format!("/i/{name}.svg"), alt: format!("A {name}"), width, height, ..PictureView::default() }
 }
 
 fn site() -> SiteView {

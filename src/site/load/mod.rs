@@ -29,6 +29,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 pub use self::files::{is_folder, text};
+pub(super) use self::parsed::{Stamp, nanoseconds};
 
 use self::data::DataFiles;
 use self::details::{Details, Part, Place, pack};

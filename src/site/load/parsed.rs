@@ -31,14 +31,14 @@ const HEAD: u64 = 32 + 8;
 
 /// What tells one state of a file from another without reading it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Stamp {
+pub(in crate::site) struct Stamp {
     length: u64,
     changed_ns: u64,
 }
 
 impl Stamp {
     /// Of a file as it is now; `None` where that cannot be told, or where it may change again without showing it.
-    pub(super) fn of(path: &Path, now_ns: u64) -> Option<Self> {
+    pub(in crate::site) fn of(path: &Path, now_ns: u64) -> Option<Self> {
         let metadata = fs::metadata(path).ok()?;
         let changed_ns = nanoseconds(metadata.modified().ok()?)?;
         (changed_ns.saturating_add(RACY_NANOSECONDS) < now_ns).then_some(Self { length: metadata.len(), changed_ns })
@@ -46,7 +46,7 @@ impl Stamp {
 }
 
 /// An instant as nanoseconds since 1970; `None`: before that, or after 2554.
-pub(super) fn nanoseconds(instant: SystemTime) -> Option<u64> {
+pub(in crate::site) fn nanoseconds(instant: SystemTime) -> Option<u64> {
     u64::try_from(instant.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok()
 }
 

@@ -7,8 +7,8 @@ use super::Printer;
 use crate::commerce::catalog::{CurrentPrice, Product, Variant};
 use crate::commerce::money::Currency;
 use crate::site::assets::AssetSet;
-use crate::site::final_image;
 use crate::site::plan::Addresses;
+use crate::site::{Shown, final_image};
 use crate::theme::view::{Availability, Card, CardView};
 
 /// Cards that one thread remembers: some shelves of them.
@@ -94,7 +94,7 @@ pub(super) fn card_view(
         url: addresses.product(product.slug.as_str()),
         title: product.title_in(language).to_owned(),
         brand: product.brand.clone(),
-        image: product.image.as_ref().map(|image| final_image(assets, image)),
+        image: product.image.as_ref().and_then(|image| final_image(assets, image, Shown::Card)),
         price: offer.cheapest.map(|current| current.unit),
         price_varies: offer.varies,
         compare_at: offer.cheapest.and_then(|current| current.compare_at),

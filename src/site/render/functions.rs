@@ -14,14 +14,14 @@ use super::cards::{Offer, card_view};
 use super::reads::{self, Read};
 use crate::commerce::catalog::{Catalog, Category, Image};
 use crate::commerce::ids::CategoryPath;
-use crate::site::assets::AssetSet;
-use crate::site::final_image;
+use crate::site::assets::{AssetSet, NOTHING};
 use crate::site::load::data::DataFiles;
 use crate::site::load::is_remote;
 use crate::site::plan::{Addresses, Plan};
 use crate::site::problem::nearest;
+use crate::site::{Shown, final_image};
 use crate::theme::engine::Engine;
-use crate::theme::view::{CardView, Link};
+use crate::theme::view::{CardView, Link, PictureView};
 
 /// Cards that one call gives: their values take some 20 MiB, and a page that shows them all is already of several megabytes.
 pub const LISTED_MAX: usize = 10_000;
@@ -87,7 +87,9 @@ impl Desk {
             let known = self.assets.files.iter().map(|file| file.name.as_str());
             return Err(missing("file in static/ called", path, nearest(path, known)));
         }
-        Ok(Value::from_serializable(&final_image(&self.assets, &image)))
+        // What cannot be read stands there as its text: the text names it, and the page is wanted all the same.
+        let nothing = || PictureView { url: NOTHING.to_owned(), ..PictureView::default() };
+        Ok(Value::from_serializable(&final_image(&self.assets, &image, Shown::Page).unwrap_or_else(nothing)))
     }
 
     // `none` where the product is not shown now: what names it stands longer than it is sold.

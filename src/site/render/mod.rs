@@ -31,13 +31,13 @@ use super::load::{Body, Loaded, ProductDetails};
 use super::plan::{Addresses, Page, PageKind, Plan, prefix};
 use super::related::Traits;
 use super::{BuildSettings, Shop};
-use crate::commerce::catalog::{Catalog, Image};
+use crate::commerce::catalog::Catalog;
 use crate::commerce::ids::{Sku, Timestamp};
 use crate::commerce::rules::Rules;
 use crate::theme::engine::{Engine, TemplateError, Values};
 use crate::theme::filters::html_safe;
 use crate::theme::texts::fill;
-use crate::theme::view::{HeadView, Link, SiteView};
+use crate::theme::view::{HeadView, Link, PictureView, SiteView};
 
 /// What all pages are printed from. Shared by all threads.
 #[derive(Debug)]
@@ -184,7 +184,7 @@ impl Printer<'_> {
         self.rules.words.say(self.language(market), text)
     }
 
-    fn head(&self, page: &Page, title: &str, description: String, image: Option<&Image>) -> HeadView {
+    fn head(&self, page: &Page, title: &str, description: String, image: Option<&PictureView>) -> HeadView {
         let title = if title == self.shop.name { title.to_owned() } else { format!("{title} – {}", self.shop.name) };
         HeadView {
             title,

@@ -107,7 +107,9 @@ impl Policy {
         for (name, value) in SAME_FOR_ALL.into_iter().chain(secure).chain([("Content-Security-Policy", policy.as_str())]) {
             text.push_str(&format!("  {name}: {value}\n"));
         }
-        text.push_str("\n/a/*\n  Cache-Control: public, max-age=31536000, immutable\n");
+        for folder in ["a", "i"] {
+            text.push_str(&format!("\n/{folder}/*\n  Cache-Control: public, max-age=31536000, immutable\n"));
+        }
         text.into_bytes()
     }
 }

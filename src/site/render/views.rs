@@ -6,14 +6,14 @@ use super::cards::Cards;
 use super::expand::{Html, Place};
 use super::{PrintError, Printer, feeds, markdown, organization, structured};
 use crate::commerce::catalog::{Image, Product, ProductOption, PropertyRule, Variant};
-use crate::site::assets::AssetFile;
 use crate::site::load::translations::{TranslatedDetails, said};
 use crate::site::load::{Body, PageSource, ProductDetails, Source};
 use crate::site::plan::Page;
 use crate::site::related::Traits;
+use crate::site::{Shown, final_image};
 use crate::theme::texts::Say;
 use crate::theme::view::{
-    Availability, Card, CategoryCard, CategoryView, ContentView, HeadView, HomeView, Link, ProductView, VariantView,
+    Availability, Card, CategoryCard, CategoryView, ContentView, HeadView, HomeView, Link, PictureView, ProductView, VariantView,
 };
 
 /// Characters of a description: what result pages show.
@@ -58,7 +58,7 @@ impl Printer<'_> {
         let text = self.body_html(Place::of(page, title), &source, body)?;
         let plain = markdown::summary(text.plain(), STRUCTURED_DESCRIPTION_LENGTH);
         let description = seo_description.unwrap_or_else(|| markdown::shortened(&plain, DESCRIPTION_LENGTH));
-        let images: Vec<Image> = images.iter().map(|image| self.image_in(&translations, language, image)).collect();
+        let images: Vec<PictureView> = images.iter().filter_map(|image| self.image_in(&translations, language, image)).collect();
         let mut head = self.head(page, seo_title.as_deref().unwrap_or(title), description, images.first());
         head.og_type = "product";
         let mut view = ProductView {
@@ -103,13 +103,13 @@ impl Printer<'_> {
         product.properties.iter().map(|rule| PropertyRule { label: say(&rule.label), ..rule.clone() }).collect()
     }
 
-    fn image_in(&self, translations: &[TranslatedDetails], language: &str, image: &Image) -> Image {
+    fn image_in(&self, translations: &[TranslatedDetails], language: &str, image: &Image) -> Option<PictureView> {
         let alt = |one: &TranslatedDetails| one.alts.iter().find(|(src, _)| *src == image.url).map(|(_, alt)| alt.clone());
-        let found = self.image(image);
-        match said(translations, language, alt) {
-            Some(alt) => Image { alt, ..found },
+        let found = final_image(self.assets, image, Shown::Page)?;
+        Some(match said(translations, language, alt) {
+            Some(alt) => PictureView { alt, ..found },
             None => found,
-        }
+        })
     }
 
     /// What a product's page says of itself in a line, in a market's language.
@@ -288,7 +288,7 @@ impl Printer<'_> {
             price_after: after.map(|price| price.unit),
             compare_at_after: after.and_then(|price| price.compare_at),
             availability: if current.is_some() { self.availability(variant) } else { Availability::NotForSale },
-            image: variant.image.as_ref().map(|image| self.image_in(translations, language, image)),
+            image: variant.image.as_ref().and_then(|image| self.image_in(translations, language, image)),
             gtin: variant.gtin.clone(),
         }
     }
@@ -316,14 +316,12 @@ impl Printer<'_> {
         chosen
     }
 
-    /// A picture with its final address and its size.
-    pub(super) fn image(&self, image: &Image) -> Image {
-        crate::site::final_image(self.assets, image)
-    }
-
-    /// The final address of a picture, by the one it was written with.
-    pub(super) fn picture_url(&self, written: &str) -> String {
-        self.assets.find(written.trim_start_matches('/')).map_or_else(|| written.to_owned(), AssetFile::url)
+    /// The final address of a picture, by the one it was written with. `None`: it cannot be read.
+    pub(super) fn picture_url(&self, written: &str) -> Option<String> {
+        match self.assets.find(written.trim_start_matches('/')) {
+            Some(file) => (!file.is_nothing()).then(|| file.url()),
+            None => Some(written.to_owned()),
+        }
     }
 
     fn product_breadcrumbs(&self, page: &Page, index: usize) -> Vec<Link> {
@@ -348,7 +346,7 @@ impl Printer<'_> {
             CategoryCard {
                 title: categories[index].title_in(language).to_owned(),
                 url: self.with_addresses(market, |addresses| addresses.category(&categories[index].path, 1)),
-                image: image.map(|image| self.image(image)),
+                image: image.and_then(|image| final_image(self.assets, image, Shown::Card)),
                 total: shelf.len(),
             }
         };

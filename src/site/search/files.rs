@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::site::CARD_WIDTH;
 use crate::site::facets::{Facet, Values};
-use crate::site::final_image;
 use crate::site::render::Printer;
 use crate::theme::locale;
 use crate::theme::texts::{Text, Texts};
@@ -191,7 +191,7 @@ pub(super) fn cards(printer: &Printer<'_>, market: usize, first: usize, products
         let (product, offer) = (&printer.loaded.catalog.products()[*index], &printer.offers[market][*index]);
         cards.slugs.push(product.slug.to_string());
         cards.titles.push(product.title_in(language).to_owned());
-        cards.images.push(product.image.as_ref().map(|image| final_image(printer.assets, image).url));
+        cards.images.push(product.image.as_ref().and_then(|image| printer.assets.small_url(&image.url, CARD_WIDTH, true)));
         cards.prices.push(offer.cheapest.map(|current| locale::money(current.unit, language)));
         let struck = offer.cheapest.and_then(|current| current.compare_at);
         cards.struck.extend(struck.map(|struck| (place, locale::money(struck, language))));

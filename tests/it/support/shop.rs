@@ -60,6 +60,14 @@ pub fn write(root: &Path, path: &str, text: &str) {
     std::fs::write(path, text).expect("written");
 }
 
+/// A PNG of so many pixels each way.
+pub fn png(side: u32) -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    let pixels = image::RgbImage::from_fn(side, side, |x, y| image::Rgb([x as u8, y as u8, 90]));
+    pixels.write_to(&mut bytes, image::ImageFormat::Png).expect("it can be written");
+    bytes.into_inner()
+}
+
 /// Builds as of an instant; gives the report.
 pub fn build(root: &Path, as_of: &str, words: &[&str]) -> serde_json::Value {
     let (code, out, told) = run(root, &[&["build", "--as-of", as_of, "--report", "json"], words].concat());

@@ -99,17 +99,21 @@ pub fn survey(printer: &Printer<'_>, market: usize) -> std::io::Result<GoogleFee
                 found.without_picture += 1;
                 continue;
             };
-            found.items += 1;
-            found.wrong_gtins += usize::from(variant.gtin.as_deref().is_some_and(|gtin| !is_gtin(gtin)));
             let is_back_ordered = printer.availability(variant) == Availability::Backorder;
-            if is_taken(&picture.url) && !is_back_ordered {
-                continue;
-            }
+            let is_there = printer.picture_url(&picture.url).is_some();
             // Few need a look at what only the page shows.
-            if details.is_none() {
+            let needs_look = !is_there || !is_taken(&picture.url) || is_back_ordered;
+            if needs_look && details.is_none() {
                 details = Some(printer.loaded.details(index)?);
             }
-            let ProductDetails { images, attributes, .. } = details.as_ref().expect("it was just read");
+            let images = details.as_ref().map_or(&[][..], |details| &details.images);
+            if !is_there && pictures(product, variant, images, &|url| printer.picture_url(url).is_some()).is_none() {
+                found.without_picture += 1;
+                continue;
+            }
+            found.items += 1;
+            found.wrong_gtins += usize::from(variant.gtin.as_deref().is_some_and(|gtin| !is_gtin(gtin)));
+            let Some(ProductDetails { images, attributes, .. }) = details.as_ref().filter(|_| needs_look) else { continue };
             let is_refused = !is_taken(&picture.url) && !images.iter().any(|image| is_taken(&image.url));
             found.refused_pictures += usize::from(is_refused);
             let has_date = named_attributes(attributes).any(|(name, _)| name == Named::AvailabilityDate);
@@ -260,7 +264,10 @@ impl<'a> Writer<'a> {
         common: &Common,
         shipping: &mut ShippingTexts,
     ) {
-        let Some((picture, additional)) = pictures(product, variant, &common.images) else { return };
+        let picture_url = |url: &str| self.printer.picture_url(url);
+        let Some((picture, additional)) = pictures(product, variant, &common.images, &|url| picture_url(url).is_some()) else {
+            return;
+        };
         let base_url = &self.printer.shop.base_url;
         let is_group = product.variants.len() > 1;
         let mut title = common.title.clone();
@@ -273,9 +280,10 @@ impl<'a> Writer<'a> {
         let address = Addresses { prefix: &self.prefix }.product(product.slug.as_str());
         let choice = if is_group { crate::site::render::structured::variant_query(&variant.sku) } else { String::new() };
         xml.address("g:link", base_url, &format!("{address}{choice}"));
-        xml.address("g:image_link", base_url, &self.printer.picture_url(&picture.url));
-        for image in additional {
-            xml.address("g:additional_image_link", base_url, &self.printer.picture_url(&image.url));
+        let elements = std::iter::once("g:image_link").chain(std::iter::repeat("g:additional_image_link"));
+        for (element, url) in elements.zip(std::iter::once(picture).chain(additional).filter_map(|image| picture_url(&image.url)))
+        {
+            xml.address(element, base_url, &url);
         }
         let date = common.named.iter().find(|(name, _)| *name == Named::AvailabilityDate).map(|(_, value)| value.as_str());
         let (word, date) = availability(self.printer.availability(variant), date);
@@ -406,8 +414,13 @@ fn availability(of: Availability, date: Option<&str>) -> (&'static str, Option<&
     }
 }
 
-// The variant's picture, and others that do not show another variant; those that Google takes, if there are any.
-fn pictures<'a>(product: &'a Product, variant: &'a Variant, images: &'a [Image]) -> Option<(&'a Image, Vec<&'a Image>)> {
+// The variant's picture, and others that do not show another variant; of those that are there, the ones that Google takes, if any.
+fn pictures<'a>(
+    product: &'a Product,
+    variant: &'a Variant,
+    images: &'a [Image],
+    is_there: &dyn Fn(&str) -> bool,
+) -> Option<(&'a Image, Vec<&'a Image>)> {
     let of_another = |image: &Image| {
         let mut others = product.variants.iter().filter(|other| other.sku != variant.sku);
         others.any(|other| other.image.as_ref().is_some_and(|own| own.url == image.url))
@@ -418,6 +431,7 @@ fn pictures<'a>(product: &'a Product, variant: &'a Variant, images: &'a [Image])
         .into_iter()
         .chain(images.iter().filter(|image| !of_another(image)))
         .chain(&product.image)
+        .filter(|image| is_there(&image.url))
         .collect();
     let taken: Vec<&Image> = all.iter().copied().filter(|image| is_taken(&image.url)).collect();
     let mut chosen: Vec<&Image> = Vec::new();
@@ -498,17 +512,19 @@ mod tests {
         let images = ["a.svg", "b.jpg", "c.png?x=1.svg", "b.jpg"].map(image);
         let product = crate::commerce::fixture::Shop::of(&[100]).products[0].clone();
         let variant = Variant { image: Some(Box::new(image("a.svg"))), ..product.variants[0].clone() };
-        let (first, more) = pictures(&product, &variant, &images).expect("there are some");
+        let (first, more) = pictures(&product, &variant, &images, &|_| true).expect("there are some");
         assert_eq!(
             (first.url.as_str(), more.iter().map(|image| image.url.as_str()).collect::<Vec<_>>()),
             ("b.jpg", vec!["c.png?x=1.svg"])
         );
-        let (first, more) = pictures(&product, &variant, &images[..1]).expect("there is one");
+        let (first, more) = pictures(&product, &variant, &images[..1], &|_| true).expect("there is one");
         assert_eq!(
             (first.url.as_str(), more.len()),
             ("a.svg", 0),
             "one that is refused is told all the same: the report says so"
         );
-        assert!(pictures(&product, &product.variants[0], &[]).is_none());
+        assert!(pictures(&product, &product.variants[0], &[], &|_| true).is_none());
+        let (first, _) = pictures(&product, &variant, &images, &|url| url != "b.jpg").expect("there is another");
+        assert_eq!(first.url, "c.png?x=1.svg");
     }
 }

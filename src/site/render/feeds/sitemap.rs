@@ -97,8 +97,8 @@ impl Entries for Printer<'_> {
             xml.in_address(base_url, &address).raw("\"/>");
         }
         if let PageKind::Product(index) = page.kind {
-            for url in pictures(&self.loaded.catalog.products()[index]) {
-                xml.open("image:image").address("image:loc", base_url, &self.picture_url(url)).close("image:image");
+            for url in pictures(&self.loaded.catalog.products()[index]).into_iter().filter_map(|url| self.picture_url(url)) {
+                xml.open("image:image").address("image:loc", base_url, &url).close("image:image");
             }
         }
         xml.close("url");
