@@ -29,6 +29,7 @@ use super::render::reads::reading;
 use super::render::{PrintError, Printer, TextFaults, Ways, feeds};
 use super::schedule::next_change_at;
 use super::shown::{pictures_elsewhere, put, with_final_images};
+use super::stopwatch::{Phase, Stopwatch};
 use super::write::{Changes, Draft, Output, Put, WriteError};
 use super::{BuildSettings, Shop, search};
 use crate::commerce::catalog::{Catalog, Category};
@@ -110,15 +111,6 @@ pub struct Built {
     pub pictures: Vec<Problem>,
     /// What each template has cost, the dearest first. Where costs were not asked for: of those alone that asked for all products.
     pub costs: Vec<TemplateCost>,
-}
-
-/// A phase and how long it took.
-#[derive(Clone, Debug, Serialize)]
-pub struct Phase {
-    /// Its name.
-    pub name: &'static str,
-    /// Wall time.
-    pub seconds: f64,
 }
 
 /// Why a build could not be made.
@@ -587,21 +579,4 @@ fn seal(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet, file: &mut (im
         webhooks: order.webhooks.to_vec(),
     };
     bundle.seal_to(file, order.key)
-}
-
-struct Stopwatch {
-    last: Instant,
-    phases: Vec<Phase>,
-}
-
-impl Stopwatch {
-    fn new() -> Self {
-        Self { last: Instant::now(), phases: Vec::new() }
-    }
-
-    fn lap(&mut self, name: &'static str) {
-        let now = Instant::now();
-        self.phases.push(Phase { name, seconds: (now - self.last).as_secs_f64() });
-        self.last = now;
-    }
 }

@@ -29,10 +29,12 @@ mod build;
 mod costs;
 mod schedule;
 mod shown;
+mod stopwatch;
 
-pub use self::build::{BuildError, Built, Order, PageFaults, Phase, Step, build};
+pub use self::build::{BuildError, Built, Order, PageFaults, Step, build};
 pub use self::costs::TemplateCost;
 pub use self::shown::{CARD_WIDTH, Shown, final_image};
+pub use self::stopwatch::Phase;
 
 /// How pages become files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
