@@ -122,7 +122,7 @@ def check_sitemaps(report, public, origin):
     for page in pages:
         told = {(lang, href) for lang, href in page.alternates or []}
         written = html.parse(str(file_of(public, page.url))).iterfind(".//link[@hreflang]")
-        if told != {(link.get("hreflang"), link.get("href")) for link in written} or len(told) != 3:
+        if told != {(link.get("hreflang"), link.get("href")) for link in written} or len(told) != 4:
             report.check(f"languages of {page.url} are those its page names", False, told)
             break
     else:
