@@ -298,17 +298,21 @@ impl Palette {
         // Grounds of the shop's own have their own shades between ground and text; the built-in ones would not go with them.
         let is_own = named.paper.is_some() || named.ink.is_some();
         let paper = named.paper.unwrap_or(usual.paper);
-        let ink = named.ink.unwrap_or(usual.ink);
+        let is_light = paper.contrast(BLACK) > paper.contrast(WHITE);
+        let ink = named.ink.unwrap_or(if is_light { LIGHT.ink } else { DARK.ink });
         let or = |own: Color, built_in: Color| if is_own { own } else { built_in };
-        let readable = |color: Color| color.readable_on(&[paper]).unwrap_or(color);
-        let card =
-            named.card.unwrap_or_else(|| or(paper.toward(WHITE, if usual.paper == LIGHT.paper { 60 } else { 5 }), usual.card));
+        let card = named.card.unwrap_or_else(|| or(paper.toward(WHITE, if is_light { 60 } else { 5 }), usual.card));
+        let readable = |color: Color| color.readable_on(&[paper, card]).unwrap_or(color);
         let accent = named.accent.unwrap_or_else(|| or(readable(usual.accent), usual.accent));
         let on_accent = named.on_accent.unwrap_or_else(|| {
             if named.accent.is_none() && !is_own {
                 return usual.on_accent;
             }
-            if accent.contrast(WHITE) >= LEAST_CONTRAST { WHITE } else { accent.toward(BLACK, 85) }
+            if accent.contrast(WHITE) >= LEAST_CONTRAST {
+                WHITE
+            } else {
+                accent.toward(BLACK, 85).readable_on(&[accent]).unwrap_or(BLACK)
+            }
         });
         Self {
             paper,
@@ -497,6 +501,10 @@ mod tests {
         let palette = Palette::light(&named);
         assert_eq!(palette.too_close(), []);
         assert_ne!(palette.line, LIGHT.line);
+        for paper in ["#000000", "#0b1020", "#ffffff", "#ffe9b0"] {
+            let named = Named { paper: Some(color(paper)), ..Named::default() };
+            assert_eq!(Palette::light(&named).too_close(), [], "{paper} alone is enough");
+        }
     }
 
     #[test]
