@@ -1,7 +1,7 @@
 //! Theme: `[theme]` of site.toml.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -66,8 +66,11 @@ impl WrittenTheme {
         self.tell_close(&chosen, place, problems);
         let mut picture = |written: &Option<Spanned<String>>| {
             let written = written.as_ref()?;
-            let path = root.join("static").join(written.get_ref());
-            std::fs::read(path).map_err(|_| no_file(written, place, problems)).ok()
+            let found = below_static(root, written.get_ref()).and_then(|path| std::fs::read(path).ok());
+            found.or_else(|| {
+                no_file(written, place, problems);
+                None
+            })
         };
         let (logo, preview) = (picture(&self.logo), picture(&self.preview));
         let logo = self.logo.as_ref().zip(logo).map(|(written, bytes)| {
@@ -161,8 +164,8 @@ fn font(written: &Spanned<String>, place: Place<'_>, root: &Path, problems: &mut
         problems.push(place.problem(written, format!("`{name}` is not a font that is known here")).hint(hint));
         return None;
     }
-    match std::fs::metadata(root.join("static").join(name)) {
-        Ok(file) if file.len() > MAX_FONT_BYTES => {
+    match below_static(root, name).and_then(|path| std::fs::metadata(path).ok()) {
+        Some(file) if file.len() > MAX_FONT_BYTES => {
             let message = format!(
                 "`{name}` has {} KiB; a font that a page waits for has at most {}",
                 file.len() / 1024,
@@ -171,12 +174,18 @@ fn font(written: &Spanned<String>, place: Place<'_>, root: &Path, problems: &mut
             problems.push(place.problem(written, message).hint("keep the letters of your languages only (a subset)"));
             None
         }
-        Ok(_) => Some(Font::File(name.clone())),
-        Err(_) => {
+        Some(_) => Some(Font::File(name.clone())),
+        None => {
             no_file(written, place, problems);
             None
         }
     }
+}
+
+// A path that leaves static/ is none: what lies elsewhere is not published.
+fn below_static(root: &Path, path: &str) -> Option<PathBuf> {
+    let is_below = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+    is_below.then(|| root.join("static").join(path))
 }
 
 fn no_file(written: &Spanned<String>, place: Place<'_>, problems: &mut Problems) {

@@ -123,6 +123,8 @@ fn what_is_not_there_or_not_known_is_told() {
     let cases = [
         ("[theme]\nlogo = \"no.svg\"\n", "there is no file static/no.svg"),
         ("[theme]\npreview = \"no.jpg\"\n", "there is no file static/no.jpg"),
+        ("[theme]\npreview = \"../site.toml\"\n", "there is no file static/../site.toml"),
+        ("[theme]\nlogo = \"/etc/hostname\"\n", "there is no file static//etc/hostname"),
         ("[theme]\nheadings = \"comic\"\n", "`comic` is not a font that is known here"),
         ("[theme]\nheadings = \"no.woff2\"\n", "there is no file static/no.woff2"),
         ("[theme.colors]\naccent = \"reddish\"\n", "`reddish` is not a color"),
