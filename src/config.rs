@@ -208,7 +208,7 @@ struct WrittenCheckout {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenReturns {
-    days: u16,
+    days: Spanned<i64>,
     #[serde(default)]
     free: bool,
 }
@@ -234,6 +234,8 @@ fn english() -> String {
 
 /// Percent by which a price may move: more is seldom meant.
 const MAX_PRICE_CHANGE: &str = "30";
+/// Ten years: longer is a guarantee, not a return.
+const MAX_RETURN_DAYS: u16 = 3650;
 /// Largest page of a category: more is slow on a phone.
 const MAX_PAGE_SIZE: usize = 200;
 /// A quote or reservation of a day and more is a stock lock, not a checkout.
@@ -241,7 +243,7 @@ const MAX_HOLD_MINUTES: i64 = 24 * 60;
 
 impl Written {
     fn checked(self, place: Place<'_>, root: &Path, problems: &mut Problems) -> Option<Config> {
-        let returns = self.returns.map(|WrittenReturns { days, free }| Returns { days, is_free: free });
+        let returns = self.returns.and_then(|returns| returns.checked(place, problems));
         let shop = self.shop.checked(place, problems).map(|shop| Shop { returns, ..shop });
         if self.markets.get_ref().is_empty() {
             problems.push(place.problem(&self.markets, "the shop has no market").hint("add one under [[markets]]"));
@@ -299,6 +301,19 @@ fn tell_uncovered(rules: &Rules, named: &[(String, Vec<Spanned<String>>)], place
         if let Some(written) = countries.and_then(|countries| countries.iter().find(|written| written.get_ref() == country)) {
             let problem = place.problem(written, found.to_string()).of(Kind::Coverage);
             problems.push(if found.is_warning() { problem.warning() } else { problem });
+        }
+    }
+}
+
+impl WrittenReturns {
+    fn checked(self, place: Place<'_>, problems: &mut Problems) -> Option<Returns> {
+        match u16::try_from(*self.days.get_ref()) {
+            Ok(days) if days <= MAX_RETURN_DAYS => Some(Returns { days, is_free: self.free }),
+            _ => {
+                let problem = place.problem(&self.days, format!("write a number of days from 0 to {MAX_RETURN_DAYS}"));
+                problems.push(problem.hint("count them from the parcel's arrival; 0: nothing comes back"));
+                None
+            }
         }
     }
 }
