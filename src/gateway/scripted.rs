@@ -94,6 +94,16 @@ impl fmt::Debug for Scripted {
 }
 
 impl Scripted {
+    /// One without a form for the shop's own page.
+    pub fn new(
+        capabilities: Capabilities,
+        script: impl Fn(Call) -> Said + Send + Sync + 'static,
+        list: impl Fn(Timestamp, Option<String>) -> Listing + Send + Sync + 'static,
+        refunds: impl Fn(String) -> Refunds + Send + Sync + 'static,
+    ) -> Self {
+        Self { capabilities, has_element: false, script: Arc::new(script), list: Arc::new(list), refunds: Arc::new(refunds) }
+    }
+
     pub(super) fn element(&self, amount: Money) -> Option<Element> {
         let currency = amount.currency.code().to_lowercase();
         let (key, methods) = ("pk_scripted".to_owned(), vec!["card".to_owned()]);

@@ -45,13 +45,7 @@ fn handled(
         Box::pin(async move { gateway.refunds(&reference).await })
     };
     let capabilities = stripe(&drill.faulty.base).capabilities();
-    Gateway::Scripted(Scripted {
-        capabilities,
-        has_element: false,
-        script: Arc::new(script),
-        list: Arc::new(list),
-        refunds: Arc::new(refunds),
-    })
+    Gateway::Scripted(Scripted::new(capabilities, script, list, refunds))
 }
 
 fn paid_by(drill: Drill, gateway: Gateway) -> Drill {

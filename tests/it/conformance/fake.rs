@@ -347,13 +347,7 @@ impl Subject for Fake {
             let told = ledger.lock().expect("nothing panics with it").told(&reference);
             Box::pin(std::future::ready(told))
         };
-        Gateway::Scripted(Scripted {
-            capabilities,
-            has_element: false,
-            script: Arc::new(script),
-            list: Arc::new(list),
-            refunds: Arc::new(refunds),
-        })
+        Gateway::Scripted(Scripted::new(capabilities, script, list, refunds))
     }
 
     fn clock(&self) -> Arc<AtomicI64> {

@@ -211,13 +211,7 @@ fn scripted(sandbox: Sandbox, health_of: Arc<Mutex<Health>>, calls: Arc<Mutex<Ve
         })
     };
     let capabilities = Capabilities { lists_payments: false, ..CAPABILITIES };
-    Gateway::Scripted(Scripted {
-        capabilities,
-        has_element: false,
-        script: Arc::new(script),
-        list: Arc::new(list),
-        refunds: Arc::new(refunds),
-    })
+    Gateway::Scripted(Scripted::new(capabilities, script, list, refunds))
 }
 
 /// What a gateway makes of a call.
