@@ -82,7 +82,7 @@ pub enum Kind {
     Price,
     /// A text that a language of the shop has not.
     Translation,
-    /// A script that must not run beside a card.
+    /// A script that must not run beside a card, or that a page's policy lets not run.
     Script,
 }
 

@@ -240,6 +240,19 @@ fn an_anchor_has_to_be_on_its_page() {
 }
 
 #[test]
+fn what_the_policy_of_pages_forbids_is_told() {
+    let template =
+        |extra: &str| format!("{{% extends \"theme/page.html\" %}}\n{{% block footer %}}{extra}{{% endblock footer %}}\n");
+    for (extra, level, message) in [
+        ("<p onclick=\"go()\">x</p>", "error", "`onclick=\"go()\"` does nothing"),
+        ("<p style=\"color:red\">x</p>", "warning", "`style=\"color:red\"` does nothing"),
+    ] {
+        let text = template(extra);
+        planted(|root| write(root, "templates/page.html", &text), "script", level, message, "templates/page.html:2", "/about");
+    }
+}
+
+#[test]
 fn pictures_are_there_and_have_a_text() {
     let (place, page) = (LAMP_LINE, "/products/lamp");
     planted(in_lamp("![A lamp](/images/lmap.svg)"), "image", "error", "`/images/lmap.svg` is shown", place, page);

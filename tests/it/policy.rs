@@ -93,6 +93,12 @@ fn a_home_page_says_once_how_parcels_go_and_what_comes_back() {
     write(shop.path(), "site.toml", &(written + "[returns]\ndays = 14\n"));
     build(shop.path(), AS_OF, &[]);
     let store = said(shop.path(), "OnlineStore");
+    let settings = std::fs::read_to_string(shop.path().join("site.toml")).expect("settings");
+    for wrong in ["-3", "4000"] {
+        write(shop.path(), "site.toml", &settings.replace("days = 14", &format!("days = {wrong}")));
+        let (code, _, told) = run(shop.path(), &["build", "--as-of", AS_OF]);
+        assert!(code == 1 && told.contains("write a number of days from 0 to 3650") && told.contains("site.toml:"), "{told}");
+    }
     assert_eq!(store["hasMerchantReturnPolicy"]["merchantReturnDays"], 14);
     let conditions = store["hasShippingService"][0]["shippingConditions"].as_array().expect("a list");
     let told =

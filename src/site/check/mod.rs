@@ -261,6 +261,16 @@ impl Reader<'_> {
                 _ => {}
             }
         }
+        for (name, value) in &facts.forbidden {
+            let message = format!("`{name}=\"{value}\"` does nothing: the page's Content-Security-Policy forbids it");
+            let hint = if name == "style" {
+                "write a class, and its rules into templates/theme.css or a style sheet of static/"
+            } else {
+                "write it into a script of static/, with addEventListener"
+            };
+            let finding = Finding::new(Kind::Script, message).needle(value).hint(hint);
+            found.add(if name == "style" { finding.warning() } else { finding });
+        }
         for url in &facts.nameless_links {
             let message = format!("a link to `{url}` holds a picture without a text and nothing else");
             found.add(

@@ -83,6 +83,8 @@ pub(super) struct PageFacts {
     pub(super) pictures: Vec<Picture>,
     /// How many links hold nothing but a picture without a text.
     pub(super) nameless_links: Vec<String>,
+    /// Attributes that no policy without `unsafe-inline` lets be: name and value of handlers and styles.
+    pub(super) forbidden: Vec<(String, String)>,
     pub(super) title: String,
     pub(super) description: String,
     pub(super) is_indexed: bool,
@@ -179,6 +181,13 @@ impl Reader {
         };
         if let Some(id) = attribute("id") {
             self.facts.ids.push(id.to_owned());
+        }
+        for attribute in &tag.attrs {
+            let (name, value) = (&*attribute.name.local, attribute.value.trim());
+            let is_code = value.get(..11).is_some_and(|start| start.eq_ignore_ascii_case("javascript:"));
+            if name == "style" || name.starts_with("on") || is_code {
+                self.facts.forbidden.push((name.to_owned(), value.to_owned()));
+            }
         }
         if !self.is_template() {
             self.references(name, &attribute);
@@ -508,6 +517,16 @@ mod tests {
         let offers = PageFacts::read(page, true).offers;
         assert_eq!((offers[0].choices[0].sku.as_str(), offers[0].choices[0].minor.as_deref()), ("A&B", Some("1990")));
         assert_eq!((offers[0].seen_minor.as_deref(), offers[1].choices[0].sku.as_str()), (Some("1990"), "C"));
+    }
+
+    #[test]
+    fn what_a_policy_forbids_is_read() {
+        let facts = PageFacts::read(
+            "<p onclick=a() title=one style='b:c'><a href=' JavaScript:d()'>x</a><svg><path style=e /></svg>",
+            false,
+        );
+        let names: Vec<&str> = facts.forbidden.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["onclick", "style", "href", "style"]);
     }
 
     #[test]
