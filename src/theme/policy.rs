@@ -9,6 +9,7 @@ use std::fmt::Write;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use memchr::memchr_iter;
 use sha2::{Digest, Sha256};
 
 /// Headers that say the same for every page of a shop, whoever sends it.
@@ -47,17 +48,13 @@ pub fn blocks(page: &[u8]) -> impl Iterator<Item = Block<'_>> {
     let mut rest = page;
     std::iter::from_fn(move || {
         loop {
-            let start = rest.iter().position(|byte| *byte == b'<')?;
-            rest = &rest[start + 1..];
-            let name = [&b"style"[..], b"script"].into_iter().find(|name| begins_with(rest, name));
-            let Some(name) = name.filter(|name| rest.get(name.len()).is_none_or(|byte| !byte.is_ascii_alphanumeric())) else {
-                continue;
-            };
+            let (start, name) = memchr_iter(b'<', rest).find_map(|at| Some((at + 1, block_name(&rest[at + 1..])?)))?;
+            rest = &rest[start..];
             let end = tag_end(rest)?;
             let attributes = &rest[name.len()..end];
             rest = &rest[end + 1..];
-            let close = (0..rest.len())
-                .find(|at| rest[*at] == b'<' && rest.get(at + 1) == Some(&b'/') && begins_with(&rest[at + 2..], name));
+            let closes = |at: &usize| rest.get(at + 1) == Some(&b'/') && begins_with(&rest[at + 2..], name);
+            let close = memchr_iter(b'<', rest).find(closes);
             let text = &rest[..close.unwrap_or(rest.len())];
             rest = &rest[text.len()..];
             if let Some(kind) = kind(name, attributes) {
@@ -65,6 +62,12 @@ pub fn blocks(page: &[u8]) -> impl Iterator<Item = Block<'_>> {
             }
         }
     })
+}
+
+// The name of a tag that may open a block; `None`: it opens something else.
+fn block_name(tag: &[u8]) -> Option<&'static [u8]> {
+    let name = [&b"style"[..], b"script"].into_iter().find(|name| begins_with(tag, name))?;
+    tag.get(name.len()).is_none_or(|byte| !byte.is_ascii_alphanumeric()).then_some(name)
 }
 
 fn begins_with(bytes: &[u8], name: &[u8]) -> bool {
