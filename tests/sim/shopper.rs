@@ -316,7 +316,7 @@ impl Shopper {
         let now = self.world.now();
         self.world.tell(|| format!("shopper {} tab {tab}: {card:?} at {url}", self.name));
         let back = lock(&self.world.ledger).present(url, card, now);
-        self.world.judge();
+        self.world.judge_gateway();
         match back {
             Some(back) => Some(back),
             // The page says no and asks for another card.
@@ -324,7 +324,7 @@ impl Shopper {
                 self.thinks().await;
                 let now = self.world.now();
                 let back = lock(&self.world.ledger).present(url, Card::Good, now);
-                self.world.judge();
+                self.world.judge_gateway();
                 back
             }
         }

@@ -83,8 +83,6 @@ pub struct World {
     timers: Mutex<BTreeMap<(i64, u64), Option<Waker>>>,
     next_timer: AtomicU64,
     commits: AtomicU64,
-    /// Commits there were at the last judgement.
-    judged: AtomicU64,
     verdict: Mutex<Option<String>>,
     trace: Option<Mutex<Vec<String>>>,
 }
@@ -123,7 +121,6 @@ impl World {
             timers: Mutex::default(),
             next_timer: AtomicU64::new(0),
             commits: AtomicU64::new(0),
-            judged: AtomicU64::new(0),
             verdict: Mutex::default(),
             trace: is_traced.then(Mutex::default),
         });
@@ -300,16 +297,26 @@ impl World {
         }
     }
 
-    /// Asks the oracle about what can be seen from outside, where any of it has changed since it was asked last.
-    pub fn judge(&self) {
-        let mut ledger = locked(&self.ledger);
-        let commits = self.commits.load(Ordering::Relaxed);
-        let is_known = self.judged.swap(commits, Ordering::Relaxed) == commits;
-        if is_known && ledger.changes.is_empty() && ledger.breaches.is_empty() {
-            return;
+    /// Asks the oracle about all that can be seen from outside.
+    fn judge(&self) {
+        self.ask(Oracle::judge);
+    }
+
+    /// Asks the oracle about payments, where any of them has changed since it was asked last.
+    pub fn judge_gateway(&self) {
+        let is_known = {
+            let ledger = locked(&self.ledger);
+            ledger.changes.is_empty() && ledger.breaches.is_empty()
+        };
+        if !is_known {
+            self.ask(|oracle, ledger| oracle.judge_gateway(ledger));
         }
+    }
+
+    fn ask(&self, question: impl Fn(&mut Oracle, &mut Ledger) -> Result<(), String>) {
+        let mut ledger = locked(&self.ledger);
         // A panic would be the shop's for whoever catches it; it is the oracle's.
-        let judged = catch_unwind(AssertUnwindSafe(|| locked(&self.oracle).judge(&mut ledger)));
+        let judged = catch_unwind(AssertUnwindSafe(|| question(&mut locked(&self.oracle), &mut ledger)));
         let found = judged.unwrap_or_else(|_| Err("the oracle panicked".to_owned()));
         drop(ledger);
         if let Err(breach) = found {
@@ -345,7 +352,7 @@ impl World {
             }
         }
         let outcome = self.answer(call, harm, oddities);
-        self.judge();
+        self.judge_gateway();
         self.moment("answer", 0, &[]).await;
         outcome
     }
