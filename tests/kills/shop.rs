@@ -22,6 +22,10 @@ use super::receiver;
 pub const HOLD_SECONDS: i64 = 3;
 /// Longest wait for anything of the process.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// What every process of a shop has told, in its folder.
+pub const LOG: &str = "log.txt";
+/// Lines of it that are shown of a shop which a test ends badly with.
+const SHOWN_LINES: usize = 60;
 /// Looks at a payment that is being checked; each waits for the shop, so that it takes a while.
 const LOOKS: usize = 50;
 
@@ -44,7 +48,7 @@ pub struct Launch<'a> {
     pub bug: Option<&'a str>,
     /// Where strace writes what it asks of the system.
     pub trace: Option<&'a Path>,
-    /// Whether it tells everything it can, into the folder's `log.txt`.
+    /// Whether it tells everything it can.
     pub logs_all: bool,
     /// Mebibytes of a disk of its own for its state; `Some(0)`: the machine's disk, which it may only read.
     pub disk_mib: Option<u32>,
@@ -131,7 +135,7 @@ impl Shop {
             (None, Some(mib)) => on_a_disk(self.folder.path(), mib),
         };
         command.current_dir(self.folder.path()).args(["edge", "--listen", "127.0.0.1:0", "--operator", "127.0.0.1:0"]);
-        command.env("NO_COLOR", "1").env("VITRINE_LOG", if launch.logs_all { "trace" } else { "error" });
+        command.env("NO_COLOR", "1").env("VITRINE_LOG", if launch.logs_all { "trace" } else { "warn" });
         // A thousand buyers come at once, and none is told to wait.
         command.env("VITRINE_PAYMENTS_PER_SECOND", "10000");
         command.env("VITRINE_WEBHOOK_SECRET_ERP", ERP_SECRET);
@@ -150,12 +154,10 @@ impl Shop {
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary runs");
         let lines = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
         let (tell, told) = channel();
-        let mut log = launch.logs_all.then(|| File::create(self.folder.path().join("log.txt")).expect("a file"));
+        let mut log = File::options().create(true).append(true).open(self.folder.path().join(LOG)).expect("a file");
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
-                if let Some(log) = &mut log {
-                    writeln!(log, "{line}").expect("the log is kept");
-                }
+                writeln!(log, "{line}").expect("the log is kept");
                 if let Some((_, address)) = line.split_once("cart and checkout on http://127.0.0.1:") {
                     let _ = tell.send(address.trim().parse::<u16>().expect("a port"));
                 }
@@ -181,6 +183,16 @@ impl Shop {
                 None
             }
             Err(RecvTimeoutError::Timeout) => panic!("the shop neither starts nor ends"),
+        }
+    }
+}
+
+impl Drop for Shop {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.folder.path().join(LOG)).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!("the shop said last:\n{}", lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n"));
         }
     }
 }

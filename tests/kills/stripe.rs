@@ -171,7 +171,7 @@ fn holds_no_secret(shop: &Shop) {
     let is_base64 = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_' | '+' | '/');
     secrets.extend(keys.split(|sign| !is_base64(sign)).filter(|word| word.len() >= 40));
     assert!(secrets.len() >= 5, "the keys that sign bundles and carts");
-    let files = [vec![shop.folder().join("log.txt")], files_of(&shop.file("")), files_of(&shop.file("mail"))].concat();
+    let files = [vec![shop.folder().join(super::shop::LOG)], files_of(&shop.file("")), files_of(&shop.file("mail"))].concat();
     let told = std::fs::read_to_string(&files[0]).expect("a log");
     assert!(told.contains("DEBUG") && files.len() >= 4, "it told everything, in {files:?}");
     for file in files.iter().filter(|file| !file.ends_with(KEYS)) {
