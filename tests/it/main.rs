@@ -43,6 +43,7 @@ mod shops;
 mod shortcodes;
 mod signatures;
 mod sources;
+mod statements;
 mod store;
 mod stripe;
 mod stripe_api;
