@@ -123,7 +123,7 @@ fn lamp() -> ProductView {
 
 fn engine() -> Engine {
     let asset = |path: &str| (path.to_owned(), Asset { url: format!("/a/{path}"), integrity: "sha384-x".to_owned() });
-    let assets: Assets = ["favicon.svg", "search.js", "theme.js"].into_iter().map(asset).collect();
+    let assets: Assets = ["express.js", "favicon.svg", "search.js", "theme.js"].into_iter().map(asset).collect();
     Engine::new(&[], Arc::new(assets)).expect("the built-in theme is whole")
 }
 
