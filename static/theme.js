@@ -183,7 +183,7 @@ if (form) {
   form.addEventListener("submit", async (event) => {
     if (!drawer?.showModal) return;
     event.preventDefault();
-    const button = $("[data-submit]");
+    const button = $("[data-submit]"), focused = document.activeElement;
     button.disabled = true;
     const data = new FormData(form), wish = { sku: data.get("sku"), quantity: +data.get("quantity"), market, language: data.get("language"), properties: {} };
     const minor = chosen()?.dataset.minor;
@@ -192,6 +192,9 @@ if (form) {
     try {
       const answer = await fetch("/api/v1/cart/lines", { method: "POST", headers: { "content-type": "application/json", accept: "application/json" }, body: JSON.stringify(wish) });
       const body = await answer.json();
+      // A button that is switched off loses the focus, which is to be where it was once the drawer is closed.
+      button.disabled = false;
+      focused.focus();
       if (answer.ok) open(body);
       else state.textContent = body.detail;
       count();

@@ -34,13 +34,13 @@ use super::write::{Changes, Draft, Output, Put, WriteError};
 use super::{BuildSettings, Shop, search};
 use crate::commerce::catalog::{Catalog, Category};
 use crate::commerce::ids::{Sku, Timestamp};
-use crate::commerce::rules::Rules;
+use crate::commerce::rules::{Market, Rules};
 use crate::theme::bundle::{Bundle, MailTerms, PaymentTerms, SigningKey, SubscriberTerms};
 use crate::theme::engine::{Engine, TemplateError};
 use crate::theme::locale;
 use crate::theme::look::Look;
 use crate::theme::texts::Dictionary;
-use crate::theme::view::{Link, NavigationNode, SiteView};
+use crate::theme::view::{Edition, Link, NavigationNode, SiteView};
 
 /// Everything a build is made from.
 #[derive(Debug)]
@@ -485,6 +485,7 @@ fn site_view(order: &Order<'_>, plan: &Plan, market: usize) -> SiteView {
         market: rules.id.to_string(),
         prefix: prefix.clone(),
         language: rules.language.clone(),
+        editions: editions(order.rules, market),
         locale: locale::open_graph(&rules.language, rules.countries.first()),
         currency: rules.currency.code().to_owned(),
         tax_mode: rules.tax_mode,
@@ -496,6 +497,20 @@ fn site_view(order: &Order<'_>, plan: &Plan, market: usize) -> SiteView {
         texts: order.texts.texts(&rules.language),
         direction: locale::direction(&rules.language).to_owned(),
         theme: order.look.speaking(|word| order.rules.words.say(&rules.language, word).to_owned()),
+    }
+}
+
+fn editions(rules: &Rules, here: usize) -> Vec<Edition> {
+    let edition = |(index, market): (usize, &Market)| Edition {
+        name: market.name.clone(),
+        language: market.language.clone(),
+        language_name: locale::own_name(&market.language).to_owned(),
+        home: Addresses { prefix: &prefix(rules, index) }.home(),
+        is_here: index == here,
+    };
+    match rules.markets.len() {
+        0 | 1 => Vec::new(),
+        _ => rules.markets.iter().enumerate().map(edition).collect(),
     }
 }
 

@@ -52,6 +52,56 @@ pub fn open_graph(language: &str, country: Option<&String>) -> String {
     region.map_or_else(|| base.to_owned(), |region| format!("{base}_{region}"))
 }
 
+/// What speakers call their language; its tag where it is not here.
+pub fn own_name(language: &str) -> &str {
+    match language.split(['-', '_']).next().unwrap_or("") {
+        "ar" => "العربية",
+        "bg" => "Български",
+        "ca" => "Català",
+        "cs" => "Čeština",
+        "da" => "Dansk",
+        "de" => "Deutsch",
+        "el" => "Ελληνικά",
+        "en" => "English",
+        "es" => "Español",
+        "et" => "Eesti",
+        "eu" => "Euskara",
+        "fa" => "فارسی",
+        "fi" => "Suomi",
+        "fr" => "Français",
+        "ga" => "Gaeilge",
+        "gl" => "Galego",
+        "he" => "עברית",
+        "hi" => "हिन्दी",
+        "hr" => "Hrvatski",
+        "hu" => "Magyar",
+        "id" => "Indonesia",
+        "is" => "Íslenska",
+        "it" => "Italiano",
+        "ja" => "日本語",
+        "ko" => "한국어",
+        "lt" => "Lietuvių",
+        "lv" => "Latviešu",
+        "mt" => "Malti",
+        "nb" | "no" => "Norsk",
+        "nl" => "Nederlands",
+        "pl" => "Polski",
+        "pt" => "Português",
+        "ro" => "Română",
+        "ru" => "Русский",
+        "sk" => "Slovenčina",
+        "sl" => "Slovenščina",
+        "sr" => "Српски",
+        "sv" => "Svenska",
+        "th" => "ไทย",
+        "tr" => "Türkçe",
+        "uk" => "Українська",
+        "vi" => "Tiếng Việt",
+        "zh" => "中文",
+        _ => language,
+    }
+}
+
 /// Which way a language is written, as HTML's `dir` says it.
 pub fn direction(language: &str) -> &'static str {
     let mut parts = language.split(['-', '_']);

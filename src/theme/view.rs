@@ -36,6 +36,9 @@ pub struct SiteView {
     pub language: String,
     /// `ltr` or `rtl`: which way the language is written.
     pub direction: String,
+    /// Every market of the shop, this one among them, in the order of site.toml; empty with one.
+    #[serde(default)]
+    pub editions: Vec<Edition>,
     /// The language with its country, as Open Graph writes it: `de_AT`.
     pub locale: String,
     /// ISO 4217.
@@ -57,6 +60,21 @@ pub struct SiteView {
     pub texts: Texts,
     /// How pages look: `[theme]` of site.toml.
     pub theme: Look,
+}
+
+/// A market as somebody chooses it.
+#[derive(Clone, Debug, PartialEq, Serialize, serde::Deserialize)]
+pub struct Edition {
+    /// The market's name.
+    pub name: String,
+    /// BCP 47.
+    pub language: String,
+    /// What speakers call the language.
+    pub language_name: String,
+    /// Path of its home page.
+    pub home: String,
+    /// Whether this is the market that is looked at.
+    pub is_here: bool,
 }
 
 /// A country in a list.
@@ -109,6 +127,8 @@ pub struct HeadView {
     pub json_ld: Vec<String>,
     /// (language tag, absolute URL) of this page in every market, itself included; empty with one market.
     pub alternates: Vec<(String, String)>,
+    /// Path of this page in every market, in the order of `site.editions`; empty where it stands in one alone.
+    pub editions: Vec<String>,
     /// Whether robots may index it.
     pub index: bool,
 }

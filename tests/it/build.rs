@@ -213,7 +213,7 @@ fn markets_of_one_language_are_told_apart_by_country_on_every_version_of_a_page(
     tiny.build();
     let named = |path: &str| {
         let page = tiny.read(path);
-        let links = page.split("hreflang=\"").skip(1).map(|rest| {
+        let links = page.split("rel=\"alternate\" hreflang=\"").skip(1).map(|rest| {
             let (tag, rest) = rest.split_once("\" href=\"").expect("a tag has an address");
             (tag.to_owned(), rest.split('"').next().expect("it ends").to_owned())
         });

@@ -192,6 +192,12 @@ fn a_cart_moves_to_another_market_with_its_lines() {
     assert_eq!(total(&cart, "subtotal"), 5500);
     let told = codes(&cart);
     assert_eq!(told, ["line_unavailable", "tax_not_known"], "the mug has no price in dollars, and no price is called changed");
+    let page = caller.page("/cart").expect(200).body;
+    assert!(
+        page.contains("<a href=\"/us\" hreflang=\"en\" aria-current=\"true\">")
+            && page.contains("<a href=\"/\" hreflang=\"en\">"),
+        "{page}"
+    );
 }
 
 #[test]

@@ -112,7 +112,8 @@ fn bands_are_cut_in_each_markets_currency_and_name_no_versions_elsewhere() {
     let folder = shop(PRICE);
     built(folder.path());
     let europe = read(folder.path(), "categories/light/lamps/price/from-25.html");
-    assert!(europe.contains("€25.00 +") && !europe.contains("hreflang"), "{europe}");
+    assert!(europe.contains("€25.00 +") && !europe.contains("rel=\"alternate\""), "{europe}");
+    assert!(europe.contains("<a href=\"/us\" hreflang=\"en\""), "the other market has no such page: {europe}");
     assert!(read(folder.path(), "us/categories/light/lamps/price/under-40.html").contains("$0.00 – $39.99"));
     assert!(!folder.path().join("public/us/categories/light/lamps/price/from-25.html").exists());
 }

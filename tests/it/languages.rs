@@ -155,6 +155,34 @@ fn a_market_shows_content_in_its_language() {
 }
 
 #[test]
+fn the_foot_leads_to_the_same_page_in_every_market_or_home() {
+    let shop = shop();
+    build(shop.path(), "2026-09-01", &["--no-cache"]);
+    let links = |here: usize, paths: [&str; 2]| {
+        let link = |index: usize, language: &str, name: &str, own: &str| {
+            let mark = if index == here { " aria-current=\"true\"" } else { "" };
+            format!(
+                "<a href=\"{}\" hreflang=\"{language}\"{mark}>{name} · <span lang=\"{language}\">{own}</span></a>",
+                paths[index]
+            )
+        };
+        [link(0, "en", "eu", "English"), link(1, "de-AT", "at", "Deutsch")]
+    };
+    for (file, here, paths) in [
+        ("products/lamp.html", 0, ["/products/lamp", "/at/products/lamp"]),
+        ("at/products/lamp.html", 1, ["/products/lamp", "/at/products/lamp"]),
+        ("at/categories/light.html", 1, ["/categories/light", "/at/categories/light"]),
+        ("categories/light/material/glass.html", 0, ["/categories/light/material/glass", "/at/categories/light/material/glass"]),
+        ("about.html", 0, ["/about", "/at/about"]),
+        ("index.html", 0, ["/", "/at"]),
+        ("at.html", 1, ["/", "/at"]),
+        ("404.html", 0, ["/", "/at"]),
+    ] {
+        check(&page(shop.path(), file), &links(here, paths).each_ref().map(String::as_str), &[]);
+    }
+}
+
+#[test]
 fn each_market_is_searched_in_its_language() {
     let shop = shop();
     build(shop.path(), "2026-09-01", &["--no-cache"]);

@@ -36,6 +36,7 @@ fn site() -> SiteView {
         email: "hello@shop.example".to_owned(),
         market: "eu".to_owned(),
         prefix: String::new(),
+        editions: Vec::new(),
         language: "en".to_owned(),
         direction: "ltr".to_owned(),
         locale: "en_DE".to_owned(),
@@ -82,6 +83,7 @@ fn lamp() -> ProductView {
             image: None,
             json_ld: vec!["{\"@type\":\"Product\"}".to_owned()],
             alternates: Vec::new(),
+            editions: Vec::new(),
             index: true,
         },
         breadcrumbs: vec![link("Home", "/"), link("Lamp", "/products/lamp")],
@@ -121,7 +123,7 @@ fn lamp() -> ProductView {
 
 fn engine() -> Engine {
     let asset = |path: &str| (path.to_owned(), Asset { url: format!("/a/{path}"), integrity: "sha384-x".to_owned() });
-    let assets: Assets = ["favicon.svg", "search.js", "theme.js"].into_iter().map(asset).collect();
+    let assets: Assets = ["express.js", "favicon.svg", "search.js", "theme.js"].into_iter().map(asset).collect();
     Engine::new(&[], Arc::new(assets)).expect("the built-in theme is whole")
 }
 

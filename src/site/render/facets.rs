@@ -48,6 +48,7 @@ impl Printer<'_> {
         if shelf.market.is_some() {
             // Bands are cut in each market's own currency: this page has no other versions.
             head.alternates.clear();
+            head.editions.clear();
         }
         let prefix = self.addresses(page.market);
         let addresses = Addresses { prefix: &prefix };

@@ -194,28 +194,37 @@ impl Printer<'_> {
             image: image.map(|image| absolute(&self.shop.base_url, &image.url)),
             json_ld: Vec::new(),
             alternates: self.alternates(page),
+            editions: self.editions(page),
             index: true,
         }
     }
 
     // Every market's version names itself and all others.
     fn alternates(&self, page: &Page) -> Vec<(String, String)> {
-        if self.rules.markets.len() < 2 {
-            return Vec::new();
-        }
-        let own = self.addresses(page.market);
-        let rest = page.url.strip_prefix(own.as_str()).unwrap_or(&page.url);
-        let address = |market: usize| {
-            let prefix = self.addresses(market);
-            let path = if rest == "/" && !prefix.is_empty() { prefix } else { format!("{prefix}{rest}") };
-            absolute(&self.shop.base_url, if path.is_empty() { "/" } else { &path })
-        };
+        let paths = self.editions(page);
+        let address = |market: usize| absolute(&self.shop.base_url, &paths[market]);
         let mut alternates = Vec::new();
-        for market in 0..self.rules.markets.len() {
+        for market in 0..paths.len() {
             alternates.extend(language_tags(self.rules, market).into_iter().map(|tag| (tag, address(market))));
         }
-        alternates.push(("x-default".to_owned(), address(0)));
+        if !paths.is_empty() {
+            alternates.push(("x-default".to_owned(), address(0)));
+        }
         alternates
+    }
+
+    fn editions(&self, page: &Page) -> Vec<String> {
+        let markets = self.rules.markets.len();
+        if markets < 2 {
+            return Vec::new();
+        }
+        let rest = page.url.strip_prefix(self.addresses(page.market).as_str()).unwrap_or(&page.url);
+        let path = |market: usize| match (self.addresses(market), rest) {
+            (prefix, "" | "/") if !prefix.is_empty() => prefix,
+            (_, "") => "/".to_owned(),
+            (prefix, rest) => prefix + rest,
+        };
+        (0..markets).map(path).collect()
     }
 
     /// A product's text in a language without its shortcodes, as HTML: for descriptions.

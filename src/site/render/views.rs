@@ -259,6 +259,7 @@ impl Printer<'_> {
             image: None,
             json_ld: Vec::new(),
             alternates: Vec::new(),
+            editions: Vec::new(),
             index: false,
         };
         let extra = serde_json::json!({});

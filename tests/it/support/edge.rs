@@ -26,7 +26,7 @@ use vitrine::edge::server;
 use vitrine::theme::bundle::{Bundle, MailTerms, PaymentTerms, SigningKey};
 use vitrine::theme::look::Chosen;
 use vitrine::theme::texts::Dictionary;
-use vitrine::theme::view::{Link, SiteView};
+use vitrine::theme::view::{Edition, Link, SiteView};
 
 /// The instant of every request.
 pub const NOW: Timestamp = Timestamp(1_790_000_000);
@@ -34,7 +34,7 @@ pub const NOW: Timestamp = Timestamp(1_790_000_000);
 pub const BASE_URL: &str = "http://127.0.0.1:8080";
 
 /// Files of static/ that the built-in theme names.
-const ASSETS: [&str; 4] = ["favicon.svg", "pay.js", "search.js", "theme.js"];
+const ASSETS: [&str; 5] = ["express.js", "favicon.svg", "pay.js", "search.js", "theme.js"];
 
 /// The key that signs bundles.
 pub fn signing_key() -> SigningKey {
@@ -232,7 +232,15 @@ pub fn ask(app: &Arc<App>, request: Request<Full<Bytes>>) -> Got {
 }
 
 fn site(base_url: &str, market: &str) -> String {
+    let edition = |(id, home): (&str, &str)| Edition {
+        name: id.to_owned(),
+        language: "en".to_owned(),
+        language_name: "English".to_owned(),
+        home: home.to_owned(),
+        is_here: id == market,
+    };
     let view = SiteView {
+        editions: [("eu", "/"), ("us", "/us")].map(edition).into(),
         name: "Tiny".to_owned(),
         tagline: String::new(),
         base_url: base_url.to_owned(),
