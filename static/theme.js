@@ -63,7 +63,7 @@ zoom?.addEventListener("click", () => zoom.close());
 
 const form = $("[data-add]");
 if (form) {
-  const cost = $("[data-cost]"), until = $("[data-until]"), state = $("[data-state]"), picture = $("[data-gallery] img");
+  const cost = $("[data-cost]"), until = $("[data-until]"), lowest = $("[data-lowest]"), state = $("[data-state]"), picture = $("[data-gallery] img");
   const seen = form.elements.seen_price_minor;
   const choices = [...form.querySelectorAll("[name=sku]")];
   const chosen = () => choices.find((choice) => choice.checked || choice.type === "hidden");
@@ -83,8 +83,11 @@ if (form) {
       if (data.compare) price.append(part("span", `${cost.dataset.now} `, "unseen"), part("ins", data.price), part("span", ` ${cost.dataset.instead} `, "unseen"), part("s", data.compare));
       else price.textContent = data.price;
       cost.replaceChildren(price);
-      until.hidden = !data.until;
-      $("span", until).textContent = data.until ?? "";
+      for (const [line, text] of [[until, data.until], [lowest, data.compare]]) {
+        if (!line) continue;
+        line.hidden = !text;
+        $("span", line).textContent = text ?? "";
+      }
     }
     if (data.image && picture) {
       const own = $(`a[href="${data.image}"]`, gallery);

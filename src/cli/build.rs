@@ -38,6 +38,9 @@ pub(super) struct Args {
     /// Units in stock, as `vitrine stock export` writes them [default: the opening stock]
     #[arg(long, value_name = "FILE")]
     pub(super) stock: Option<PathBuf>,
+    /// What was asked before, as `vitrine prices record` writes it [default: price-history.jsonl in the shop's folder]
+    #[arg(long, value_name = "FILE")]
+    pub(super) price_history: Option<PathBuf>,
     /// Read and print everything anew; by default only what changed since the last build is
     #[arg(long)]
     pub(super) no_cache: bool,
@@ -104,6 +107,7 @@ pub(super) fn build(args: &Args) -> Result<Outcome, CommandError> {
     let mut problems = Problems::new();
     let cache = (!args.no_cache).then(|| source::cache(&args.source));
     let read = Source::read(&args.source, args.base_url.as_deref(), cache.as_deref(), &mut problems);
+    let read = read.and_then(|source| source.with_history(args.price_history.as_deref(), at, &mut problems));
     let load = Phase { name: "load", seconds: started.elapsed().as_secs_f64() };
     let mut outcome = Outcome {
         problems,

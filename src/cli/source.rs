@@ -8,7 +8,7 @@ use super::CommandError;
 use crate::commerce::ids::{Sku, Timestamp};
 use crate::config::{self, Config};
 use crate::site::facets;
-use crate::site::load::{self, Loaded};
+use crate::site::load::{self, Loaded, history};
 use crate::site::problem::{Problem, Problems, SourceFile};
 use crate::site::translations::Said;
 use crate::theme::engine::TemplateError;
@@ -36,6 +36,11 @@ pub(super) fn state(root: &Path) -> PathBuf {
     root.join(".vitrine")
 }
 
+/// The price history: the file that was named, else the one in the shop's folder.
+pub(super) fn price_history(root: &Path, given: Option<&Path>) -> PathBuf {
+    given.map_or_else(|| root.join(history::FILE), Path::to_owned)
+}
+
 impl Source {
     /// Reads a shop. `base_url` takes the place of the one in site.toml; `cache` is a folder that remembers between builds. `None` where there are errors; the problems say which.
     pub(super) fn read(root: &Path, base_url: Option<&str>, cache: Option<&Path>, problems: &mut Problems) -> Option<Self> {
@@ -57,6 +62,18 @@ impl Source {
         let texts = load::texts::read(root, &config.rules, &templates, problems);
         problems.sort();
         (!problems.has_errors()).then(|| Self { root: root.to_owned(), config, loaded, templates, texts })
+    }
+
+    /// Takes the price history into account, as it is at an instant. `None` where there are errors.
+    pub(super) fn with_history(mut self, given: Option<&Path>, at: Timestamp, problems: &mut Problems) -> Option<Self> {
+        let path = price_history(&self.root, given);
+        if given.is_some() && !path.is_file() {
+            problems.push(Problem::about(&path.display().to_string(), "there is no such file"));
+        }
+        let steps = history::read(&path, problems);
+        history::apply(&mut self.loaded, &self.config.rules, steps, &self.root, at, problems);
+        problems.sort();
+        (!problems.has_errors()).then_some(self)
     }
 
     /// All that the shop says, for what its languages lack.

@@ -11,6 +11,7 @@ pub mod catalog;
 pub mod checkout;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod history;
 pub mod ids;
 pub mod inventory;
 pub mod language;

@@ -549,9 +549,14 @@ fn bundle(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet, keys: &Keys)
     for category in order.loaded.catalog.categories() {
         key.text(&format!("{category:?}"));
     }
-    order.loaded.products.iter().for_each(|product| {
-        key.key(&product.hash);
-    });
+    for (product, notes) in order.loaded.catalog.products().iter().zip(&order.loaded.products) {
+        key.key(&notes.hash);
+        // What was lowest before comes from the history, after the product was read.
+        let prices = product.variants.iter().flat_map(|variant| &variant.prices);
+        for price in prices.filter(|price| !price.prior.is_empty()) {
+            key.text(&format!("{:?}", price.prior));
+        }
+    }
     let key = key.finish();
     let page = |hash: &blake3::Hash| Remembered::new(path_key(BUNDLE), key, hash);
     let bundle = match Draft::keep(order.bundle, |hash| keys.knows(&page(hash))) {

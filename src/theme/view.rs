@@ -192,6 +192,8 @@ pub struct CardView {
     pub price_varies: bool,
     /// Struck-out price of the variant whose price is shown.
     pub compare_at: Option<Money>,
+    /// Whether it is the lowest of the thirty days before the reduction.
+    pub is_lowest: bool,
     /// Best of its variants.
     pub availability: Availability,
     /// How many variants it has.
@@ -251,6 +253,8 @@ pub struct ProductView {
     pub price: Option<Money>,
     /// Whether variants differ in price.
     pub price_varies: bool,
+    /// Whether some variant is reduced, and each struck-out price is the lowest of the thirty days before.
+    pub is_lowest: bool,
     /// Best of its variants.
     pub availability: Availability,
     /// Quantities a line may hold.

@@ -9,6 +9,7 @@ pub mod data;
 pub mod details;
 mod files;
 mod front_matter;
+pub mod history;
 pub mod html;
 pub mod marks;
 mod pages;

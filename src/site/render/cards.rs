@@ -98,6 +98,7 @@ pub(super) fn card_view(
         price: offer.cheapest.map(|current| current.unit),
         price_varies: offer.varies,
         compare_at: offer.cheapest.and_then(|current| current.compare_at),
+        is_lowest: offer.cheapest.is_some_and(|current| current.is_lowest),
         availability: offer.availability,
         variant_count: product.variants.len(),
     }

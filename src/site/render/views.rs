@@ -73,6 +73,7 @@ impl Printer<'_> {
             options: self.options(product, language),
             price: offer.cheapest.map(|current| current.unit),
             price_varies: offer.varies,
+            is_lowest: self.is_lowest(page.market, product),
             availability: offer.availability,
             variants: product.variants.iter().map(|variant| self.variant(page.market, product, variant, &translations)).collect(),
             quantity: product.quantity,
@@ -263,6 +264,14 @@ impl Printer<'_> {
         };
         let extra = serde_json::json!({});
         ContentView { head, url: "/404".to_owned(), breadcrumbs: Vec::new(), title, body_html: String::new(), extra }
+    }
+
+    // Of a product that is not reduced nothing is said.
+    fn is_lowest(&self, market: usize, product: &Product) -> bool {
+        let currency = self.rules.markets[market].currency;
+        let current = product.variants.iter().filter_map(|variant| variant.current_price(currency, self.at));
+        let mut struck = current.filter(|price| price.compare_at.is_some()).peekable();
+        struck.peek().is_some() && struck.all(|price| price.is_lowest)
     }
 
     /// Whether a product's card shows a struck-out price.

@@ -280,6 +280,7 @@ fn variant(sku: &str, prices: &[(&str, i64)], opening_stock: u32) -> Variant {
         unit_minor: *unit_minor,
         compare_at_minor: None,
         sales: Vec::new(),
+        prior: Box::default(),
     };
     Variant {
         sku: sku.into(),
@@ -327,6 +328,7 @@ fn rules() -> Rules {
         tax_mode,
         rounding: Rounding::HalfUp,
         rounding_scope: RoundingScope::Line,
+        consumer_law: Default::default(),
     };
     let rates = |country: &str, percent: &str| TaxRates {
         country: country.to_owned(),

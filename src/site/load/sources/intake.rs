@@ -224,7 +224,7 @@ impl<'a> Intake<'a> {
             return None;
         }
         let compare_at_minor = self.struck(cells.compare_at, unit_minor, currency);
-        let price = Price { currency, unit_minor, compare_at_minor, sales: Vec::new() };
+        let price = Price { currency, unit_minor, compare_at_minor, sales: Vec::new(), prior: Box::default() };
         Some(self.reduced(price, cells))
     }
 

@@ -73,7 +73,9 @@ pub fn key(printer: &Printer<'_>, market: usize, keys: &Keys) -> Key {
         key.key(&printer.loaded.products[index].hash);
         for variant in &product.variants {
             key.number(printer.availability(variant).rank().into());
-            let price = variant.price(printer.rules.markets[market].currency).filter(|price| !price.sales.is_empty());
+            let price = variant
+                .price(printer.rules.markets[market].currency)
+                .filter(|price| !price.sales.is_empty() || !price.prior.is_empty());
             if let Some(price) = price {
                 let OfferedPrice { price_minor, sale } = OfferedPrice::of(price, printer.at);
                 key.number(price_minor as u64).text(&format!("{sale:?}"));
