@@ -14,6 +14,7 @@ use smol_str::SmolStr;
 
 use super::ids::{CategoryPath, Sku, SkuHash, Slug, TaxClass, Timestamp};
 use super::language::{Translation, Words, title_in, word_in};
+use super::measure::{Content, PerMeasure};
 use super::money::{Currency, Money};
 
 /// All products and categories. Made by `Catalog::new`, which sorts and indexes.
@@ -188,6 +189,8 @@ pub struct Variant {
     pub image: Option<Box<Image>>,
     /// GTIN / EAN / UPC digits.
     pub gtin: Option<String>,
+    /// How much is in it, where its price is told per measure too. Boxed: few have it.
+    pub content: Option<Box<Content>>,
 }
 
 impl Variant {
@@ -199,6 +202,11 @@ impl Variant {
     /// The price that holds at an instant in a currency. Pages, feeds, carts and quotes all ask here, so they cannot differ.
     pub fn current_price(&self, currency: Currency, at: Timestamp) -> Option<CurrentPrice> {
         self.price(currency).map(|price| price.at(at))
+    }
+
+    /// What one measure of it costs at a price of the whole; `None`: its content is not known.
+    pub fn per_measure(&self, price: Money) -> Option<PerMeasure> {
+        self.content.as_ref().map(|content| content.priced(price))
     }
 
     /// The option values joined for people: `Large / Blue`; empty for the only variant.

@@ -105,6 +105,7 @@ pub(crate) fn variant(sku: &str, unit_minor: i64) -> Variant {
         stock_policy: StockPolicy::Deny,
         image: None,
         gtin: None,
+        content: None,
     }
 }
 

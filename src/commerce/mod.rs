@@ -15,6 +15,7 @@ pub mod history;
 pub mod ids;
 pub mod inventory;
 pub mod language;
+pub mod measure;
 pub mod money;
 pub mod order;
 pub mod payment;

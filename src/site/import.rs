@@ -231,6 +231,8 @@ struct WrittenVariant<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     gtin: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     image: Option<&'a str>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     prices: BTreeMap<&'a str, String>,
@@ -333,6 +335,7 @@ fn variant(variant: &Variant, currency: Currency) -> WrittenVariant<'_> {
         weight_g: (variant.weight_g > 0).then_some(variant.weight_g),
         requires_shipping: (!variant.requires_shipping).then_some(false),
         gtin: variant.gtin.as_deref(),
+        content: variant.content.as_ref().map(|content| content.to_string()),
         image: variant.image.as_ref().map(|image| image.url.as_str()),
         prices: others.map(|price| (price.currency.code(), decimal(price, price.unit_minor))).collect(),
         sales: sales.collect(),

@@ -10,10 +10,12 @@ use serde::{Serialize, Serializer};
 use smol_str::SmolStr;
 use tera::Value;
 
+use super::locale;
 use super::look::Look;
 use super::texts::Texts;
 use crate::commerce::catalog::{ProductOption, PropertyRule, QuantityRule, StockPolicy};
 use crate::commerce::ids::Sku;
+use crate::commerce::measure::{Content, Measure, PerMeasure};
 use crate::commerce::money::Money;
 use crate::commerce::tax::TaxMode;
 
@@ -194,6 +196,8 @@ pub struct CardView {
     pub compare_at: Option<Money>,
     /// Whether it is the lowest of the thirty days before the reduction.
     pub is_lowest: bool,
+    /// What one measure costs at the price that is shown; `None`: its content is not known.
+    pub per_measure: Option<PerMeasureView>,
     /// Best of its variants.
     pub availability: Availability,
     /// How many variants it has.
@@ -226,6 +230,41 @@ impl Serialize for Card {
     }
 }
 
+/// So much of something, as people write it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct MeasureView {
+    /// Such as `0.75`, with the language's decimal sign.
+    pub number: String,
+    /// Whole units, for the plural of what is counted.
+    pub count: u64,
+    /// Such as `kg`; `piece` is said in words.
+    pub sign: String,
+}
+
+impl MeasureView {
+    /// As a language writes it.
+    pub fn new(measure: Measure, language: &str) -> Self {
+        let number = locale::decimal(&measure.number(), language);
+        Self { number, count: measure.thousandths / 1_000, sign: measure.unit.sign().to_owned() }
+    }
+}
+
+/// What one measure of something costs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct PerMeasureView {
+    /// The price of it.
+    pub price: Money,
+    /// The measure.
+    pub base: MeasureView,
+}
+
+impl PerMeasureView {
+    /// As a language writes it.
+    pub fn new(per: PerMeasure, language: &str) -> Self {
+        Self { price: per.price, base: MeasureView::new(per.base, language) }
+    }
+}
+
 /// `page` in product.html.
 #[derive(Clone, Debug, Serialize)]
 pub struct ProductView {
@@ -255,6 +294,8 @@ pub struct ProductView {
     pub price_varies: bool,
     /// Whether some variant is reduced, and each struck-out price is the lowest of the thirty days before.
     pub is_lowest: bool,
+    /// Whether variants differ in what one measure costs.
+    pub per_measure_varies: bool,
     /// Best of its variants.
     pub availability: Availability,
     /// Quantities a line may hold.
@@ -298,6 +339,15 @@ pub struct VariantView {
     pub image: Option<PictureView>,
     /// GTIN / EAN / UPC digits.
     pub gtin: Option<String>,
+    /// How much is in it.
+    pub content: Option<MeasureView>,
+    /// What one measure of it costs.
+    pub per_measure: Option<PerMeasureView>,
+    /// The same after the sale.
+    pub per_measure_after: Option<PerMeasureView>,
+    /// The same for machines.
+    #[serde(skip)]
+    pub measured: Option<Content>,
 }
 
 /// `page` in category.html: a category, or a category cut by a facet.

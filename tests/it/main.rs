@@ -28,6 +28,7 @@ mod languages;
 mod limits;
 mod look;
 mod matrix;
+mod measures;
 mod openapi;
 mod orders;
 mod orders_cli;

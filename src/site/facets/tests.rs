@@ -41,6 +41,7 @@ fn product(slug: &str, brand: &str, material: &str, unit_minor: i64) -> LoadedPr
         stock_policy: StockPolicy::Deny,
         image: None,
         gtin: None,
+        content: None,
     };
     let product = Product {
         slug: slug.into(),

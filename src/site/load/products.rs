@@ -17,6 +17,7 @@ use super::{front_matter, one_line, paths, shown_path, source_file};
 use crate::commerce::cart::{MAX_PROPERTY_BYTES, MAX_QUANTITY};
 use crate::commerce::catalog::{Image, Product, ProductOption, ProductStatus, PropertyRule, QuantityRule, StockPolicy, Variant};
 use crate::commerce::ids::{CategoryPath, Sku, Slug, TaxClass};
+use crate::commerce::measure::Content;
 use crate::commerce::money::Currency;
 use crate::commerce::rules::Rules;
 use crate::site::problem::{Problem, Problems, SourceFile, nearest};
@@ -50,6 +51,7 @@ struct Written {
     weight_g: Option<u32>,
     stock_policy: Option<StockPolicy>,
     requires_shipping: Option<bool>,
+    content: Option<Spanned<String>>,
     sku: Option<Spanned<String>>,
     gtin: Option<String>,
     stock: Option<u32>,
@@ -82,6 +84,7 @@ struct Shared {
     weight_g: Option<u32>,
     stock_policy: Option<StockPolicy>,
     requires_shipping: Option<bool>,
+    content: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -102,6 +105,7 @@ struct WrittenVariant {
     weight_g: Option<u32>,
     stock_policy: Option<StockPolicy>,
     requires_shipping: Option<bool>,
+    content: Option<Spanned<String>>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -416,6 +420,7 @@ impl Reader<'_> {
                 stock_policy: policy(shared.stock_policy, written.stock),
                 image: None,
                 gtin: written.gtin.clone(),
+                content: content(&shared.content, place, problems),
             };
             return (vec![variant], Vec::new(), derived);
         }
@@ -456,6 +461,7 @@ impl Reader<'_> {
                 stock_policy: policy(shared.stock_policy, stock),
                 image: image.map(Box::new),
                 gtin: own.gtin.clone(),
+                content: content(&shared.content, place, problems),
             });
         }
         let options = options(&written.options, &variants);
@@ -475,6 +481,7 @@ impl Written {
             weight_g: self.weight_g,
             stock_policy: self.stock_policy,
             requires_shipping: self.requires_shipping,
+            content: self.content.clone(),
         }
     }
 }
@@ -495,8 +502,15 @@ impl WrittenVariant {
             weight_g: self.weight_g.or(shared.weight_g),
             stock_policy: self.stock_policy.or(shared.stock_policy),
             requires_shipping: self.requires_shipping.or(shared.requires_shipping),
+            content: self.content.clone().or_else(|| shared.content.clone()),
         }
     }
+}
+
+fn content(written: &Option<Spanned<String>>, place: Place<'_>, problems: &mut Problems) -> Option<Box<Content>> {
+    let written = written.as_ref()?;
+    let found = written.get_ref().parse::<Content>();
+    found.map_err(|error| problems.push(place.problem(written, error.to_string()).hint(error.hint()))).ok().map(Box::new)
 }
 
 // Nothing said about stock at all: it is not counted.

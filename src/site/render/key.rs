@@ -154,6 +154,9 @@ impl Printer<'_> {
         key.text(product.slug.as_str()).text(self.title(market, index)).text(product.brand.as_deref().unwrap_or("\0"));
         add_image(&mut key, product.image.as_ref());
         add_price(&mut key, offer.cheapest);
+        if let Some(per) = offer.per_measure {
+            key.text(&format!("{per:?}"));
+        }
         key.number(u64::from(offer.varies)).number(offer.availability.rank().into()).number(product.variants.len() as u64);
         key.finish()
     }

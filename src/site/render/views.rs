@@ -5,7 +5,7 @@ use smol_str::SmolStr;
 use super::cards::Cards;
 use super::expand::{Html, Place};
 use super::{PrintError, Printer, feeds, markdown, organization, structured};
-use crate::commerce::catalog::{Image, Product, ProductOption, PropertyRule, Variant};
+use crate::commerce::catalog::{CurrentPrice, Image, Product, ProductOption, PropertyRule, Variant};
 use crate::site::load::translations::{TranslatedDetails, said};
 use crate::site::load::{Body, PageSource, ProductDetails, Source};
 use crate::site::plan::Page;
@@ -13,7 +13,8 @@ use crate::site::related::Traits;
 use crate::site::{Shown, final_image};
 use crate::theme::texts::Say;
 use crate::theme::view::{
-    Availability, Card, CategoryCard, CategoryView, ContentView, HeadView, HomeView, Link, PictureView, ProductView, VariantView,
+    Availability, Card, CategoryCard, CategoryView, ContentView, HeadView, HomeView, Link, MeasureView, PerMeasureView,
+    PictureView, ProductView, VariantView,
 };
 
 /// Characters of a description: what result pages show.
@@ -74,6 +75,7 @@ impl Printer<'_> {
             price: offer.cheapest.map(|current| current.unit),
             price_varies: offer.varies,
             is_lowest: self.is_lowest(page.market, product),
+            per_measure_varies: self.per_measure_varies(page.market, product),
             availability: offer.availability,
             variants: product.variants.iter().map(|variant| self.variant(page.market, product, variant, &translations)).collect(),
             quantity: product.quantity,
@@ -266,6 +268,12 @@ impl Printer<'_> {
         ContentView { head, url: "/404".to_owned(), breadcrumbs: Vec::new(), title, body_html: String::new(), extra }
     }
 
+    fn per_measure_varies(&self, market: usize, product: &Product) -> bool {
+        let currency = self.rules.markets[market].currency;
+        let told = |variant: &Variant| variant.per_measure(variant.current_price(currency, self.at)?.unit);
+        product.variants.windows(2).any(|pair| told(&pair[0]) != told(&pair[1]))
+    }
+
     // Of a product that is not reduced nothing is said.
     fn is_lowest(&self, market: usize, product: &Product) -> bool {
         let currency = self.rules.markets[market].currency;
@@ -286,6 +294,7 @@ impl Printer<'_> {
         let current = variant.current_price(currency, self.at);
         let until = current.and_then(|price| price.until);
         let after = until.and_then(|until| variant.current_price(currency, until));
+        let per_measure = |price: Option<CurrentPrice>| Some(PerMeasureView::new(variant.per_measure(price?.unit)?, language));
         VariantView {
             sku: variant.sku.clone(),
             title: product.variant_title_in(variant, words, language),
@@ -299,6 +308,10 @@ impl Printer<'_> {
             availability: if current.is_some() { self.availability(variant) } else { Availability::NotForSale },
             image: variant.image.as_ref().and_then(|image| self.image_in(translations, language, image)),
             gtin: variant.gtin.clone(),
+            content: variant.content.as_ref().map(|content| MeasureView::new(content.amount, language)),
+            per_measure: per_measure(current),
+            per_measure_after: per_measure(after),
+            measured: variant.content.as_deref().copied(),
         }
     }
 

@@ -292,6 +292,7 @@ fn variant(sku: &str, prices: &[(&str, i64)], opening_stock: u32) -> Variant {
         stock_policy: StockPolicy::Deny,
         image: None,
         gtin: None,
+        content: None,
     }
 }
 

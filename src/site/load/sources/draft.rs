@@ -86,6 +86,7 @@ pub(super) fn blank_variant() -> Variant {
         stock_policy: StockPolicy::Untracked,
         image: None,
         gtin: None,
+        content: None,
     }
 }
 

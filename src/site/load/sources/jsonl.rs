@@ -60,6 +60,8 @@ struct Line<'a> {
     weight_g: Option<u32>,
     stock_policy: Option<StockPolicy>,
     requires_shipping: Option<bool>,
+    #[serde(borrow, default)]
+    content: Raw<'a>,
     sku: Option<String>,
     gtin: Option<String>,
     stock: Option<u32>,
@@ -109,6 +111,8 @@ struct LineVariant<'a> {
     weight_g: Option<u32>,
     stock_policy: Option<StockPolicy>,
     requires_shipping: Option<bool>,
+    #[serde(borrow, default)]
+    content: Raw<'a>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -132,6 +136,7 @@ struct Shared<'a> {
     weight_g: Option<u32>,
     stock_policy: Option<StockPolicy>,
     requires_shipping: Option<bool>,
+    content: Raw<'a>,
     stock: Option<u32>,
 }
 
@@ -145,6 +150,7 @@ impl<'a> Line<'a> {
             weight_g: self.weight_g,
             stock_policy: self.stock_policy,
             requires_shipping: self.requires_shipping,
+            content: self.content,
             stock: self.stock,
         }
     }
@@ -170,6 +176,7 @@ impl<'a> LineVariant<'a> {
             weight_g: self.weight_g.or(shared.weight_g),
             stock_policy: self.stock_policy.or(shared.stock_policy),
             requires_shipping: self.requires_shipping.or(shared.requires_shipping),
+            content: self.content.or(shared.content),
             stock: self.stock.or(shared.stock),
         }
     }
@@ -460,6 +467,7 @@ impl<'a> LineReader<'a, '_, '_> {
             requires_shipping: shared.requires_shipping.unwrap_or(true),
             opening_stock: shared.stock.unwrap_or(0),
             stock_policy: shared.stock_policy.unwrap_or(policy),
+            content: self.scalar(shared.content).and_then(|text| self.intake.content(text.cell())),
             ..blank_variant()
         }
     }

@@ -81,6 +81,8 @@ pub struct Mapping {
     pub stock: Option<String>,
     /// Path of the weight, in `weight_unit`.
     pub weight: Option<String>,
+    /// Path of what is in it, such as `250 g`.
+    pub content: Option<String>,
     /// Path of a variant's picture.
     pub variant_image: Option<String>,
 }
@@ -117,6 +119,7 @@ impl Mapping {
             ("compare_at", self.compare_at.as_ref()),
             ("stock", self.stock.as_ref()),
             ("weight", self.weight.as_ref()),
+            ("content", self.content.as_ref()),
             ("variant_image", self.variant_image.as_ref()),
         ];
         let facts = self.attributes.iter().map(|(name, path)| (format!("attributes.{name}"), path.as_str()));
@@ -305,6 +308,7 @@ fn variant(intake: &mut Intake<'_>, map: &Mapping, node: Node<'_>) -> Variant {
         stock_policy,
         image: find(&map.variant_image).and_then(|picture| intake.picture(picture.cell(), "")).map(Box::new),
         gtin: gtin(cell(find(&map.gtin).as_ref()).text),
+        content: find(&map.content).and_then(|text| intake.content(text.cell())),
         ..blank_variant()
     }
 }
