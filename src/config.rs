@@ -5,6 +5,7 @@
 
 mod facets;
 mod images;
+mod makers;
 mod payment;
 mod shipping;
 mod theme;
@@ -121,6 +122,8 @@ struct Written {
     feeds: WrittenFeeds,
     #[serde(default)]
     images: images::WrittenImages,
+    #[serde(default)]
+    makers: Vec<makers::WrittenMaker>,
     #[serde(default)]
     diff: WrittenDiff,
     #[serde(default)]
@@ -269,6 +272,7 @@ impl Written {
         let look = self.theme.checked(place, root, problems);
         let mut build = self.build.checked(place, problems);
         build.images = self.images.checked(place, root, problems);
+        build.makers = makers::checked(self.makers, place, problems);
         build.google_feed = self.feeds.google.unwrap_or(build.google_feed);
         let max_price_change = self.diff.max_price_change.and_then(|text| place.percent(&text, problems));
         let max_price_change = max_price_change.unwrap_or_else(|| MAX_PRICE_CHANGE.parse().expect("it is a percentage"));

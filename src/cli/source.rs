@@ -9,6 +9,7 @@ use crate::commerce::ids::{Sku, Timestamp};
 use crate::config::{self, Config};
 use crate::site::facets;
 use crate::site::load::{self, Loaded, history};
+use crate::site::makers::{self, Coverage};
 use crate::site::problem::{Problem, Problems, SourceFile};
 use crate::site::translations::Said;
 use crate::theme::engine::TemplateError;
@@ -24,6 +25,8 @@ pub(super) struct Source {
     pub(super) templates: Vec<(String, String)>,
     /// What the theme says, in every language.
     pub(super) texts: Dictionary,
+    /// How many products say who made them.
+    pub(super) makers: Coverage,
 }
 
 /// Folder of what builds remember; it may be deleted at any time.
@@ -57,11 +60,12 @@ impl Source {
         facets::check(&config.build.facets, &loaded, problems);
         config.rules.promotions = loaded.promotions.clone();
         config.rules.words = loaded.words.clone();
+        let makers = makers::check(&config.build.makers, &loaded, &config.rules, problems);
         loaded.check_words(&config.rules, &config.build.facets, &config.shop.tagline, problems);
         let templates = templates(root, problems);
         let texts = load::texts::read(root, &config.rules, &templates, problems);
         problems.sort();
-        (!problems.has_errors()).then(|| Self { root: root.to_owned(), config, loaded, templates, texts })
+        (!problems.has_errors()).then(|| Self { root: root.to_owned(), config, loaded, templates, texts, makers })
     }
 
     /// Takes the price history into account, as it is at an instant. `None` where there are errors.

@@ -155,6 +155,12 @@ struct WrittenProduct<'a> {
     only: Option<WrittenVariant<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     quantity: Option<WrittenQuantity>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    maker: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    guarantee_years: Option<u8>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     attributes: BTreeMap<&'a str, &'a str>,
     #[serde(skip_serializing_if = "WrittenSeo::is_empty")]
@@ -251,6 +257,7 @@ fn product_text(found: &LoadedProduct, usual_class: &TaxClass, currency: Currenc
     let text = match &details.body {
         Body::Html(text) | Body::Markdown(text) => text,
     };
+    let assurance = details.assurance.as_deref();
     let written = WrittenProduct {
         title: &product.title,
         brand: product.brand.as_deref(),
@@ -270,6 +277,9 @@ fn product_text(found: &LoadedProduct, usual_class: &TaxClass, currency: Currenc
             let QuantityRule { min, max, step } = product.quantity;
             WrittenQuantity { min, max, step }
         }),
+        maker: assurance.and_then(|assurance| assurance.maker.as_deref()),
+        warnings: assurance.map_or(&[], |assurance| &assurance.warnings),
+        guarantee_years: assurance.and_then(|assurance| assurance.guarantee_years),
         attributes: details.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
         properties: product.properties.iter().map(property).collect(),
         seo: WrittenSeo { title: details.seo_title.as_deref(), description: details.seo_description.as_deref() },

@@ -265,6 +265,27 @@ impl PerMeasureView {
     }
 }
 
+/// Somebody who can be written to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Party {
+    /// What people read.
+    pub name: String,
+    /// Postal address, one line each.
+    pub address: Vec<String>,
+    /// An e-mail address, or the address of a page.
+    pub contact: String,
+}
+
+/// Who makes products (`[[makers]]` of site.toml).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Maker {
+    /// Products with this brand, or with `maker` of this name, are theirs.
+    #[serde(flatten)]
+    pub party: Party,
+    /// Who answers for them in the European Union, where they are not in it.
+    pub responsible: Option<Party>,
+}
+
 /// `page` in product.html.
 #[derive(Clone, Debug, Serialize)]
 pub struct ProductView {
@@ -304,6 +325,12 @@ pub struct ProductView {
     pub properties: Vec<PropertyRule>,
     /// (name, value) rows.
     pub attributes: Vec<(String, String)>,
+    /// Who made it; `None`: it is not said.
+    pub maker: Option<Maker>,
+    /// What to take care of.
+    pub warnings: Vec<String>,
+    /// Years that its maker promises it to last.
+    pub guarantee_years: Option<u8>,
     /// Words.
     pub tags: Vec<String>,
     /// Products that go with it.

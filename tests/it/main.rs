@@ -27,6 +27,7 @@ mod incremental;
 mod languages;
 mod limits;
 mod look;
+mod makers;
 mod matrix;
 mod measures;
 mod openapi;

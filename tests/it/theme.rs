@@ -109,6 +109,9 @@ fn lamp() -> ProductView {
         quantity: QuantityRule { min: 2, max: 10, step: 2 },
         properties: vec![PropertyRule { key: "name".to_owned(), label: "Name".to_owned(), required: true, max_bytes: 40 }],
         attributes: vec![("Material".to_owned(), "Brass".to_owned())],
+        maker: None,
+        warnings: Vec::new(),
+        guarantee_years: None,
         tags: Vec::new(),
         related: vec![Card::new(CardView {
             url: "/products/vase".to_owned(),

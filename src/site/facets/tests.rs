@@ -70,6 +70,7 @@ fn product(slug: &str, brand: &str, material: &str, unit_minor: i64) -> LoadedPr
         seo_title: None,
         seo_description: None,
         updated_at: None,
+        assurance: None,
         translations: Vec::new(),
     };
     LoadedProduct { product, details, derived_skus: Vec::new(), variant_lines: Vec::new() }

@@ -18,7 +18,7 @@ use crate::commerce::history::{PriceHistory, PriceStep};
 use crate::commerce::ids::{MarketId, Sku, Timestamp};
 use crate::commerce::money::{Currency, MAX_MINOR, Money};
 
-use crate::commerce::rules::Rules;
+use crate::commerce::rules::{ConsumerLaw, Rules};
 use crate::site::problem::{Kind, Problem, Problems, SourceFile};
 
 /// The file's name in a shop's folder.
@@ -168,7 +168,9 @@ pub fn apply(loaded: &mut Loaded, rules: &Rules, steps: Vec<PriceStep>, root: &P
             first.slug
         );
         let hint = "run `vitrine prices record` at each publication; what was asked before can be written in by hand";
-        problems.push(Problem::about(FILE, message).of(Kind::Law).warning().hint(hint));
+        let problem = Problem::about(FILE, message).of(Kind::Law).hint(hint);
+        let is_strict = rules.markets.iter().any(|market| market.consumer_law == ConsumerLaw::EuStrict);
+        problems.push(if is_strict { problem } else { problem.warning() });
     }
 }
 

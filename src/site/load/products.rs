@@ -20,6 +20,7 @@ use crate::commerce::ids::{CategoryPath, Sku, Slug, TaxClass};
 use crate::commerce::measure::Content;
 use crate::commerce::money::Currency;
 use crate::commerce::rules::Rules;
+use crate::site::makers::Assurance;
 use crate::site::problem::{Problem, Problems, SourceFile, nearest};
 use crate::site::render::feeds::wrong_value;
 use crate::site::render::shortcode;
@@ -68,6 +69,10 @@ struct Written {
     related: Vec<String>,
     #[serde(default)]
     redirects: Vec<Spanned<String>>,
+    maker: Option<String>,
+    #[serde(default)]
+    warnings: Vec<String>,
+    guarantee_years: Option<u8>,
     #[serde(default)]
     attributes: toml::Table,
     #[serde(default)]
@@ -240,14 +245,16 @@ fn translate(loaded: &mut LoadedProduct, sibling: &Sibling, original: &str, prob
     loaded.details.translations.push(details);
 }
 
-/// Pictures whose alt texts a translation may give, and the names and values of options, attributes and fields that it may say.
+/// Pictures whose alt texts a translation may give, and the names and values of options, attributes and fields, and
+/// warnings, that it may say.
 pub(super) fn translatable(loaded: &LoadedProduct) -> (Vec<&str>, Vec<&str>) {
     let (product, details) = (&loaded.product, &loaded.details);
     let images = details.images.iter().map(|image| image.url.as_str()).collect();
     let options = product.options.iter().flat_map(ProductOption::words);
     let attributes = details.attributes.iter().flat_map(|(name, value)| [name.as_str(), value]);
     let labels = product.properties.iter().map(|property| property.label.as_str());
-    (images, options.chain(attributes).chain(labels).collect())
+    let warnings = details.assurance.iter().flat_map(|assurance| &assurance.warnings).map(String::as_str);
+    (images, options.chain(attributes).chain(labels).chain(warnings).collect())
 }
 
 struct Reader<'a> {
@@ -327,6 +334,7 @@ impl Reader<'_> {
             }
             BodyFormat::Html => Body::Html(super::html::sanitized(body)),
         };
+        let assurance = Assurance { maker: written.maker, warnings: written.warnings, guarantee_years: written.guarantee_years };
         let details = ProductDetails {
             source: Source { file: self.file.path.to_string(), line },
             body,
@@ -338,6 +346,7 @@ impl Reader<'_> {
             seo_title: written.seo.title,
             seo_description: written.seo.description,
             updated_at,
+            assurance: assurance.boxed(),
             translations: Vec::new(),
         };
         Some(LoadedProduct { product, details, derived_skus, variant_lines: Vec::new() })

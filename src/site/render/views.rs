@@ -8,6 +8,7 @@ use super::{PrintError, Printer, feeds, markdown, organization, structured};
 use crate::commerce::catalog::{CurrentPrice, Image, Product, ProductOption, PropertyRule, Variant};
 use crate::site::load::translations::{TranslatedDetails, said};
 use crate::site::load::{Body, PageSource, ProductDetails, Source};
+use crate::site::makers;
 use crate::site::plan::Page;
 use crate::site::related::Traits;
 use crate::site::{Shown, final_image};
@@ -56,6 +57,9 @@ impl Printer<'_> {
         let seo_description = own_description(&translations, language, seo_description);
         let title = product.title_in(language);
         let offer = &self.offers[page.market][index];
+        let assurance = self.loaded.products[index].assurance.as_deref();
+        let say = |text: &String| product.word_in(&self.rules.words, language, text).to_owned();
+        let warnings = |assurance: &makers::Assurance| assurance.warnings.iter().map(say).collect();
         let text = self.body_html(Place::of(page, title), &source, body)?;
         let plain = markdown::summary(text.plain(), STRUCTURED_DESCRIPTION_LENGTH);
         let description = seo_description.unwrap_or_else(|| markdown::shortened(&plain, DESCRIPTION_LENGTH));
@@ -81,6 +85,9 @@ impl Printer<'_> {
             quantity: product.quantity,
             properties: self.properties(product, language),
             attributes,
+            maker: makers::of(&self.settings.makers, product, &self.loaded.products[index]).cloned(),
+            warnings: assurance.map_or_else(Vec::new, warnings),
+            guarantee_years: assurance.and_then(|assurance| assurance.guarantee_years),
             tags,
             related: self.related(index).into_iter().map(|other| self.card(page.market, other, cards)).collect(),
             tax_name: self.tax_name(page.market),

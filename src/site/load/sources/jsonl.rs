@@ -25,6 +25,7 @@ use crate::site::load::html::sanitized;
 use crate::site::load::products::{WrittenImage, WrittenProperty, WrittenQuantity, WrittenSeo, is_old_address, plain_key};
 use crate::site::load::written::unknown_key;
 use crate::site::load::{Body, no_text, one_line};
+use crate::site::makers::Assurance;
 use crate::site::problem::{Problem, Problems};
 
 pub(super) type Raw<'a> = Option<&'a RawValue>;
@@ -83,6 +84,10 @@ struct Line<'a> {
     related: Vec<String>,
     #[serde(borrow, default)]
     redirects: Vec<&'a RawValue>,
+    maker: Option<String>,
+    #[serde(default)]
+    warnings: Vec<String>,
+    guarantee_years: Option<u8>,
     #[serde(borrow, default)]
     attributes: BTreeMap<String, &'a RawValue>,
     #[serde(default)]
@@ -271,6 +276,8 @@ impl<'a> LineReader<'a, '_, '_> {
         details.images = line.images.into_iter().map(Image::from).collect();
         details.tags = line.tags;
         details.related = line.related.into_iter().map(Slug::from).collect();
+        let (maker, warnings, guarantee_years) = (line.maker, line.warnings, line.guarantee_years);
+        details.assurance = Assurance { maker, warnings, guarantee_years }.boxed();
         details.seo_title = line.seo.title;
         details.seo_description = line.seo.description;
         let body = line.body.map(|body| body.replace('\0', "")).unwrap_or_default();
