@@ -7,7 +7,7 @@ use super::source::{self, Source};
 use super::{CommandError, build, keys};
 use crate::commerce::ids::Timestamp;
 use crate::edge::router::{Found, Router};
-use crate::site::check::{Checked, Written, check};
+use crate::site::check::{Checked, Written, button, check};
 use crate::site::plan::plan;
 use crate::site::problem::{Kind, Problem, Problems};
 use crate::theme::bundle::Bundle;
@@ -148,5 +148,6 @@ fn read(source: &Source, out: &Path, bundle: &Path, at: Timestamp) -> Result<Che
         is_edge_route: &is_edge_route,
     });
     checked.problems.extend(said.problems());
+    checked.problems.extend(button::problems(&source.texts, &source.config.rules));
     Ok(checked)
 }

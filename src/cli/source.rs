@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use super::CommandError;
 use crate::commerce::ids::{Sku, Timestamp};
 use crate::config::{self, Config};
-use crate::site::facets;
 use crate::site::load::{self, Loaded, history};
 use crate::site::makers::{self, Coverage};
 use crate::site::problem::{Problem, Problems, SourceFile};
 use crate::site::translations::Said;
+use crate::site::{accessibility, facets};
 use crate::theme::engine::TemplateError;
 use crate::theme::texts::Dictionary;
 
@@ -56,7 +56,7 @@ impl Source {
                 }
             }
         }
-        let loaded = load::load(root, &config.rules, &config.sources, cache, problems);
+        let mut loaded = load::load(root, &config.rules, &config.sources, cache, problems);
         facets::check(&config.build.facets, &loaded, problems);
         config.rules.promotions = loaded.promotions.clone();
         config.rules.words = loaded.words.clone();
@@ -64,6 +64,7 @@ impl Source {
         loaded.check_words(&config.rules, &config.build.facets, &config.shop.tagline, problems);
         let templates = templates(root, problems);
         let texts = load::texts::read(root, &config.rules, &templates, problems);
+        accessibility::add(&mut loaded, &config.shop, &config.rules, &texts);
         problems.sort();
         (!problems.has_errors()).then(|| Self { root: root.to_owned(), config, loaded, templates, texts, makers })
     }

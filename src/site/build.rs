@@ -492,6 +492,7 @@ fn site_view(order: &Order<'_>, plan: &Plan, market: usize) -> SiteView {
         navigation: navigation(&order.loaded.catalog, plan, addresses, &rules.language),
         footer: footer.into_iter().map(link).collect(),
         legal: legal.map(link).collect(),
+        eu_law: rules.consumer_law.is_eu(),
         search: order.settings.search,
         texts: order.texts.texts(&rules.language),
         direction: locale::direction(&rules.language).to_owned(),

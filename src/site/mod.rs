@@ -4,6 +4,7 @@
 //! Always  same input, same bytes, whatever the machine, thread count, folder order or clock; memory grows with the catalogue, not with
 //!         the output: a printed page is written and dropped.
 
+pub mod accessibility;
 pub mod assets;
 pub mod check;
 pub mod diff;

@@ -52,6 +52,9 @@ pub struct SiteView {
     pub footer: Vec<Link>,
     /// The pages that the law wants near the pay button.
     pub legal: Vec<Link>,
+    /// Whether the consumer law of the European Economic Area holds here.
+    #[serde(default)]
+    pub eu_law: bool,
     /// Whether there is a search page, at `PREFIX/search`.
     #[serde(default)]
     pub search: bool,

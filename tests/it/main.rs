@@ -25,6 +25,7 @@ mod hostile;
 mod images;
 mod incremental;
 mod languages;
+mod law;
 mod limits;
 mod look;
 mod makers;

@@ -45,6 +45,7 @@ fn site() -> SiteView {
         navigation: vec![NavigationNode { title: "Light".to_owned(), url: "/categories/light".to_owned(), children: Vec::new() }],
         footer: vec![link("Shipping", "/shipping")],
         legal: Vec::new(),
+        eu_law: true,
         search: true,
         texts: crate::support::shop::texts("en"),
         theme: Chosen::default().look(),

@@ -248,6 +248,7 @@ fn site(base_url: &str, market: &str) -> String {
         navigation: Vec::new(),
         footer: Vec::new(),
         legal: vec![Link { title: "Terms".to_owned(), url: "/terms".to_owned() }],
+        eu_law: false,
         search: true,
         texts: Dictionary::new(Vec::new(), "en", &[]).texts("en"),
         theme: Chosen::default().look(),
