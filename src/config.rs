@@ -5,6 +5,7 @@
 
 mod facets;
 mod images;
+mod makers;
 mod payment;
 mod shipping;
 mod theme;
@@ -19,7 +20,7 @@ use crate::commerce::ids::{MarketId, TaxClass};
 use crate::commerce::language::Words;
 use crate::commerce::money::{Percent, Rounding};
 use crate::commerce::problems::RulesProblem;
-use crate::commerce::rules::{Market, RoundingScope, Rules};
+use crate::commerce::rules::{ConsumerLaw, Market, RoundingScope, Rules};
 use crate::commerce::tax::{TaxMode, TaxRates, TaxTable};
 use crate::edge::perform::mail::check_mailbox;
 use crate::site::load::sources::{BodyFormat, BulkFormat, BulkSource, Mapping, WeightUnit};
@@ -122,6 +123,8 @@ struct Written {
     #[serde(default)]
     images: images::WrittenImages,
     #[serde(default)]
+    makers: Vec<makers::WrittenMaker>,
+    #[serde(default)]
     diff: WrittenDiff,
     #[serde(default)]
     sources: Vec<WrittenSource>,
@@ -165,6 +168,7 @@ struct WrittenMarket {
     rounding: Rounding,
     #[serde(default)]
     rounding_scope: RoundingScope,
+    consumer_law: Option<ConsumerLaw>,
 }
 
 #[derive(Deserialize)]
@@ -268,6 +272,7 @@ impl Written {
         let look = self.theme.checked(place, root, problems);
         let mut build = self.build.checked(place, problems);
         build.images = self.images.checked(place, root, problems);
+        build.makers = makers::checked(self.makers, place, problems);
         build.google_feed = self.feeds.google.unwrap_or(build.google_feed);
         let max_price_change = self.diff.max_price_change.and_then(|text| place.percent(&text, problems));
         let max_price_change = max_price_change.unwrap_or_else(|| MAX_PRICE_CHANGE.parse().expect("it is a percentage"));
@@ -379,6 +384,7 @@ fn checked_countries(countries: Vec<Spanned<String>>, place: Place<'_>, problems
 impl WrittenMarket {
     fn checked(self, place: Place<'_>, problems: &mut Problems) -> Option<Market> {
         let currency = place.currency(&self.currency, problems);
+        let countries = checked_countries(self.countries, place, problems);
         if let Some(prefix) = self.prefix.as_ref().filter(|prefix| !prefix.get_ref().is_empty() && !is_word(prefix.get_ref())) {
             problems.push(place.problem(prefix, "a prefix is made of a–z, 0–9 and hyphens, without slashes"));
         }
@@ -389,7 +395,8 @@ impl WrittenMarket {
             name: self.name.unwrap_or_else(|| self.id.clone()),
             id: MarketId(self.id),
             prefix: self.prefix.map(Spanned::into_inner).unwrap_or_default(),
-            countries: checked_countries(self.countries, place, problems),
+            consumer_law: self.consumer_law.unwrap_or_else(|| ConsumerLaw::of(&countries)),
+            countries,
             currency: currency?,
             language: self.language,
             tax_mode: self.tax_mode,

@@ -63,7 +63,7 @@ zoom?.addEventListener("click", () => zoom.close());
 
 const form = $("[data-add]");
 if (form) {
-  const cost = $("[data-cost]"), until = $("[data-until]"), state = $("[data-state]"), picture = $("[data-gallery] img");
+  const cost = $("[data-cost]"), until = $("[data-until]"), lowest = $("[data-lowest]"), unit = $("p[data-unit]"), state = $("[data-state]"), picture = $("[data-gallery] img");
   const seen = form.elements.seen_price_minor;
   const choices = [...form.querySelectorAll("[name=sku]")];
   const chosen = () => choices.find((choice) => choice.checked || choice.type === "hidden");
@@ -83,8 +83,11 @@ if (form) {
       if (data.compare) price.append(part("span", `${cost.dataset.now} `, "unseen"), part("ins", data.price), part("span", ` ${cost.dataset.instead} `, "unseen"), part("s", data.compare));
       else price.textContent = data.price;
       cost.replaceChildren(price);
-      until.hidden = !data.until;
-      $("span", until).textContent = data.until ?? "";
+      for (const [line, text] of [[until, data.until], [lowest, data.compare], [unit, data.unit]]) {
+        if (!line) continue;
+        line.hidden = !text;
+        $("span", line).textContent = text ?? "";
+      }
     }
     if (data.image && picture) {
       const own = $(`a[href="${data.image}"]`, gallery);
@@ -115,6 +118,7 @@ if (form) {
     if (wait > 0) return setTimeout(end, Math.min(wait, 6e4), choice);
     if (!data.ends) return;
     [data.minor, data.price] = [data.nextMinor, data.nextPrice];
+    if (data.nextUnit) data.unit = data.nextUnit;
     data.nextCompare ? (data.compare = data.nextCompare) : delete data.compare;
     delete data.until;
     delete data.ends;
@@ -148,6 +152,7 @@ if (form) {
           data.price = money(price);
           delete data.until;
           delete data.ends;
+          delete data.unit;
           compare_at ? (data.compare = money(compare_at)) : delete data.compare;
         }
         if (choice.type === "radio") {

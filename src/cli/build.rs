@@ -10,6 +10,7 @@ use super::source::{self, Source};
 use super::{CommandError, keys};
 use crate::commerce::ids::Timestamp;
 use crate::site::load;
+use crate::site::makers::Coverage;
 use crate::site::problem::{Problem, Problems};
 use crate::site::render::feeds::google::GoogleFeed;
 use crate::site::translations::Lacking;
@@ -38,6 +39,9 @@ pub(super) struct Args {
     /// Units in stock, as `vitrine stock export` writes them [default: the opening stock]
     #[arg(long, value_name = "FILE")]
     pub(super) stock: Option<PathBuf>,
+    /// What was asked before, as `vitrine prices record` writes it [default: price-history.jsonl in the shop's folder]
+    #[arg(long, value_name = "FILE")]
+    pub(super) price_history: Option<PathBuf>,
     /// Read and print everything anew; by default only what changed since the last build is
     #[arg(long)]
     pub(super) no_cache: bool,
@@ -66,6 +70,8 @@ pub(super) struct Outcome {
     products: usize,
     derived_skus: usize,
     used_opening_stock: bool,
+    /// How many products say who made them, of those that have to.
+    makers: Coverage,
     /// What each language lacks.
     lacking: Vec<Lacking>,
     seconds: f64,
@@ -104,6 +110,7 @@ pub(super) fn build(args: &Args) -> Result<Outcome, CommandError> {
     let mut problems = Problems::new();
     let cache = (!args.no_cache).then(|| source::cache(&args.source));
     let read = Source::read(&args.source, args.base_url.as_deref(), cache.as_deref(), &mut problems);
+    let read = read.and_then(|source| source.with_history(args.price_history.as_deref(), at, &mut problems));
     let load = Phase { name: "load", seconds: started.elapsed().as_secs_f64() };
     let mut outcome = Outcome {
         problems,
@@ -111,6 +118,7 @@ pub(super) fn build(args: &Args) -> Result<Outcome, CommandError> {
         products: 0,
         derived_skus: 0,
         used_opening_stock: args.stock.is_none(),
+        makers: Coverage::default(),
         lacking: Vec::new(),
         seconds: 0.0,
         source: None,
@@ -118,6 +126,7 @@ pub(super) fn build(args: &Args) -> Result<Outcome, CommandError> {
     let Some(source) = read else { return Ok(outcome) };
     outcome.products = source.loaded.products.len();
     outcome.derived_skus = source.loaded.derived_skus.len();
+    outcome.makers = source.makers;
     outcome.lacking = source.said().lacking(&mut |_| {});
     match print(&source, args, &stock, cache.as_deref(), at) {
         Ok(mut built) => {
@@ -225,6 +234,11 @@ impl Outcome {
         if !self.lacking.is_empty() {
             let languages: Vec<String> = self.lacking.iter().map(|one| format!("{} {}", one.all(), one.language)).collect();
             lines.push(format!("translations missing: {}; `vitrine check` names them", languages.join(", ")));
+        }
+        let Coverage { products, with_maker } = self.makers;
+        if products > 0 {
+            let hint = if with_maker < products { ": consumer law of the European Union wants one ([[makers]])" } else { "" };
+            lines.push(format!("{with_maker} of {products} products name their maker{hint}"));
         }
         for feed in &built.google {
             lines.push(format!("{}: {} {}{}", feed.path, feed.items, if feed.items == 1 { "item" } else { "items" }, gaps(feed)));

@@ -7,7 +7,7 @@ use super::source::{self, Source};
 use super::{CommandError, build, keys};
 use crate::commerce::ids::Timestamp;
 use crate::edge::router::{Found, Router};
-use crate::site::check::{Checked, Written, check};
+use crate::site::check::{Checked, Written, button, check};
 use crate::site::plan::plan;
 use crate::site::problem::{Kind, Problem, Problems};
 use crate::theme::bundle::Bundle;
@@ -35,6 +35,9 @@ pub(super) struct Args {
     /// Units in stock, as `vitrine stock export` writes them [default: the opening stock]
     #[arg(long, value_name = "FILE", conflicts_with = "built")]
     stock: Option<PathBuf>,
+    /// What was asked before [default: price-history.jsonl in the shop's folder]
+    #[arg(long, value_name = "FILE", conflicts_with = "built")]
+    price_history: Option<PathBuf>,
     /// Fail on warnings too
     #[arg(long)]
     strict: bool,
@@ -93,6 +96,7 @@ fn build_and_read(args: &Args, at: Timestamp) -> Result<(Problems, Option<Checke
         // The same instant for the build and for the prices it is held against.
         as_of: Some(jiff::Timestamp::from_second(at.0).map_err(|error| CommandError::Usage(error.to_string()))?.to_string()),
         stock: args.stock.clone(),
+        price_history: args.price_history.clone(),
         no_cache: false,
         costs: false,
         threads: None,
@@ -144,5 +148,6 @@ fn read(source: &Source, out: &Path, bundle: &Path, at: Timestamp) -> Result<Che
         is_edge_route: &is_edge_route,
     });
     checked.problems.extend(said.problems());
+    checked.problems.extend(button::problems(&source.texts, &source.config.rules));
     Ok(checked)
 }

@@ -13,10 +13,12 @@ use std::path::{Path, PathBuf};
 use include_dir::{Dir, include_dir};
 
 use super::CommandError;
+use crate::site::load::history;
 
 static CONTENT: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/content");
 static PICTURES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/static/images");
 static SITE: &str = include_str!("../../site.toml");
+static HISTORY: &str = include_str!("../../price-history.jsonl");
 
 /// The id, path and language of the sample's second market.
 const SECOND: &str = "\"de\"";
@@ -74,8 +76,10 @@ fn write_starter(folder: &Path) -> io::Result<usize> {
     fs::create_dir_all(folder)?;
     let one_market: Vec<&str> = SITE.split("\n\n").filter(|paragraph| !paragraph.contains(SECOND)).collect();
     fs::write(folder.join("site.toml"), one_market.join("\n\n"))?;
+    let history: Vec<&str> = HISTORY.split_inclusive('\n').filter(|line| !line.contains(SECOND)).collect();
+    fs::write(folder.join(history::FILE), history.concat())?;
     fs::write(folder.join(".gitignore"), IGNORED)?;
-    Ok(2 + write_folder(&CONTENT, &folder.join("content"))? + write_folder(&PICTURES, &folder.join("static/images"))?)
+    Ok(3 + write_folder(&CONTENT, &folder.join("content"))? + write_folder(&PICTURES, &folder.join("static/images"))?)
 }
 
 /// Writes `source` below `target`, but for translations.

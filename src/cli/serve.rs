@@ -92,6 +92,7 @@ impl Workshop {
                 drafts: args.drafts,
                 as_of: None,
                 stock: None,
+                price_history: None,
                 no_cache: false,
                 costs: false,
                 threads: None,
@@ -198,7 +199,7 @@ impl Workshop {
         let root = std::path::absolute(&self.build.source).unwrap_or_else(|_| self.build.source.clone());
         let root = root.canonicalize().unwrap_or(root);
         let mut watched: Vec<PathBuf> = ["content", "templates", "static"].map(|name| root.join(name)).into();
-        watched.push(root.join(crate::config::FILE));
+        watched.extend([crate::config::FILE, crate::site::load::history::FILE].map(|name| root.join(name)));
         if let Some(config) = crate::config::read(&root, &mut Problems::new()) {
             watched.extend(config.sources.into_iter().map(|source| plain(&root, &source.path)));
         }

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use super::CommandError;
 use crate::commerce::ids::{Sku, Timestamp};
 use crate::config::{self, Config};
-use crate::site::facets;
-use crate::site::load::{self, Loaded};
+use crate::site::load::{self, Loaded, history};
+use crate::site::makers::{self, Coverage};
 use crate::site::problem::{Problem, Problems, SourceFile};
 use crate::site::translations::Said;
+use crate::site::{accessibility, facets};
 use crate::theme::engine::TemplateError;
 use crate::theme::texts::Dictionary;
 
@@ -24,6 +25,8 @@ pub(super) struct Source {
     pub(super) templates: Vec<(String, String)>,
     /// What the theme says, in every language.
     pub(super) texts: Dictionary,
+    /// How many products say who made them.
+    pub(super) makers: Coverage,
 }
 
 /// Folder of what builds remember; it may be deleted at any time.
@@ -34,6 +37,11 @@ pub(super) fn cache(root: &Path) -> PathBuf {
 /// Folder for keys, database and mails.
 pub(super) fn state(root: &Path) -> PathBuf {
     root.join(".vitrine")
+}
+
+/// The price history: the file that was named, else the one in the shop's folder.
+pub(super) fn price_history(root: &Path, given: Option<&Path>) -> PathBuf {
+    given.map_or_else(|| root.join(history::FILE), Path::to_owned)
 }
 
 impl Source {
@@ -48,15 +56,29 @@ impl Source {
                 }
             }
         }
-        let loaded = load::load(root, &config.rules, &config.sources, cache, problems);
+        let mut loaded = load::load(root, &config.rules, &config.sources, cache, problems);
         facets::check(&config.build.facets, &loaded, problems);
         config.rules.promotions = loaded.promotions.clone();
         config.rules.words = loaded.words.clone();
+        let makers = makers::check(&config.build.makers, &loaded, &config.rules, problems);
         loaded.check_words(&config.rules, &config.build.facets, &config.shop.tagline, problems);
         let templates = templates(root, problems);
         let texts = load::texts::read(root, &config.rules, &templates, problems);
+        accessibility::add(&mut loaded, &config.shop, &config.rules, &texts);
         problems.sort();
-        (!problems.has_errors()).then(|| Self { root: root.to_owned(), config, loaded, templates, texts })
+        (!problems.has_errors()).then(|| Self { root: root.to_owned(), config, loaded, templates, texts, makers })
+    }
+
+    /// Takes the price history into account, as it is at an instant. `None` where there are errors.
+    pub(super) fn with_history(mut self, given: Option<&Path>, at: Timestamp, problems: &mut Problems) -> Option<Self> {
+        let path = price_history(&self.root, given);
+        if given.is_some() && !path.is_file() {
+            problems.push(Problem::about(&path.display().to_string(), "there is no such file"));
+        }
+        let steps = history::read(&path, problems);
+        history::apply(&mut self.loaded, &self.config.rules, steps, &self.root, at, problems);
+        problems.sort();
+        (!problems.has_errors()).then_some(self)
     }
 
     /// All that the shop says, for what its languages lack.

@@ -14,6 +14,7 @@ use smol_str::SmolStr;
 
 use super::ids::{CategoryPath, Sku, SkuHash, Slug, TaxClass, Timestamp};
 use super::language::{Translation, Words, title_in, word_in};
+use super::measure::{Content, PerMeasure};
 use super::money::{Currency, Money};
 
 /// All products and categories. Made by `Catalog::new`, which sorts and indexes.
@@ -188,6 +189,8 @@ pub struct Variant {
     pub image: Option<Box<Image>>,
     /// GTIN / EAN / UPC digits.
     pub gtin: Option<String>,
+    /// How much is in it, where its price is told per measure too. Boxed: few have it.
+    pub content: Option<Box<Content>>,
 }
 
 impl Variant {
@@ -199,6 +202,11 @@ impl Variant {
     /// The price that holds at an instant in a currency. Pages, feeds, carts and quotes all ask here, so they cannot differ.
     pub fn current_price(&self, currency: Currency, at: Timestamp) -> Option<CurrentPrice> {
         self.price(currency).map(|price| price.at(at))
+    }
+
+    /// What one measure of it costs at a price of the whole; `None`: its content is not known.
+    pub fn per_measure(&self, price: Money) -> Option<PerMeasure> {
+        self.content.as_ref().map(|content| content.priced(price))
     }
 
     /// The option values joined for people: `Large / Blue`; empty for the only variant.
@@ -231,6 +239,17 @@ pub struct Price {
     pub compare_at_minor: Option<i64>,
     /// Times at which another price holds, sorted by start, not overlapping.
     pub sales: Vec<SaleWindow>,
+    /// Where a market has to say it and the price history knows it: what was lowest before each reduction, sorted by start.
+    pub prior: Box<[PriorPrice]>,
+}
+
+/// The lowest price of the thirty days before the reduction that holds from an instant on (see `history`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PriorPrice {
+    /// First instant; `None`: ever since.
+    pub from: Option<Timestamp>,
+    /// Minor units.
+    pub minor: i64,
 }
 
 /// A price for a while.
@@ -267,13 +286,30 @@ pub struct CurrentPrice {
     pub unit: Money,
     /// Struck-out price, above `unit`; `None` when nothing is reduced.
     pub compare_at: Option<Money>,
+    /// Whether `compare_at` is the lowest price of the thirty days before the reduction.
+    pub is_lowest: bool,
     /// End of the sale that makes it so.
     pub until: Option<Timestamp>,
 }
 
 impl Price {
-    /// The one place where a unit price is chosen: pages, feeds, carts and quotes all ask here.
+    /// The one place where a unit price is chosen: pages, feeds, carts and quotes all ask here. Where it is known what was lowest before
+    /// a reduction, that is what is struck out, and nothing where it is no higher than the price.
     pub fn at(&self, instant: Timestamp) -> CurrentPrice {
+        let written = self.written_at(instant);
+        let prior = self.prior.iter().rev().find(|prior| prior.from.is_none_or(|from| from <= instant));
+        let Some(prior) = prior.filter(|_| written.compare_at.is_some()) else { return written };
+        let compare_at = Some(Money::new(prior.minor, self.currency)).filter(|prior| *prior > written.unit);
+        CurrentPrice { compare_at, is_lowest: compare_at.is_some(), ..written }
+    }
+
+    /// First instants of its sales, and the first ones after them.
+    pub fn bounds(&self) -> impl Iterator<Item = Timestamp> {
+        self.sales.iter().flat_map(|sale| [sale.from, sale.until]).flatten()
+    }
+
+    /// The same by what the merchant has written alone, whatever was asked before.
+    pub fn written_at(&self, instant: Timestamp) -> CurrentPrice {
         let money = |minor| Money::new(minor, self.currency);
         match self.sales.iter().find(|sale| sale.holds(instant)) {
             Some(sale) => CurrentPrice {
@@ -281,11 +317,13 @@ impl Price {
                 compare_at: Some(self.compare_at_minor.unwrap_or(self.unit_minor))
                     .filter(|struck| *struck > sale.price_minor)
                     .map(money),
+                is_lowest: false,
                 until: sale.until,
             },
             None => CurrentPrice {
                 unit: money(self.unit_minor),
                 compare_at: self.compare_at_minor.filter(|struck| *struck > self.unit_minor).map(money),
+                is_lowest: false,
                 until: None,
             },
         }
@@ -419,6 +457,15 @@ impl Catalog {
     /// A variant by its SKU, with its product.
     pub fn variant_by_sku(&self, sku: &Sku) -> Option<(&Product, &Variant)> {
         self.variant(sku.hash()).filter(|(_, variant)| variant.sku == *sku)
+    }
+
+    /// Writes down what was lowest before reductions, as `give` says it of a variant and its price.
+    pub fn set_priors(&mut self, give: impl Fn(&Sku, &Price) -> Vec<PriorPrice>) {
+        for variant in self.products.iter_mut().flat_map(|product| &mut product.variants) {
+            for price in variant.prices.iter_mut().filter(|price| price.compare_at_minor.is_some() || !price.sales.is_empty()) {
+                price.prior = give(&variant.sku, price).into();
+            }
+        }
     }
 
     /// Itself with each product as `change` gives it, to be written down without a second catalogue in memory. `change` keeps slugs,

@@ -105,12 +105,13 @@ pub(crate) fn variant(sku: &str, unit_minor: i64) -> Variant {
         stock_policy: StockPolicy::Deny,
         image: None,
         gtin: None,
+        content: None,
     }
 }
 
 /// A price in euros without sales.
 pub(crate) fn price(unit_minor: i64) -> Price {
-    Price { currency: euro(), unit_minor, compare_at_minor: None, sales: Vec::new() }
+    Price { currency: euro(), unit_minor, compare_at_minor: None, sales: Vec::new(), prior: Box::default() }
 }
 
 /// EUR.
@@ -131,6 +132,7 @@ fn rules() -> Rules {
             tax_mode: TaxMode::Inclusive,
             rounding: Rounding::HalfUp,
             rounding_scope: RoundingScope::Line,
+            consumer_law: Default::default(),
         }],
         tax: TaxTable {
             classes: vec!["standard".into(), "reduced".into()],

@@ -11,9 +11,11 @@ pub mod catalog;
 pub mod checkout;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod history;
 pub mod ids;
 pub mod inventory;
 pub mod language;
+pub mod measure;
 pub mod money;
 pub mod order;
 pub mod payment;

@@ -63,7 +63,41 @@ pub struct Market {
     pub rounding: Rounding,
     /// Where tax is rounded.
     pub rounding_scope: RoundingScope,
+    /// Whose law its offers keep to.
+    pub consumer_law: ConsumerLaw,
 }
+
+/// Whose law an offer keeps to: what it has to say beside its price.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsumerLaw {
+    /// Nothing is asked for.
+    #[default]
+    None,
+    /// That of the European Economic Area; what an offer lacks is warned of.
+    Eu,
+    /// The same; what an offer lacks is an error.
+    EuStrict,
+}
+
+impl ConsumerLaw {
+    /// The law that is kept to unless told otherwise, by the countries that are sold to.
+    pub fn of(countries: &[String]) -> Self {
+        let is_any = countries.iter().any(|country| EEA.contains(&country.as_str()));
+        if is_any { Self::Eu } else { Self::None }
+    }
+
+    /// Whether it is that of the European Economic Area.
+    pub fn is_eu(self) -> bool {
+        self != Self::None
+    }
+}
+
+/// Countries of the European Economic Area.
+const EEA: [&str; 30] = [
+    "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IS", "IT", "LI", "LT", "LU", "LV",
+    "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK",
+];
 
 /// Where tax is rounded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -18,7 +18,7 @@ use crate::commerce::pricing::{CouponOutcome, PricedCart, PricedLine, PricingFac
 use crate::commerce::tax::TaxMode;
 use crate::theme::locale;
 use crate::theme::texts::Say;
-use crate::theme::view::{Availability, SiteView};
+use crate::theme::view::{Availability, PerMeasureView, SiteView};
 
 /// What a cart is priced and described by.
 #[derive(Clone, Copy, Debug)]
@@ -142,6 +142,9 @@ pub fn line_reply(line: &PricedLine, facts: &ReplyFacts<'_>, site: &SiteView) ->
         quantity_rule: product.map_or_else(QuantityRule::default, |product| product.quantity),
         unit_price: line.unit_price,
         compare_at: line.compare_at,
+        per_measure: found
+            .and_then(|(_, variant)| variant.per_measure(line.unit_price))
+            .map(|per| PerMeasureView::new(per, &site.language)),
         subtotal: line.subtotal,
         discount: line.discount,
         total: line.total,

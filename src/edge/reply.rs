@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::commerce::catalog::Image;
 use crate::commerce::money::Money;
-use crate::theme::view::Availability;
+use crate::theme::view::{Availability, PerMeasureView};
 
 /// A priced cart.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -76,6 +76,8 @@ pub struct LineReply {
     pub unit_price: Money,
     /// Struck-out, per unit.
     pub compare_at: Option<Money>,
+    /// What one measure of it costs, such as a kilogram.
+    pub per_measure: Option<PerMeasureView>,
     /// quantity × unit price.
     pub subtotal: Money,
     /// Taken off by coupons.

@@ -493,6 +493,7 @@ fn site_view(order: &Order<'_>, plan: &Plan, market: usize) -> SiteView {
         navigation: navigation(&order.loaded.catalog, plan, addresses, &rules.language),
         footer: footer.into_iter().map(link).collect(),
         legal: legal.map(link).collect(),
+        eu_law: rules.consumer_law.is_eu(),
         search: order.settings.search,
         texts: order.texts.texts(&rules.language),
         direction: locale::direction(&rules.language).to_owned(),
@@ -564,9 +565,14 @@ fn bundle(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet, keys: &Keys)
     for category in order.loaded.catalog.categories() {
         key.text(&format!("{category:?}"));
     }
-    order.loaded.products.iter().for_each(|product| {
-        key.key(&product.hash);
-    });
+    for (product, notes) in order.loaded.catalog.products().iter().zip(&order.loaded.products) {
+        key.key(&notes.hash);
+        // What was lowest before comes from the history, after the product was read.
+        let prices = product.variants.iter().flat_map(|variant| &variant.prices);
+        for price in prices.filter(|price| !price.prior.is_empty()) {
+            key.text(&format!("{:?}", price.prior));
+        }
+    }
     let key = key.finish();
     let page = |hash: &blake3::Hash| Remembered::new(path_key(BUNDLE), key, hash);
     let bundle = match Draft::keep(order.bundle, |hash| keys.knows(&page(hash))) {

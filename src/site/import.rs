@@ -155,6 +155,12 @@ struct WrittenProduct<'a> {
     only: Option<WrittenVariant<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     quantity: Option<WrittenQuantity>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    maker: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    guarantee_years: Option<u8>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     attributes: BTreeMap<&'a str, &'a str>,
     #[serde(skip_serializing_if = "WrittenSeo::is_empty")]
@@ -231,6 +237,8 @@ struct WrittenVariant<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     gtin: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     image: Option<&'a str>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     prices: BTreeMap<&'a str, String>,
@@ -249,6 +257,7 @@ fn product_text(found: &LoadedProduct, usual_class: &TaxClass, currency: Currenc
     let text = match &details.body {
         Body::Html(text) | Body::Markdown(text) => text,
     };
+    let assurance = details.assurance.as_deref();
     let written = WrittenProduct {
         title: &product.title,
         brand: product.brand.as_deref(),
@@ -268,6 +277,9 @@ fn product_text(found: &LoadedProduct, usual_class: &TaxClass, currency: Currenc
             let QuantityRule { min, max, step } = product.quantity;
             WrittenQuantity { min, max, step }
         }),
+        maker: assurance.and_then(|assurance| assurance.maker.as_deref()),
+        warnings: assurance.map_or(&[], |assurance| &assurance.warnings),
+        guarantee_years: assurance.and_then(|assurance| assurance.guarantee_years),
         attributes: details.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
         properties: product.properties.iter().map(property).collect(),
         seo: WrittenSeo { title: details.seo_title.as_deref(), description: details.seo_description.as_deref() },
@@ -333,6 +345,7 @@ fn variant(variant: &Variant, currency: Currency) -> WrittenVariant<'_> {
         weight_g: (variant.weight_g > 0).then_some(variant.weight_g),
         requires_shipping: (!variant.requires_shipping).then_some(false),
         gtin: variant.gtin.as_deref(),
+        content: variant.content.as_ref().map(|content| content.to_string()),
         image: variant.image.as_ref().map(|image| image.url.as_str()),
         prices: others.map(|price| (price.currency.code(), decimal(price, price.unit_minor))).collect(),
         sales: sales.collect(),

@@ -4,6 +4,7 @@
 //! Always  same input, same bytes, whatever the machine, thread count, folder order or clock; memory grows with the catalogue, not with
 //!         the output: a printed page is written and dropped.
 
+pub mod accessibility;
 pub mod assets;
 pub mod check;
 pub mod diff;
@@ -14,6 +15,7 @@ pub mod images;
 pub mod import;
 pub mod keys;
 pub mod load;
+pub mod makers;
 pub mod manifest;
 pub mod media;
 pub mod plan;
@@ -66,6 +68,8 @@ pub struct BuildSettings {
     pub search: bool,
     /// How pictures are made (`[images]` of site.toml).
     pub images: images::ImageSettings,
+    /// Who makes what is sold (`[[makers]]` of site.toml).
+    pub makers: Vec<crate::theme::view::Maker>,
     /// Whether each market has a product feed for Google Merchant Center (`[feeds]` of site.toml). Default no.
     pub google_feed: bool,
 }
@@ -81,6 +85,7 @@ impl Default for BuildSettings {
             max_facet_pages: 5000,
             search: true,
             images: images::ImageSettings::default(),
+            makers: Vec::new(),
             google_feed: false,
         }
     }

@@ -82,6 +82,8 @@ pub enum Kind {
     Price,
     /// A text that a language of the shop has not.
     Translation,
+    /// What the law of a market wants said of an offer.
+    Law,
     /// A script that must not run beside a card, or that a page's policy lets not run.
     Script,
 }
@@ -101,6 +103,7 @@ impl Kind {
             Self::Title => "titles and descriptions",
             Self::Price => "prices",
             Self::Translation => "translations",
+            Self::Law => "consumer law",
             Self::Script => "scripts",
         }
     }

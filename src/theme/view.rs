@@ -10,10 +10,12 @@ use serde::{Serialize, Serializer};
 use smol_str::SmolStr;
 use tera::Value;
 
+use super::locale;
 use super::look::Look;
 use super::texts::Texts;
 use crate::commerce::catalog::{ProductOption, PropertyRule, QuantityRule, StockPolicy};
 use crate::commerce::ids::Sku;
+use crate::commerce::measure::{Content, Measure, PerMeasure};
 use crate::commerce::money::Money;
 use crate::commerce::tax::TaxMode;
 
@@ -53,6 +55,9 @@ pub struct SiteView {
     pub footer: Vec<Link>,
     /// The pages that the law wants near the pay button.
     pub legal: Vec<Link>,
+    /// Whether the consumer law of the European Economic Area holds here.
+    #[serde(default)]
+    pub eu_law: bool,
     /// Whether there is a search page, at `PREFIX/search`.
     #[serde(default)]
     pub search: bool,
@@ -212,6 +217,10 @@ pub struct CardView {
     pub price_varies: bool,
     /// Struck-out price of the variant whose price is shown.
     pub compare_at: Option<Money>,
+    /// Whether it is the lowest of the thirty days before the reduction.
+    pub is_lowest: bool,
+    /// What one measure costs at the price that is shown; `None`: its content is not known.
+    pub per_measure: Option<PerMeasureView>,
     /// Best of its variants.
     pub availability: Availability,
     /// How many variants it has.
@@ -244,6 +253,62 @@ impl Serialize for Card {
     }
 }
 
+/// So much of something, as people write it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct MeasureView {
+    /// Such as `0.75`, with the language's decimal sign.
+    pub number: String,
+    /// Whole units, for the plural of what is counted.
+    pub count: u64,
+    /// Such as `kg`; `piece` is said in words.
+    pub sign: String,
+}
+
+impl MeasureView {
+    /// As a language writes it.
+    pub fn new(measure: Measure, language: &str) -> Self {
+        let number = locale::decimal(&measure.number(), language);
+        Self { number, count: measure.thousandths / 1_000, sign: measure.unit.sign().to_owned() }
+    }
+}
+
+/// What one measure of something costs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct PerMeasureView {
+    /// The price of it.
+    pub price: Money,
+    /// The measure.
+    pub base: MeasureView,
+}
+
+impl PerMeasureView {
+    /// As a language writes it.
+    pub fn new(per: PerMeasure, language: &str) -> Self {
+        Self { price: per.price, base: MeasureView::new(per.base, language) }
+    }
+}
+
+/// Somebody who can be written to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Party {
+    /// What people read.
+    pub name: String,
+    /// Postal address, one line each.
+    pub address: Vec<String>,
+    /// An e-mail address, or the address of a page.
+    pub contact: String,
+}
+
+/// Who makes products (`[[makers]]` of site.toml).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Maker {
+    /// Products with this brand, or with `maker` of this name, are theirs.
+    #[serde(flatten)]
+    pub party: Party,
+    /// Who answers for them in the European Union, where they are not in it.
+    pub responsible: Option<Party>,
+}
+
 /// `page` in product.html.
 #[derive(Clone, Debug, Serialize)]
 pub struct ProductView {
@@ -271,6 +336,10 @@ pub struct ProductView {
     pub price: Option<Money>,
     /// Whether variants differ in price.
     pub price_varies: bool,
+    /// Whether some variant is reduced, and each struck-out price is the lowest of the thirty days before.
+    pub is_lowest: bool,
+    /// Whether variants differ in what one measure costs.
+    pub per_measure_varies: bool,
     /// Best of its variants.
     pub availability: Availability,
     /// Quantities a line may hold.
@@ -279,6 +348,12 @@ pub struct ProductView {
     pub properties: Vec<PropertyRule>,
     /// (name, value) rows.
     pub attributes: Vec<(String, String)>,
+    /// Who made it; `None`: it is not said.
+    pub maker: Option<Maker>,
+    /// What to take care of.
+    pub warnings: Vec<String>,
+    /// Years that its maker promises it to last.
+    pub guarantee_years: Option<u8>,
     /// Words.
     pub tags: Vec<String>,
     /// Products that go with it.
@@ -314,6 +389,15 @@ pub struct VariantView {
     pub image: Option<PictureView>,
     /// GTIN / EAN / UPC digits.
     pub gtin: Option<String>,
+    /// How much is in it.
+    pub content: Option<MeasureView>,
+    /// What one measure of it costs.
+    pub per_measure: Option<PerMeasureView>,
+    /// The same after the sale.
+    pub per_measure_after: Option<PerMeasureView>,
+    /// The same for machines.
+    #[serde(skip)]
+    pub measured: Option<Content>,
 }
 
 /// `page` in category.html: a category, or a category cut by a facet.

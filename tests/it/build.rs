@@ -138,6 +138,7 @@ fn details(product: &Product) -> ProductDetails {
         seo_description: None,
         // The first of September 2026.
         updated_at: (product.slug.as_str() == "lamp").then_some(Timestamp(1_788_220_800)),
+        assurance: None,
     }
 }
 

@@ -75,6 +75,12 @@ const ABOUT: &str = "+++\ntitle = \"About\"\nfooter = true\n+++\n\nAsk. [Home](/
 
 const AS_OF: [&str; 2] = ["--as-of", "2026-12-01"];
 
+/// What the lamp was asked for before.
+const HISTORY: &str = r#"{"sku":"LAMP-S","market":"eu","currency":"EUR","minor":1990,"from":"2026-01-01"}
+{"sku":"LAMP-L","market":"eu","currency":"EUR","minor":139900,"from":"2026-01-01"}
+{"sku":"LAMP-L","market":"eu","currency":"EUR","minor":129900,"reduced":true,"from":"2026-06-01"}
+"#;
+
 /// A right shop.
 fn shop() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
@@ -85,6 +91,7 @@ fn shop() -> tempfile::TempDir {
         ("content/products/mug.md", MUG),
         ("content/categories/light/_index.md", "+++\ntitle = \"Light\"\n+++\nAll that shines.\n"),
         ("content/pages/about.md", ABOUT),
+        ("price-history.jsonl", HISTORY),
         ("static/images/lamp.svg", picture),
     ] {
         write(folder.path(), path, text);
@@ -150,7 +157,7 @@ fn a_right_shop_and_the_sample_shop_have_no_finding() {
     assert!(told.contains("nothing is wrong"), "{told}");
 
     let sample = tempfile::tempdir().expect("a folder");
-    for part in ["site.toml", "content", "templates", "static"] {
+    for part in ["site.toml", "price-history.jsonl", "content", "templates", "static"] {
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join(part);
         for entry in walkdir::WalkDir::new(&from).into_iter().map(|entry| entry.expect("readable")) {
             let to = sample.path().join(part).join(entry.path().strip_prefix(&from).expect("below"));

@@ -50,7 +50,7 @@ fn the_reference_of_site_toml_is_a_whole_shop_and_names_every_key() {
 fn every_key_that_is_read_is_in_the_reference() {
     let readme = readme();
     let read = |path: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("the source");
-    let parts = ["facets", "images", "payment", "theme", "webhooks"]
+    let parts = ["facets", "images", "makers", "payment", "theme", "webhooks"]
         .map(|part| read(&format!("src/config/{part}.rs")).replace("\npub(super) struct", "\nstruct"));
     let source = read("src/config.rs") + &parts.concat();
     let structs = source.split("\nstruct Written").skip(1);
@@ -96,7 +96,11 @@ fn five_lines_make_a_shop_of_an_export() {
     fs::remove_file(shop.join("content/pages/index.md")).expect("as the second line says");
     assert_eq!(run(&shop, &["import", "shopify", "../products_export.csv"]).0, 0);
     let (code, _, told) = run(&shop, &["check"]);
-    assert!(code == 0 && told.contains("nothing is wrong"), "{told}");
+    // What an export cannot tell is asked for.
+    assert!(
+        code == 0 && told.contains("2 warnings\n") && told.contains("`wool-rug` is reduced") && told.contains("no maker"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -112,5 +116,5 @@ fn every_command_of_the_table_is_there() {
         assert!(code == 0 && out.contains("Usage"), "{word}");
         seen += 1;
     }
-    assert_eq!(seen, 12);
+    assert_eq!(seen, 13);
 }

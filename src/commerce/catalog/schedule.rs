@@ -9,8 +9,7 @@ use crate::commerce::money::Currency;
 impl Price {
     /// The first instant after `at` from which `Price::at` gives something else; `None`: it stays.
     pub fn next_change_at(&self, at: Timestamp) -> Option<Timestamp> {
-        let bounds = self.sales.iter().flat_map(|sale| [sale.from, sale.until]).flatten();
-        let changes = bounds.filter(|bound| *bound > at && self.at(*bound) != self.at(bound.plus_seconds(-1)));
+        let changes = self.bounds().filter(|bound| *bound > at && self.at(*bound) != self.at(bound.plus_seconds(-1)));
         changes.min()
     }
 }

@@ -8,6 +8,7 @@
 
 mod addresses;
 mod amount;
+pub mod button;
 mod coverage;
 mod feed;
 mod findings;

@@ -400,14 +400,18 @@ fn offer_of(sku: &str, offer: &Value) -> Option<Stated> {
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     };
-    let specification = &offer["priceSpecification"];
-    let is_struck = specification["priceType"].as_str().is_some_and(|kind| kind.ends_with("StrikethroughPrice"));
+    let specifications = match &offer["priceSpecification"] {
+        Value::Array(several) => several.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    let is_struck = |one: &&Value| one["priceType"].as_str().is_some_and(|kind| kind.ends_with("StrikethroughPrice"));
+    let struck = specifications.iter().find(is_struck);
     Some(Stated {
         sku: sku.to_owned(),
         place: "JSON-LD",
         price: text(&offer["price"])?,
         currency: offer["priceCurrency"].as_str().unwrap_or_default().to_owned(),
-        struck: is_struck.then(|| text(&specification["price"])).flatten(),
+        struck: struck.and_then(|struck| text(&struck["price"])),
     })
 }
 

@@ -24,12 +24,13 @@ fn market(id: &str, code: &str) -> Market {
         tax_mode: TaxMode::Inclusive,
         rounding: Rounding::HalfUp,
         rounding_scope: RoundingScope::Line,
+        consumer_law: Default::default(),
     }
 }
 
 /// A product with a brand, a material and a price in euro.
 fn product(slug: &str, brand: &str, material: &str, unit_minor: i64) -> LoadedProduct {
-    let price = Price { currency: euro(), unit_minor, compare_at_minor: None, sales: Vec::new() };
+    let price = Price { currency: euro(), unit_minor, compare_at_minor: None, sales: Vec::new(), prior: Box::default() };
     let variant = Variant {
         sku: slug.into(),
         option_values: Vec::new(),
@@ -40,6 +41,7 @@ fn product(slug: &str, brand: &str, material: &str, unit_minor: i64) -> LoadedPr
         stock_policy: StockPolicy::Deny,
         image: None,
         gtin: None,
+        content: None,
     };
     let product = Product {
         slug: slug.into(),
@@ -68,6 +70,7 @@ fn product(slug: &str, brand: &str, material: &str, unit_minor: i64) -> LoadedPr
         seo_title: None,
         seo_description: None,
         updated_at: None,
+        assurance: None,
         translations: Vec::new(),
     };
     LoadedProduct { product, details, derived_skus: Vec::new(), variant_lines: Vec::new() }

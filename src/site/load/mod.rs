@@ -9,6 +9,7 @@ pub mod data;
 pub mod details;
 mod files;
 mod front_matter;
+pub mod history;
 pub mod html;
 pub mod marks;
 mod pages;
@@ -37,6 +38,7 @@ use self::files::{files, no_text, paths, shown_path, source_file, too_large};
 use self::marks::Marks;
 use self::references::SlugHash;
 use self::translations::{TranslatedDetails, TranslatedPage, WrittenWord};
+use super::makers::Assurance;
 use super::problem::{Problem, Problems};
 use super::render::TextFaults;
 use super::render::shortcode::Fault;
@@ -113,6 +115,8 @@ pub struct ProductDetails {
     pub seo_description: Option<String>,
     /// When its text last changed, where the source says so.
     pub updated_at: Option<Timestamp>,
+    /// Who answers for it, where it says so.
+    pub assurance: Option<Box<Assurance>>,
     /// The same in other languages.
     pub translations: Vec<TranslatedDetails>,
 }
@@ -149,6 +153,8 @@ pub struct ProductNotes {
     pub related: Box<[u32]>,
     /// Tags and attributes.
     pub marks: Marks,
+    /// Who answers for it, where it says so.
+    pub assurance: Option<Box<Assurance>>,
     /// Whether its page has a text.
     pub has_text: bool,
     /// Languages that have a translation of it without a text.
@@ -190,6 +196,7 @@ impl Held {
             redirects: details.redirects,
             is_featured: details.tags.iter().any(|tag| tag == "featured"),
             updated_at: details.updated_at,
+            assurance: details.assurance,
             related: Box::default(),
             hash: hash.as_bytes()[..16].try_into().expect("a hash is longer"),
             place,

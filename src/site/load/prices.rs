@@ -82,6 +82,7 @@ impl WrittenPrices {
                         unit_minor,
                         compare_at_minor: None,
                         sales: Vec::new(),
+                        prior: Box::default(),
                     }));
                 }
                 Some(_) if self.price.is_some() => {
@@ -132,6 +133,6 @@ impl WrittenPrices {
             sales.push(SaleWindow { price_minor, from, until });
         }
         sales.sort_by_key(|sale| (sale.from, sale.until));
-        Some(Price { currency, unit_minor, compare_at_minor, sales })
+        Some(Price { currency, unit_minor, compare_at_minor, sales, prior: Box::default() })
     }
 }

@@ -17,8 +17,10 @@ use super::{front_matter, one_line, paths, shown_path, source_file};
 use crate::commerce::cart::{MAX_PROPERTY_BYTES, MAX_QUANTITY};
 use crate::commerce::catalog::{Image, Product, ProductOption, ProductStatus, PropertyRule, QuantityRule, StockPolicy, Variant};
 use crate::commerce::ids::{CategoryPath, Sku, Slug, TaxClass};
+use crate::commerce::measure::Content;
 use crate::commerce::money::Currency;
 use crate::commerce::rules::Rules;
+use crate::site::makers::Assurance;
 use crate::site::problem::{Problem, Problems, SourceFile, nearest};
 use crate::site::render::feeds::wrong_value;
 use crate::site::render::shortcode;
@@ -50,6 +52,7 @@ struct Written {
     weight_g: Option<u32>,
     stock_policy: Option<StockPolicy>,
     requires_shipping: Option<bool>,
+    content: Option<Spanned<String>>,
     sku: Option<Spanned<String>>,
     gtin: Option<String>,
     stock: Option<u32>,
@@ -66,6 +69,10 @@ struct Written {
     related: Vec<String>,
     #[serde(default)]
     redirects: Vec<Spanned<String>>,
+    maker: Option<String>,
+    #[serde(default)]
+    warnings: Vec<String>,
+    guarantee_years: Option<u8>,
     #[serde(default)]
     attributes: toml::Table,
     #[serde(default)]
@@ -82,6 +89,7 @@ struct Shared {
     weight_g: Option<u32>,
     stock_policy: Option<StockPolicy>,
     requires_shipping: Option<bool>,
+    content: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -102,6 +110,7 @@ struct WrittenVariant {
     weight_g: Option<u32>,
     stock_policy: Option<StockPolicy>,
     requires_shipping: Option<bool>,
+    content: Option<Spanned<String>>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -236,14 +245,16 @@ fn translate(loaded: &mut LoadedProduct, sibling: &Sibling, original: &str, prob
     loaded.details.translations.push(details);
 }
 
-/// Pictures whose alt texts a translation may give, and the names and values of options, attributes and fields that it may say.
+/// Pictures whose alt texts a translation may give, and the names and values of options, attributes and fields, and
+/// warnings, that it may say.
 pub(super) fn translatable(loaded: &LoadedProduct) -> (Vec<&str>, Vec<&str>) {
     let (product, details) = (&loaded.product, &loaded.details);
     let images = details.images.iter().map(|image| image.url.as_str()).collect();
     let options = product.options.iter().flat_map(ProductOption::words);
     let attributes = details.attributes.iter().flat_map(|(name, value)| [name.as_str(), value]);
     let labels = product.properties.iter().map(|property| property.label.as_str());
-    (images, options.chain(attributes).chain(labels).collect())
+    let warnings = details.assurance.iter().flat_map(|assurance| &assurance.warnings).map(String::as_str);
+    (images, options.chain(attributes).chain(labels).chain(warnings).collect())
 }
 
 struct Reader<'a> {
@@ -323,6 +334,7 @@ impl Reader<'_> {
             }
             BodyFormat::Html => Body::Html(super::html::sanitized(body)),
         };
+        let assurance = Assurance { maker: written.maker, warnings: written.warnings, guarantee_years: written.guarantee_years };
         let details = ProductDetails {
             source: Source { file: self.file.path.to_string(), line },
             body,
@@ -334,6 +346,7 @@ impl Reader<'_> {
             seo_title: written.seo.title,
             seo_description: written.seo.description,
             updated_at,
+            assurance: assurance.boxed(),
             translations: Vec::new(),
         };
         Some(LoadedProduct { product, details, derived_skus, variant_lines: Vec::new() })
@@ -416,6 +429,7 @@ impl Reader<'_> {
                 stock_policy: policy(shared.stock_policy, written.stock),
                 image: None,
                 gtin: written.gtin.clone(),
+                content: content(&shared.content, place, problems),
             };
             return (vec![variant], Vec::new(), derived);
         }
@@ -456,6 +470,7 @@ impl Reader<'_> {
                 stock_policy: policy(shared.stock_policy, stock),
                 image: image.map(Box::new),
                 gtin: own.gtin.clone(),
+                content: content(&shared.content, place, problems),
             });
         }
         let options = options(&written.options, &variants);
@@ -475,6 +490,7 @@ impl Written {
             weight_g: self.weight_g,
             stock_policy: self.stock_policy,
             requires_shipping: self.requires_shipping,
+            content: self.content.clone(),
         }
     }
 }
@@ -495,8 +511,15 @@ impl WrittenVariant {
             weight_g: self.weight_g.or(shared.weight_g),
             stock_policy: self.stock_policy.or(shared.stock_policy),
             requires_shipping: self.requires_shipping.or(shared.requires_shipping),
+            content: self.content.clone().or_else(|| shared.content.clone()),
         }
     }
+}
+
+fn content(written: &Option<Spanned<String>>, place: Place<'_>, problems: &mut Problems) -> Option<Box<Content>> {
+    let written = written.as_ref()?;
+    let found = written.get_ref().parse::<Content>();
+    found.map_err(|error| problems.push(place.problem(written, error.to_string()).hint(error.hint()))).ok().map(Box::new)
 }
 
 // Nothing said about stock at all: it is not counted.

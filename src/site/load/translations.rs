@@ -390,13 +390,16 @@ impl Loaded {
         }
     }
 
-    /// Every short text of the shop that people read: its tagline, names and values of options, attributes and facets, rates, promotions, taxes.
+    /// Every short text of the shop that people read: its tagline, names and values of options, attributes and facets, warnings,
+    /// rates, promotions, taxes.
     pub fn words_said<'a>(&'a self, rules: &'a Rules, facets: &'a [Facet], tagline: &'a str) -> BTreeSet<&'a str> {
         let mut said = BTreeSet::from([tagline]);
         for product in self.catalog.products() {
             said.extend(product.options.iter().flat_map(ProductOption::words));
             said.extend(product.properties.iter().map(|property| property.label.as_str()));
         }
+        let assurances = self.products.iter().filter_map(|notes| notes.assurance.as_deref());
+        said.extend(assurances.flat_map(|assurance| &assurance.warnings).map(String::as_str));
         let marks = self.products.iter().flat_map(|notes| notes.marks.all()).filter(|(name, _)| !is_for_the_feed(name));
         said.extend(marks.flat_map(|(name, value)| [name, value]));
         let rates = rules.shipping.iter().flat_map(|zone| &zone.rates);
@@ -416,7 +419,7 @@ fn check_words(written: &[WrittenWord], said: &BTreeSet<&str>, problems: &mut Pr
         problems.push(match nearest(word, said.iter().copied()) {
             Some(near) => problem.hint(format!("did you mean `{near}`?")),
             None => problem
-                .hint("take it out; words are the tagline, names and values of options, attributes, rates, promotions, taxes and facets"),
+                .hint("take it out; words are the tagline, names and values of options, attributes, warnings, rates, promotions, taxes and facets"),
         });
     }
 }

@@ -5,11 +5,12 @@ use rayon::prelude::*;
 
 use super::Printer;
 use crate::commerce::catalog::{CurrentPrice, Product, Variant};
+use crate::commerce::measure::PerMeasure;
 use crate::commerce::money::Currency;
 use crate::site::assets::AssetSet;
 use crate::site::plan::Addresses;
 use crate::site::{Shown, final_image};
-use crate::theme::view::{Availability, Card, CardView};
+use crate::theme::view::{Availability, Card, CardView, PerMeasureView};
 
 /// Cards that one thread remembers: some shelves of them.
 const REMEMBERED: usize = 4096;
@@ -19,6 +20,8 @@ const REMEMBERED: usize = 4096;
 pub struct Offer {
     /// Lowest price of its variants; `None`: not for sale here.
     pub cheapest: Option<CurrentPrice>,
+    /// What one measure of the variant with that price costs.
+    pub per_measure: Option<PerMeasure>,
     /// Whether variants differ in price.
     pub varies: bool,
     /// Best of its variants.
@@ -37,21 +40,16 @@ impl Printer<'_> {
     }
 
     fn offer(&self, product: &Product, currency: Currency) -> Offer {
-        let mut offer = Offer { cheapest: None, varies: false, availability: Availability::NotForSale };
+        let mut offer = Offer { cheapest: None, per_measure: None, varies: false, availability: Availability::NotForSale };
         for (variant, number) in product.variants.iter().zip(0..) {
             let Some(current) = variant.current_price(currency, self.at) else { continue };
             let availability = self.availability(variant);
             if number == 0 || availability.rank() < offer.availability.rank() {
                 offer.availability = availability;
             }
-            match offer.cheapest {
-                None => offer.cheapest = Some(current),
-                Some(cheapest) => {
-                    offer.varies |= cheapest.unit != current.unit;
-                    if current.unit < cheapest.unit {
-                        offer.cheapest = Some(current);
-                    }
-                }
+            offer.varies |= offer.cheapest.is_some_and(|cheapest| cheapest.unit != current.unit);
+            if offer.cheapest.is_none_or(|cheapest| current.unit < cheapest.unit) {
+                (offer.cheapest, offer.per_measure) = (Some(current), variant.per_measure(current.unit));
             }
         }
         offer
@@ -98,6 +96,8 @@ pub(super) fn card_view(
         price: offer.cheapest.map(|current| current.unit),
         price_varies: offer.varies,
         compare_at: offer.cheapest.and_then(|current| current.compare_at),
+        is_lowest: offer.cheapest.is_some_and(|current| current.is_lowest),
+        per_measure: offer.per_measure.map(|per| PerMeasureView::new(per, language)),
         availability: offer.availability,
         variant_count: product.variants.len(),
     }

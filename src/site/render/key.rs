@@ -54,7 +54,10 @@ impl Printer<'_> {
                 }
                 let currency = self.rules.markets[page.market].currency;
                 for variant in &product.variants {
-                    add_price(&mut key, variant.current_price(currency, self.at));
+                    let current = variant.current_price(currency, self.at);
+                    add_price(&mut key, current);
+                    // What follows a sale is shown to the script.
+                    add_price(&mut key, current.and_then(|price| variant.current_price(currency, price.until?)));
                     key.number(self.availability(variant).rank().into());
                 }
                 for other in self.related(*index) {
@@ -151,6 +154,9 @@ impl Printer<'_> {
         key.text(product.slug.as_str()).text(self.title(market, index)).text(product.brand.as_deref().unwrap_or("\0"));
         add_image(&mut key, product.image.as_ref());
         add_price(&mut key, offer.cheapest);
+        if let Some(per) = offer.per_measure {
+            key.text(&format!("{per:?}"));
+        }
         key.number(u64::from(offer.varies)).number(offer.availability.rank().into()).number(product.variants.len() as u64);
         key.finish()
     }
@@ -191,8 +197,8 @@ fn add_image(key: &mut KeyHasher<'_>, image: Option<&Image>) {
 
 fn add_price(key: &mut KeyHasher<'_>, price: Option<CurrentPrice>) {
     match price {
-        Some(CurrentPrice { unit, compare_at, until }) => {
-            key.number(1).number(unit.minor as u64);
+        Some(CurrentPrice { unit, compare_at, is_lowest, until }) => {
+            key.number(1).number(unit.minor as u64).number(u64::from(is_lowest));
             for other in [compare_at.map(|struck| struck.minor), until.map(|until| until.0)] {
                 key.number(u64::from(other.is_some())).number(other.unwrap_or(0) as u64);
             }

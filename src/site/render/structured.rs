@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use crate::commerce::ids::Sku;
+use crate::commerce::measure::Measure;
 use crate::commerce::money::{Currency, Money};
 use crate::theme::filters::script_safe;
 use crate::theme::view::{Availability, Card, Link, ProductView, VariantView};
@@ -76,19 +77,40 @@ struct Offer {
     condition: &'static str,
     #[serde(rename = "priceValidUntil", skip_serializing_if = "Option::is_none")]
     until: Option<String>,
-    #[serde(rename = "priceSpecification", skip_serializing_if = "Option::is_none")]
-    struck: Option<StruckPrice>,
+    #[serde(rename = "priceSpecification", skip_serializing_if = "Vec::is_empty", serialize_with = "one_or_more")]
+    specifications: Vec<PriceSpecification>,
 }
 
 #[derive(Serialize)]
-struct StruckPrice {
+struct PriceSpecification {
     #[serde(rename = "@type")]
     kind: &'static str,
-    #[serde(rename = "priceType")]
-    price_type: &'static str,
+    #[serde(rename = "priceType", skip_serializing_if = "Option::is_none")]
+    price_type: Option<&'static str>,
     price: String,
     #[serde(rename = "priceCurrency")]
     currency: Currency,
+    #[serde(rename = "referenceQuantity", skip_serializing_if = "Option::is_none")]
+    content: Option<Quantity>,
+}
+
+/// How much there is, and by what measure its price is told.
+#[derive(Serialize)]
+struct Quantity {
+    #[serde(rename = "@type")]
+    kind: &'static str,
+    value: String,
+    #[serde(rename = "unitCode")]
+    unit: &'static str,
+    #[serde(rename = "valueReference", skip_serializing_if = "Option::is_none")]
+    base: Option<Box<Quantity>>,
+}
+
+fn one_or_more<S: Serializer>(all: &[PriceSpecification], serializer: S) -> Result<S::Ok, S::Error> {
+    match all {
+        [only] => only.serialize(serializer),
+        all => all.serialize(serializer),
+    }
 }
 
 #[derive(Serialize)]
@@ -210,17 +232,25 @@ fn offer(variant: &VariantView, url: String) -> Option<Offer> {
         availability: availability(variant.availability),
         condition: "https://schema.org/NewCondition",
         until: variant.sale_until.clone(),
-        struck: variant.compare_at.map(struck_price),
+        specifications: variant.compare_at.map(struck_price).into_iter().chain(measured_price(variant, price)).collect(),
     })
 }
 
-fn struck_price(struck: Money) -> StruckPrice {
-    StruckPrice {
-        kind: "UnitPriceSpecification",
-        price_type: "https://schema.org/StrikethroughPrice",
-        price: struck.to_decimal_string(),
-        currency: struck.currency,
-    }
+fn specification(price: Money) -> PriceSpecification {
+    let (kind, price, currency) = ("UnitPriceSpecification", price.to_decimal_string(), price.currency);
+    PriceSpecification { kind, price_type: None, price, currency, content: None }
+}
+
+fn struck_price(struck: Money) -> PriceSpecification {
+    PriceSpecification { price_type: Some("https://schema.org/StrikethroughPrice"), ..specification(struck) }
+}
+
+fn measured_price(variant: &VariantView, price: Money) -> Option<PriceSpecification> {
+    let content = variant.measured?;
+    let quantity =
+        |measure: Measure, base| Quantity { kind: "QuantitativeValue", value: measure.number(), unit: measure.unit.code(), base };
+    let base = Some(Box::new(quantity(content.base, None)));
+    Some(PriceSpecification { content: Some(quantity(content.amount, base)), ..specification(price) })
 }
 
 fn availability(availability: Availability) -> &'static str {

@@ -5,15 +5,17 @@ use smol_str::SmolStr;
 use super::cards::Cards;
 use super::expand::{Html, Place};
 use super::{PrintError, Printer, feeds, markdown, organization, structured};
-use crate::commerce::catalog::{Image, Product, ProductOption, PropertyRule, Variant};
+use crate::commerce::catalog::{CurrentPrice, Image, Product, ProductOption, PropertyRule, Variant};
 use crate::site::load::translations::{TranslatedDetails, said};
 use crate::site::load::{Body, PageSource, ProductDetails, Source};
+use crate::site::makers;
 use crate::site::plan::Page;
 use crate::site::related::Traits;
 use crate::site::{Shown, final_image};
 use crate::theme::texts::Say;
 use crate::theme::view::{
-    Availability, Card, CategoryCard, CategoryView, ContentView, HeadView, HomeView, Link, PictureView, ProductView, VariantView,
+    Availability, Card, CategoryCard, CategoryView, ContentView, HeadView, HomeView, Link, MeasureView, PerMeasureView,
+    PictureView, ProductView, VariantView,
 };
 
 /// Characters of a description: what result pages show.
@@ -55,6 +57,9 @@ impl Printer<'_> {
         let seo_description = own_description(&translations, language, seo_description);
         let title = product.title_in(language);
         let offer = &self.offers[page.market][index];
+        let assurance = self.loaded.products[index].assurance.as_deref();
+        let say = |text: &String| product.word_in(&self.rules.words, language, text).to_owned();
+        let warnings = |assurance: &makers::Assurance| assurance.warnings.iter().map(say).collect();
         let text = self.body_html(Place::of(page, title), &source, body)?;
         let plain = markdown::summary(text.plain(), STRUCTURED_DESCRIPTION_LENGTH);
         let description = seo_description.unwrap_or_else(|| markdown::shortened(&plain, DESCRIPTION_LENGTH));
@@ -73,11 +78,16 @@ impl Printer<'_> {
             options: self.options(product, language),
             price: offer.cheapest.map(|current| current.unit),
             price_varies: offer.varies,
+            is_lowest: self.is_lowest(page.market, product),
+            per_measure_varies: self.per_measure_varies(page.market, product),
             availability: offer.availability,
             variants: product.variants.iter().map(|variant| self.variant(page.market, product, variant, &translations)).collect(),
             quantity: product.quantity,
             properties: self.properties(product, language),
             attributes,
+            maker: makers::of(&self.settings.makers, product, &self.loaded.products[index]).cloned(),
+            warnings: assurance.map_or_else(Vec::new, warnings),
+            guarantee_years: assurance.and_then(|assurance| assurance.guarantee_years),
             tags,
             related: self.related(index).into_iter().map(|other| self.card(page.market, other, cards)).collect(),
             tax_name: self.tax_name(page.market),
@@ -266,6 +276,20 @@ impl Printer<'_> {
         ContentView { head, url: "/404".to_owned(), breadcrumbs: Vec::new(), title, body_html: String::new(), extra }
     }
 
+    fn per_measure_varies(&self, market: usize, product: &Product) -> bool {
+        let currency = self.rules.markets[market].currency;
+        let told = |variant: &Variant| variant.per_measure(variant.current_price(currency, self.at)?.unit);
+        product.variants.windows(2).any(|pair| told(&pair[0]) != told(&pair[1]))
+    }
+
+    // Of a product that is not reduced nothing is said.
+    fn is_lowest(&self, market: usize, product: &Product) -> bool {
+        let currency = self.rules.markets[market].currency;
+        let current = product.variants.iter().filter_map(|variant| variant.current_price(currency, self.at));
+        let mut struck = current.filter(|price| price.compare_at.is_some()).peekable();
+        struck.peek().is_some() && struck.all(|price| price.is_lowest)
+    }
+
     /// Whether a product's card shows a struck-out price.
     fn is_reduced(&self, market: usize, index: usize) -> bool {
         self.offers[market][index].cheapest.is_some_and(|current| current.compare_at.is_some())
@@ -278,6 +302,7 @@ impl Printer<'_> {
         let current = variant.current_price(currency, self.at);
         let until = current.and_then(|price| price.until);
         let after = until.and_then(|until| variant.current_price(currency, until));
+        let per_measure = |price: Option<CurrentPrice>| Some(PerMeasureView::new(variant.per_measure(price?.unit)?, language));
         VariantView {
             sku: variant.sku.clone(),
             title: product.variant_title_in(variant, words, language),
@@ -291,6 +316,10 @@ impl Printer<'_> {
             availability: if current.is_some() { self.availability(variant) } else { Availability::NotForSale },
             image: variant.image.as_ref().and_then(|image| self.image_in(translations, language, image)),
             gtin: variant.gtin.clone(),
+            content: variant.content.as_ref().map(|content| MeasureView::new(content.amount, language)),
+            per_measure: per_measure(current),
+            per_measure_after: per_measure(after),
+            measured: variant.content.as_deref().copied(),
         }
     }
 

@@ -90,7 +90,7 @@ fn another_format_is_refused_with_what_to_do() {
     bytes[8] = 9;
     let error = refused(&bytes);
     assert_eq!(error, BundleError::UnknownFormat { found: 9 });
-    assert_eq!(error.to_string(), "unknown bundle format 9: this vitrine reads format 6; build again with the same version");
+    assert_eq!(error.to_string(), "unknown bundle format 9: this vitrine reads format 7; build again with the same version");
 }
 
 #[test]

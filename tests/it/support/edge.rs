@@ -256,6 +256,7 @@ fn site(base_url: &str, market: &str) -> String {
         navigation: Vec::new(),
         footer: Vec::new(),
         legal: vec![Link { title: "Terms".to_owned(), url: "/terms".to_owned() }],
+        eu_law: false,
         search: true,
         texts: Dictionary::new(Vec::new(), "en", &[]).texts("en"),
         theme: Chosen::default().look(),
@@ -288,6 +289,7 @@ fn variant(sku: &str, prices: &[(&str, i64)], opening_stock: u32) -> Variant {
         unit_minor: *unit_minor,
         compare_at_minor: None,
         sales: Vec::new(),
+        prior: Box::default(),
     };
     Variant {
         sku: sku.into(),
@@ -299,6 +301,7 @@ fn variant(sku: &str, prices: &[(&str, i64)], opening_stock: u32) -> Variant {
         stock_policy: StockPolicy::Deny,
         image: None,
         gtin: None,
+        content: None,
     }
 }
 
@@ -335,6 +338,7 @@ fn rules() -> Rules {
         tax_mode,
         rounding: Rounding::HalfUp,
         rounding_scope: RoundingScope::Line,
+        consumer_law: Default::default(),
     };
     let rates = |country: &str, percent: &str| TaxRates {
         country: country.to_owned(),

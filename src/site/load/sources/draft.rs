@@ -68,6 +68,7 @@ impl Draft {
         let (product, details) = (&self.loaded.product, &self.loaded.details);
         let texts = (
             (&details.body, &details.images, &details.tags, &details.attributes, &details.seo_title, &details.seo_description),
+            &details.assurance,
             &details.translations,
         );
         postcard::to_allocvec(&(product, texts, &self.categories, &self.related)).expect("plain data always serialises")
@@ -86,6 +87,7 @@ pub(super) fn blank_variant() -> Variant {
         stock_policy: StockPolicy::Untracked,
         image: None,
         gtin: None,
+        content: None,
     }
 }
 
@@ -166,6 +168,7 @@ impl Draft {
             seo_title: None,
             seo_description: None,
             updated_at: None,
+            assurance: None,
             translations: Vec::new(),
         };
         let loaded = LoadedProduct { product, details, derived_skus: Vec::new(), variant_lines: Vec::new() };

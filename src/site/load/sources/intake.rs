@@ -9,6 +9,7 @@ use super::table::{At, Cell, trimmed};
 use super::terms::Terms;
 use crate::commerce::catalog::{Image, Price, SaleWindow, StockPolicy};
 use crate::commerce::ids::{TaxClass, Timestamp};
+use crate::commerce::measure::Content;
 use crate::commerce::money::{Currency, Money};
 use crate::site::load::html::{decoded, is_html, paragraphs, sanitized};
 use crate::site::load::written::{self, utc};
@@ -224,7 +225,7 @@ impl<'a> Intake<'a> {
             return None;
         }
         let compare_at_minor = self.struck(cells.compare_at, unit_minor, currency);
-        let price = Price { currency, unit_minor, compare_at_minor, sales: Vec::new() };
+        let price = Price { currency, unit_minor, compare_at_minor, sales: Vec::new(), prior: Box::default() };
         Some(self.reduced(price, cells))
     }
 
@@ -289,6 +290,19 @@ impl<'a> Intake<'a> {
             (false, false) => StockPolicy::Deny,
         };
         (counted.unwrap_or(0), policy)
+    }
+
+    /// How much is in a variant. What cannot be read is told, and the variant has no price per measure.
+    pub(super) fn content(&mut self, cell: Cell<'_>) -> Option<Box<Content>> {
+        match cell.text.parse::<Content>() {
+            _ if cell.is_empty() => None,
+            Ok(content) => Some(Box::new(content)),
+            Err(error) => {
+                let problem = self.problem(cell, error.to_string());
+                self.problems.push(problem.hint(error.hint()));
+                None
+            }
+        }
     }
 
     /// Grams of a weight in a unit (`None`: that of the source). 0 where there is none.

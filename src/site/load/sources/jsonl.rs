@@ -25,6 +25,7 @@ use crate::site::load::html::sanitized;
 use crate::site::load::products::{WrittenImage, WrittenProperty, WrittenQuantity, WrittenSeo, is_old_address, plain_key};
 use crate::site::load::written::unknown_key;
 use crate::site::load::{Body, no_text, one_line};
+use crate::site::makers::Assurance;
 use crate::site::problem::{Problem, Problems};
 
 pub(super) type Raw<'a> = Option<&'a RawValue>;
@@ -60,6 +61,8 @@ struct Line<'a> {
     weight_g: Option<u32>,
     stock_policy: Option<StockPolicy>,
     requires_shipping: Option<bool>,
+    #[serde(borrow, default)]
+    content: Raw<'a>,
     sku: Option<String>,
     gtin: Option<String>,
     stock: Option<u32>,
@@ -81,6 +84,10 @@ struct Line<'a> {
     related: Vec<String>,
     #[serde(borrow, default)]
     redirects: Vec<&'a RawValue>,
+    maker: Option<String>,
+    #[serde(default)]
+    warnings: Vec<String>,
+    guarantee_years: Option<u8>,
     #[serde(borrow, default)]
     attributes: BTreeMap<String, &'a RawValue>,
     #[serde(default)]
@@ -109,6 +116,8 @@ struct LineVariant<'a> {
     weight_g: Option<u32>,
     stock_policy: Option<StockPolicy>,
     requires_shipping: Option<bool>,
+    #[serde(borrow, default)]
+    content: Raw<'a>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -132,6 +141,7 @@ struct Shared<'a> {
     weight_g: Option<u32>,
     stock_policy: Option<StockPolicy>,
     requires_shipping: Option<bool>,
+    content: Raw<'a>,
     stock: Option<u32>,
 }
 
@@ -145,6 +155,7 @@ impl<'a> Line<'a> {
             weight_g: self.weight_g,
             stock_policy: self.stock_policy,
             requires_shipping: self.requires_shipping,
+            content: self.content,
             stock: self.stock,
         }
     }
@@ -170,6 +181,7 @@ impl<'a> LineVariant<'a> {
             weight_g: self.weight_g.or(shared.weight_g),
             stock_policy: self.stock_policy.or(shared.stock_policy),
             requires_shipping: self.requires_shipping.or(shared.requires_shipping),
+            content: self.content.or(shared.content),
             stock: self.stock.or(shared.stock),
         }
     }
@@ -264,6 +276,8 @@ impl<'a> LineReader<'a, '_, '_> {
         details.images = line.images.into_iter().map(Image::from).collect();
         details.tags = line.tags;
         details.related = line.related.into_iter().map(Slug::from).collect();
+        let (maker, warnings, guarantee_years) = (line.maker, line.warnings, line.guarantee_years);
+        details.assurance = Assurance { maker, warnings, guarantee_years }.boxed();
         details.seo_title = line.seo.title;
         details.seo_description = line.seo.description;
         let body = line.body.map(|body| body.replace('\0', "")).unwrap_or_default();
@@ -460,6 +474,7 @@ impl<'a> LineReader<'a, '_, '_> {
             requires_shipping: shared.requires_shipping.unwrap_or(true),
             opening_stock: shared.stock.unwrap_or(0),
             stock_policy: shared.stock_policy.unwrap_or(policy),
+            content: self.scalar(shared.content).and_then(|text| self.intake.content(text.cell())),
             ..blank_variant()
         }
     }

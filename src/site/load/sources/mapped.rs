@@ -17,6 +17,7 @@ use super::terms::Terms;
 use crate::commerce::catalog::{ProductStatus, Variant};
 use crate::commerce::ids::Sku;
 use crate::site::load::html::decoded_name;
+use crate::site::makers::Assurance;
 use crate::site::problem::{Problem, Problems, nearest};
 
 /// Items whose details are held at once.
@@ -39,8 +40,12 @@ pub struct Mapping {
     pub slug: Option<String>,
     /// Path of the text.
     pub body: Option<String>,
-    /// Path of the maker.
+    /// Path of the brand.
     pub brand: Option<String>,
+    /// Path of the maker, where it is not the brand.
+    pub maker: Option<String>,
+    /// Path of a warning, or of a list of them.
+    pub warnings: Option<String>,
     /// Path of a category, or of a list of them.
     pub categories: Option<String>,
     /// Path of a list that is one category's way from the root.
@@ -81,6 +86,8 @@ pub struct Mapping {
     pub stock: Option<String>,
     /// Path of the weight, in `weight_unit`.
     pub weight: Option<String>,
+    /// Path of what is in it, such as `250 g`.
+    pub content: Option<String>,
     /// Path of a variant's picture.
     pub variant_image: Option<String>,
 }
@@ -99,6 +106,8 @@ impl Mapping {
             ("slug", self.slug.as_ref()),
             ("body", self.body.as_ref()),
             ("brand", self.brand.as_ref()),
+            ("maker", self.maker.as_ref()),
+            ("warnings", self.warnings.as_ref()),
             ("categories", self.categories.as_ref()),
             ("category_path", self.category_path.as_ref()),
             ("tags", self.tags.as_ref()),
@@ -117,6 +126,7 @@ impl Mapping {
             ("compare_at", self.compare_at.as_ref()),
             ("stock", self.stock.as_ref()),
             ("weight", self.weight.as_ref()),
+            ("content", self.content.as_ref()),
             ("variant_image", self.variant_image.as_ref()),
         ];
         let facts = self.attributes.iter().map(|(name, path)| (format!("attributes.{name}"), path.as_str()));
@@ -267,7 +277,10 @@ fn draft(intake: &mut Intake<'_>, map: &Mapping, item: Node<'_>) -> Option<Draft
         "archived" => ProductStatus::Archived,
         _ => ProductStatus::Draft,
     };
+    let warnings = scalars(item, map.warnings.as_ref()).iter().filter_map(|text| name(text.cell())).collect();
+    let assurance = Assurance { maker: text(&map.maker), warnings, guarantee_years: None };
     let details = &mut draft.loaded.details;
+    details.assurance = assurance.boxed();
     details.body = intake.body(cell(scalar(item, map.body.as_ref()).as_ref()).text);
     details.tags = scalars(item, map.tags.as_ref()).iter().filter_map(|tag| name(tag.cell())).collect();
     details.seo_title = text(&map.seo_title);
@@ -305,6 +318,7 @@ fn variant(intake: &mut Intake<'_>, map: &Mapping, node: Node<'_>) -> Variant {
         stock_policy,
         image: find(&map.variant_image).and_then(|picture| intake.picture(picture.cell(), "")).map(Box::new),
         gtin: gtin(cell(find(&map.gtin).as_ref()).text),
+        content: find(&map.content).and_then(|text| intake.content(text.cell())),
         ..blank_variant()
     }
 }

@@ -184,6 +184,7 @@ impl<'a> Block<'a> {
             stock_policy,
             image: intake.picture(row.cell(columns.variant_image), "").map(Box::new),
             gtin: gtin(row.cell(columns.barcode).text),
+            content: None,
         }
     }
 

@@ -264,6 +264,7 @@ fn variant(intake: &mut Intake<'_>, columns: &Columns, rows: &[Row<'_>], names: 
             .find_map(|cell| intake.picture(cell, ""))
             .map(Box::new),
         gtin: gtin(row.cell(columns.barcode).text),
+        content: None,
     }
 }
 

@@ -15,6 +15,7 @@ use super::google_price::{OfferedPrice, instant};
 use super::xml::Xml;
 use crate::commerce::catalog::{Image, Product, Variant};
 use crate::commerce::ids::Sku;
+use crate::commerce::measure::Measure;
 use crate::commerce::money::Money;
 use crate::commerce::shipping::{Parcel, ShippingZone, zone_of};
 use crate::site::keys::{Key, Keys};
@@ -73,7 +74,9 @@ pub fn key(printer: &Printer<'_>, market: usize, keys: &Keys) -> Key {
         key.key(&printer.loaded.products[index].hash);
         for variant in &product.variants {
             key.number(printer.availability(variant).rank().into());
-            let price = variant.price(printer.rules.markets[market].currency).filter(|price| !price.sales.is_empty());
+            let price = variant
+                .price(printer.rules.markets[market].currency)
+                .filter(|price| !price.sales.is_empty() || !price.prior.is_empty());
             if let Some(price) = price {
                 let OfferedPrice { price_minor, sale } = OfferedPrice::of(price, printer.at);
                 key.number(price_minor as u64).text(&format!("{sale:?}"));
@@ -292,6 +295,11 @@ impl<'a> Writer<'a> {
             xml.element("g:availability_date", date);
         }
         self.price(xml, variant, offer);
+        if let Some(content) = &variant.content {
+            let told = |measure: Measure| format!("{} {}", measure.number(), measure.unit.in_feeds());
+            xml.element("g:unit_pricing_measure", &told(content.amount));
+            xml.element("g:unit_pricing_base_measure", &told(content.base));
+        }
         self.identifiers(xml, product, variant, common);
         if is_group {
             xml.element("g:item_group_id", &cut_id(product.slug.as_str()));

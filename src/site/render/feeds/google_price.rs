@@ -33,8 +33,15 @@ impl OfferedPrice {
         let current = price.at(at);
         let dates = |sale: &SaleWindow| Some((sale.from.unwrap_or(LONG_AGO), sale.until?));
         if let Some(sale) = price.sales.iter().find(|sale| sale.holds(at)) {
-            let sale = Sale { price_minor: current.unit.minor, dates: dates(sale) };
-            return Self { price_minor: price.unit_minor, sale: Some(sale) };
+            let told = Sale { price_minor: current.unit.minor, dates: dates(sale) };
+            return match (current.is_lowest, current.compare_at) {
+                // What is struck out has to be the lowest price before, in the feed too.
+                (true, Some(lowest)) => Self { price_minor: lowest.minor.min(price.unit_minor), sale: Some(told) },
+                _ if !price.prior.is_empty() && current.compare_at.is_none() => {
+                    Self { price_minor: current.unit.minor, sale: None }
+                }
+                _ => Self { price_minor: price.unit_minor, sale: Some(told) },
+            };
         }
         if let Some(struck) = current.compare_at {
             return Self { price_minor: struck.minor, sale: Some(Sale { price_minor: current.unit.minor, dates: None }) };
@@ -72,7 +79,7 @@ mod tests {
             until: until.map(at),
         };
         let currency = Currency::from_code("EUR").expect("a currency");
-        Price { currency, unit_minor: 1000, compare_at_minor, sales: windows.iter().map(window).collect() }
+        Price { currency, unit_minor: 1000, compare_at_minor, sales: windows.iter().map(window).collect(), prior: Box::default() }
     }
 
     /// What Google would show at an instant.
