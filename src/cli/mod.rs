@@ -20,6 +20,7 @@ mod log;
 mod openapi;
 mod orders;
 mod pause;
+mod publish;
 mod serve;
 mod source;
 mod stock;
@@ -49,6 +50,8 @@ enum Command {
     Diff(diff::Args),
     /// Turn another shop's export into content
     Import(import::Args),
+    /// Put the last build on a bucket or folder, in an order that breaks no page; go back, verify, repair
+    Publish(publish::Args),
     /// Run the cart and checkout server, or pause and resume its payments
     Edge(edge::Args),
     /// List and show orders, give money back, cancel, export; say what is stuck
@@ -123,6 +126,7 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(args),
         Command::Diff(args) => diff::run(args),
         Command::Import(args) => import::run(args),
+        Command::Publish(args) => publish::run(args),
         Command::Edge(args) => edge::run(args),
         Command::Orders(args) => orders::run(args),
         Command::Stock(args) => stock::run(args),

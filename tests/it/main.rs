@@ -32,6 +32,7 @@ mod openapi;
 mod orders;
 mod orders_cli;
 mod policy;
+mod publish;
 mod readme;
 mod reconcile;
 mod refunds;
