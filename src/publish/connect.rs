@@ -18,7 +18,7 @@ use object_store::client::{
 /// Until a connection stands.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Until an answer's head is here: a part of a large file has to be sent first.
-const ANSWER: Duration = Duration::from_secs(60);
+const ANSWER: Duration = Duration::from_secs(30);
 /// Idle connections are closed before most services do.
 const IDLE: Duration = Duration::from_secs(15);
 

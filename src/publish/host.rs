@@ -30,9 +30,11 @@ use crate::site::check::page_address;
 use crate::site::manifest::Entry;
 
 /// How long a request is tried again.
-const RETRY: Duration = Duration::from_secs(60);
+const RETRY: Duration = Duration::from_secs(90);
 /// Bytes of a part; S3 takes none below 5 MiB.
 const PART: usize = 8 << 20;
+/// Tries of what `object_store` itself does not repeat when a connection breaks: conditional writes and removals.
+const TRIES: u32 = 4;
 /// Under which name an object carries the hash of its bytes.
 const HASH: &str = "blake3";
 
@@ -225,10 +227,15 @@ impl Host {
     }
 
     async fn remove(&self, key: &str) -> Result<(), PublishError> {
-        match self.store.delete(&location(key)?).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(self.failed("remove", key, &error)),
+        let location = location(key)?;
+        for attempt in 0.. {
+            match self.store.delete(&location).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => break,
+                Err(object_store::Error::Generic { .. }) if attempt < TRIES => pause(attempt).await,
+                Err(error) => return Err(self.failed("remove", key, &error)),
+            }
         }
+        Ok(())
     }
 
     /// Reads a private object with its state; `None`: there is none.
@@ -255,7 +262,7 @@ impl Host {
         }
     }
 
-    /// Writes a private object; `None`: it is not in the state that this depends on.
+    /// Writes a private object; `None`: it is not in the state that this depends on. An answer that was lost is looked up.
     pub async fn write_private(&self, name: &str, bytes: Bytes, over: Over) -> Result<Option<Version>, PublishError> {
         let key = join(&self.private, name);
         let location = location(&key)?;
@@ -274,11 +281,23 @@ impl Host {
         if self.folder.is_none() {
             attributes.insert(Attribute::CacheControl, "private, no-store".into());
         }
-        match self.store.put_opts(&location, bytes.into(), PutOptions { mode, attributes, ..PutOptions::default() }).await {
-            Ok(put) => Ok(Some(Version { e_tag: put.e_tag, version: put.version })),
-            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => Ok(None),
-            Err(error) => Err(self.failed("write", &key, &error)),
+        let options = PutOptions { mode, attributes, ..PutOptions::default() };
+        for attempt in 0..=TRIES {
+            match self.store.put_opts(&location, bytes.clone().into(), options.clone()).await {
+                Ok(put) => return Ok(Some(Version { e_tag: put.e_tag, version: put.version })),
+                Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) if attempt == 0 => {
+                    break;
+                }
+                // Ours, where the answer to an earlier try was lost.
+                Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
+                    let found = self.read_private(name).await?.filter(|(found, _)| *found == bytes);
+                    return Ok(found.map(|(_, version)| version));
+                }
+                Err(object_store::Error::Generic { .. }) if attempt < TRIES => pause(attempt).await,
+                Err(error) => return Err(self.failed("write", &key, &error)),
+            }
         }
+        Ok(None)
     }
 
     /// When an object was written, by the target's own clock, in seconds since 1970; `None`: there is none.
@@ -388,6 +407,10 @@ fn store(place: &Place) -> object_store::Result<Arc<dyn ObjectStore>> {
             Arc::new(LocalFileSystem::new_with_prefix(parent)?)
         }
     })
+}
+
+async fn pause(attempt: u32) {
+    tokio::time::sleep(Duration::from_millis(50 << attempt)).await;
 }
 
 fn is_loopback(origin: &str) -> bool {

@@ -247,14 +247,8 @@ async fn point(job: Job<'_>, state: &State, wish: &Wish<'_>, sequence: u64) -> R
     job.lease.check()?;
     let text = Pointer::seal(wish.shop_id, sequence, &wish.bundle.name, job.key);
     let over = state.pointer.as_ref().map_or(Over::Nothing, |(_, version)| Over::Version(version.clone()));
-    if job.host.write_private(POINTER, text.clone().into(), over).await?.is_some() {
-        return Ok(());
-    }
-    // Ours by an answer that was lost, or another's.
-    match job.host.read_private(POINTER).await? {
-        Some((bytes, _)) if bytes == text.as_bytes() => Ok(()),
-        _ => Err(PublishError::Overtaken),
-    }
+    let written = job.host.write_private(POINTER, text.into(), over).await?;
+    written.map(drop).ok_or(PublishError::Overtaken)
 }
 
 async fn delete(job: Job<'_>, plan: &Plan) -> Result<(), PublishError> {
@@ -299,15 +293,9 @@ async fn commit(
         dropped: plan.dropped.clone(),
     };
     job.lease.check()?;
-    let bytes = json(&record);
     let over = state.version.clone().map_or(Over::Nothing, Over::Version);
-    if job.host.write_private(RECORD, bytes.clone(), over).await?.is_some() {
-        return Ok(());
-    }
-    match job.host.read_private(RECORD).await? {
-        Some((found, _)) if found == bytes => Ok(()),
-        _ => Err(PublishError::Overtaken),
-    }
+    let written = job.host.write_private(RECORD, json(&record), over).await?;
+    written.map(drop).ok_or(PublishError::Overtaken)
 }
 
 // What was a publication's alone: its record, what it was the last to have, its bundle if no other names it.
