@@ -7,6 +7,7 @@ mod facets;
 mod images;
 mod makers;
 mod payment;
+mod publish;
 mod shipping;
 mod theme;
 mod webhooks;
@@ -23,6 +24,7 @@ use crate::commerce::problems::RulesProblem;
 use crate::commerce::rules::{ConsumerLaw, Market, RoundingScope, Rules};
 use crate::commerce::tax::{TaxMode, TaxRates, TaxTable};
 use crate::edge::perform::mail::check_mailbox;
+use crate::publish::target::Target;
 use crate::site::load::sources::{BodyFormat, BulkFormat, BulkSource, Mapping, WeightUnit};
 use crate::site::load::written::{Place, parse};
 use crate::site::problem::{Kind, Problem, Problems, SourceFile};
@@ -55,6 +57,8 @@ pub struct Config {
     pub look: Look,
     /// By how much a price may move from one publication to the next before somebody has to look (`[diff]`).
     pub max_price_change: Percent,
+    /// Where it is published.
+    pub targets: Vec<Target>,
 }
 
 /// `[mail]`.
@@ -93,7 +97,9 @@ pub fn read(root: &Path, problems: &mut Problems) -> Option<Config> {
     let written: Written = match parse(&file, &text, 0) {
         Ok(written) => written,
         Err(problem) => {
-            problems.push(problem);
+            let key = problem.message.strip_prefix("unknown key `").and_then(|rest| rest.strip_suffix('`'));
+            let is_credential = key.is_some_and(publish::is_credential);
+            problems.push(if is_credential { problem.hint(publish::CREDENTIALS) } else { problem });
             return None;
         }
     };
@@ -126,6 +132,8 @@ struct Written {
     makers: Vec<makers::WrittenMaker>,
     #[serde(default)]
     diff: WrittenDiff,
+    #[serde(default)]
+    publish: Vec<publish::WrittenTarget>,
     #[serde(default)]
     sources: Vec<WrittenSource>,
     #[serde(default)]
@@ -269,6 +277,7 @@ impl Written {
         let reservation_seconds = seconds(self.checkout.reservation_minutes, 30, problems);
         let mail = self.mail.checked(place, problems);
         let webhooks = webhooks::checked(self.webhooks, place, problems);
+        let targets = publish::checked(self.publish, place, root, problems);
         let look = self.theme.checked(place, root, problems);
         let mut build = self.build.checked(place, problems);
         build.images = self.images.checked(place, root, problems);
@@ -292,7 +301,7 @@ impl Written {
         };
         tell_uncovered(&rules, &named, place, problems);
         let sources = self.sources.into_iter().map(|source| source.checked(&rules, place, root, problems)).collect();
-        Some(Config { shop: shop?, payment, mail, webhooks, build, sources, look, max_price_change, rules })
+        Some(Config { shop: shop?, payment, mail, webhooks, build, sources, look, max_price_change, targets, rules })
     }
 }
 

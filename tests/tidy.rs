@@ -15,9 +15,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("gateway", &["commerce"]),
     ("theme", &["commerce"]),
     ("site", &["commerce", "theme", "telemetry"]),
+    ("publish", &["commerce", "theme", "site"]),
     ("edge", &["commerce", "theme", "store", "telemetry"]),
-    ("config", &["commerce", "telemetry", "store", "gateway", "theme", "site", "edge"]),
-    ("cli", &["commerce", "telemetry", "store", "gateway", "theme", "site", "edge", "config"]),
+    ("config", &["commerce", "telemetry", "store", "gateway", "theme", "site", "publish", "edge"]),
+    ("cli", &["commerce", "telemetry", "store", "gateway", "theme", "site", "publish", "edge", "config"]),
 ];
 
 /// Where the edge may talk to a gateway: it performs what was committed, and hears what the gateway says.

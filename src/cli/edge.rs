@@ -13,7 +13,9 @@ use super::till::{self, Places};
 use super::{BesideEdge, CommandError, STATE, STATE_FOLDER, keys, webhooks};
 use crate::edge::app::{App, Clock, Settings};
 use crate::edge::bundle_file::BundleFile;
+use crate::edge::pointed::Pointed;
 use crate::edge::{operator, server};
+use crate::publish::host::follow;
 
 /// Secrets are in the environment alone, where no list of processes shows them.
 const SECRETS: &str = "Secrets, from the environment only:
@@ -32,9 +34,10 @@ const SECRETS: &str = "Secrets, from the environment only:
 pub(super) struct Args {
     #[command(subcommand)]
     action: Option<Action>,
-    /// The shop, as `vitrine build` wrote it; taken anew whenever it changes
-    #[arg(long, env = "VITRINE_BUNDLE", default_value = "shop.bundle")]
-    bundle: PathBuf,
+    /// The shop: a file that `vitrine build` wrote, or where `vitrine publish` has put pointer and bundles (s3://BUCKET/PREFIX,
+    /// gs://…, az://…, file:///…); taken anew whenever it changes
+    #[arg(long, env = "VITRINE_BUNDLE", value_name = "FILE|URL", default_value = "shop.bundle")]
+    bundle: String,
     /// Address for shoppers
     #[arg(long, env = "VITRINE_LISTEN", default_value = "127.0.0.1:8081")]
     listen: SocketAddr,
@@ -99,16 +102,21 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
     }
     super::log::start();
     let edge_keys = keys::edge_keys(&args.state)?;
-    let file = BundleFile {
-        path: args.bundle.clone(),
-        state: args.state.clone(),
-        keys: edge_keys.bundle,
-        development_keys: edge_keys.development,
-        shop: args.shop.clone(),
-    };
-    let live = file.load().map_err(|error| CommandError::World(error.to_string()))?;
-    webhooks::check_secrets(&live.bundle)?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| CommandError::World(format!("no threads: {error}")))?;
+    let (state, keys, shop) = (args.state.clone(), edge_keys.bundle, args.shop.clone());
+    let development_keys = edge_keys.development;
+    let origin = if args.bundle.contains("://") {
+        let (store, prefix) = follow(&args.bundle)?;
+        Origin::Pointed(Pointed { store, prefix, state, keys, development_keys, shop })
+    } else {
+        Origin::File(BundleFile { path: PathBuf::from(&args.bundle), state, keys, development_keys, shop })
+    };
+    let loaded = match &origin {
+        Origin::File(file) => file.load(),
+        Origin::Pointed(pointed) => runtime.block_on(pointed.load()),
+    };
+    let live = loaded.map_err(|error| CommandError::World(error.to_string()))?;
+    webhooks::check_secrets(&live.bundle)?;
     // The pool of mail connections starts a task of its own when it is made.
     let _entered = runtime.enter();
     let mut app = App::new(live, edge_keys.tokens, args.settings(), Clock::system());
@@ -118,10 +126,16 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
         till.doubt();
     }
     let app = Arc::new(app);
-    runtime.block_on(run_until_told(app, file, &args))
+    runtime.block_on(run_until_told(app, origin, &args))
 }
 
-async fn run_until_told(app: Arc<App>, file: BundleFile, args: &Args) -> Result<(), CommandError> {
+/// Where bundles come from.
+enum Origin {
+    File(BundleFile),
+    Pointed(Pointed),
+}
+
+async fn run_until_told(app: Arc<App>, origin: Origin, args: &Args) -> Result<(), CommandError> {
     let shoppers = bind(args.listen, "--listen or VITRINE_LISTEN").await?;
     let operators = bind(args.operator, "--operator or VITRINE_OPERATOR").await?;
     till::start(&app).await?;
@@ -129,7 +143,10 @@ async fn run_until_told(app: Arc<App>, file: BundleFile, args: &Args) -> Result<
     let asked = asked_to_stop()?;
     tell_start(&app, &shoppers, &operators);
     let (stop, stopped) = tokio::sync::watch::channel(false);
-    tokio::spawn(file.watch(app.clone()));
+    match origin {
+        Origin::File(file) => tokio::spawn(file.watch(app.clone())),
+        Origin::Pointed(pointed) => tokio::spawn(pointed.watch(app.clone())),
+    };
     let operated = app.clone();
     let answer = move |request| std::future::ready(operator::respond(&operated, &request));
     tokio::spawn(server::serve(operators, Settings::default(), answer, told(stopped.clone())));

@@ -121,7 +121,7 @@ fn development(state: &Path) -> Result<WrittenKeys, CommandError> {
 
 fn key_ring(text: &str) -> Result<KeyRing, CommandError> {
     let usage = || CommandError::Usage(format!("{TOKEN_KEYS}: write ID:SECRET, newest first, as `vitrine keygen` prints it"));
-    let keys: Result<Vec<_>, _> = text
+    let keys: Result<Vec<_>, CommandError> = text
         .split(',')
         .map(|entry| {
             let (id, key) = entry.trim().split_once(':').ok_or_else(usage)?;

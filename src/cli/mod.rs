@@ -21,6 +21,7 @@ mod openapi;
 mod orders;
 mod pause;
 mod prices;
+mod publish;
 mod serve;
 mod source;
 mod stock;
@@ -52,6 +53,8 @@ enum Command {
     Import(import::Args),
     /// Write down the prices that are asked now, for later reductions
     Prices(prices::Args),
+    /// Put the last build on a bucket or folder, in an order that breaks no page; go back, verify, repair
+    Publish(publish::Args),
     /// Run the cart and checkout server, or pause and resume its payments
     Edge(edge::Args),
     /// List and show orders, give money back, cancel, export; say what is stuck
@@ -127,6 +130,7 @@ pub fn run() -> ExitCode {
         Command::Diff(args) => diff::run(args),
         Command::Import(args) => import::run(args),
         Command::Prices(args) => prices::run(args),
+        Command::Publish(args) => publish::run(args),
         Command::Edge(args) => edge::run(args),
         Command::Orders(args) => orders::run(args),
         Command::Stock(args) => stock::run(args),

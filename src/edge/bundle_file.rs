@@ -16,7 +16,7 @@ use crate::theme::bundle::{Bundle, BundleError, Opened, VerifyingKey};
 /// Pause between two looks at the file.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Largest bundle that is read: several times that of 100,000 products.
-const MAX_BUNDLE_BYTES: u64 = 1024 * 1024 * 1024;
+pub(super) const MAX_BUNDLE_BYTES: u64 = 1024 * 1024 * 1024;
 const SEQUENCE_FILE: &str = "live.sequence";
 
 /// Where the bundle comes from and by what it is judged.

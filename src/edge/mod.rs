@@ -23,6 +23,7 @@ pub mod operator;
 pub mod pages;
 pub mod payable;
 pub mod perform;
+pub mod pointed;
 pub mod reply;
 pub mod router;
 pub mod routes;

@@ -6,6 +6,8 @@
 //!         before it (64) · payload (postcard). Integers are little-endian.
 //! Always  a byte that is not as it was signed is refused by name, before anything is read out of the payload.
 
+pub mod pointer;
+
 use std::io::{self, BufWriter, Cursor, Seek, Write};
 
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
@@ -118,6 +120,9 @@ pub enum BundleError {
     /// It begins with something else.
     #[error("this is not a shop bundle; `vitrine build` writes one as shop.bundle")]
     NotABundle,
+    /// It is not a pointer to one.
+    #[error("this is not a pointer to a bundle; `vitrine publish` writes one as live.pointer")]
+    NotAPointer,
     /// Written by another version of Vitrine.
     #[error("unknown bundle format {found}: this vitrine reads format {FORMAT}; build again with the same version")]
     UnknownFormat {

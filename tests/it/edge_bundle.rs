@@ -4,10 +4,15 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use object_store::memory::InMemory;
+use object_store::path::Path as ObjectPath;
+use object_store::{ObjectStoreExt, PutPayload};
 use serde_json::Value;
 use vitrine::edge::app::{App, Clock, Settings};
 use vitrine::edge::operator;
-use vitrine::theme::bundle::SigningKey;
+use vitrine::edge::pointed::Pointed;
+use vitrine::theme::bundle::pointer::Pointer;
+use vitrine::theme::bundle::{Bundle, SigningKey};
 
 use crate::support::client;
 use crate::support::edge::{BASE_URL, Caller, NOW, bundle, bundle_file, key_ring, listen, signing_key};
@@ -121,4 +126,93 @@ fn no_request_fails_while_bundles_are_swapped() {
         done.store(true, Ordering::Relaxed);
     });
     assert_eq!(app.live.load().sequence, 31);
+}
+
+/// A pointer to a bundle in a store, and whoever follows it.
+struct Published {
+    store: Arc<InMemory>,
+    pointed: Pointed,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Published {
+    fn new(state: &std::path::Path) -> Self {
+        let store = Arc::new(InMemory::new());
+        let pointed = Pointed {
+            store: store.clone(),
+            prefix: "shop/_vitrine".to_owned(),
+            state: state.to_owned(),
+            keys: vec![signing_key().verifying_key()],
+            development_keys: false,
+            shop: None,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a thread");
+        Self { store, pointed, runtime }
+    }
+
+    fn put(&self, name: &str, bytes: impl Into<PutPayload>) {
+        let path = ObjectPath::from(format!("shop/_vitrine/{name}"));
+        self.runtime.block_on(self.store.put(&path, bytes.into())).expect("put");
+    }
+
+    fn publish(&self, sequence: u64, price: i64) {
+        let bytes = bundle(BASE_URL, price).seal(&signing_key());
+        let hash = Bundle::open(&bytes, &[signing_key().verifying_key()], None).expect("our own").hash;
+        self.put(&format!("bundles/{hash}.bundle"), bytes);
+        self.put("live.pointer", Pointer::seal("tiny", sequence, &hash, &signing_key()));
+    }
+
+    fn refresh(&self, app: &App, seen: &mut Option<String>) -> Result<bool, String> {
+        self.runtime.block_on(self.pointed.refresh(app, seen)).map_err(|error| error.to_string())
+    }
+}
+
+#[test]
+fn an_edge_follows_the_published_pointer_and_takes_higher_sequences_only() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let published = Published::new(folder.path());
+    let refused = |error: vitrine::edge::bundle_file::BundleFileError| error.to_string();
+    let none = published.runtime.block_on(published.pointed.load()).map_err(refused).expect_err("nothing was published");
+    assert!(none.contains("live.pointer"), "{none}");
+    published.publish(5, 1990);
+    let live = published.runtime.block_on(published.pointed.load()).expect("it was published");
+    let app = Arc::new(App::new(live, key_ring(), Settings::default(), Clock::of(|| NOW)));
+    assert_eq!((lamp_price(&app), app.live.load().sequence), (1990, 5));
+    let mut seen = None;
+    assert_eq!(published.refresh(&app, &mut seen), Ok(false));
+    published.publish(7, 2190);
+    assert_eq!(published.refresh(&app, &mut seen), Ok(true));
+    assert_eq!((lamp_price(&app), app.live.load().sequence), (2190, 7));
+    // An older pointer that is played back, and one of the same sequence, change nothing.
+    for sequence in [6, 7] {
+        published.publish(sequence, 100);
+        assert_eq!(published.refresh(&app, &mut seen), Ok(false));
+        assert_eq!(lamp_price(&app), 2190);
+    }
+    // What cannot be proven is told while the old one serves on.
+    let other = Pointer::seal("other", 8, &"ab".repeat(32), &signing_key());
+    let stranger = Pointer::seal("tiny", 8, &"ab".repeat(32), &SigningKey::from_seed(&[5; 32]));
+    let gone = Pointer::seal("tiny", 8, &"ab".repeat(32), &signing_key());
+    for (pointer, reason) in
+        [(other, "belongs to the shop `other`"), (stranger, "a key that is not trusted here"), (gone, "abab")]
+    {
+        published.put("live.pointer", pointer);
+        let told = published.refresh(&app, &mut seen).expect_err(reason);
+        assert!(told.contains(reason), "{told}");
+        assert_eq!((lamp_price(&app), ready(&app)["refused"].as_str().is_some()), (2190, true));
+    }
+    let mut future = bundle(BASE_URL, 100).seal(&signing_key());
+    future[8] = 99;
+    published.put(&format!("bundles/{}.bundle", "ab".repeat(32)), future);
+    let told = published.refresh(&app, &mut seen).expect_err("a format of tomorrow");
+    assert!(told.contains("unknown bundle format 99"), "{told}");
+    published.publish(9, 2290);
+    assert_eq!(published.refresh(&app, &mut seen), Ok(true));
+    assert_eq!((lamp_price(&app), ready(&app)["refused"].clone()), (2290, Value::Null));
+    // After a restart too, and without the store.
+    published.publish(8, 100);
+    let again = published.runtime.block_on(published.pointed.load()).expect("its copy");
+    assert_eq!(again.sequence, 9);
+    let alone = Pointed { store: Arc::new(InMemory::new()), ..published.pointed.clone() };
+    assert_eq!(published.runtime.block_on(alone.load()).expect("its copy").sequence, 9);
 }

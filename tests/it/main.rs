@@ -36,6 +36,7 @@ mod orders;
 mod orders_cli;
 mod policy;
 mod prices;
+mod publish;
 mod readme;
 mod reconcile;
 mod refunds;

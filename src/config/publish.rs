@@ -1,0 +1,178 @@
+//! Publish: `[[publish]]` of site.toml, where the shop is published.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{check_origin, is_word};
+use crate::publish::target::{Caching, Place as Whereto, Target};
+use crate::site::load::written::Place;
+use crate::site::problem::Problems;
+
+/// More publications than anybody goes back by.
+const MAX_KEEP: usize = 1000;
+/// A job that renews less often than that is dead by any measure.
+const MAX_LEASE_SECONDS: u64 = 3600;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenTarget {
+    name: Spanned<String>,
+    kind: Spanned<Kind>,
+    bucket: Option<Spanned<String>>,
+    container: Option<Spanned<String>>,
+    account: Option<String>,
+    region: Option<String>,
+    endpoint: Option<Spanned<String>>,
+    path: Option<Spanned<String>>,
+    prefix: Option<Spanned<String>>,
+    private: Option<Spanned<String>>,
+    keep: Option<Spanned<usize>>,
+    max_deletions: Option<usize>,
+    lease_seconds: Option<Spanned<u64>>,
+    #[serde(default)]
+    caching: WrittenCaching,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    S3,
+    Gcs,
+    Azure,
+    Folder,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WrittenCaching {
+    immutable: Option<String>,
+    page: Option<String>,
+    feed: Option<String>,
+}
+
+/// All targets, as far as they can be understood; the rest are problems.
+pub(super) fn checked(written: Vec<WrittenTarget>, place: Place<'_>, root: &Path, problems: &mut Problems) -> Vec<Target> {
+    let mut targets: Vec<Target> = Vec::new();
+    for target in written {
+        if targets.iter().any(|other| other.name == *target.name.get_ref()) {
+            problems.push(place.problem(&target.name, format!("there are two targets `{}`", target.name.get_ref())));
+            continue;
+        }
+        targets.extend(target.checked(place, root, problems));
+    }
+    targets
+}
+
+impl WrittenTarget {
+    fn checked(mut self, place: Place<'_>, root: &Path, problems: &mut Problems) -> Option<Target> {
+        if !is_word(self.name.get_ref()) {
+            let message = "a target's name is made of a–z, 0–9 and hyphens";
+            problems.push(place.problem(&self.name, message).hint("write name = \"production\""));
+        }
+        if let Some(endpoint) = &self.endpoint {
+            let text = endpoint.get_ref();
+            if text.contains('@') {
+                let message = "credentials do not belong into site.toml";
+                problems.push(place.problem(endpoint, message).hint(CREDENTIALS));
+            } else if let Err(reason) = check_origin(text) {
+                problems.push(place.problem(endpoint, reason).hint("write an origin such as \"https://s3.example\""));
+            }
+        }
+        let prefix = path_of(self.prefix.as_ref(), "", place, problems);
+        let whereto = self.place(place, root, problems)?;
+        let beside = match &whereto {
+            Whereto::Folder { name, .. } => format!("{name}.private"),
+            _ => "_vitrine".to_owned(),
+        };
+        let private = path_of(self.private.as_ref(), &beside, place, problems);
+        if private.is_empty() {
+            let at = self.private.as_ref().unwrap_or(&self.name);
+            problems.push(place.problem(at, "bundles hold coupon codes and opening stock: they need a prefix of their own"));
+        }
+        let keep = within(self.keep.take(), 10, 1..=MAX_KEEP, place, problems);
+        let lease_seconds = within(self.lease_seconds.take(), 60, 1..=MAX_LEASE_SECONDS, place, problems);
+        let usual = Caching::default();
+        Some(Target {
+            place: whereto,
+            name: self.name.into_inner(),
+            prefix,
+            private,
+            caching: Caching {
+                immutable: self.caching.immutable.unwrap_or(usual.immutable),
+                page: self.caching.page.unwrap_or(usual.page),
+                feed: self.caching.feed.unwrap_or(usual.feed),
+            },
+            keep,
+            max_deletions: self.max_deletions.unwrap_or(100),
+            lease_seconds,
+        })
+    }
+
+    fn place(&mut self, place: Place<'_>, root: &Path, problems: &mut Problems) -> Option<Whereto> {
+        let mut needed = |key: &str, value: Option<Spanned<String>>| match value {
+            Some(value) if !value.get_ref().is_empty() => Some(value.into_inner()),
+            _ => {
+                problems.push(
+                    place.problem(&self.kind, format!("this target names no `{key}`")).hint(format!("write {key} = \"…\"")),
+                );
+                None
+            }
+        };
+        let endpoint = self.endpoint.take().map(Spanned::into_inner);
+        Some(match *self.kind.get_ref() {
+            Kind::S3 => Whereto::S3 { bucket: needed("bucket", self.bucket.take())?, region: self.region.take(), endpoint },
+            Kind::Gcs => Whereto::Gcs { bucket: needed("bucket", self.bucket.take())? },
+            Kind::Azure => {
+                Whereto::Azure { container: needed("container", self.container.take())?, account: self.account.take(), endpoint }
+            }
+            Kind::Folder => {
+                let written = self.path.take();
+                let path = root.join(needed("path", written.clone())?);
+                let named = path.file_name().and_then(|name| name.to_str()).zip(path.parent());
+                let Some((name, parent)) = named else {
+                    let at = written.as_ref().unwrap_or(&self.name);
+                    problems.push(place.problem(at, "this is no folder's name").hint("write path = \"../www/shop\""));
+                    return None;
+                };
+                Whereto::Folder { parent: parent.to_owned(), name: name.to_owned() }
+            }
+        })
+    }
+}
+
+/// Where credentials are.
+pub(super) const CREDENTIALS: &str = "take them from the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, \
+     GOOGLE_APPLICATION_CREDENTIALS, AZURE_STORAGE_ACCOUNT_KEY …) or from the cloud's own chain";
+
+/// Whether an unknown key looks like a secret that somebody wanted to write down.
+pub(super) fn is_credential(key: &str) -> bool {
+    ["key", "secret", "token", "password", "credential", "sas"].iter().any(|word| key.contains(word))
+}
+
+fn path_of(written: Option<&Spanned<String>>, usual: &str, place: Place<'_>, problems: &mut Problems) -> String {
+    let Some(written) = written else { return usual.to_owned() };
+    let text = written.get_ref().trim_matches('/');
+    let is_fine = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains(['\\', '%', '?', '#']);
+    if !text.is_empty() && !text.split('/').all(is_fine) {
+        problems.push(place.problem(written, "a prefix is a path such as \"shop/live\""));
+    }
+    text.to_owned()
+}
+
+fn within<N: PartialOrd + std::fmt::Display>(
+    written: Option<Spanned<N>>,
+    usual: N,
+    range: std::ops::RangeInclusive<N>,
+    place: Place<'_>,
+    problems: &mut Problems,
+) -> N {
+    match written {
+        Some(number) if !range.contains(number.get_ref()) => {
+            problems.push(place.problem(&number, format!("write a number from {} to {}", range.start(), range.end())));
+            usual
+        }
+        number => number.map_or(usual, Spanned::into_inner),
+    }
+}

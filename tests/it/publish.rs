@@ -1,0 +1,251 @@
+//! Publish: the command on a folder, from a first publication to the way back.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+use vitrine::theme::bundle::SigningKey;
+
+use crate::support::shop::{folder, site, tree, vitrine, write};
+
+const TARGET: &str =
+    "\n[payment]\nallow_sandbox_on_public_host = true\n\n[[publish]]\nname = \"live\"\nkind = \"folder\"\npath = \"site\"\n";
+/// Seed and nothing else: a key for tests.
+const SECRET: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
+
+fn mug(price: &str) -> String {
+    format!("+++\ntitle = \"Mug\"\nsku = \"MUG\"\nprice = \"{price}\"\nstock = 1\n+++\n")
+}
+
+/// A shop with two products and a target, built.
+fn shop() -> tempfile::TempDir {
+    let shop = folder(&[
+        ("site.toml", &(site("EUR") + TARGET)),
+        ("content/products/mug.md", &mug("9.00")),
+        ("content/products/lamp.md", "+++\ntitle = \"Lamp\"\nsku = \"LAMP\"\nprice = \"20.00\"\nstock = 1\n+++\n"),
+    ]);
+    build(shop.path());
+    shop
+}
+
+fn command(root: &Path, words: &[&str], environment: &[(&str, &str)]) -> Output {
+    let mut command = vitrine(root);
+    command.args(words).env("VITRINE_BUNDLE_SECRET_KEY", SECRET).envs(environment.iter().copied());
+    command.output().expect("the binary runs")
+}
+
+/// Exit code, stdout, stderr.
+fn ended(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+}
+
+fn run(root: &Path, words: &[&str]) -> (i32, String, String) {
+    ended(&command(root, words, &[]))
+}
+
+fn build(root: &Path) {
+    let (code, _, told) = run(root, &["build", "--as-of", "2026-12-01"]);
+    assert_eq!(code, 0, "{told}");
+}
+
+fn publish(root: &Path, words: &[&str]) -> Value {
+    let (code, out, told) = run(root, &[&["publish", "--json"], words].concat());
+    assert_eq!(code, 0, "{told}");
+    serde_json::from_str(&out).expect("an outcome")
+}
+
+/// What is served is what was built.
+fn check_is_built(root: &Path) {
+    let mut built = tree(&root.join("public"));
+    built.remove("manifest.json");
+    let served = tree(&root.join("site"));
+    for (path, bytes) in &built {
+        assert!(served.get(path) == Some(bytes), "{path} is not as it was built");
+    }
+}
+
+fn records(root: &Path) -> PathBuf {
+    root.join("site.private/published.json")
+}
+
+#[test]
+fn a_price_goes_up_and_the_way_back_is_one_command() {
+    let shop = shop();
+    let root = shop.path();
+    let first = publish(root, &[]);
+    assert_eq!((first["id"].as_u64(), first["pointed"].as_bool()), (Some(1), Some(true)));
+    check_is_built(root);
+    assert_eq!(publish(root, &[])["id"], Value::Null, "a second time there is nothing to do");
+    let before = tree(&root.join("site"));
+    write(root, "content/products/mug.md", &mug("9.50"));
+    build(root);
+    let second = publish(root, &[]);
+    assert_eq!(second["id"], 2);
+    assert!(second["put"].as_u64() < first["put"].as_u64(), "{second}");
+    check_is_built(root);
+    let (code, out, _) = run(root, &["publish", "list"]);
+    assert!(code == 0 && out.lines().count() == 2 && out.starts_with("     2"), "{out}");
+    let back = publish(root, &["--rollback"]);
+    assert_eq!(back["id"], 3);
+    let after = tree(&root.join("site"));
+    for (path, bytes) in &before {
+        assert!(after.get(path) == Some(bytes), "{path} is not what it was");
+    }
+    let pointer = std::fs::read_to_string(root.join("site.private/live.pointer")).expect("a pointer");
+    assert!(pointer.contains("\nsequence 3\n"), "{pointer}");
+    let (code, _, told) = run(root, &["publish", "--rollback", "9"]);
+    assert!(code == 3 && told.contains("names no publication 9 that could be gone back to, only 1, 2"), "{told}");
+    // And forth again, by the build that is still there.
+    assert_eq!(publish(root, &[])["id"], 4);
+    check_is_built(root);
+}
+
+#[test]
+fn what_should_be_looked_at_stops_with_the_word_that_lets_it_pass() {
+    let shop = shop();
+    let root = shop.path();
+    publish(root, &[]);
+    let stopped = |word: &str, text: &str| {
+        let before = tree(&root.join("site.private"));
+        let (code, _, told) = run(root, &["publish"]);
+        assert!(code == 1 && told.contains(text) && told.contains(&format!("--allow {word}")), "{told}");
+        assert_eq!(tree(&root.join("site.private")), before, "nothing was written");
+    };
+    write(root, "content/products/mug.md", &mug("90.00"));
+    build(root);
+    stopped("changes", "1 price moves beyond the limit");
+    let (code, out, told) = run(root, &["publish", "--dry-run", "--json"]);
+    let plan: Value = serde_json::from_str(&out).expect("a plan");
+    assert!(code == 1 && plan["stops"][0]["guard"] == "changes" && told.contains("beyond the limit"), "{told}");
+    publish(root, &["--allow", "changes"]);
+    write(root, "site.toml", &(site("EUR") + TARGET + "max_deletions = 0\n"));
+    std::fs::remove_file(root.join("content/products/mug.md")).expect("removed");
+    build(root);
+    stopped("deletions", "1 pages go, more than the 0");
+    std::fs::remove_file(root.join("content/products/lamp.md")).expect("removed");
+    build(root);
+    stopped("empty-shop", "nothing is sold");
+    write(root, "site.toml", &(site("EUR").replace("https://tiny.example", "http://127.0.0.1:8080") + TARGET));
+    build(root);
+    stopped("localhost", "pages name http://127.0.0.1:8080, which is this machine");
+    write(root, "site.toml", &(site("EUR") + &TARGET.replace("true", "false")));
+    build(root);
+    stopped("sandbox", "payments are play money");
+    let allowed = ["--allow", "sandbox", "--allow", "empty-shop", "--allow", "changes"];
+    let public = base64::Engine::encode(&URL_SAFE_NO_PAD, SigningKey::from_seed(&[7; 32]).verifying_key().0);
+    let mut keyless = vitrine(root);
+    keyless.args([&["publish"][..], &allowed].concat()).env("VITRINE_BUNDLE_PUBLIC_KEYS", public);
+    let (code, _, told) = ended(&keyless.output().expect("the binary runs"));
+    assert!(code == 1 && told.contains("signed with a development key") && !told.contains("--allow"), "{told}");
+    publish(root, &allowed);
+}
+
+#[test]
+fn what_was_changed_by_hand_is_named_and_put_back() {
+    let shop = shop();
+    let root = shop.path();
+    publish(root, &[]);
+    assert_eq!(run(root, &["publish", "--verify"]).0, 0);
+    write(root, "site/products/mug.html", "defaced");
+    write(root, "site/extra.html", "not ours");
+    std::fs::remove_file(root.join("site/index.html")).expect("removed");
+    let (code, out, told) = run(root, &["publish", "--verify", "--json"]);
+    let findings: Value = serde_json::from_str(&out).expect("findings");
+    assert_eq!(code, 1, "{told}");
+    assert_eq!(
+        (&findings["missing"][0], &findings["changed"][0], &findings["foreign"][0]),
+        (&Value::from("index.html"), &Value::from("products/mug.html"), &Value::from("site/extra.html"),)
+    );
+    publish(root, &["--repair"]);
+    check_is_built(root);
+    assert_eq!(run(root, &["publish", "--verify"]).0, 0);
+    // A build that was changed by hand goes nowhere.
+    write(root, "public/products/mug.html", "defaced");
+    std::fs::remove_file(records(root)).expect("removed");
+    let (code, _, told) = run(root, &["publish"]);
+    assert!(code == 1 && told.contains("products/mug.html is not what manifest.json says"), "{told}");
+}
+
+#[test]
+fn the_last_publication_is_fetched_for_the_next_build() {
+    let shop = shop();
+    let root = shop.path();
+    let (code, _, told) = run(root, &["publish", "fetch"]);
+    assert!(code == 0 && told.contains("nothing was published to `live` yet"), "{told}");
+    publish(root, &[]);
+    write(root, "content/products/mug.md", &mug("9.50"));
+    build(root);
+    assert_eq!(run(root, &["publish", "fetch"]).0, 0);
+    let (code, out, told) = run(root, &["diff", ".vitrine/published/live", "--as-of", "2026-12-01"]);
+    assert!(code == 0 && out.contains("MUG of mug, eu: 9.00 EUR → 9.50 EUR"), "{out}{told}");
+}
+
+#[test]
+fn a_real_job_that_is_killed_leaves_a_whole_shop_to_the_next_one() {
+    let shop = shop();
+    let root = shop.path();
+    publish(root, &[]);
+    let before = tree(&root.join("public"));
+    write(root, "content/products/mug.md", &mug("9.50"));
+    write(root, "content/products/bowl.md", "+++\ntitle = \"Bowl\"\nsku = \"BOWL\"\nprice = \"7.00\"\nstock = 1\n+++\n");
+    build(root);
+    for point in ["INTENT", "PUT:1", "PUT:2", "BUNDLE", "POINTER", "PUT:2", "PUT:2", "RECORD"] {
+        let killed = command(root, &["publish"], &[("VITRINE_FAILPOINT", point)]);
+        assert_eq!(killed.status.code(), None, "{point}: {}", String::from_utf8_lossy(&killed.stderr));
+        let served = tree(&root.join("site"));
+        for path in before.keys().filter(|path| *path != "manifest.json") {
+            assert!(served.contains_key(path), "{path} is missing after {point}");
+        }
+        // Every product that a page names has its page.
+        for (path, bytes) in served.iter().filter(|(path, _)| path.ends_with(".html")) {
+            for address in String::from_utf8_lossy(bytes).split("\"/products/").skip(1) {
+                let slug = address.split(['"', '#', '?']).next().expect("an address");
+                let is_there = slug == "*" || served.contains_key(&format!("products/{slug}.html"));
+                assert!(is_there, "{path} leads to {slug} after {point}");
+            }
+        }
+    }
+    let (code, _, told) = run(root, &["publish"]);
+    assert_eq!(code, 0, "{told}");
+    check_is_built(root);
+    assert_eq!(publish(root, &[])["id"], Value::Null);
+}
+
+#[test]
+fn targets_are_checked_where_they_are_written() {
+    let check = |written: &str, expected: &[&str]| {
+        let shop = folder(&[("site.toml", &(site("EUR") + "\n[[publish]]\n" + written))]);
+        let (code, _, told) = run(shop.path(), &["publish", "--dry-run"]);
+        assert_eq!(code, 1, "{told}");
+        for part in expected {
+            assert!(told.contains(part), "{part} in {told}");
+        }
+    };
+    let s3 = "name = \"live\"\nkind = \"s3\"\nbucket = \"b\"\n";
+    check(
+        &format!("{s3}secret_access_key = \"x\"\n"),
+        &["site.toml:", "unknown key `secret_access_key`", "AWS_SECRET_ACCESS_KEY"],
+    );
+    check(&format!("{s3}endpoint = \"https://key:secret@s3.example\"\n"), &["credentials do not belong into site.toml"]);
+    check(&format!("{s3}endpoint = \"s3.example\"\n"), &["does not begin with http"]);
+    check(
+        &format!("{s3}keep = 0\nlease_seconds = 0\nprefix = \"a//b\"\nprivate = \"/\"\n"),
+        &[
+            "write a number from 1 to 1000",
+            "write a number from 1 to 3600",
+            "a prefix is a path",
+            "they need a prefix of their own",
+        ],
+    );
+    check(&format!("{s3}\n[[publish]]\n{s3}"), &["there are two targets `live`"]);
+    check("name = \"Live\"\nkind = \"s3\"\n", &["made of a–z", "this target names no `bucket`"]);
+    check("name = \"live\"\nkind = \"azure\"\n", &["this target names no `container`"]);
+    let shop =
+        folder(&[("site.toml", &(site("EUR") + "\n[[publish]]\n" + s3 + "\n[[publish]]\n" + &s3.replace("live", "test")))]);
+    let (code, _, told) = run(shop.path(), &["publish"]);
+    assert!(code == 2 && told.contains("name a target with --target: live, test"), "{told}");
+    let (code, _, told) = run(shop.path(), &["publish", "--target", "prod"]);
+    assert!(code == 2 && told.contains("no target `prod`, only live, test"), "{told}");
+}
