@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use bytes::Bytes;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::build::size;
@@ -15,7 +16,7 @@ use crate::edge::live::is_loopback;
 use crate::publish::PublishError;
 use crate::publish::guard::{self, Facts, Guard, Stop};
 use crate::publish::host::Host;
-use crate::publish::job::{self, BundleFile, State, Wish};
+use crate::publish::job::{self, BundleFile, Prices, State, Wish};
 use crate::publish::lease::Lease;
 use crate::publish::plan::Plan;
 use crate::publish::record::Record;
@@ -24,6 +25,7 @@ use crate::publish::upload::{Job, Outcome, Source, carry_out};
 use crate::publish::verify::{Findings, verify};
 use crate::site::check::redirects::Redirects;
 use crate::site::diff::{Build, Diff, diff};
+use crate::site::load::history;
 use crate::site::manifest::{self, Manifest};
 use crate::site::problem::Problems;
 use crate::theme::bundle::{Bundle, SigningKey, VerifyingKey};
@@ -77,7 +79,7 @@ struct Whereto {
     /// The shop's folder
     #[arg(long, global = true, value_name = "DIR", default_value = ".")]
     source: PathBuf,
-    /// Name of a target under [[publish]] [default: the only one]
+    /// Name of a target of site.toml [default: the only one]
     #[arg(long, global = true, value_name = "NAME")]
     target: Option<String>,
     /// Write a report for machines to stdout
@@ -176,6 +178,10 @@ struct Wanted {
     bundle: BundleFile,
     base_url: String,
     rollback_to: Option<u64>,
+    /// What it sells; `None`: what was published is put back.
+    build: Option<Build>,
+    /// The price history beside the shop's content.
+    before: Bytes,
 }
 
 impl Wanted {
@@ -186,6 +192,7 @@ impl Wanted {
             manifest: &self.manifest,
             source: &self.source,
             bundle: &self.bundle,
+            prices: self.build.as_ref().map(|build| Prices { bundle: &build.bundle, before: &self.before }),
             rollback_to: self.rollback_to,
             now: desk.now,
         }
@@ -208,11 +215,11 @@ impl Desk {
     }
 
     async fn publish(&self, args: &Args) -> Result<(), CommandError> {
-        let (wanted, build) = self.built(args)?;
+        let wanted = self.built(args)?;
         if args.dry_run {
             let state = self.state().await?;
             let plan = state.plan(&self.target, &wanted.wish(self));
-            let stops = self.stops(&state, &plan, &build, args).await;
+            let stops = self.stops(&state, &plan, &wanted, args).await;
             self.tell_plan(&plan, &stops, state.points(&wanted.wish(self), &self.key));
             return refuse(&stops);
         }
@@ -220,7 +227,7 @@ impl Desk {
         let result = async {
             let state = self.state().await?;
             let plan = state.plan(&self.target, &wanted.wish(self));
-            refuse(&self.stops(&state, &plan, &build, args).await)?;
+            refuse(&self.stops(&state, &plan, &wanted, args).await)?;
             self.carry_out(&lease, &state, &wanted, &plan).await
         }
         .await;
@@ -273,7 +280,7 @@ impl Desk {
     }
 
     // The last build, opened for comparing too.
-    fn built(&self, args: &Args) -> Result<(Wanted, Build), CommandError> {
+    fn built(&self, args: &Args) -> Result<Wanted, CommandError> {
         let root = &args.whereto.source;
         let out = args.out.clone().unwrap_or_else(|| root.join("public"));
         let manifest: Manifest = Manifest::read(&out).ok_or_else(|| {
@@ -288,14 +295,15 @@ impl Desk {
         let bytes = std::fs::read(&path).map_err(|error| failed(error.to_string()))?;
         let opened = Bundle::open(&bytes, &self.known, Some(&self.config.shop.id)).map_err(|error| failed(error.to_string()))?;
         let lines = std::fs::read_to_string(out.join("_redirects")).unwrap_or_default();
-        let wanted = Wanted {
+        Ok(Wanted {
             source: Source { folder: Some(out), ..Source::default() },
             bundle: BundleFile::new(&opened.hash, bytes.into()),
             base_url: base_url(&opened.bundle),
             manifest: manifest.clone(),
             rollback_to: None,
-        };
-        Ok((wanted, Build { manifest, bundle: opened.bundle, redirects: Redirects::read(&lines) }))
+            build: Some(Build { manifest, bundle: opened.bundle, redirects: Redirects::read(&lines) }),
+            before: std::fs::read(source::price_history(root, None)).unwrap_or_default().into(),
+        })
     }
 
     // An earlier publication, whose bytes lie on the target.
@@ -303,15 +311,17 @@ impl Desk {
         let shop = &self.config.shop.id;
         let earlier = state.earlier(&self.host, id, shop).await?;
         let bytes = state.bundle(&self.host, &earlier.bundle).await?;
-        Bundle::open(&bytes, &self.known, Some(shop)).map_err(|error| {
+        let opened = Bundle::open(&bytes, &self.known, Some(shop)).map_err(|error| {
             CommandError::World(format!("the bundle of publication {} would not be taken by any edge: {error}", earlier.id))
         })?;
         Ok(Wanted {
             manifest: earlier.manifest(),
             source: Source { folder: None, kept: job::kept(&self.host).await? },
             bundle: BundleFile::new(&earlier.bundle, bytes),
-            base_url: earlier.base_url,
+            base_url: earlier.base_url.clone(),
             rollback_to: Some(earlier.id),
+            build: Some(Build { manifest: earlier.manifest(), bundle: opened.bundle, redirects: Redirects::default() }),
+            before: Bytes::new(),
         })
     }
 
@@ -336,7 +346,15 @@ impl Desk {
             state.bundle(&self.host, &record.bundle).await?
         };
         let source = Source { folder, kept: job::kept(&self.host).await? };
-        Ok(Wanted { manifest, source, bundle: BundleFile::new(&record.bundle, bytes), base_url, rollback_to })
+        Ok(Wanted {
+            manifest,
+            source,
+            bundle: BundleFile::new(&record.bundle, bytes),
+            base_url,
+            rollback_to,
+            build: None,
+            before: Bytes::new(),
+        })
     }
 
     async fn verify(&self) -> Result<(), CommandError> {
@@ -383,7 +401,7 @@ impl Desk {
         record.manifest().write(&mut text).map_err(failed)?;
         let mut files = vec![("shop.bundle", Some(state.bundle(&self.host, &record.bundle).await?))];
         files.push(("_redirects", self.host.read("_redirects").await?));
-        files.push((PRICE_HISTORY, self.host.read_private(PRICE_HISTORY).await?.map(|(bytes, _)| bytes)));
+        files.push((history::FILE, self.host.read_private(history::FILE).await?.map(|(bytes, _)| bytes)));
         // The last, so that a folder with a manifest in it is whole.
         files.push((manifest::FILE, Some(text.into())));
         for (name, bytes) in files {
@@ -399,7 +417,8 @@ impl Desk {
         Ok(())
     }
 
-    async fn stops(&self, state: &State, plan: &Plan, build: &Build, args: &Args) -> Vec<Stop> {
+    async fn stops(&self, state: &State, plan: &Plan, wanted: &Wanted, args: &Args) -> Vec<Stop> {
+        let Some(build) = &wanted.build else { return Vec::new() };
         let diff = match &state.record {
             Some(record) => Some(self.diff(state, record, build).await),
             None => None,
@@ -500,9 +519,6 @@ impl Desk {
         }
     }
 }
-
-/// The price history's name, on a target and beside a shop's content.
-const PRICE_HISTORY: &str = "price-history.jsonl";
 
 fn base_url(bundle: &Bundle) -> String {
     bundle.sites().ok().and_then(|sites| sites.into_iter().next()).map(|site| site.base_url).unwrap_or_default()

@@ -17,7 +17,7 @@ use super::upload::Source;
 use crate::commerce::ids::Timestamp;
 use crate::site::manifest::Manifest;
 use crate::theme::bundle::pointer::Pointer;
-use crate::theme::bundle::{SigningKey, VerifyingKey};
+use crate::theme::bundle::{Bundle, SigningKey, VerifyingKey};
 
 /// Looks at a time.
 const AT_ONCE: usize = 32;
@@ -52,10 +52,21 @@ pub struct Wish<'a> {
     pub source: &'a Source,
     /// Its bundle.
     pub bundle: &'a BundleFile,
+    /// What it asks, to be written into the price history; `None`: what was asked before is asked still.
+    pub prices: Option<Prices<'a>>,
     /// The publication that it goes back to; `None`: it is a build.
     pub rollback_to: Option<u64>,
     /// The instant.
     pub now: jiff::Timestamp,
+}
+
+/// What a publication asks for what it sells.
+#[derive(Clone, Copy, Debug)]
+pub struct Prices<'a> {
+    /// What is sold.
+    pub bundle: &'a Bundle,
+    /// The history as the shop keeps it, for a target that has none yet.
+    pub before: &'a Bytes,
 }
 
 /// A bundle as a file.

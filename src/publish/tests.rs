@@ -67,7 +67,7 @@ impl Mortal {
     }
 
     fn dead(&self) -> object_store::Error {
-        object_store::Error::Generic { store: "mortal", source: "it is dead".into() }
+        object_store::Error::NotSupported { source: "it is dead".into() }
     }
 
     fn is_dead(&self) -> bool {
@@ -242,6 +242,7 @@ async fn run(
         manifest,
         source,
         bundle,
+        prices: None,
         rollback_to,
         now: jiff::Timestamp::from_second(1_800_000_000 + seconds).expect("an instant"),
     };

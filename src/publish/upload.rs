@@ -18,7 +18,11 @@ use super::lease::Lease;
 use super::plan::{Phase, Plan, Upload, rank};
 use super::record::{FORMAT, INTENTS, Intent, KEPT, POINTER, Past, RECORD, Record, Stored, bundle_name, history_name, kept_name};
 use super::target::Target;
+use crate::commerce::history::PriceHistory;
+use crate::commerce::ids::Timestamp;
+use crate::site::load::history;
 use crate::site::manifest::Entry;
+use crate::site::problem::Problems;
 use crate::theme::bundle::SigningKey;
 use crate::theme::bundle::pointer::Pointer;
 
@@ -150,6 +154,7 @@ pub async fn carry_out(job: Job<'_>, state: &State, wish: &Wish<'_>, plan: &Plan
         outcome.pointed = true;
     }
     failpoint!("POINTER");
+    record_prices(job, wish).await?;
     for step in rest.chunk_by(|one, other| (one.phase, rank(&one.path)) == (other.phase, rank(&other.path))) {
         put(job, wish, words(step[0].phase), step, &mut stored).await?;
     }
@@ -248,6 +253,34 @@ async fn point(job: Job<'_>, state: &State, wish: &Wish<'_>, sequence: u64) -> R
     let text = Pointer::seal(wish.shop_id, sequence, &wish.bundle.name, job.key);
     let over = state.pointer.as_ref().map_or(Over::Nothing, |(_, version)| Over::Version(version.clone()));
     let written = job.host.write_private(POINTER, text.into(), over).await?;
+    written.map(drop).ok_or(PublishError::Overtaken)
+}
+
+// The prices that carts have by now, and pages will show in a moment.
+async fn record_prices(job: Job<'_>, wish: &Wish<'_>) -> Result<(), PublishError> {
+    let Some(prices) = wish.prices else { return Ok(()) };
+    job.lease.check()?;
+    let (known, over) = match job.host.read_private(history::FILE).await? {
+        Some((bytes, version)) => (bytes, Over::Version(version)),
+        None => (prices.before.clone(), Over::Nothing),
+    };
+    let mut problems = Problems::new();
+    let steps = history::parse(history::FILE, known.to_vec(), &mut problems);
+    if problems.has_errors() {
+        let reason = format!("cannot be read:\n{}", problems.render(false));
+        return Err(PublishError::Unreadable { name: history::FILE.to_owned(), reason });
+    }
+    let at = Timestamp(wish.now.as_second());
+    let due = history::lines(&PriceHistory::new(steps).due(&prices.bundle.catalog, &prices.bundle.rules, at));
+    if due.is_empty() && matches!(over, Over::Version(_)) {
+        return Ok(());
+    }
+    let mut text = known.to_vec();
+    if text.last().is_some_and(|last| *last != b'\n') {
+        text.push(b'\n');
+    }
+    text.extend_from_slice(due.as_bytes());
+    let written = job.host.write_private(history::FILE, text.into(), over).await?;
     written.map(drop).ok_or(PublishError::Overtaken)
 }
 

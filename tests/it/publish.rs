@@ -97,6 +97,14 @@ fn a_price_goes_up_and_the_way_back_is_one_command() {
     assert!(pointer.contains("\nsequence 3\n"), "{pointer}");
     let (code, _, told) = run(root, &["publish", "--rollback", "9"]);
     assert!(code == 3 && told.contains("names no publication 9 that could be gone back to, only 1, 2"), "{told}");
+    // What was asked, and when, for whoever tells a reduction from it.
+    let history = std::fs::read_to_string(root.join("site.private/price-history.jsonl")).expect("a history");
+    let asked: Vec<i64> = history
+        .lines()
+        .filter(|line| line.contains("MUG"))
+        .map(|line| serde_json::from_str::<Value>(line).expect("a line")["minor"].as_i64().expect("a price"))
+        .collect();
+    assert_eq!(asked, [900, 950, 900]);
     // And forth again, by the build that is still there.
     assert_eq!(publish(root, &[])["id"], 4);
     check_is_built(root);

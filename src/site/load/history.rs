@@ -48,9 +48,14 @@ pub fn read(path: &Path, problems: &mut Problems) -> Vec<PriceStep> {
             return Vec::new();
         }
     };
-    let Some(text) = text(&name, bytes, problems) else { return Vec::new() };
+    parse(&name, bytes, problems)
+}
+
+/// Reads the bytes of a file of that name.
+pub fn parse(name: &str, bytes: Vec<u8>, problems: &mut Problems) -> Vec<PriceStep> {
+    let Some(text) = text(name, bytes, problems) else { return Vec::new() };
     let lines: Vec<(usize, &str)> = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()).collect();
-    let read: Vec<Result<PriceStep, Problem>> = lines.into_par_iter().map(|(number, line)| step(&name, number, line)).collect();
+    let read: Vec<Result<PriceStep, Problem>> = lines.into_par_iter().map(|(number, line)| step(name, number, line)).collect();
     let keep = |found: Result<PriceStep, Problem>| found.map_err(|problem| problems.push(problem)).ok();
     read.into_iter().filter_map(keep).collect()
 }
