@@ -28,7 +28,7 @@ use super::render::policy::{self, Policy};
 use super::render::reads::reading;
 use super::render::{PrintError, Printer, TextFaults, Ways, feeds};
 use super::schedule::next_change_at;
-use super::shown::{pictures_elsewhere, put, with_final_images};
+use super::shown::{pictures_elsewhere, put, shared_picture, with_final_images};
 use super::stopwatch::{Phase, Stopwatch};
 use super::write::{Changes, Draft, Output, Put, WriteError};
 use super::{BuildSettings, Shop, search};
@@ -158,6 +158,8 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(Step, usize, usize) + Sync)) 
         settings: &order.settings.images,
         folder: order.pictures,
         is_fresh: order.cache.is_none(),
+        previews: order.loaded.catalog.products().iter().filter_map(shared_picture).collect(),
+        ground: order.look.ground(),
         progress: &|done, all| progress(Step::Pictures, done, all),
     };
     // Each is for the most part the work of one thread; the longest is to read what the last build has written.
