@@ -316,8 +316,14 @@ mod tests {
             std::fs::write(path, bytes).expect("written");
         }
         let settings = ImageSettings::default();
-        let workshop =
-            Workshop { settings: &settings, folder: &folder.path().join(".sets"), is_fresh: false, progress: &|_, _| {} };
+        let workshop = Workshop {
+            settings: &settings,
+            folder: &folder.path().join(".sets"),
+            is_fresh: false,
+            previews: Default::default(),
+            ground: [255; 3],
+            progress: &|_, _| {},
+        };
         let (set, errors) = AssetSet::collect(folder.path(), &workshop, Vec::new());
         assert!(errors.is_empty(), "{errors:?}");
         set

@@ -17,6 +17,7 @@ use super::facets::TooManyFacetPages;
 use super::images::Workshop;
 use super::keys::{Key, Keys, Remembered, RememberedReads, path_key};
 use super::load::{Loaded, PageSource};
+use super::navigation::{editions, navigation};
 use super::plan::{Addresses, Page, PageKind, Plan, plan, prefix};
 use super::problem::Problem;
 use super::render::cards::{Cards, Offer};
@@ -28,19 +29,18 @@ use super::render::policy::{self, Policy};
 use super::render::reads::reading;
 use super::render::{PrintError, Printer, TextFaults, Ways, feeds};
 use super::schedule::next_change_at;
-use super::shown::{pictures_elsewhere, put, with_final_images};
+use super::shown::{pictures_elsewhere, put, shared_picture, with_final_images};
 use super::stopwatch::{Phase, Stopwatch};
 use super::write::{Changes, Draft, Output, Put, WriteError};
 use super::{BuildSettings, Shop, search};
-use crate::commerce::catalog::{Catalog, Category};
 use crate::commerce::ids::{Sku, Timestamp};
-use crate::commerce::rules::{Market, Rules};
+use crate::commerce::rules::Rules;
 use crate::theme::bundle::{Bundle, MailTerms, PaymentTerms, SigningKey, SubscriberTerms};
 use crate::theme::engine::{Engine, TemplateError};
 use crate::theme::locale;
 use crate::theme::look::Look;
 use crate::theme::texts::Dictionary;
-use crate::theme::view::{Edition, Link, NavigationNode, SiteView};
+use crate::theme::view::{Link, SiteView};
 
 /// Everything a build is made from.
 #[derive(Debug)]
@@ -158,6 +158,8 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(Step, usize, usize) + Sync)) 
         settings: &order.settings.images,
         folder: order.pictures,
         is_fresh: order.cache.is_none(),
+        previews: order.loaded.catalog.products().iter().filter_map(shared_picture).collect(),
+        ground: order.look.ground(),
         progress: &|done, all| progress(Step::Pictures, done, all),
     };
     // Each is for the most part the work of one thread; the longest is to read what the last build has written.
@@ -499,52 +501,6 @@ fn site_view(order: &Order<'_>, plan: &Plan, market: usize) -> SiteView {
         direction: locale::direction(&rules.language).to_owned(),
         theme: order.look.speaking(|word| order.rules.words.say(&rules.language, word).to_owned()),
     }
-}
-
-fn editions(rules: &Rules, here: usize) -> Vec<Edition> {
-    let edition = |(index, market): (usize, &Market)| Edition {
-        name: market.name.clone(),
-        language: market.language.clone(),
-        language_name: locale::own_name(&market.language).to_owned(),
-        home: Addresses { prefix: &prefix(rules, index) }.home(),
-        is_here: index == here,
-    };
-    match rules.markets.len() {
-        0 | 1 => Vec::new(),
-        _ => rules.markets.iter().enumerate().map(edition).collect(),
-    }
-}
-
-// Shelves with nothing on them are not shown; their pages stand, since somebody may have linked them.
-fn navigation(catalog: &Catalog, plan: &Plan, addresses: Addresses<'_>, language: &str) -> Vec<NavigationNode> {
-    let categories = catalog.categories();
-    let mut top = Vec::new();
-    let mut below = vec![Vec::new(); categories.len()];
-    for (index, category) in categories.iter().enumerate().filter(|(index, _)| !plan.shelves[*index].is_empty()) {
-        match category.path.parent() {
-            None => top.push(index),
-            Some(parent) => below[catalog.category_index(&parent).expect("`load` has looked for every parent")].push(index),
-        }
-    }
-    nodes(&Shelves { categories, below: &below, addresses, language }, top)
-}
-
-struct Shelves<'a> {
-    categories: &'a [Category],
-    below: &'a [Vec<usize>],
-    addresses: Addresses<'a>,
-    language: &'a str,
-}
-
-fn nodes(shelves: &Shelves<'_>, mut level: Vec<usize>) -> Vec<NavigationNode> {
-    let Shelves { categories, below, addresses, language } = shelves;
-    level.sort_by_key(|index| (categories[*index].order, categories[*index].title_in(language)));
-    let node = |index: usize| NavigationNode {
-        title: categories[index].title_in(language).to_owned(),
-        url: addresses.category(&categories[index].path, 1),
-        children: nodes(shelves, below[index].clone()),
-    };
-    level.into_iter().map(node).collect()
 }
 
 /// The bundle's name among remembered pages; no path of a page is so.

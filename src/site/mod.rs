@@ -29,6 +29,7 @@ pub mod write;
 
 mod build;
 mod costs;
+mod navigation;
 mod schedule;
 mod shown;
 mod stopwatch;

@@ -53,12 +53,18 @@ pub fn final_image(assets: &AssetSet, image: &Image, shown: Shown) -> Option<Pic
     };
     view.webp = picture.srcset(true, most);
     view.srcset = picture.srcset(false, most);
+    view.preview = picture.preview.as_ref().map(|file| format!("/{}", file.path));
     view.color = picture.color.map(|[red, green, blue]| format!("#{red:02x}{green:02x}{blue:02x}"));
     if shown == Shown::Card && !view.srcset.is_empty() {
         let file = picture.at_least(CARD_WIDTH, false);
         (view.url, view.width, view.height) = (format!("/{}", file.path), Some(file.width), Some(file.height));
     }
     Some(view)
+}
+
+/// The name of the picture that a product's page is shared with.
+pub(super) fn shared_picture(product: &Product) -> Option<&str> {
+    product.image.as_ref().map(|image| image.url.trim_start_matches('/'))
 }
 
 /// Puts what is published of a file. A file of a set whose bytes are there already is not read.
@@ -68,12 +74,13 @@ pub(super) fn put(file: &AssetFile, output: &Output, workshop: &Workshop<'_>) ->
         Content::Nothing => return Ok(Vec::new()),
         Content::Picture(picture) => picture,
     };
-    let kept = picture.files.iter().map(|file| output.keep(&file.path, |hash| file.is(hash)));
+    let files = || picture.files.iter().chain(&picture.preview);
+    let kept = files().map(|file| output.keep(&file.path, |hash| file.is(hash)));
     if let Some(kept) = kept.collect() {
         return Ok(kept);
     }
     let bytes = workshop.bytes(picture).map_err(|source| WriteError::Io { path: file.name.clone().into(), source })?;
-    picture.files.iter().zip(bytes).map(|(file, bytes)| output.put(&file.path, &bytes)).collect()
+    files().zip(bytes).map(|(file, bytes)| output.put(&file.path, &bytes)).collect()
 }
 
 /// Every picture that a product or category names by an address elsewhere, where they are fetched.

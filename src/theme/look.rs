@@ -36,6 +36,11 @@ pub struct Look {
 }
 
 impl Look {
+    /// The ground of pages, in the first of their schemes; white where there is none.
+    pub fn ground(&self) -> [u8; 3] {
+        self.colors.get("paper").and_then(|color| Color::parse(color)).map_or(WHITE.0, |color| color.0)
+    }
+
     /// The same for pages in another language: swatches are found by the words that `say` gives for theirs.
     #[must_use]
     pub fn speaking(&self, say: impl Fn(&str) -> String) -> Self {

@@ -128,6 +128,10 @@ pub struct HeadView {
     pub og_type: &'static str,
     /// Absolute address of the preview picture.
     pub image: Option<String>,
+    /// Its pixels, where they are known.
+    pub image_size: Option<(u32, u32)>,
+    /// Text for those who do not see it.
+    pub image_alt: String,
     /// JSON-LD documents, already escaped for a script element.
     pub json_ld: Vec<String>,
     /// (language tag, absolute URL) of this page in every market, itself included; empty with one market.
@@ -198,6 +202,9 @@ pub struct PictureView {
     pub srcset: String,
     /// `#rrggbb`, to be shown until it is there; `None`: it has no set, or can be seen through.
     pub color: Option<String>,
+    /// Path of its file for where a link is shared, 1200 × 630; `None`: it has none.
+    #[serde(skip)]
+    pub preview: Option<String>,
 }
 
 /// A product on a grid.

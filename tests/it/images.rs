@@ -101,7 +101,27 @@ fn a_product_page_offers_its_pictures_by_width_and_the_first_comes_first() {
     assert!(gallery.contains("<svg class=\"tone\"") && !gallery.contains("style="), "{gallery}");
     // Others read what they can: JPEG, whole and clean of what the camera noted.
     assert!(html.contains("\"image\":[\"https://tiny.example/i/lamp-"), "{html}");
-    assert!(page(root, "categories/light.html").contains("elementtiming=\"first-product\""));
+    let category = page(root, "categories/light.html");
+    assert!(category.contains("elementtiming=\"first-product\""));
+    // A link to either is shared with a picture of the shape that its readers show.
+    let told = |html: &str, name: &str| {
+        let rest = html
+            .split(&format!("<meta property=\"og:image{name}\" content=\""))
+            .nth(1)
+            .unwrap_or_else(|| panic!("{name}: {html}"));
+        rest.split('"').next().expect("it ends").to_owned()
+    };
+    for html in [&html, &category] {
+        let url = told(html, "");
+        let path = url
+            .strip_prefix("https://tiny.example/")
+            .filter(|path| path.ends_with("-preview.jpg"))
+            .expect("an address of its own");
+        let sheet = image::load_from_memory(&fs::read(root.join("public").join(path)).expect("a file")).expect("a picture");
+        assert_eq!([sheet.width().to_string(), sheet.height().to_string()], [told(html, ":width"), told(html, ":height")]);
+        assert_eq!((sheet.width(), sheet.height()), (1200, 630));
+        assert!(!told(html, ":alt").is_empty());
+    }
     // What was given is not published.
     let tree = tree(&root.join("public"));
     assert!(!tree.keys().any(|path| path.starts_with("a/images/")), "{:?}", tree.keys());

@@ -86,6 +86,8 @@ fn lamp() -> ProductView {
             canonical: Some("https://shop.example/products/lamp".to_owned()),
             og_type: "product",
             image: None,
+            image_size: None,
+            image_alt: String::new(),
             json_ld: vec!["{\"@type\":\"Product\"}".to_owned()],
             alternates: Vec::new(),
             editions: Vec::new(),

@@ -36,6 +36,8 @@ pub(super) struct Set {
     pub(super) color: Option<[u8; 3]>,
     /// What the merchant should know of it.
     pub(super) note: Option<Note>,
+    /// Its bytes are the last.
+    pub(super) preview: Option<SetFile>,
 }
 
 /// One file of a set.
@@ -53,6 +55,8 @@ pub(super) struct SetFile {
 pub(super) struct Entry {
     /// `None`: to be read each time.
     pub(super) stamp: Option<Stamp>,
+    /// Whether a preview was wanted of it.
+    pub(super) is_preview: bool,
     /// Its set, or why there is none.
     pub(super) made: Result<(SetKey, Set), Note>,
 }
@@ -99,7 +103,7 @@ impl<'a> Cache<'a> {
         open(&self.path(key)).ok().map(|(set, _)| set)
     }
 
-    /// The bytes of a set's files, in their order; `None` where they are not there as they were written.
+    /// The bytes of a set's files, in their order, the preview last; `None` where they are not there as they were written.
     pub(super) fn bytes(&self, key: &SetKey) -> Option<Vec<Vec<u8>>> {
         let (set, mut file) = open(&self.path(key)).ok()?;
         let read = |of: &SetFile| {
@@ -107,7 +111,7 @@ impl<'a> Cache<'a> {
             (&mut file).take(of.size).read_to_end(&mut bytes).ok()?;
             (blake3::hash(&bytes).as_bytes() == &of.hash).then_some(bytes)
         };
-        set.files.iter().map(read).collect()
+        set.files.iter().chain(&set.preview).map(read).collect()
     }
 
     /// Writes a set, where it can be written, and gives what it holds.
@@ -119,11 +123,14 @@ impl<'a> Cache<'a> {
             size: file.bytes.len() as u64,
             hash: *blake3::hash(&file.bytes).as_bytes(),
         };
-        let set = Set { files: made.files.iter().map(describe).collect(), color: made.color, note };
+        let preview = made.preview.as_ref().map(describe);
+        let set = Set { files: made.files.iter().map(describe).collect(), color: made.color, note, preview };
         let head = postcard::to_stdvec(&set).expect("plain data always serialises");
         let length = (head.len() as u32).to_le_bytes();
-        let parts: Vec<&[u8]> =
-            [&MAGIC[..], &length, &head].into_iter().chain(made.files.iter().map(|file| &file.bytes[..])).collect();
+        let parts: Vec<&[u8]> = [&MAGIC[..], &length, &head]
+            .into_iter()
+            .chain(made.files.iter().chain(&made.preview).map(|file| &file.bytes[..]))
+            .collect();
         keys::write(&self.path(key), &parts);
         set
     }

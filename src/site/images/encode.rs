@@ -10,7 +10,7 @@
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::{self, PngEncoder};
-use image::{DynamicImage, ExtendedColorType, ImageEncoder};
+use image::{DynamicImage, ExtendedColorType, ImageEncoder, RgbaImage, imageops};
 use webp::{Encoder, WebPConfig};
 
 use super::decode::Pixels;
@@ -41,12 +41,17 @@ pub(super) struct EncodedSet {
     pub(super) files: Vec<Encoded>,
     /// `None`: something can be seen through it.
     pub(super) color: Option<[u8; 3]>,
+    /// Shown where a link to its product is shared.
+    pub(super) preview: Option<Encoded>,
 }
 
-/// Writes the set of a picture.
+/// Pixels of a preview: the shape that Open Graph's readers show in full.
+pub const PREVIEW: (u32, u32) = (1200, 630);
+
+/// Writes the set of a picture, with a preview on a ground where one is wanted.
 ///
 /// Errors: a kind cannot hold a picture so high.
-pub(super) fn encode(pixels: Pixels, settings: &ImageSettings) -> Result<EncodedSet, Note> {
+pub(super) fn encode(pixels: Pixels, settings: &ImageSettings, ground: Option<[u8; 3]>) -> Result<EncodedSet, Note> {
     let Pixels { image, is_drawing } = pixels;
     let is_opaque = !image.color().has_alpha();
     let mut files = Vec::new();
@@ -67,7 +72,21 @@ pub(super) fn encode(pixels: Pixels, settings: &ImageSettings) -> Result<Encoded
     }
     let least = made.last().unwrap_or(&image);
     let color = is_opaque.then(|| mean(least));
-    Ok(EncodedSet { files, color })
+    let preview = ground.map(|ground| preview(&mut resizer, made.first().unwrap_or(&image), ground, settings.jpeg_quality));
+    Ok(EncodedSet { files, color, preview: preview.transpose()? })
+}
+
+// The whole picture amid the ground, and never larger than it is.
+fn preview(resizer: &mut Resizer, image: &DynamicImage, ground: [u8; 3], quality: u8) -> Result<Encoded, Note> {
+    let (width, height) = PREVIEW;
+    let as_high = u64::from(image.width()) * u64::from(height) / u64::from(image.height());
+    let fitted = resized(resizer, image, (as_high as u32).min(width).min(image.width()).max(1))?.into_rgba8();
+    let [red, green, blue] = ground;
+    let mut sheet = RgbaImage::from_pixel(width, height, image::Rgba([red, green, blue, 255]));
+    let margin = |all: u32, part: u32| (i64::from(all) - i64::from(part)) / 2;
+    imageops::overlay(&mut sheet, &fitted, margin(width, fitted.width()), margin(height, fitted.height()));
+    let bytes = jpeg(&DynamicImage::ImageRgba8(sheet).into_rgb8().into(), quality)?;
+    Ok(Encoded { ending: "jpg", width, height, bytes })
 }
 
 /// Widths to write, the widest first: those of the settings that the picture has, and its own where it is less than the widest.

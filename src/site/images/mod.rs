@@ -11,6 +11,7 @@ mod encode;
 pub mod remote;
 pub(super) mod svg;
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use self::cache::{Cache, Entry, Index, Set, SetKey};
 use self::decode::Kind;
+pub use self::encode::PREVIEW;
 use self::encode::{Encoded, EncodedSet};
 use super::load::Stamp;
 use super::problem::{self, Problem};
@@ -119,6 +121,8 @@ pub struct Picture {
     pub files: Vec<PictureFile>,
     /// Stands in for it until it is there; `None`: something can be seen through it.
     pub color: Option<[u8; 3]>,
+    /// Shown where a link is shared; only of pictures that a page is shared with.
+    pub preview: Option<PictureFile>,
     key: SetKey,
     path: PathBuf,
 }
@@ -182,6 +186,10 @@ pub struct Workshop<'a> {
     pub folder: &'a Path,
     /// Whether to make all sets anew.
     pub is_fresh: bool,
+    /// Pictures that pages are shared with, by their names.
+    pub previews: BTreeSet<&'a str>,
+    /// What a preview's picture lies on: the ground of the shop.
+    pub ground: [u8; 3],
     /// Is told (pictures done, pictures in all) now and then, from any thread.
     pub progress: &'a (dyn Fn(usize, usize) + Sync),
 }
@@ -209,8 +217,11 @@ impl Workshop<'_> {
         let (done, all) = (AtomicUsize::new(0), originals.len());
         let make = |original: &Original| {
             let stamp = Stamp::of(&original.path, now_ns);
-            let entry = known.get(&original.name).filter(|entry| entry.stamp.is_some() && entry.stamp == stamp);
-            let entry = entry.cloned().unwrap_or_else(|| Entry { stamp, made: self.make_one(&original.path, &cache, &budget) });
+            let is_preview = self.previews.contains(original.name.as_str());
+            let is_known = |entry: &&Entry| entry.stamp.is_some() && entry.stamp == stamp && entry.is_preview == is_preview;
+            let ground = is_preview.then_some(self.ground);
+            let make = || Entry { stamp, is_preview, made: self.make_one(&original.path, ground, &cache, &budget) };
+            let entry = known.get(&original.name).filter(is_known).cloned().unwrap_or_else(make);
             let count = done.fetch_add(1, Ordering::Relaxed) + 1;
             (self.progress)(count, all);
             entry
@@ -232,7 +243,7 @@ impl Workshop<'_> {
         (pictures, problems)
     }
 
-    /// The bytes of a picture's files, in their order: as they were made, or made again where that is lost.
+    /// The bytes of a picture's files, in their order, the preview last: as they were made, or made again where that is lost.
     ///
     /// Errors: its file cannot be read any more.
     pub(super) fn bytes(&self, picture: &Picture) -> std::io::Result<Vec<Vec<u8>>> {
@@ -242,27 +253,28 @@ impl Workshop<'_> {
         }
         let source = std::fs::read(&picture.path)?;
         let budget = Budget::new(self.settings.max_megapixels);
-        let made = self.encode(&source, &budget).map_err(|note| std::io::Error::other(note.message))?;
-        Ok(made.0.files.into_iter().map(|file| file.bytes).collect())
+        let ground = picture.preview.as_ref().map(|_| self.ground);
+        let (made, _) = self.encode(&source, ground, &budget).map_err(|note| std::io::Error::other(note.message))?;
+        Ok(made.files.into_iter().chain(made.preview).map(|file| file.bytes).collect())
     }
 
-    fn make_one(&self, path: &Path, cache: &Cache<'_>, budget: &Budget) -> Result<(SetKey, Set), Note> {
+    fn make_one(&self, path: &Path, ground: Option<[u8; 3]>, cache: &Cache<'_>, budget: &Budget) -> Result<(SetKey, Set), Note> {
         let bytes = read(path)?;
-        let key = self.set_key(&bytes);
+        let key = self.set_key(&bytes, ground);
         if let Some(set) = cache.set(&key).filter(|_| !self.is_fresh) {
             return Ok((key, set));
         }
         // A decoder that meets what nobody has thought of fails with its picture.
-        let made = catch_unwind(AssertUnwindSafe(|| self.encode(&bytes, budget)));
+        let made = catch_unwind(AssertUnwindSafe(|| self.encode(&bytes, ground, budget)));
         let (made, note) = made.unwrap_or_else(|_| Err(Note::new("this picture is broken").hint("save it anew")))?;
         Ok((key, cache.write(&key, &made, note)))
     }
 
-    fn encode(&self, bytes: &[u8], budget: &Budget) -> Result<(EncodedSet, Option<Note>), Note> {
+    fn encode(&self, bytes: &[u8], ground: Option<[u8; 3]>, budget: &Budget) -> Result<(EncodedSet, Option<Note>), Note> {
         match decode::look(bytes, self.settings.max_megapixels)? {
             Kind::Still(head) => {
                 let _share = budget.take(head.megapixels);
-                Ok((encode::encode(decode::read(bytes, head)?, self.settings)?, None))
+                Ok((encode::encode(decode::read(bytes, head)?, self.settings, ground)?, None))
             }
             Kind::Moving { width, height, ending } => {
                 let note = (bytes.len() > MAX_MOVING_BYTES).then(|| {
@@ -273,15 +285,18 @@ impl Workshop<'_> {
                     .hint("make it smaller, or take a still: phones wait for all of it")
                 });
                 let files = vec![Encoded { ending, width, height, bytes: bytes.to_vec() }];
-                Ok((EncodedSet { files, color: None }, note))
+                Ok((EncodedSet { files, color: None, preview: None }, note))
             }
         }
     }
 
     // Of what decides which files there are and what is in them.
-    fn set_key(&self, source: &[u8]) -> SetKey {
+    fn set_key(&self, source: &[u8], ground: Option<[u8; 3]>) -> SetKey {
         let ImageSettings { widths, webp_quality, jpeg_quality, max_megapixels: _, remote: _ } = self.settings;
         let mut hasher = blake3::Hasher::new();
+        if let Some(ground) = ground {
+            hasher.update(format!("{PREVIEW:?} {ground:?} ").as_bytes());
+        }
         hasher.update(format!("{EDITION} {ENCODERS:?} {widths:?} {webp_quality} {jpeg_quality}\n").as_bytes()).update(source);
         half(hasher.finalize())
     }
@@ -289,7 +304,7 @@ impl Workshop<'_> {
     // The same for all pictures, and of what decides whether one fails.
     fn settings_key(&self) -> SetKey {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(&self.set_key(&[])).update(&self.settings.max_megapixels.to_le_bytes());
+        hasher.update(&self.set_key(&[], Some(self.ground))).update(&self.settings.max_megapixels.to_le_bytes());
         half(hasher.finalize())
     }
 }
@@ -321,7 +336,11 @@ fn picture(name: &str, path: PathBuf, key: SetKey, set: &Set) -> Picture {
         height: file.height,
         hash: blake3::Hash::from_bytes(file.hash),
     };
-    Picture { files: set.files.iter().map(file).collect(), color: set.color, key, path }
+    let preview = set
+        .preview
+        .as_ref()
+        .map(|preview| PictureFile { path: format!("{FOLDER}{stem}-{hash}-preview.{}", preview.ending), ..file(preview) });
+    Picture { files: set.files.iter().map(file).collect(), color: set.color, preview, key, path }
 }
 
 /// Megapixels that may be held at a time. Whoever holds some waits for nobody, so that everybody's turn comes.

@@ -48,7 +48,14 @@ impl Desk {
     }
 
     fn workshop(&self) -> Workshop<'_> {
-        Workshop { settings: &self.settings, folder: self.folder.path(), is_fresh: false, progress: &|_, _| {} }
+        Workshop {
+            settings: &self.settings,
+            folder: self.folder.path(),
+            is_fresh: false,
+            previews: ["shared.png", "shared.jpg", "shared.gif"].into(),
+            ground: [250, 0, 0],
+            progress: &|_, _| {},
+        }
     }
 
     /// The one picture of these bytes, and its files.
@@ -150,6 +157,44 @@ fn what_can_be_seen_through_stays_so() {
         let (width, height) = read.dimensions();
         assert_eq!((read.get_pixel(width / 8, height / 2)[3], read.get_pixel(width * 7 / 8, height / 2)[3]), (0, 255));
     }
+}
+
+#[test]
+fn a_picture_that_a_page_is_shared_with_lies_whole_on_the_ground_of_the_shop() {
+    let desk = Desk::new();
+    let look = |bytes: &[u8]| image::load_from_memory(bytes).expect("a picture").into_rgb8();
+    let is_ground = |pixel: &image::Rgb<u8>| pixel[0] > 240 && pixel[1] < 15 && pixel[2] < 15;
+    let white = |width, height| {
+        bytes(&DynamicImage::ImageRgb8(RgbImage::from_pixel(width, height, image::Rgb([255; 3]))), ImageFormat::Jpeg)
+    };
+    for (width, height, left, top) in [(400, 800, 443, 0), (900, 300, 150, 165), (40, 20, 580, 305)] {
+        let desk = Desk { settings: ImageSettings { widths: vec![1600], ..settings() }, ..Desk::new() };
+        let (picture, files) = desk.good("shared.jpg", &white(width, height));
+        let preview = picture.preview.as_ref().expect("one is wanted");
+        assert_eq!((preview.width, preview.height, files.len()), (1200, 630, picture.files.len() + 1));
+        assert!(preview.path.ends_with("-preview.jpg") && preview.is(&blake3::hash(files.last().expect("files"))));
+        let sheet = look(files.last().expect("files"));
+        assert_eq!(sheet.dimensions(), (1200, 630));
+        assert!(sheet.get_pixel(600, 315).0 > [250; 3], "{width} × {height}: the picture is amid it");
+        assert!(is_ground(sheet.get_pixel(left - 9, 315)) && !is_ground(sheet.get_pixel(left + 9, 315)), "{width} × {height}");
+        assert!(top < 9 || (is_ground(sheet.get_pixel(600, top - 9)) && !is_ground(sheet.get_pixel(600, top + 9))));
+    }
+    // What can be seen through shows the ground; what moves is shared as it is; nobody else has a preview.
+    let clear = bytes(&DynamicImage::ImageRgba8(RgbaImage::new(300, 300)), ImageFormat::Png);
+    let (_, files) = desk.good("shared.png", &clear);
+    assert!(is_ground(look(files.last().expect("files")).get_pixel(600, 315)));
+    let (other, files) = desk.good("other.png", &clear);
+    assert!(other.preview.is_none() && files.len() == other.files.len());
+    // A picture that was made without is made again with it, and the other way round.
+    let path = desk.folder.path().join("other.png");
+    let long_ago = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_600_000_000);
+    std::fs::File::options().write(true).open(&path).and_then(|file| file.set_modified(long_ago)).expect("set");
+    let with = |previews: &[&'static str]| {
+        let workshop = Workshop { previews: previews.iter().copied().collect(), ..desk.workshop() };
+        let original = Original { name: "other.png".to_owned(), path: path.clone() };
+        workshop.make(vec![original], str::to_owned).0.remove(0).1.expect("it is good").preview.is_some()
+    };
+    assert_eq!([with(&["other.png"]), with(&["other.png"]), with(&[])], [true, true, false]);
 }
 
 #[test]

@@ -26,6 +26,7 @@ use self::cards::{Cards, Offer};
 pub use self::expand::TextFaults;
 use self::structured::absolute;
 use super::assets::AssetSet;
+use super::images::PREVIEW;
 use super::load::translations::said;
 use super::load::{Body, Loaded, ProductDetails};
 use super::plan::{Addresses, Page, PageKind, Plan, prefix};
@@ -191,7 +192,12 @@ impl Printer<'_> {
             description,
             canonical: Some(absolute(&self.shop.base_url, &page.url)),
             og_type: "website",
-            image: image.map(|image| absolute(&self.shop.base_url, &image.url)),
+            image: image.map(|image| absolute(&self.shop.base_url, image.preview.as_ref().unwrap_or(&image.url))),
+            image_size: image.and_then(|image| match image.preview {
+                Some(_) => Some(PREVIEW),
+                None => image.width.zip(image.height),
+            }),
+            image_alt: image.map_or_else(String::new, |image| image.alt.clone()),
             json_ld: Vec::new(),
             alternates: self.alternates(page),
             editions: self.editions(page),

@@ -267,6 +267,8 @@ impl Printer<'_> {
             canonical: None,
             og_type: "website",
             image: None,
+            image_size: None,
+            image_alt: String::new(),
             json_ld: Vec::new(),
             alternates: Vec::new(),
             editions: Vec::new(),
