@@ -23,7 +23,7 @@ async function freePort() {
 // Copies the sample shop into a folder of its own, so that a test may edit it.
 export async function sampleShop() {
   const folder = await mkdtemp(join(tmpdir(), 'vitrine-shop-'));
-  for (const part of ['site.toml', 'content', 'static', 'templates']) {
+  for (const part of ['site.toml', 'price-history.jsonl', 'content', 'static', 'templates']) {
     await cp(join(root, part), join(folder, part), { recursive: true });
   }
   return folder;
