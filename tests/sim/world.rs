@@ -281,7 +281,7 @@ impl World {
         if moment == Moment::Committed {
             let number = self.commits.fetch_add(1, Ordering::Relaxed) + 1;
             if self.plan.judged > 0 && number.is_multiple_of(self.plan.judged) {
-                self.judge();
+                self.ask(Oracle::judge);
             }
             self.moment("committed", 0, &[]).await;
             return Ok(());
@@ -297,22 +297,15 @@ impl World {
         }
     }
 
-    /// Asks the oracle about all that can be seen from outside.
-    fn judge(&self) {
-        self.ask(Oracle::judge);
-    }
-
     /// Asks the oracle about payments, where any of them has changed since it was asked last.
     pub fn judge_gateway(&self) {
-        let is_known = {
-            let ledger = locked(&self.ledger);
-            ledger.changes.is_empty() && ledger.breaches.is_empty()
-        };
-        if !is_known {
-            self.ask(|oracle, ledger| oracle.judge_gateway(ledger));
-        }
+        self.ask(|oracle, ledger| match ledger.changes.is_empty() && ledger.breaches.is_empty() {
+            true => Ok(()),
+            false => oracle.judge_gateway(ledger),
+        });
     }
 
+    // Of all that can be seen from outside.
     fn ask(&self, question: impl Fn(&mut Oracle, &mut Ledger) -> Result<(), String>) {
         let mut ledger = locked(&self.ledger);
         // A panic would be the shop's for whoever catches it; it is the oracle's.
