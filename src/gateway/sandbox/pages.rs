@@ -126,7 +126,8 @@ const STYLE: &str = "@view-transition{navigation:auto}:root{color-scheme:light d
     dl{margin:0}dt{font-variant-numeric:tabular-nums}dd{margin:0 0 .5rem}\
     :focus-visible{outline:3px solid #2b4acb;outline-offset:2px}\
     @media(prefers-color-scheme:dark){body{background:#11151c;color:#e6eaf1}main{background:#1b212b}.note{color:#f0c27a}\
-    .error{color:#ffb4ab}.sum{border-color:#394252}:focus-visible{outline-color:#9db2ff}}";
+    .error{color:#ffb4ab}.sum{border-color:#394252}:focus-visible{outline-color:#9db2ff}}\
+    @media(prefers-reduced-motion:reduce){@view-transition{navigation:none}}";
 
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
