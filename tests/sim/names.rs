@@ -11,6 +11,10 @@ pub const ABSENT: &[(&str, &str)] =
 /// adopted, before its turn; R4 promised to go back, before it is sent; R5 answered, before that is written.
 const RESTORING: [&str; 5] = ["R1", "R2", "R3", "R4", "R5"];
 
+/// And where a publication may end: the intent is told, the bundle, the pointer, some of the files, the record is put.
+/// tests/it/publish.rs ends the program at each.
+const PUBLISHING: [&str; 5] = ["INTENT", "BUNDLE", "POINTER", "PUT", "RECORD"];
+
 /// How often each text in quotation marks follows `before` in the source.
 pub fn named(before: &str) -> BTreeMap<String, usize> {
     let mut found = BTreeMap::new();
@@ -40,8 +44,8 @@ fn every_failpoint_is_in_one_place() {
         let expected = usize::from(ABSENT.iter().all(|(absent, _)| *absent != name));
         assert_eq!(found.get(&name).copied().unwrap_or(0), expected, "{name}");
     }
-    for name in RESTORING {
+    for name in RESTORING.into_iter().chain(PUBLISHING) {
         assert_eq!(found.get(name), Some(&1), "{name}");
     }
-    assert_eq!(found.len(), 40 - ABSENT.len() + RESTORING.len(), "no other names: {found:?}");
+    assert_eq!(found.len(), 40 - ABSENT.len() + RESTORING.len() + PUBLISHING.len(), "no other names: {found:?}");
 }
