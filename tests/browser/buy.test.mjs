@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { addToCart, card, fillDetails, openCheckout, orderNumber, pay, payWithCard, text } from './purchase.mjs';
-import { launch, picture, sampleShop, serve, shopper } from './shop.mjs';
+import { asShopper as visit, launch, picture, sampleShop, serve } from './shop.mjs';
 
 let browser, shop;
 before(async () => {
@@ -18,19 +18,7 @@ after(async () => {
 // What the tests buy. Names of the sample shop's own products: see content/products.
 const goods = JSON.parse(await readFile(new URL('./goods.json', import.meta.url)));
 
-async function asShopper(options, steps) {
-  const { page, context, trouble } = await shopper(browser, options);
-  try {
-    await steps(page);
-    assert.deepEqual(trouble, [], 'no script error, no console error, no request to elsewhere');
-  } catch (error) {
-    await picture(page, `failed-${Date.now()}`).catch(() => {});
-    error.message += `\nat ${page.url()}\n${shop.output().slice(-1500)}`;
-    throw error;
-  } finally {
-    await context.close();
-  }
-}
+const asShopper = (options, steps) => visit(browser, shop, options, steps);
 
 async function mailFor(number) {
   // The confirmation is written by the outbox, after the order page may already stand.

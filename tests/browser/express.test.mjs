@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { addToCart, card, fillDetails, openCheckout, orderNumber, pay, payWithCard } from './purchase.mjs';
-import { address, launch, picture, sampleShop, serve, shopper } from './shop.mjs';
+import { address, asShopper as visit, launch, picture, sampleShop, serve } from './shop.mjs';
 
 const goods = JSON.parse(await readFile(new URL('./goods.json', import.meta.url)));
 const key = 'vitrine-details';
@@ -17,19 +17,7 @@ after(async () => {
   await shop?.stop();
 });
 
-async function asShopper(options, steps) {
-  const { page, context, trouble } = await shopper(browser, options);
-  try {
-    await steps(page);
-    assert.deepEqual(trouble, []);
-  } catch (error) {
-    await picture(page, `failed-${Date.now()}`).catch(() => {});
-    error.message += `\nat ${page.url()}`;
-    throw error;
-  } finally {
-    await context.close();
-  }
-}
+const asShopper = (options, steps) => visit(browser, shop, options, steps);
 
 async function toCheckout(page, market = '') {
   await addToCart(page, { url: shop.url + market }, goods.plain.slug);

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { addToCart, card, openCheckout, orderNumber } from './purchase.mjs';
-import { address, launch, picture, sampleShop, serve, shopper } from './shop.mjs';
+import { address, asShopper as visit, launch, sampleShop, serve } from './shop.mjs';
 
 const goods = JSON.parse(await readFile(new URL('./goods.json', import.meta.url)));
 const pages = ['/', goods.category, `/products/${goods.variants.slug}`, '/search', '/shipping', '/nothing-here', '/cart', '/orders/none'];
@@ -18,20 +18,8 @@ after(async () => {
   await shop?.stop();
 });
 
-async function asShopper(options, steps) {
-  const { page, context, trouble } = await shopper(browser, options);
-  try {
-    await steps(page);
-    // Pages that are not there are looked at on purpose.
-    assert.deepEqual(trouble.filter((one) => !/status of 404/.test(one)), []);
-  } catch (error) {
-    await picture(page, `failed-${Date.now()}`).catch(() => {});
-    error.message += `\nat ${page.url()}`;
-    throw error;
-  } finally {
-    await context.close();
-  }
-}
+// Pages that are not there are looked at on purpose.
+const asShopper = (options, steps) => visit(browser, shop, options, steps, (line) => /status of 404/.test(line));
 
 // What has the focus; `problem`: why somebody could not see that it has.
 const focused = (page) =>

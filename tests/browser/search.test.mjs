@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { launch, picture, sampleShop, serve, shopper } from './shop.mjs';
+import { asShopper as visit, launch, picture, sampleShop, serve } from './shop.mjs';
 
 const facet = `
 [[facets]]
@@ -24,21 +24,12 @@ after(async () => {
   await shop?.stop();
 });
 
-async function asShopper(options, steps) {
-  const { page, context, trouble } = await shopper(browser, options);
-  const asked = [];
-  page.on('request', (request) => /search[^/]*\.js(on)?$|\/a\/search\//.test(request.url()) && asked.push(request.url()));
-  try {
-    await steps(page, asked);
-    assert.deepEqual(trouble, [], 'no script error, no console error, no request to elsewhere');
-  } catch (error) {
-    await picture(page, `failed-search-${Date.now()}`).catch(() => {});
-    error.message += `\nat ${page.url()}`;
-    throw error;
-  } finally {
-    await context.close();
-  }
-}
+const asShopper = (options, steps) =>
+  visit(browser, shop, options, (page) => {
+    const asked = [];
+    page.on('request', (request) => /search[^/]*\.js(on)?$|\/a\/search\//.test(request.url()) && asked.push(request.url()));
+    return steps(page, asked);
+  });
 
 test('a mistyped word is found on the search page, and an address with it is answered on arrival', () =>
   asShopper({}, async (page, asked) => {

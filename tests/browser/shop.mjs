@@ -1,4 +1,5 @@
 // A whole shop for one test file: a copy of the sample shop (or any folder) served by `vitrine serve` on a free port, and a browser.
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { appendFile, cp, mkdtemp, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -95,7 +96,22 @@ export function launch() {
   });
 }
 
-// A fresh shopper. Anything the page asks from elsewhere, any script error and any console error fails the test at `leave()`.
+// Steps of a fresh shopper. Anything a page asks from elsewhere, any script error and any console error fails the test, save what is meant.
+export async function asShopper(browser, shop, options, steps, isMeant = () => false) {
+  const { page, context, trouble } = await shopper(browser, options);
+  try {
+    await steps(page, context);
+    const wrong = trouble.filter((line) => !isMeant(line));
+    assert.deepEqual(wrong, [], 'no script error, nothing that the policy forbids, no request to elsewhere');
+  } catch (error) {
+    await picture(page, `failed-${Date.now()}`).catch(() => {});
+    error.message += `\nat ${page.url()}\n${shop.output().slice(-1500)}`;
+    throw error;
+  } finally {
+    await context.close();
+  }
+}
+
 export async function shopper(browser, { script = true, phone = false, dark = false, pictures = true, policy = true } = {}) {
   const context = await browser.newContext({
     javaScriptEnabled: script,
