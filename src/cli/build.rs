@@ -110,7 +110,15 @@ pub(super) fn build(args: &Args) -> Result<Outcome, CommandError> {
     let mut problems = Problems::new();
     let cache = (!args.no_cache).then(|| source::cache(&args.source));
     let read = Source::read(&args.source, args.base_url.as_deref(), cache.as_deref(), &mut problems);
-    let read = read.and_then(|source| source.with_history(args.price_history.as_deref(), at, &mut problems));
+    let history = args.price_history.as_deref();
+    let read = match read {
+        Some(source) => source.with_history(history, at, &mut problems),
+        // What is wrong with the history is told beside the rest.
+        None => {
+            load::history::read(&source::price_history(&args.source, history), &mut problems);
+            None
+        }
+    };
     let load = Phase { name: "load", seconds: started.elapsed().as_secs_f64() };
     let mut outcome = Outcome {
         problems,

@@ -402,8 +402,13 @@ fn store(place: &Place) -> object_store::Result<Arc<dyn ObjectStore>> {
             Arc::new(builder.with_http_connector(Connector).build()?)
         }
         Place::Folder { parent, name } => {
-            let unusable = |error| object_store::Error::Generic { store: "folder", source: Box::new(error) };
-            std::fs::create_dir_all(parent.join(name)).map_err(unusable)?;
+            let folder = parent.join(name);
+            let unusable = |error| {
+                let reason =
+                    format!("{}: {error}; name another `path` in site.toml, or let this user write there", folder.display());
+                object_store::Error::Generic { store: "folder", source: reason.into() }
+            };
+            std::fs::create_dir_all(&folder).map_err(unusable)?;
             Arc::new(LocalFileSystem::new_with_prefix(parent)?)
         }
     })

@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::load::{Loaded, ProductNotes};
 use super::problem::{Kind, Problem, Problems, nearest};
@@ -25,6 +26,15 @@ pub struct Assurance {
     pub warnings: Vec<String>,
     /// Years that the maker promises it to last.
     pub guarantee_years: Option<u8>,
+}
+
+/// Reads `guarantee_years`.
+pub fn years<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u8>, D::Error> {
+    let Some(years) = Option::<i64>::deserialize(deserializer)? else { return Ok(None) };
+    match u8::try_from(years) {
+        Ok(years @ 1..=99) => Ok(Some(years)),
+        _ => Err(D::Error::custom(format!("{years} is no number of years that a maker guarantees: write 1 to 99"))),
+    }
 }
 
 impl Assurance {

@@ -136,3 +136,19 @@ fn what_prices_hold_is_said_beside_them_with_tax_and_without() {
         }
     }
 }
+
+#[test]
+fn what_is_wrong_with_a_guarantee_and_with_the_history_is_told_in_one_run() {
+    let folder = shop();
+    let rug = "content/products/rug.md";
+    let text = fs::read_to_string(folder.path().join(rug)).expect("the product");
+    write(folder.path(), rug, &text.replace("guarantee_years = 5", "guarantee_years = 1000"));
+    write(folder.path(), "price-history.jsonl", "{\"sku\":\"RUG\"\n");
+    let (code, _, told) = run(folder.path(), &["build"]);
+    assert_eq!(code, 1);
+    assert!(
+        told.contains("rug.md:6") && told.contains("1000 is no number of years that a maker guarantees: write 1 to 99"),
+        "{told}"
+    );
+    assert!(told.contains("price-history.jsonl:1"), "{told}");
+}

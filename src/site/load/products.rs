@@ -72,6 +72,7 @@ struct Written {
     maker: Option<String>,
     #[serde(default)]
     warnings: Vec<String>,
+    #[serde(default, deserialize_with = "crate::site::makers::years")]
     guarantee_years: Option<u8>,
     #[serde(default)]
     attributes: toml::Table,

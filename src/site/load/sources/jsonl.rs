@@ -87,6 +87,7 @@ struct Line<'a> {
     maker: Option<String>,
     #[serde(default)]
     warnings: Vec<String>,
+    #[serde(default, deserialize_with = "crate::site::makers::years")]
     guarantee_years: Option<u8>,
     #[serde(borrow, default)]
     attributes: BTreeMap<String, &'a RawValue>,
