@@ -7,10 +7,12 @@
 //!         at 0.0021, 55 has 20.3 kB at 0.0031. A JPEG of the same DSSIM has half as much again. Chroma kept sharp costs 4 % of the bytes
 //!         and twice the time for as much as two points of quality give.
 
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{U8x3, U8x4};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::{self, PngEncoder};
-use image::{DynamicImage, ExtendedColorType, ImageEncoder, RgbaImage, imageops};
+use image::{DynamicImage, ExtendedColorType, ImageEncoder, RgbImage, RgbaImage, imageops};
 use webp::{Encoder, WebPConfig};
 
 use super::decode::Pixels;
@@ -104,10 +106,27 @@ fn resized(resizer: &mut Resizer, image: &DynamicImage, width: u32) -> Result<Dy
     }
     let height = u64::from(image.height()) * u64::from(width) + u64::from(image.width()) / 2;
     let height = (height / u64::from(image.width())).max(1) as u32;
-    let mut smaller = DynamicImage::new(width, height, image.color());
+    let bytes = match image {
+        DynamicImage::ImageRgb8(_) => scaled::<U8x3>(resizer, image, (width, height)),
+        DynamicImage::ImageRgba8(_) => scaled::<U8x4>(resizer, image, (width, height)),
+        other => return resized(resizer, &other.to_rgba8().into(), width),
+    }?;
+    let smaller = match image.color().has_alpha() {
+        true => RgbaImage::from_raw(width, height, bytes).map(DynamicImage::from),
+        false => RgbImage::from_raw(width, height, bytes).map(DynamicImage::from),
+    };
+    Ok(smaller.expect("as many bytes as its pixels have"))
+}
+
+// For the two kinds of pixels that there are: the program would hold thirteen otherwise, in a sixth of its code.
+fn scaled<P: PixelTrait>(resizer: &mut Resizer, image: &DynamicImage, (width, height): (u32, u32)) -> Result<Vec<u8>, Note> {
+    let mut bytes = vec![0; width as usize * height as usize * P::size()];
+    let from =
+        TypedImageRef::<P>::from_buffer(image.width(), image.height(), image.as_bytes()).map_err(|error| failed(&error))?;
+    let mut to = TypedImage::<P>::from_buffer(width, height, &mut bytes).map_err(|error| failed(&error))?;
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
-    resizer.resize(image, &mut smaller, Some(&options)).map_err(|error| failed(&error))?;
-    Ok(smaller)
+    resizer.resize_typed(&from, &mut to, &options).map_err(|error| failed(&error))?;
+    Ok(bytes)
 }
 
 fn mean(image: &DynamicImage) -> [u8; 3] {
