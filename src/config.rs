@@ -8,6 +8,7 @@ mod images;
 mod makers;
 mod payment;
 mod publish;
+mod purge;
 mod shipping;
 mod theme;
 mod webhooks;
@@ -97,9 +98,13 @@ pub fn read(root: &Path, problems: &mut Problems) -> Option<Config> {
     let written: Written = match parse(&file, &text, 0) {
         Ok(written) => written,
         Err(problem) => {
-            let key = problem.message.strip_prefix("unknown key `").and_then(|rest| rest.strip_suffix('`'));
-            let is_credential = key.is_some_and(publish::is_credential);
-            problems.push(if is_credential { problem.hint(publish::CREDENTIALS) } else { problem });
+            // A secret is told whatever else is wrong: it has to come out of the file, and of its history.
+            let secrets = publish::secrets(&file, &text);
+            let is_told = secrets.iter().any(|secret| (secret.line, &secret.message) == (problem.line, &problem.message));
+            secrets.into_iter().for_each(|secret| problems.push(secret));
+            if !is_told {
+                problems.push(problem);
+            }
             return None;
         }
     };

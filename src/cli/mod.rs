@@ -1,7 +1,7 @@
 //! Cli: one thin file per subcommand. Wires rooms together and prints; has no rules of its own.
 //!
 //! Always  people are spoken to on stderr, machines on stdout; exit codes: 0 done, 1 the shop's content or a check failed, 2 wrong
-//!         usage, 3 the world failed (disk, network).
+//!         usage, 3 the world failed (disk, network), 4 published, but caches were not told.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -108,6 +108,9 @@ enum CommandError {
     /// Disk, network, another process.
     #[error("{0}")]
     World(String),
+    /// It is published, and caches in front of it may still show what was there before.
+    #[error("{0}")]
+    Owed(String),
 }
 
 /// Makes the folder of keys, database and mails where it is missing.
@@ -144,6 +147,7 @@ pub fn run() -> ExitCode {
         CommandError::Content => (String::new(), 1),
         CommandError::Usage(text) => (text.clone(), 2),
         CommandError::World(text) => (text.clone(), 3),
+        CommandError::Owed(text) => (text.clone(), 4),
     };
     if !text.is_empty() {
         eprintln!("error: {text}");

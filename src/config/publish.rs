@@ -4,11 +4,13 @@ use std::path::Path;
 
 use serde::Deserialize;
 use toml::Spanned;
+use toml::de::DeTable;
 
+use super::purge::WrittenPurge;
 use super::{check_origin, is_word};
 use crate::publish::target::{Caching, Place as Whereto, Target};
 use crate::site::load::written::Place;
-use crate::site::problem::Problems;
+use crate::site::problem::{Problem, Problems, SourceFile};
 
 /// More publications than anybody goes back by.
 const MAX_KEEP: usize = 1000;
@@ -33,6 +35,7 @@ pub(super) struct WrittenTarget {
     lease_seconds: Option<Spanned<u64>>,
     #[serde(default)]
     caching: WrittenCaching,
+    purge: Option<WrittenPurge>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -93,6 +96,7 @@ impl WrittenTarget {
         }
         let keep = within(self.keep.take(), 10, 1..=MAX_KEEP, place, problems);
         let lease_seconds = within(self.lease_seconds.take(), 60, 1..=MAX_LEASE_SECONDS, place, problems);
+        let purge = self.purge.take().and_then(|purge| purge.checked(place, problems));
         let usual = Caching::default();
         Some(Target {
             place: whereto,
@@ -104,6 +108,7 @@ impl WrittenTarget {
                 page: self.caching.page.unwrap_or(usual.page),
                 feed: self.caching.feed.unwrap_or(usual.feed),
             },
+            purge,
             keep,
             max_deletions: self.max_deletions.unwrap_or(100),
             lease_seconds,
@@ -143,11 +148,23 @@ impl WrittenTarget {
 }
 
 /// Where credentials are.
-pub(super) const CREDENTIALS: &str = "take them from the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, \
-     GOOGLE_APPLICATION_CREDENTIALS, AZURE_STORAGE_ACCOUNT_KEY …) or from the cloud's own chain";
+const CREDENTIALS: &str = "take them from the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, \
+     GOOGLE_APPLICATION_CREDENTIALS, AZURE_STORAGE_ACCOUNT_KEY, CLOUDFLARE_API_TOKEN, FASTLY_API_TOKEN …) or from the cloud's own chain";
 
-/// Whether an unknown key looks like a secret that somebody wanted to write down.
-pub(super) fn is_credential(key: &str) -> bool {
+/// Keys of targets that look like secrets which somebody wanted to write down, as problems at their places.
+pub(super) fn secrets(file: &SourceFile, text: &str) -> Vec<Problem> {
+    let (document, _) = DeTable::parse_recoverable(text);
+    let targets = document.get_ref().get("publish").and_then(|targets| targets.get_ref().as_array());
+    let targets = targets.into_iter().flat_map(|targets| targets.iter()).filter_map(|target| target.get_ref().as_table());
+    let tables = targets.flat_map(|target| {
+        let purge = target.get("purge").and_then(|purge| purge.get_ref().as_table());
+        [Some(target), purge].into_iter().flatten()
+    });
+    let keys = tables.flat_map(|table| table.keys()).filter(|key| is_credential(key.get_ref()));
+    keys.map(|key| Problem::at(file, key.span(), format!("unknown key `{}`", key.get_ref())).hint(CREDENTIALS)).collect()
+}
+
+fn is_credential(key: &str) -> bool {
     ["key", "secret", "token", "password", "credential", "sas"].iter().any(|word| key.contains(word))
 }
 

@@ -1,11 +1,15 @@
 //! Connect: the HTTP client through which targets are reached.
 //!
+//! Knows   a machine that is in no cloud has nobody at the address where clouds tell credentials: that is said within seconds, and not
+//!         tried for as long as a bucket that is out of order.
 //! Limits  CONNECT until a connection stands, ANSWER until an answer's head is here; a job's lease outlives both.
 
 use std::error::Error;
 use std::time::Duration;
 
-use http_body_util::BodyExt;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, Uri};
+use http_body_util::{BodyExt, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector as Tcp;
@@ -22,12 +26,63 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// Idle connections are closed before most services do.
 const IDLE: Duration = Duration::from_secs(15);
 
+/// Until a cloud has told this machine's credentials; it is in the same house.
+const METADATA_ANSWER: Duration = Duration::from_secs(1);
+/// Tries of that.
+const METADATA_TRIES: u32 = 2;
+/// Where clouds tell them.
+const METADATA: [&str; 5] = ["169.254.169.254", "169.254.170.2", "169.254.170.23", "metadata.google.internal", "metadata"];
+/// What names other places for that.
+const METADATA_VARIABLES: [&str; 3] = ["AWS_METADATA_ENDPOINT", "GCE_METADATA_HOST", "GCE_METADATA_IP"];
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    /// Its status.
+    pub(super) status: StatusCode,
+    /// Its headers.
+    pub(super) headers: HeaderMap,
+    /// Its body.
+    pub(super) body: Bytes,
+}
+
+/// A client for services that are no buckets.
+///
+/// Errors: TLS lacks a protocol version.
+pub(super) fn client() -> Result<HttpClient, String> {
+    Connector.connect(&object_store::ClientOptions::default()).map_err(|error| error.to_string())
+}
+
+/// Sends a request, once, and reads at most `max_bytes` of its answer.
+///
+/// Errors: why there is no whole answer, to the first cause.
+pub(super) async fn ask(client: &HttpClient, request: HttpRequest, max_bytes: usize) -> Result<Answer, String> {
+    let (parts, body) = client.execute(request).await.map_err(|error| causes(&error))?.into_parts();
+    let body = tokio::time::timeout(ANSWER, Limited::new(body, max_bytes).collect()).await;
+    let body = body.map_err(|_| "its answer did not end in time".to_owned())?.map_err(|error| causes(&*error))?;
+    Ok(Answer { status: parts.status, headers: parts.headers, body: body.to_bytes() })
+}
+
+fn causes(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}
+
 /// Makes clients of our own TLS and pool, so that no second HTTP stack comes along.
 #[derive(Debug)]
 pub(super) struct Connector;
 
 #[derive(Debug)]
 struct Service(Client<HttpsConnector<Tcp>, HttpRequestBody>);
+
+#[derive(Debug, thiserror::Error)]
+#[error("nobody answers at the cloud's metadata address")]
+struct NoCloud(#[source] HttpError);
 
 impl HttpConnector for Connector {
     fn connect(&self, _: &object_store::ClientOptions) -> object_store::Result<HttpClient> {
@@ -48,12 +103,38 @@ impl HttpConnector for Connector {
 #[async_trait::async_trait]
 impl HttpService for Service {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let answer = tokio::time::timeout(ANSWER, self.0.request(request)).await;
+        if !is_metadata(request.uri()) {
+            return self.send(request, ANSWER).await;
+        }
+        let mut last = None;
+        for _ in 0..METADATA_TRIES {
+            match self.send(request.clone(), METADATA_ANSWER).await {
+                Err(error) => last = Some(error),
+                answer => return answer,
+            }
+        }
+        // Of a kind that is not tried again.
+        Err(HttpError::new(HttpErrorKind::Unknown, NoCloud(last.expect("it was tried"))))
+    }
+}
+
+impl Service {
+    async fn send(&self, request: HttpRequest, patience: Duration) -> Result<HttpResponse, HttpError> {
+        let answer = tokio::time::timeout(patience, self.0.request(request)).await;
         let answer = answer.map_err(|late| HttpError::new(HttpErrorKind::Timeout, late))?;
         let (parts, body) = answer.map_err(|error| HttpError::new(kind(&error, error.is_connect()), error))?.into_parts();
         let body = body.map_err(|error| HttpError::new(kind(&error, false), error));
         Ok(HttpResponse::from_parts(parts, HttpResponseBody::new(body)))
     }
+}
+
+fn is_metadata(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default();
+    let is_named = |variable: &&str| {
+        let named = std::env::var(variable).unwrap_or_default();
+        !named.is_empty() && uri.authority().is_some_and(|authority| named.split("://").last() == Some(authority.as_str()))
+    };
+    METADATA.contains(&host) || METADATA_VARIABLES.iter().any(is_named)
 }
 
 // What is told here decides whether object_store tries again.

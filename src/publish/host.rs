@@ -438,7 +438,7 @@ fn location(key: &str) -> Result<Path, PublishError> {
 }
 
 // What a service said, and what to do about it.
-fn told(error: &object_store::Error) -> String {
+pub(super) fn told(error: &object_store::Error) -> String {
     use object_store::Error;
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);

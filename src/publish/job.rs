@@ -194,7 +194,10 @@ pub async fn kept(host: &Host) -> Result<BTreeMap<String, String>, PublishError>
     Ok(named.collect())
 }
 
-async fn read_json<T: DeserializeOwned>(
+/// Reads what Vitrine has written of a target; `None`: it is not there. `says`: its format and its shop.
+///
+/// Errors: it is another shop's or another format's, or no such thing.
+pub(super) async fn read_json<T: DeserializeOwned>(
     host: &Host,
     name: &str,
     says: impl Fn(&T) -> (u32, &String),

@@ -11,6 +11,7 @@ pub mod host;
 pub mod job;
 pub mod lease;
 pub mod plan;
+pub mod purge;
 pub mod record;
 pub mod target;
 pub mod upload;

@@ -18,6 +18,8 @@ pub const RECORD: &str = "published.json";
 pub const POINTER: &str = "live.pointer";
 /// Name of the lease.
 pub const LEASE: &str = "lease.json";
+/// Name of the list of addresses that caches have not been told of yet.
+pub const OWED: &str = "owed.json";
 /// Folder of what jobs have begun.
 pub const INTENTS: &str = "intents";
 /// Folder of earlier records.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::purge::Cdn;
 use crate::site::manifest::CacheClass;
 
 /// A named place for the shop's files.
@@ -21,6 +22,8 @@ pub struct Target {
     pub private: String,
     /// What is said to caches of each class.
     pub caching: Caching,
+    /// Whose caches are told what was replaced; `None`: none are.
+    pub purge: Option<Cdn>,
     /// Publications that can be gone back to.
     pub keep: usize,
     /// Pages that may go without anybody having looked.

@@ -16,6 +16,7 @@ use super::host::{Body, Host, Over, is_as_built};
 use super::job::{State, Wish};
 use super::lease::Lease;
 use super::plan::{Phase, Plan, Upload, rank};
+use super::purge::{self, settle};
 use super::record::{FORMAT, INTENTS, Intent, KEPT, POINTER, Past, RECORD, Record, Stored, bundle_name, history_name, kept_name};
 use super::target::Target;
 use crate::commerce::history::PriceHistory;
@@ -159,6 +160,7 @@ pub async fn carry_out(job: Job<'_>, state: &State, wish: &Wish<'_>, plan: &Plan
         put(job, wish, words(step[0].phase), step, &mut stored).await?;
     }
     delete(job, plan).await?;
+    owe(job, state, wish, plan).await?;
     outcome.put = plan.uploads.len();
     outcome.bytes = plan.bytes();
     outcome.removed = plan.deletions.len();
@@ -171,6 +173,17 @@ pub async fn carry_out(job: Job<'_>, state: &State, wish: &Wish<'_>, plan: &Plan
         host.delete_private(&format!("{INTENTS}/{name}")).await?;
     }
     Ok(outcome)
+}
+
+/// The addresses of which caches may hold another state than the one after this plan.
+pub fn to_purge(state: &State, wish: &Wish<'_>, plan: &Plan) -> BTreeSet<String> {
+    // Before the first publication nobody asked for any.
+    if state.record.is_none() {
+        return BTreeSet::new();
+    }
+    // A new address too: a cache may hold that nothing was there. What unfinished jobs have put is there, though it is not put again.
+    let paths: BTreeSet<String> = plan.paths().into_iter().chain(state.doubtful.keys().cloned()).collect();
+    purge::urls(wish.base_url, &paths)
 }
 
 fn words(phase: Phase) -> &'static str {
@@ -282,6 +295,16 @@ async fn record_prices(job: Job<'_>, wish: &Wish<'_>) -> Result<(), PublishError
     text.extend_from_slice(due.as_bytes());
     let written = job.host.write_private(history::FILE, text.into(), over).await?;
     written.map(drop).ok_or(PublishError::Overtaken)
+}
+
+async fn owe(job: Job<'_>, state: &State, wish: &Wish<'_>, plan: &Plan) -> Result<(), PublishError> {
+    if job.target.purge.is_none() {
+        return Ok(());
+    }
+    job.lease.check()?;
+    settle::owe(job.host, wish.shop_id, to_purge(state, wish, plan)).await?;
+    failpoint!("OWED");
+    Ok(())
 }
 
 async fn delete(job: Job<'_>, plan: &Plan) -> Result<(), PublishError> {

@@ -70,6 +70,17 @@ pub enum CacheClass {
     Feed,
 }
 
+impl CacheClass {
+    /// The class of a published path.
+    pub fn of(path: &str) -> Self {
+        match path {
+            _ if path.starts_with("a/") || path.starts_with(super::images::FOLDER) => Self::Immutable,
+            _ if path.ends_with(".html") => Self::Page,
+            _ => Self::Feed,
+        }
+    }
+}
+
 impl<Files: Default> Default for Manifest<Files> {
     fn default() -> Self {
         Self { format: FORMAT, next_change_at: None, files: Files::default() }
@@ -100,11 +111,6 @@ impl Entry {
 
     /// The entry of a file whose bytes have that hash and number.
     pub fn of_hash(path: &str, hash: blake3::Hash, size: u64) -> Self {
-        let cache = match path {
-            _ if path.starts_with("a/") || path.starts_with(super::images::FOLDER) => CacheClass::Immutable,
-            _ if path.ends_with(".html") => CacheClass::Page,
-            _ => CacheClass::Feed,
-        };
-        Self { hash, size, content_type: media::content_type(path), cache }
+        Self { hash, size, content_type: media::content_type(path), cache: CacheClass::of(path) }
     }
 }

@@ -37,6 +37,7 @@ mod orders_cli;
 mod policy;
 mod prices;
 mod publish;
+mod purge;
 mod readme;
 mod reconcile;
 mod refunds;

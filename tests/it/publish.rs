@@ -12,9 +12,9 @@ use crate::support::shop::{folder, site, tree, vitrine, write};
 const TARGET: &str =
     "\n[payment]\nallow_sandbox_on_public_host = true\n\n[[publish]]\nname = \"live\"\nkind = \"folder\"\npath = \"site\"\n";
 /// Seed and nothing else: a key for tests.
-const SECRET: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
+pub(crate) const SECRET: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
 
-fn mug(price: &str) -> String {
+pub(crate) fn mug(price: &str) -> String {
     format!("+++\ntitle = \"Mug\"\nsku = \"MUG\"\nprice = \"{price}\"\nstock = 1\n+++\n")
 }
 
@@ -36,7 +36,7 @@ fn command(root: &Path, words: &[&str], environment: &[(&str, &str)]) -> Output 
 }
 
 /// Exit code, stdout, stderr.
-fn ended(output: &Output) -> (i32, String, String) {
+pub(crate) fn ended(output: &Output) -> (i32, String, String) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
 }
@@ -235,6 +235,10 @@ fn targets_are_checked_where_they_are_written() {
     check(
         &format!("{s3}secret_access_key = \"x\"\n"),
         &["site.toml:", "unknown key `secret_access_key`", "AWS_SECRET_ACCESS_KEY"],
+    );
+    check(
+        "name = \"live\"\nkind = \"ftp\"\nbucket = \"b\"\npassword = \"x\"\n",
+        &["unknown variant `ftp`", "unknown key `password`", "take them from the environment"],
     );
     check(&format!("{s3}endpoint = \"https://key:secret@s3.example\"\n"), &["credentials do not belong into site.toml"]);
     check(&format!("{s3}endpoint = \"s3.example\"\n"), &["does not begin with http"]);

@@ -15,11 +15,15 @@ import threading
 import time
 
 import boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from shop import BINARY, ROOT, Report, free_port
 
 BUCKET = "shop-example"
+CACHED = "shop-cached"
 
 
 class Proxy(http.server.ThreadingHTTPServer):
@@ -34,7 +38,7 @@ class Proxy(http.server.ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def reset(self):
-        self.seen, self.puts, self.sent = [], 0, 0
+        self.seen, self.puts, self.sent, self.invalidations = [], 0, 0, []
 
     def handle_error(self, request, address):
         pass
@@ -53,6 +57,8 @@ class Passing(http.server.BaseHTTPRequestHandler):
             server.seen.append((self.command, self.path))
             server.puts += self.command == "PUT"
             server.sent += len(body)
+            if self.path.endswith("/invalidation"):
+                server.invalidations.append((self.command, self.path, dict(self.headers), body))
             fault = server.fault and server.fault(self.command, self.path, len(server.seen))
         if fault == "reset":
             self.close_connection = True
@@ -97,10 +103,21 @@ def client(service, port, key="test", secret="test"):
     return boto3.client(service, endpoint_url=f"http://127.0.0.1:{port}", region_name="eu-central-1", aws_access_key_id=key, aws_secret_access_key=secret)
 
 
+def is_signed(method, path, headers, body):
+    """Whether a request to CloudFront has the signature that botocore computes of it, at the instant that it names."""
+    headers = {name.lower(): value for name, value in headers.items()}
+    names = headers["authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
+    request = AWSRequest(method, f"http://{headers['host']}{path}", {name: headers[name] for name in names}, body)
+    request.context["timestamp"] = headers["x-amz-date"]
+    auth = SigV4Auth(Credentials("test", "test"), "cloudfront", "us-east-1")
+    signature = auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)
+    return headers["authorization"].endswith(f"Signature={signature}")
+
+
 class Shop:
     """The sample shop with a target at an endpoint."""
 
-    def __init__(self, port, bucket=BUCKET):
+    def __init__(self, port, bucket=BUCKET, more=""):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="vitrine-publish-"))
         for part in ("content", "static", "templates"):
             shutil.copytree(ROOT / part, self.folder / part)
@@ -115,6 +132,7 @@ bucket = "{bucket}"
 region = "eu-central-1"
 endpoint = "http://127.0.0.1:{port}"
 lease_seconds = 2
+{more}
 """
         (self.folder / "site.toml").write_text(site + target)
         lines = subprocess.run([BINARY, "keygen"], capture_output=True, text=True, check=True).stdout.split()
@@ -307,6 +325,38 @@ try:
     code, _, told = other.publish("--wait", "0")
     report.check("a bucket that is not there is named", code == 3 and "no such bucket" in told, (code, told))
     other.remove()
+
+    # CloudFront of the same peer, told by requests that botocore would sign so too.
+    s3.create_bucket(Bucket=CACHED, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    origin = {"Id": "bucket", "DomainName": f"{CACHED}.s3.amazonaws.com", "S3OriginConfig": {"OriginAccessIdentity": ""}}
+    behavior = {"TargetOriginId": "bucket", "ViewerProtocolPolicy": "redirect-to-https", "MinTTL": 0}
+    behavior["ForwardedValues"] = {"QueryString": False, "Cookies": {"Forward": "none"}}
+    cloudfront = client("cloudfront", port)
+    distribution = cloudfront.create_distribution(DistributionConfig={
+        "CallerReference": "test", "Comment": "", "Enabled": True, "Origins": {"Quantity": 1, "Items": [origin]},
+        "DefaultCacheBehavior": behavior})["Distribution"]["Id"]
+    endpoint = f"http://127.0.0.1:{proxy.server_address[1]}"
+    cached = Shop(port, CACHED, f'purge = {{ kind = "cloudfront", distribution = "{distribution}", endpoint = "{endpoint}" }}')
+
+    def invalidations():
+        listed = cloudfront.list_invalidations(DistributionId=distribution)["InvalidationList"].get("Items", [])
+        read = [cloudfront.get_invalidation(DistributionId=distribution, Id=one["Id"])["Invalidation"] for one in listed]
+        return [(one["InvalidationBatch"]["CallerReference"], one["InvalidationBatch"]["Paths"]["Items"]) for one in read]
+
+    code, _, told = cached.publish()
+    report.check("nothing is invalidated that nobody asked for", code == 0 and invalidations() == [], (code, told))
+    cached.edit_price("54.50")
+    proxy.reset()
+    code, out, told = cached.publish()
+    made = invalidations()
+    report.check(
+        "CloudFront is told of the paths that changed",
+        code == 0 and len(made) == 1 and made[0][0].startswith("vitrine-2-") and "/products/bread-board" in made[0][1]
+        and len(made[0][1]) == json.loads(out)["purged"] and not any(path.startswith("/a/") for path in made[0][1]), (code, told, made))
+    report.check("by requests signed as botocore signs", [is_signed(*one) for one in proxy.invalidations] == [True], proxy.invalidations)
+    code, _, told = cached.publish("--purge")
+    report.check("nothing is invalidated twice", code == 0 and len(invalidations()) == 1, (code, told))
+    cached.remove()
 
     # An S3 that checks who asks: the first look and four calls set it up, all others need their signature.
     guarded, guarded_port = moto(INITIAL_NO_AUTH_ACTION_COUNT="5")

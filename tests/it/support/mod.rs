@@ -1,5 +1,6 @@
 //! What several integration tests need: where real catalogues lie, a shop in a temporary folder, and a plain HTTP client.
 
+pub mod cdn;
 pub mod client;
 pub mod counter;
 pub mod edge;

@@ -1,0 +1,72 @@
+//! Published: what a target says of itself: list, fetch, verify.
+
+use std::path::Path;
+
+use super::{CommandError, Desk};
+use crate::publish::job::State;
+use crate::publish::record::Record;
+use crate::publish::verify::verify;
+use crate::site::load::history;
+use crate::site::manifest;
+
+impl Desk {
+    pub(super) async fn verify(&self) -> Result<(), CommandError> {
+        let state = self.state().await?;
+        let findings = verify(&self.host, &state, self.record(&state)?).await?;
+        self.tell_findings(&findings);
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&findings).expect("findings are plain data"));
+        }
+        if findings.is_well() { Ok(()) } else { Err(CommandError::Content) }
+    }
+
+    pub(super) fn record<'a>(&self, state: &'a State) -> Result<&'a Record, CommandError> {
+        let nothing = || CommandError::World(format!("nothing was published to `{}` yet", self.target.name));
+        state.record.as_ref().ok_or_else(nothing)
+    }
+
+    pub(super) async fn list(&self) -> Result<(), CommandError> {
+        let state = self.state().await?;
+        let record = self.record(&state)?;
+        let mut all = record.history.clone();
+        all.push(record.past());
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&all).expect("a list is plain data"));
+            return Ok(());
+        }
+        for past in all.iter().rev() {
+            let live = if past.id == record.id { "  live" } else { "" };
+            let back = past.rollback_to.map_or(String::new(), |id| format!("  back to {id}"));
+            println!("{:>6}  {}  {} files  bundle {:.12}{back}{live}", past.id, past.published_at, past.files, past.bundle);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn fetch(&self, to: &Path) -> Result<(), CommandError> {
+        let state = self.state().await?;
+        let Some(record) = &state.record else {
+            eprintln!("nothing was published to `{}` yet", self.target.name);
+            return Ok(());
+        };
+        let failed = |error: std::io::Error| CommandError::World(format!("{}: {error}", to.display()));
+        std::fs::create_dir_all(to).map_err(failed)?;
+        let mut text = Vec::new();
+        record.manifest().write(&mut text).map_err(failed)?;
+        let mut files = vec![("shop.bundle", Some(state.bundle(&self.host, &record.bundle).await?))];
+        files.push(("_redirects", self.host.read("_redirects").await?));
+        files.push((history::FILE, self.host.read_private(history::FILE).await?.map(|(bytes, _)| bytes)));
+        // The last, so that a folder with a manifest in it is whole.
+        files.push((manifest::FILE, Some(text.into())));
+        for (name, bytes) in files {
+            match bytes {
+                Some(bytes) => std::fs::write(to.join(name), bytes).map_err(failed)?,
+                None => match std::fs::remove_file(to.join(name)) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+                    _ => {}
+                },
+            }
+        }
+        eprintln!("publication {} of `{}` is in {}", record.id, self.target.name, to.display());
+        Ok(())
+    }
+}

@@ -1,0 +1,125 @@
+//! Wanted: what is to be published: the last build, an earlier publication, or the last one once more.
+
+use bytes::Bytes;
+
+use super::{Args, CommandError, Desk};
+use crate::cli::source;
+use crate::publish::job::{self, BundleFile, Prices, State, Wish};
+use crate::publish::upload::Source;
+use crate::publish::verify::verify;
+use crate::site::check::redirects::Redirects;
+use crate::site::diff::Build;
+use crate::site::manifest::{self, Manifest};
+use crate::theme::bundle::Bundle;
+
+/// What is to be published, with all that it borrows from.
+pub(super) struct Wanted {
+    pub(super) manifest: Manifest,
+    pub(super) source: Source,
+    pub(super) bundle: BundleFile,
+    pub(super) base_url: String,
+    pub(super) rollback_to: Option<u64>,
+    /// What it sells; `None`: what was published is put back.
+    pub(super) build: Option<Build>,
+    /// The price history beside the shop's content.
+    pub(super) before: Bytes,
+}
+
+impl Wanted {
+    pub(super) fn wish<'a>(&'a self, desk: &'a Desk) -> Wish<'a> {
+        Wish {
+            shop_id: &desk.config.shop.id,
+            base_url: &self.base_url,
+            manifest: &self.manifest,
+            source: &self.source,
+            bundle: &self.bundle,
+            prices: self.build.as_ref().map(|build| Prices { bundle: &build.bundle, before: &self.before }),
+            rollback_to: self.rollback_to,
+            now: desk.now,
+        }
+    }
+}
+
+impl Desk {
+    // The last build, opened for comparing too.
+    pub(super) fn built(&self, args: &Args) -> Result<Wanted, CommandError> {
+        let root = &args.whereto.source;
+        let out = args.out.clone().unwrap_or_else(|| root.join("public"));
+        let manifest: Manifest = Manifest::read(&out).ok_or_else(|| {
+            let shown = out.display();
+            CommandError::World(format!(
+                "{shown} holds no {} that this version can read; `vitrine build` writes one",
+                manifest::FILE
+            ))
+        })?;
+        let path = args.bundle.clone().unwrap_or_else(|| root.join("shop.bundle"));
+        let failed = |error: String| CommandError::World(format!("{}: {error}", path.display()));
+        let bytes = std::fs::read(&path).map_err(|error| failed(error.to_string()))?;
+        let opened = Bundle::open(&bytes, &self.known, Some(&self.config.shop.id)).map_err(|error| failed(error.to_string()))?;
+        let lines = std::fs::read_to_string(out.join("_redirects")).unwrap_or_default();
+        Ok(Wanted {
+            source: Source { folder: Some(out), ..Source::default() },
+            bundle: BundleFile::new(&opened.hash, bytes.into()),
+            base_url: base_url(&opened.bundle),
+            manifest: manifest.clone(),
+            rollback_to: None,
+            build: Some(Build { manifest, bundle: opened.bundle, redirects: Redirects::read(&lines) }),
+            before: std::fs::read(source::price_history(root, None)).unwrap_or_default().into(),
+        })
+    }
+
+    // An earlier publication, whose bytes lie on the target.
+    pub(super) async fn roll_back(&self, id: Option<u64>, state: &mut State) -> Result<Wanted, CommandError> {
+        let shop = &self.config.shop.id;
+        let earlier = state.earlier(&self.host, id, shop).await?;
+        let bytes = state.bundle(&self.host, &earlier.bundle).await?;
+        let opened = Bundle::open(&bytes, &self.known, Some(shop)).map_err(|error| {
+            CommandError::World(format!("the bundle of publication {} would not be taken by any edge: {error}", earlier.id))
+        })?;
+        Ok(Wanted {
+            manifest: earlier.manifest(),
+            source: Source { folder: None, kept: job::kept(&self.host).await? },
+            bundle: BundleFile::new(&earlier.bundle, bytes),
+            base_url: earlier.base_url.clone(),
+            rollback_to: Some(earlier.id),
+            build: Some(Build { manifest: earlier.manifest(), bundle: opened.bundle, redirects: Redirects::default() }),
+            before: Bytes::new(),
+        })
+    }
+
+    // What was published last, once more: from the build where it is the same, else from what the target keeps.
+    pub(super) async fn repair(&self, args: &Args, state: &mut State) -> Result<Wanted, CommandError> {
+        let record = self.record(state)?.clone();
+        let findings = verify(&self.host, state, &record).await?;
+        self.tell_findings(&findings);
+        state.look(&self.host, findings.paths()).await?;
+        let (manifest, base_url, rollback_to) = (record.manifest(), record.base_url, record.rollback_to);
+        let root = &args.whereto.source;
+        let folder = Some(args.out.clone().unwrap_or_else(|| root.join("public")));
+        let bytes = if findings.bundle_missing {
+            state.doubtful_bundles.insert(record.bundle.clone());
+            let path = args.bundle.clone().unwrap_or_else(|| root.join("shop.bundle"));
+            let bytes = std::fs::read(&path).unwrap_or_default();
+            let opened = Bundle::open(&bytes, &self.known, Some(&self.config.shop.id)).ok();
+            opened.filter(|opened| opened.hash == record.bundle).map(|_| bytes.into()).ok_or_else(|| {
+                CommandError::World(format!("the bundle {:.12} is gone, and {} is another one", record.bundle, path.display()))
+            })?
+        } else {
+            state.bundle(&self.host, &record.bundle).await?
+        };
+        let source = Source { folder, kept: job::kept(&self.host).await? };
+        Ok(Wanted {
+            manifest,
+            source,
+            bundle: BundleFile::new(&record.bundle, bytes),
+            base_url,
+            rollback_to,
+            build: None,
+            before: Bytes::new(),
+        })
+    }
+}
+
+pub(super) fn base_url(bundle: &Bundle) -> String {
+    bundle.sites().ok().and_then(|sites| sites.into_iter().next()).map(|site| site.base_url).unwrap_or_default()
+}
