@@ -30,6 +30,9 @@ pub(super) struct Args {
     /// Origin of the shop instead of the one in site.toml
     #[arg(long, value_name = "URL")]
     pub(super) base_url: Option<String>,
+    /// Ask crawlers to keep away: for a preview, never for the shop
+    #[arg(long)]
+    pub(super) noindex: bool,
     /// Show drafts too
     #[arg(long)]
     pub(super) drafts: bool,
@@ -110,6 +113,10 @@ pub(super) fn build(args: &Args) -> Result<Outcome, CommandError> {
     let mut problems = Problems::new();
     let cache = (!args.no_cache).then(|| source::cache(&args.source));
     let read = Source::read(&args.source, args.base_url.as_deref(), cache.as_deref(), &mut problems);
+    let read = read.map(|mut source| {
+        source.config.build.is_hidden = args.noindex;
+        source
+    });
     let history = args.price_history.as_deref();
     let read = match read {
         Some(source) => source.with_history(history, at, &mut problems),

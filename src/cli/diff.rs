@@ -106,8 +106,8 @@ fn read(source: &Path, folder: &Path, bundle: Option<&Path>, shop: &str) -> Resu
     Ok(Build { manifest, bundle: opened.bundle, redirects: Redirects::read(&lines) })
 }
 
-// For people: each heading with its first lines.
-fn text(diff: &Diff, limit: Percent) -> String {
+/// For people: each heading with its first lines.
+pub(super) fn text(diff: &Diff, limit: Percent) -> String {
     let mut text = String::new();
     if diff.is_empty_shop {
         text.push_str("nothing is sold any more\n");

@@ -89,6 +89,7 @@ impl Workshop {
                 out: Some(preview.join("public")),
                 bundle: Some(bundle.clone()),
                 base_url: Some(url.to_owned()),
+                noindex: false,
                 drafts: args.drafts,
                 as_of: None,
                 stock: None,

@@ -8,7 +8,7 @@ use toml::de::DeTable;
 
 use super::purge::WrittenPurge;
 use super::{check_origin, is_word};
-use crate::publish::target::{Caching, Place as Whereto, Target};
+use crate::publish::target::{Caching, Place as Whereto, Previews, Target};
 use crate::site::load::written::Place;
 use crate::site::problem::{Problem, Problems, SourceFile};
 
@@ -36,6 +36,8 @@ pub(super) struct WrittenTarget {
     #[serde(default)]
     caching: WrittenCaching,
     purge: Option<WrittenPurge>,
+    preview_url: Option<Spanned<String>>,
+    compare_with: Option<Spanned<String>>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -58,7 +60,14 @@ struct WrittenCaching {
 /// All targets, as far as they can be understood; the rest are problems.
 pub(super) fn checked(written: Vec<WrittenTarget>, place: Place<'_>, root: &Path, problems: &mut Problems) -> Vec<Target> {
     let mut targets: Vec<Target> = Vec::new();
+    let shops = |target: &&WrittenTarget| target.preview_url.is_none();
+    let shops: Vec<String> = written.iter().filter(shops).map(|target| target.name.get_ref().clone()).collect();
     for target in written {
+        if let Some(other) = target.compare_with.as_ref().filter(|other| !shops.contains(other.get_ref())) {
+            let message = format!("there is no target `{}` that holds the shop", other.get_ref());
+            let hint = if shops.is_empty() { "write one under [[publish]]".to_owned() } else { shops.join(", ") };
+            problems.push(place.problem(other, message).hint(hint));
+        }
         if targets.iter().any(|other| other.name == *target.name.get_ref()) {
             problems.push(place.problem(&target.name, format!("there are two targets `{}`", target.name.get_ref())));
             continue;
@@ -96,6 +105,7 @@ impl WrittenTarget {
         }
         let keep = within(self.keep.take(), 10, 1..=MAX_KEEP, place, problems);
         let lease_seconds = within(self.lease_seconds.take(), 60, 1..=MAX_LEASE_SECONDS, place, problems);
+        let previews = self.previews(place, problems);
         let purge = self.purge.take().and_then(|purge| purge.checked(place, problems));
         let usual = Caching::default();
         Some(Target {
@@ -109,10 +119,37 @@ impl WrittenTarget {
                 feed: self.caching.feed.unwrap_or(usual.feed),
             },
             purge,
+            previews,
             keep,
             max_deletions: self.max_deletions.unwrap_or(100),
             lease_seconds,
         })
+    }
+
+    fn previews(&mut self, place: Place<'_>, problems: &mut Problems) -> Option<Previews> {
+        let Some(url) = self.preview_url.take() else {
+            if let Some(other) = &self.compare_with {
+                let hint = "write preview_url = \"https://{prefix}.preview.shop.example\" beside it";
+                problems.push(place.problem(other, "only previews are compared with another target").hint(hint));
+            }
+            return None;
+        };
+        let filled = url.get_ref().replacen("{prefix}", "pr-42", 1);
+        let reason = match check_origin(&filled) {
+            Err(reason) => Some(reason),
+            Ok(()) if filled == *url.get_ref() => {
+                Some("it holds no {prefix}: two previews would stand at one address".to_owned())
+            }
+            Ok(()) if filled.contains('@') => Some("credentials do not belong into site.toml".to_owned()),
+            Ok(()) => None,
+        };
+        if let Some(reason) = reason {
+            let hint = "write preview_url = \"https://{prefix}.preview.shop.example\": pages lead to one another from the root of a host";
+            problems.push(place.problem(&url, reason).hint(hint));
+            return None;
+        }
+        let compare_with = self.compare_with.take().map(Spanned::into_inner);
+        Some(Previews { url: url.into_inner(), compare_with })
     }
 
     fn place(&mut self, place: Place<'_>, root: &Path, problems: &mut Problems) -> Option<Whereto> {

@@ -23,6 +23,12 @@ pub enum Guard {
     Sandbox,
     /// Keys that were made for development. Nothing lets it pass.
     DevelopmentKeys,
+    /// Crawlers are asked to keep away from the shop.
+    Noindex,
+    /// Crawlers would list a preview beside the shop.
+    Indexed,
+    /// Pages lead away from where their preview is. Nothing lets it pass.
+    OtherAddress,
 }
 
 /// A reason to stop.
@@ -53,6 +59,10 @@ pub struct Facts<'a> {
     pub is_sandbox: bool,
     /// Whether the signing key was made for development.
     pub has_development_keys: bool,
+    /// Whether crawlers are asked to keep away.
+    pub is_hidden: bool,
+    /// Origin of the preview that it becomes; `None`: it becomes the shop.
+    pub preview: Option<&'a str>,
 }
 
 /// Every reason to stop.
@@ -66,7 +76,8 @@ pub fn stops(facts: &Facts<'_>) -> Vec<Stop> {
     if !facts.sells {
         tell(Guard::EmptyShop, "nothing is sold".to_owned());
     }
-    match facts.diff {
+    // A preview is how somebody looks.
+    match facts.diff.filter(|_| facts.preview.is_none()) {
         Some(Ok(diff)) => {
             let empty = "nothing is sold any more";
             let stops: Vec<String> = diff.stops().into_iter().filter(|stop| stop != empty).collect();
@@ -80,7 +91,21 @@ pub fn stops(facts: &Facts<'_>) -> Vec<Stop> {
     if facts.is_loopback {
         tell(Guard::Localhost, format!("pages name {}, which is this machine; build with --base-url", facts.base_url));
     }
-    if facts.is_sandbox && !facts.is_loopback {
+    match facts.preview {
+        None if facts.is_hidden => {
+            tell(Guard::Noindex, "crawlers are asked to keep away from the shop; build without --noindex".to_owned());
+        }
+        Some(_) if !facts.is_hidden => {
+            tell(Guard::Indexed, "crawlers would list the preview beside the shop; build with --noindex".to_owned());
+        }
+        _ => {}
+    }
+    if let Some(preview) = facts.preview.filter(|preview| *preview != facts.base_url) {
+        let way = format!("vitrine build --noindex --base-url {preview}");
+        tell(Guard::OtherAddress, format!("pages name {}, and the preview is {preview}; run `{way}`", facts.base_url));
+    }
+    // Play money is what a preview is tried with.
+    if facts.is_sandbox && !facts.is_loopback && facts.preview.is_none() {
         let message =
             "payments are play money; name a gateway under [payment], or say `allow_sandbox_on_public_host = true` there";
         tell(Guard::Sandbox, message.to_owned());

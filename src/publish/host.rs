@@ -324,6 +324,40 @@ impl Host {
         Ok(found)
     }
 
+    /// Whether there is anything below the private prefix.
+    pub async fn has_private(&self) -> Result<bool, PublishError> {
+        let below = location(&self.private)?;
+        let first = self.store.list(Some(&below)).try_next().await;
+        Ok(first.map_err(|error| self.failed("list", &self.private, &error))?.is_some())
+    }
+
+    /// Folders right below the private prefix.
+    pub async fn private_folders(&self) -> Result<Vec<String>, PublishError> {
+        let below = location(&self.private)?;
+        let found = self.store.list_with_delimiter(Some(&below)).await;
+        let found = found.map_err(|error| self.failed("list", &self.private, &error))?;
+        let name = |path: &Path| path.filename().map(str::to_owned);
+        Ok(found.common_prefixes.iter().filter_map(name).collect())
+    }
+
+    /// Removes a public object that was listed.
+    pub async fn delete_listed(&self, listed: &Listed) -> Result<(), PublishError> {
+        self.remove(&listed.name).await
+    }
+
+    /// Removes lock and empty folders of a target that is a folder of this machine, once all that was in them is gone.
+    pub fn delete_folders(&self) {
+        let Some(folder) = &self.folder else { return };
+        let _ = self.lock_file().map(std::fs::remove_file);
+        for name in [&self.public, &self.private] {
+            let folders = walkdir::WalkDir::new(folder.join(name)).contents_first(true).into_iter().filter_map(Result::ok);
+            for entry in folders.filter(|entry| entry.file_type().is_dir()) {
+                // Whatever others have put there keeps its folder.
+                let _ = std::fs::remove_dir(entry.path());
+            }
+        }
+    }
+
     async fn list(&self, prefix: &str) -> Result<Vec<Listed>, PublishError> {
         let below = location(prefix)?;
         let listing = self.store.list(Some(&below)).map_ok(|meta| {

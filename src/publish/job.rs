@@ -186,6 +186,12 @@ impl State {
     }
 }
 
+/// What was published last; `None`: nothing ever.
+pub async fn read_record(host: &Host, shop_id: &str) -> Result<Option<Record>, PublishError> {
+    let read = read_json::<Record>(host, RECORD, |record| (record.format, &record.shop_id), shop_id).await?;
+    Ok(read.map(|(record, _)| record))
+}
+
 /// Copies of earlier publications' bytes on a target: hash → object.
 pub async fn kept(host: &Host) -> Result<BTreeMap<String, String>, PublishError> {
     let listed = host.list_private(KEPT).await?;

@@ -13,6 +13,7 @@ pub mod lease;
 pub mod plan;
 pub mod purge;
 pub mod record;
+pub mod remove;
 pub mod target;
 pub mod upload;
 pub mod verify;

@@ -24,12 +24,47 @@ pub struct Target {
     pub caching: Caching,
     /// Whose caches are told what was replaced; `None`: none are.
     pub purge: Option<Cdn>,
+    /// Whether it holds previews, each below a prefix of its own; `None`: it holds the shop.
+    pub previews: Option<Previews>,
     /// Publications that can be gone back to.
     pub keep: usize,
     /// Pages that may go without anybody having looked.
     pub max_deletions: usize,
     /// Seconds after which a job that no longer renews its lease is taken for dead.
     pub lease_seconds: u64,
+}
+
+/// A target of previews.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Previews {
+    /// Origin of each, with `{prefix}` in its host: pages lead to one another from the root of their host, not from a folder of it.
+    pub url: String,
+    /// The target whose last publication a preview is compared with; `None`: with nothing.
+    pub compare_with: Option<String>,
+}
+
+impl Previews {
+    /// The origin of one.
+    pub fn url_of(&self, preview: &str) -> String {
+        self.url.replace("{prefix}", preview)
+    }
+}
+
+impl Target {
+    /// The part of it that holds one preview.
+    pub fn preview(&self, preview: &str) -> Self {
+        let prefix = if self.prefix.is_empty() { preview.to_owned() } else { format!("{}/{preview}", self.prefix) };
+        Self { prefix, ..self.clone() }
+    }
+}
+
+/// Whether a preview can be called so: its name is a part of a host's name (RFC 1035, 2.3.4).
+pub fn is_preview(name: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    name.len() <= 63
+        && name.bytes().all(|byte| is_letter(byte) || byte == b'-')
+        && name.bytes().next().is_some_and(is_letter)
+        && name.bytes().last().is_some_and(is_letter)
 }
 
 /// Which service, and what in it.

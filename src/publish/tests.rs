@@ -42,6 +42,7 @@ fn target() -> Target {
         private: "_vitrine".to_owned(),
         caching: Caching::default(),
         purge: None,
+        previews: None,
         keep: 3,
         max_deletions: 100,
         lease_seconds: 60,

@@ -28,7 +28,7 @@ use crate::theme::bundle::SigningKey;
 use crate::theme::bundle::pointer::Pointer;
 
 /// Requests at a time.
-const AT_ONCE: usize = 32;
+pub(super) const AT_ONCE: usize = 32;
 
 /// Where the bytes of a publication are.
 #[derive(Clone, Debug, Default)]

@@ -73,6 +73,8 @@ pub struct BuildSettings {
     pub makers: Vec<crate::theme::view::Maker>,
     /// Whether each market has a product feed for Google Merchant Center (`[feeds]` of site.toml). Default no.
     pub google_feed: bool,
+    /// Whether crawlers are asked to keep away (`vitrine build --noindex`). Default no.
+    pub is_hidden: bool,
 }
 
 impl Default for BuildSettings {
@@ -88,6 +90,7 @@ impl Default for BuildSettings {
             images: images::ImageSettings::default(),
             makers: Vec::new(),
             google_feed: false,
+            is_hidden: false,
         }
     }
 }

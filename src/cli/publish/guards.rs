@@ -7,6 +7,7 @@ use crate::commerce::ids::Timestamp;
 use crate::edge::live::is_loopback;
 use crate::publish::PublishError;
 use crate::publish::guard::{self, Facts, Guard, Stop};
+use crate::publish::host::Host;
 use crate::publish::job::State;
 use crate::publish::plan::Plan;
 use crate::publish::record::Record;
@@ -27,6 +28,10 @@ pub(super) enum Allow {
     Localhost,
     /// Play money where others can reach it
     Sandbox,
+    /// Crawlers are asked to keep away from the shop
+    Noindex,
+    /// Crawlers would list a preview beside the shop
+    Indexed,
 }
 
 impl Allow {
@@ -38,6 +43,8 @@ impl Allow {
                 | (Self::EmptyShop, Guard::EmptyShop)
                 | (Self::Localhost, Guard::Localhost)
                 | (Self::Sandbox, Guard::Sandbox)
+                | (Self::Noindex, Guard::Noindex)
+                | (Self::Indexed, Guard::Indexed)
         )
     }
 }
@@ -46,12 +53,13 @@ impl Desk {
     pub(super) async fn stops(&self, state: &State, plan: &Plan, wanted: &Wanted, args: &Args) -> Vec<Stop> {
         let Some(build) = &wanted.build else { return Vec::new() };
         let diff = match &state.record {
-            Some(record) => Some(self.diff(state, record, build).await),
+            Some(record) => Some(self.diff(&self.host, state, record, build).await),
             None => None,
         };
         let at = Timestamp(self.now.as_second());
         let base_url = base_url(&build.bundle);
         let payment = &build.bundle.payment;
+        let preview = self.preview_url();
         let facts = Facts {
             plan,
             max_deletions: self.target.max_deletions,
@@ -61,17 +69,19 @@ impl Desk {
             base_url: &base_url,
             is_sandbox: payment.gateway == "sandbox" && !payment.allow_sandbox_on_public_host,
             has_development_keys: std::env::var_os(keys::BUNDLE_SECRET).is_none(),
+            is_hidden: wanted.is_hidden,
+            preview: preview.as_deref(),
         };
         let mut stops = guard::stops(&facts);
         stops.retain(|stop| !args.allow.iter().any(|allow| allow.lets(stop.guard)));
         stops
     }
 
-    pub(super) async fn diff(&self, state: &State, record: &Record, build: &Build) -> Result<Diff, String> {
+    pub(super) async fn diff(&self, host: &Host, state: &State, record: &Record, build: &Build) -> Result<Diff, String> {
         let told = |error: PublishError| error.to_string();
-        let bytes = state.bundle(&self.host, &record.bundle).await.map_err(told)?;
+        let bytes = state.bundle(host, &record.bundle).await.map_err(told)?;
         let opened = Bundle::open(&bytes, &self.known, Some(&self.config.shop.id)).map_err(|error| error.to_string())?;
-        let lines = self.host.read("_redirects").await.map_err(told)?.unwrap_or_default();
+        let lines = host.read("_redirects").await.map_err(told)?.unwrap_or_default();
         let redirects = Redirects::read(&String::from_utf8_lossy(&lines));
         let old = Build { manifest: record.manifest(), bundle: opened.bundle, redirects };
         Ok(diff(&old, build, self.config.max_price_change, Timestamp(self.now.as_second())))
@@ -82,8 +92,8 @@ pub(super) fn refuse(stops: &[Stop]) -> Result<(), CommandError> {
     for stop in stops {
         let word = serde_json::to_value(stop.guard).expect("a word");
         let word = word.as_str().unwrap_or_default();
-        let way =
-            if stop.guard == Guard::DevelopmentKeys { String::new() } else { format!("; if that is meant: --allow {word}") };
+        let is_final = matches!(stop.guard, Guard::DevelopmentKeys | Guard::OtherAddress);
+        let way = if is_final { String::new() } else { format!("; if that is meant: --allow {word}") };
         eprintln!("error: {}{way}", stop.message);
     }
     if stops.is_empty() { Ok(()) } else { Err(CommandError::Content) }

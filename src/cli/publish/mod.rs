@@ -15,12 +15,13 @@ use crate::publish::lease::Lease;
 use crate::publish::plan::Plan;
 use crate::publish::purge::Caller;
 use crate::publish::purge::settle::{owed, settle};
-use crate::publish::target::Target;
+use crate::publish::target::{Target, is_preview};
 use crate::publish::upload::{Job, carry_out};
 use crate::site::problem::Problems;
 use crate::theme::bundle::{SigningKey, VerifyingKey};
 
 mod guards;
+mod previews;
 mod published;
 mod report;
 mod wanted;
@@ -79,6 +80,9 @@ struct Whereto {
     /// Name of a target of site.toml [default: the only one]
     #[arg(long, global = true, value_name = "NAME")]
     target: Option<String>,
+    /// Name of a preview, on a target of previews: a part of its host, such as pr-42
+    #[arg(long, global = true, value_name = "NAME")]
+    prefix: Option<String>,
     /// Write a report for machines to stdout
     #[arg(long, global = true)]
     json: bool,
@@ -87,7 +91,17 @@ struct Whereto {
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     /// List what was published and can be gone back to
-    List,
+    List {
+        /// List the previews of the target instead
+        #[arg(long)]
+        previews: bool,
+    },
+    /// Remove the preview that --prefix names
+    Remove {
+        /// Say what would be removed, and do nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Fetch the last publication's manifest, bundle and price history, for `vitrine diff` and the next build
     Fetch {
         /// Where they go [default: .vitrine/published/TARGET in the shop's folder]
@@ -100,6 +114,8 @@ enum Action {
 struct Desk {
     config: Config,
     target: Target,
+    /// Which preview of it; `None`: it holds the shop.
+    preview: Option<String>,
     host: Host,
     key: SigningKey,
     known: Vec<VerifyingKey>,
@@ -121,10 +137,17 @@ impl From<PublishError> for CommandError {
 
 pub(in crate::cli) fn run(args: Args) -> Result<(), CommandError> {
     let desk = Desk::open(&args.whereto)?;
+    let is_about_all = matches!(args.action, Some(Action::List { previews: true }));
+    if desk.target.previews.is_some() && desk.preview.is_none() && !is_about_all {
+        let message = format!("the target `{}` holds previews: name one with --prefix pr-42", desk.target.name);
+        return Err(CommandError::Usage(message));
+    }
     let runtime = tokio::runtime::Runtime::new().map_err(|error| CommandError::World(format!("no threads: {error}")))?;
     runtime.block_on(async {
         match &args.action {
-            Some(Action::List) => desk.list().await,
+            Some(Action::List { previews: true }) => desk.list_previews().await,
+            Some(Action::List { previews: false }) => desk.list().await,
+            Some(Action::Remove { dry_run }) => desk.remove(&args, *dry_run).await,
             Some(Action::Fetch { to }) => {
                 let usual = source::state(&args.whereto.source).join("published").join(&desk.target.name);
                 desk.fetch(to.as_deref().unwrap_or(&usual)).await
@@ -150,11 +173,25 @@ impl Desk {
             source::tell(&problems)?;
             return Err(CommandError::Content);
         };
-        let target = pick(&config.targets, whereto.target.as_deref())?.clone();
+        let target = pick(&config.targets, whereto.target.as_deref())?;
+        let target = match (&whereto.prefix, &target.previews) {
+            (None, _) => target.clone(),
+            (Some(preview), Some(_)) if is_preview(preview) => target.preview(preview),
+            (Some(preview), Some(_)) => {
+                let message = format!("--prefix: `{preview}` is no part of a host's name: a–z, 0–9 and hyphens, such as pr-42");
+                return Err(CommandError::Usage(message));
+            }
+            (Some(_), None) => {
+                let message =
+                    format!("the target `{}` holds the shop, not previews; `preview_url` in site.toml makes one", target.name);
+                return Err(CommandError::Usage(message));
+            }
+        };
         let state = source::state(&whereto.source);
         let host = Host::open(&target)?;
         let (key, known) = (keys::signing_key(&state)?, keys::known_keys(&state)?);
-        Ok(Self { config, target, host, key, known, now: jiff::Timestamp::now(), json: whereto.json })
+        let preview = whereto.prefix.clone();
+        Ok(Self { config, target, preview, host, key, known, now: jiff::Timestamp::now(), json: whereto.json })
     }
 
     async fn publish(&self, args: &Args) -> Result<(), CommandError> {
@@ -163,7 +200,8 @@ impl Desk {
             let state = self.state().await?;
             let plan = state.plan(&self.target, &wanted.wish(self));
             let stops = self.stops(&state, &plan, &wanted, args).await;
-            self.tell_plan(&state, &plan, &stops, &wanted).await?;
+            let beside = self.beside(&wanted).await;
+            self.tell_plan(&state, &plan, &stops, &wanted, beside.as_ref()).await?;
             return refuse(&stops);
         }
         let caller = self.caller()?;
@@ -193,7 +231,7 @@ impl Desk {
             let wanted = work(self, args, &mut state).await?;
             let plan = state.plan(&self.target, &wanted.wish(self));
             if args.dry_run {
-                return self.tell_plan(&state, &plan, &[], &wanted).await;
+                return self.tell_plan(&state, &plan, &[], &wanted, None).await;
             }
             self.carry_out(&lease, caller.as_ref(), &state, &wanted, &plan).await
         }
@@ -244,7 +282,8 @@ impl Desk {
         let outcome = outcome?;
         // What was published is told though the list of what caches hold cannot be read or written.
         let (settled, failed) = settled.transpose().map_or_else(|error| (None, Some(error)), |settled| (settled, None));
-        self.tell_outcome(&outcome, settled.as_ref());
+        let beside = self.beside(wanted).await;
+        self.tell_outcome(&outcome, settled.as_ref(), beside.as_ref());
         match failed {
             Some(error) => Err(error.into()),
             None => settled.map_or(Ok(()), |settled| self.tell_owed(&settled)),

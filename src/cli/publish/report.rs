@@ -6,9 +6,11 @@ use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::previews::Beside;
 use super::wanted::Wanted;
 use super::{CommandError, Desk};
 use crate::cli::build::size;
+use crate::cli::diff::text;
 use crate::publish::guard::Stop;
 use crate::publish::job::State;
 use crate::publish::plan::Plan;
@@ -26,9 +28,24 @@ const PURGED: &str = "purged from caches";
 struct Ended<'a> {
     #[serde(flatten)]
     outcome: &'a Outcome,
+    /// Where a preview is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
     /// Not there where no caches are told.
     #[serde(flatten)]
     settled: Option<&'a Settled>,
+    /// What a preview changes beside the shop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    beside: Option<serde_json::Value>,
+}
+
+impl Beside {
+    fn json(&self) -> serde_json::Value {
+        match &self.diff {
+            Ok(diff) => serde_json::json!({ "target": self.target, "stops": diff.stops(), "diff": diff }),
+            Err(reason) => serde_json::json!({ "target": self.target, "error": reason }),
+        }
+    }
 }
 
 impl Desk {
@@ -38,6 +55,7 @@ impl Desk {
         plan: &Plan,
         stops: &[Stop],
         wanted: &Wanted,
+        beside: Option<&Beside>,
     ) -> Result<(), CommandError> {
         let wish = wanted.wish(self);
         let points = state.points(&wish, &self.key);
@@ -56,7 +74,8 @@ impl Desk {
                 .collect();
             let report = serde_json::json!({
                 "id": plan.id, "put": puts, "bytes": plan.bytes(), "unchanged": plan.unchanged.len(), "gone": plan.gone,
-                "remove": plan.deletions, "points": points, "stops": stops, "purge": purge,
+                "remove": plan.removed().collect::<Vec<_>>(), "points": points, "stops": stops, "purge": purge,
+                "url": self.preview_url(), "beside": beside.map(Beside::json),
             });
             print_json(&report);
             return Ok(());
@@ -70,12 +89,24 @@ impl Desk {
         );
         list("put", plan.uploads.iter().map(|upload| &upload.path));
         list("no longer published", plan.gone.iter());
-        list("removed, since nothing refers to them any more", plan.deletions.iter());
+        list("removed, since nothing refers to them any more", plan.removed().collect::<Vec<_>>().into_iter());
         if points {
             println!("edges are pointed to another bundle");
         }
         list(PURGED, purge.iter().flatten().collect::<Vec<_>>().into_iter());
+        self.tell_beside(beside);
         Ok(())
+    }
+
+    fn tell_beside(&self, beside: Option<&Beside>) {
+        let Some(beside) = beside else { return };
+        match &beside.diff {
+            Ok(diff) => {
+                println!("beside `{}`:", beside.target);
+                print!("{}", text(diff, self.config.max_price_change));
+            }
+            Err(reason) => eprintln!("warning: the preview cannot be compared with `{}`: {reason}", beside.target),
+        }
     }
 
     // What caches would be told now.
@@ -89,9 +120,11 @@ impl Desk {
         }
     }
 
-    pub(super) fn tell_outcome(&self, outcome: &Outcome, settled: Option<&Settled>) {
+    pub(super) fn tell_outcome(&self, outcome: &Outcome, settled: Option<&Settled>, beside: Option<&Beside>) {
         if self.json {
-            print_json(&Ended { outcome, settled });
+            print_json(&Ended { outcome, url: self.preview_url(), settled, beside: beside.map(Beside::json) });
+        } else {
+            self.tell_beside(beside);
         }
         for path in &outcome.lost {
             eprintln!("warning: {path} was removed by hand: publications before this one lack it");
@@ -108,6 +141,9 @@ impl Desk {
                 outcome.removed,
                 if outcome.pointed { ", edges pointed to its bundle" } else { "" }
             ),
+        }
+        if let Some(url) = self.preview_url() {
+            eprintln!("preview: {url}");
         }
     }
 
@@ -132,7 +168,8 @@ impl Desk {
         if count > SHOWN {
             text.push_str(&format!("\n  and {} more; --json lists them all", count - SHOWN));
         }
-        let again = format!("vitrine publish --target {} --purge", self.target.name);
+        let preview = self.preview.as_ref().map_or(String::new(), |preview| format!(" --prefix {preview}"));
+        let again = format!("vitrine publish --target {}{preview} --purge", self.target.name);
         text.push_str(&format!("\n  They are remembered on the target: `{again}` tries again, and so does the next publication"));
         Err(CommandError::Owed(text))
     }

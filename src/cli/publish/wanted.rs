@@ -10,6 +10,7 @@ use crate::publish::verify::verify;
 use crate::site::check::redirects::Redirects;
 use crate::site::diff::Build;
 use crate::site::manifest::{self, Manifest};
+use crate::site::render::feeds::keeps_away;
 use crate::theme::bundle::Bundle;
 
 /// What is to be published, with all that it borrows from.
@@ -21,6 +22,8 @@ pub(super) struct Wanted {
     pub(super) rollback_to: Option<u64>,
     /// What it sells; `None`: what was published is put back.
     pub(super) build: Option<Build>,
+    /// Whether crawlers are asked to keep away.
+    pub(super) is_hidden: bool,
     /// The price history beside the shop's content.
     pub(super) before: Bytes,
 }
@@ -57,12 +60,14 @@ impl Desk {
         let bytes = std::fs::read(&path).map_err(|error| failed(error.to_string()))?;
         let opened = Bundle::open(&bytes, &self.known, Some(&self.config.shop.id)).map_err(|error| failed(error.to_string()))?;
         let lines = std::fs::read_to_string(out.join("_redirects")).unwrap_or_default();
+        let robots = std::fs::read_to_string(out.join("robots.txt")).unwrap_or_default();
         Ok(Wanted {
             source: Source { folder: Some(out), ..Source::default() },
             bundle: BundleFile::new(&opened.hash, bytes.into()),
             base_url: base_url(&opened.bundle),
             manifest: manifest.clone(),
             rollback_to: None,
+            is_hidden: keeps_away(&robots),
             build: Some(Build { manifest, bundle: opened.bundle, redirects: Redirects::read(&lines) }),
             before: std::fs::read(source::price_history(root, None)).unwrap_or_default().into(),
         })
@@ -83,6 +88,7 @@ impl Desk {
             base_url: earlier.base_url.clone(),
             rollback_to: Some(earlier.id),
             build: Some(Build { manifest: earlier.manifest(), bundle: opened.bundle, redirects: Redirects::default() }),
+            is_hidden: false,
             before: Bytes::new(),
         })
     }
@@ -115,6 +121,7 @@ impl Desk {
             base_url,
             rollback_to,
             build: None,
+            is_hidden: false,
             before: Bytes::new(),
         })
     }

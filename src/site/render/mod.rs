@@ -201,7 +201,7 @@ impl Printer<'_> {
             json_ld: Vec::new(),
             alternates: self.alternates(page),
             editions: self.editions(page),
-            index: true,
+            index: !self.settings.is_hidden,
         }
     }
 

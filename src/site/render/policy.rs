@@ -45,7 +45,7 @@ pub fn write(
         Some(put) => put,
         None => {
             let policy = policy.into_inner().unwrap_or_else(|| Policy::of(printer));
-            output.put(FILE, &policy.headers(&printer.shop.base_url))?
+            output.put(FILE, &policy.headers(&printer.shop.base_url, printer.settings.is_hidden))?
         }
     };
     let remembered = page(put.hash());
@@ -98,13 +98,16 @@ impl Policy {
     }
 
     /// `_headers`: what every page is sent with, and that files with a fingerprint never change.
-    pub fn headers(&self, base_url: &str) -> Vec<u8> {
+    pub fn headers(&self, base_url: &str, is_hidden: bool) -> Vec<u8> {
         let mut hashes = Hashes::default();
         self.known.iter().for_each(|(kind, text)| hashes.allow(Block { kind: *kind, text }));
         let policy = content_security_policy(Sources::default(), &hashes);
         let secure = base_url.starts_with("https://").then_some(("Strict-Transport-Security", STRICT_TRANSPORT_SECURITY));
+        let hidden = is_hidden.then_some(("X-Robots-Tag", "noindex"));
         let mut text = "/*\n".to_owned();
-        for (name, value) in SAME_FOR_ALL.into_iter().chain(secure).chain([("Content-Security-Policy", policy.as_str())]) {
+        for (name, value) in
+            SAME_FOR_ALL.into_iter().chain(secure).chain(hidden).chain([("Content-Security-Policy", policy.as_str())])
+        {
             text.push_str(&format!("  {name}: {value}\n"));
         }
         for folder in ["a", "i"] {

@@ -22,7 +22,7 @@ use crate::site::plan::{Page, PageKind};
 /// Errors: what a product's page shows cannot be read back.
 pub fn few(printer: &Printer<'_>) -> std::io::Result<impl Iterator<Item = (String, Vec<u8>)>> {
     let few = [
-        ("robots.txt", robots(&printer.shop.base_url).into_bytes()),
+        ("robots.txt", robots(&printer.shop.base_url, printer.settings.is_hidden).into_bytes()),
         ("_redirects", redirects(&printer.plan.pages).into_bytes()),
     ];
     let few = few.into_iter().map(|(path, bytes)| (path.to_owned(), bytes));
@@ -30,7 +30,18 @@ pub fn few(printer: &Printer<'_>) -> std::io::Result<impl Iterator<Item = (Strin
     Ok(few.chain(atom))
 }
 
-fn robots(base_url: &str) -> String {
+/// What crawlers are told that should keep away.
+const KEEP_AWAY: &str = "User-agent: *\nDisallow: /\n";
+
+/// Whether a robots.txt is that of a build whose crawlers are asked to keep away.
+pub fn keeps_away(robots: &str) -> bool {
+    robots == KEEP_AWAY
+}
+
+fn robots(base_url: &str, is_hidden: bool) -> String {
+    if is_hidden {
+        return KEEP_AWAY.to_owned();
+    }
     // Lists that a shopper sorts and filters are the same products again.
     format!(
         "User-agent: *\nDisallow: /api/\nDisallow: /cart\nDisallow: /checkout\nDisallow: /orders\n\
