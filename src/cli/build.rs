@@ -11,6 +11,7 @@ use super::{CommandError, keys};
 use crate::commerce::ids::Timestamp;
 use crate::site::load;
 use crate::site::makers::Coverage;
+use crate::site::precompress::Press;
 use crate::site::problem::{Problem, Problems};
 use crate::site::render::feeds::google::GoogleFeed;
 use crate::site::translations::Lacking;
@@ -48,6 +49,9 @@ pub(super) struct Args {
     /// Read and print everything anew; by default only what changed since the last build is
     #[arg(long)]
     pub(super) no_cache: bool,
+    /// Write `.br` and `.gz` beside what compresses, for a server that chooses (nginx, Caddy)
+    #[arg(long)]
+    pub(super) precompress: bool,
     /// Show what each template cost: pages, bytes, rows it asked for, time, the slowest page
     #[arg(long)]
     pub(super) costs: bool,
@@ -185,6 +189,7 @@ fn print(
     let beside = |given: &Option<PathBuf>, name: &str| given.clone().unwrap_or_else(|| source.root.join(name));
     let (out, bundle) = (beside(&args.out, "public"), beside(&args.bundle, "shop.bundle"));
     let key = keys::signing_key(&source::state(&source.root)).map_err(|error| key_failure(&source.root, &error))?;
+    let press = args.precompress.then(|| Press::new(&source::cache(&source.root)));
     let order = Order {
         root: &source.root,
         out: &out,
@@ -206,6 +211,7 @@ fn print(
         pictures: &source::cache(&source.root).join("images"),
         key: &key,
         costs: args.costs || args.report.is_some(),
+        press: press.as_ref(),
     };
     let bar = ProgressBar::new(0);
     if std::io::stderr().is_terminal() {

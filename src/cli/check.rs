@@ -93,6 +93,7 @@ fn build_and_read(args: &Args, at: Timestamp) -> Result<(Problems, Option<Checke
         bundle: Some(bundle.clone()),
         base_url: args.base_url.clone(),
         noindex: false,
+        precompress: false,
         drafts: false,
         // The same instant for the build and for the prices it is held against.
         as_of: Some(jiff::Timestamp::from_second(at.0).map_err(|error| CommandError::Usage(error.to_string()))?.to_string()),

@@ -90,6 +90,7 @@ impl Workshop {
                 bundle: Some(bundle.clone()),
                 base_url: Some(url.to_owned()),
                 noindex: false,
+                precompress: false,
                 drafts: args.drafts,
                 as_of: None,
                 stock: None,

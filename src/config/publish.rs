@@ -10,6 +10,7 @@ use super::purge::WrittenPurge;
 use super::{check_origin, is_word};
 use crate::publish::target::{Caching, Place as Whereto, Previews, Target};
 use crate::site::load::written::Place;
+use crate::site::manifest::Encoding;
 use crate::site::problem::{Problem, Problems, SourceFile};
 
 /// More publications than anybody goes back by.
@@ -38,6 +39,7 @@ pub(super) struct WrittenTarget {
     purge: Option<WrittenPurge>,
     preview_url: Option<Spanned<String>>,
     compare_with: Option<Spanned<String>>,
+    encodings: Option<Spanned<Vec<Encoding>>>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -106,6 +108,14 @@ impl WrittenTarget {
         let keep = within(self.keep.take(), 10, 1..=MAX_KEEP, place, problems);
         let lease_seconds = within(self.lease_seconds.take(), 60, 1..=MAX_LEASE_SECONDS, place, problems);
         let previews = self.previews(place, problems);
+        if let Some(encodings) = self.encodings.as_ref().filter(|_| !matches!(whereto, Whereto::Folder { .. })) {
+            let message = "a bucket does not choose between siblings: a browser would be sent an encoding that it may not take";
+            let hint = "leave `encodings` out: the CDN in front of the bucket compresses by itself";
+            problems.push(place.problem(encodings, message).hint(hint));
+        }
+        let mut encodings = self.encodings.take().map_or_else(Vec::new, Spanned::into_inner);
+        encodings.sort();
+        encodings.dedup();
         let purge = self.purge.take().and_then(|purge| purge.checked(place, problems));
         let usual = Caching::default();
         Some(Target {
@@ -120,6 +130,7 @@ impl WrittenTarget {
             },
             purge,
             previews,
+            encodings,
             keep,
             max_deletions: self.max_deletions.unwrap_or(100),
             lease_seconds,

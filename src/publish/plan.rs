@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::record::{Past, Record, Retired, Stored};
 use super::target::Caching;
 use crate::commerce::ids::Timestamp;
-use crate::site::manifest::{CacheClass, Entry, Manifest};
+use crate::site::manifest::{CacheClass, Encoding, Entry, Manifest};
 
 /// What is to be published.
 #[derive(Clone, Copy, Debug)]
@@ -97,6 +97,9 @@ pub struct Plan {
     pub keeps: Vec<Keep>,
     /// Objects to put, in order.
     pub uploads: Vec<Upload>,
+    /// Siblings to remove before their files are put, some of them to be put anew after that: a server would send them instead of what
+    /// is there by then.
+    pub drops: Vec<String>,
     /// Paths to remove: nothing refers to them any more.
     pub deletions: Vec<String>,
     /// What stays for a while though no longer published.
@@ -120,6 +123,7 @@ pub fn plan(wanted: Wanted<'_>, known: Known<'_>) -> Plan {
         id: known.record.map_or(0, |record| record.id).max(known.sequence) + 1,
         keeps: Vec::new(),
         uploads: Vec::new(),
+        drops: Vec::new(),
         deletions: Vec::new(),
         retired: BTreeMap::new(),
         gone: Vec::new(),
@@ -137,18 +141,32 @@ pub fn plan(wanted: Wanted<'_>, known: Known<'_>) -> Plan {
             lies_there => {
                 let was = lies_there.and_then(|(hash, _)| hash).filter(|hash| *hash != entry.hash);
                 plan.keeps.extend(was.and_then(|was| known.keep_of(path, was, &plan.history)));
-                let phase = phase(path, entry, lies_there.is_none());
+                // A sibling goes with its file, and is as new as that is.
+                let base = entry.base(path);
+                let phase = phase(base, entry, known.lies_at(base).is_none());
+                // What only an unfinished job knew of may lie there too.
+                if entry.encoding.is_some() && (lies_there.is_some() || retired.contains_key(path)) {
+                    plan.drops.push(path.clone());
+                }
                 plan.uploads.push(Upload { path: path.clone(), entry: *entry, phase });
             }
         }
     }
     for (path, stored) in files.iter().filter(|(path, _)| !wanted.manifest.files.contains_key(*path)) {
+        if wanted.manifest.files.contains_key(stored.entry.base(path)) {
+            plan.drop(path, known);
+            continue;
+        }
         plan.gone.push(path.clone());
         let until = known.now.0 + known.life_seconds(stored.entry.cache);
         let last = known.record.map_or(0, |record| record.id);
         plan.retired.insert(path.clone(), Retired { stored: known.if_it_lies_there(path, stored), last, until });
     }
     for (path, retired) in retired.iter().filter(|(path, _)| !wanted.manifest.files.contains_key(*path)) {
+        if base_of(path).is_some_and(|base| wanted.manifest.files.contains_key(base)) {
+            plan.drop(path, known);
+            continue;
+        }
         if retired.until > known.now.0 {
             let stored = retired.stored.as_ref().and_then(|stored| known.if_it_lies_there(path, stored));
             plan.retired.insert(path.clone(), Retired { stored, ..*retired });
@@ -159,15 +177,35 @@ pub fn plan(wanted: Wanted<'_>, known: Known<'_>) -> Plan {
         plan.deletions.push(path.clone());
     }
     plan.retire_orphans(wanted, known);
-    plan.uploads
-        .sort_by(|one, other| (one.phase, rank(&one.path), &one.path).cmp(&(other.phase, rank(&other.path), &other.path)));
+    plan.uploads.sort_by(|one, other| (one.phase, one.rank(), &one.path).cmp(&(other.phase, other.rank(), &other.path)));
     plan
 }
 
+impl Upload {
+    /// Within a phase, what names others comes after them; a sibling goes with its file.
+    pub(super) fn rank(&self) -> u8 {
+        rank(self.entry.base(&self.path))
+    }
+}
+
 impl Plan {
+    // A sibling of a file that stays.
+    fn drop(&mut self, path: &str, known: Known<'_>) {
+        let hash = known.lies_at(path).and_then(|(hash, _)| hash);
+        self.keeps.extend(hash.and_then(|hash| known.keep_of(path, hash, &self.history)));
+        self.drops.push(path.to_owned());
+    }
+
     /// Every path that is put or removed.
     pub fn paths(&self) -> BTreeSet<String> {
-        self.uploads.iter().map(|upload| &upload.path).chain(&self.deletions).cloned().collect()
+        self.uploads.iter().map(|upload| &upload.path).chain(&self.drops).chain(&self.deletions).cloned().collect()
+    }
+
+    /// Paths that are removed and not put again.
+    pub fn removed(&self) -> impl Iterator<Item = &String> {
+        let siblings = self.uploads.iter().filter(|upload| upload.entry.encoding.is_some());
+        let put: BTreeSet<&String> = siblings.map(|upload| &upload.path).collect();
+        self.drops.iter().filter(move |path| !put.contains(path)).chain(&self.deletions)
     }
 
     /// Bytes to put, as far as is known before the target is looked at.
@@ -180,7 +218,11 @@ impl Plan {
         for path in known.doubtful.iter().filter_map(|(path, seen)| seen.as_ref().map(|_| path)) {
             let is_known =
                 wanted.manifest.files.contains_key(path) || self.retired.contains_key(path) || self.deletions.contains(path);
-            if !is_known {
+            if !is_known && base_of(path).is_some_and(|base| wanted.manifest.files.contains_key(base)) {
+                if !self.drops.contains(path) {
+                    self.drops.push(path.clone());
+                }
+            } else if !is_known {
                 let until = known.now.0 + known.life_seconds(CacheClass::Immutable);
                 self.retired.insert(path.clone(), Retired { stored: None, last: 0, until });
             }
@@ -230,6 +272,11 @@ impl<'a> Known<'a> {
     }
 }
 
+// The path of which this would be a sibling, by its name alone: what an unfinished job has put says no more.
+fn base_of(path: &str) -> Option<&str> {
+    Encoding::ALL.iter().find_map(|encoding| path.strip_suffix(encoding.ending()))
+}
+
 // Which publications can be gone back to afterwards, and which no longer can.
 fn past(bundle: &str, known: Known<'_>) -> (Vec<Past>, Vec<Past>) {
     let Some(record) = known.record else { return (Vec::new(), orphans(bundle, &[], known)) };
@@ -262,7 +309,7 @@ fn phase(path: &str, entry: &Entry, is_new: bool) -> Phase {
 
 /// Within a phase, what names others comes after them: robots.txt names the sitemap, its index the sitemaps. The home page is what
 /// people and crawlers come by.
-pub(super) fn rank(path: &str) -> u8 {
+fn rank(path: &str) -> u8 {
     match path {
         "robots.txt" => 3,
         "sitemap.xml" => 2,

@@ -148,7 +148,7 @@ impl Record {
     /// As the build's own manifest.
     pub fn manifest(&self) -> Manifest {
         let files = self.files.iter().map(|(path, stored)| (path.clone(), stored.entry)).collect();
-        Manifest { next_change_at: self.next_change_at.clone(), files, ..Manifest::default() }
+        Manifest { next_change_at: self.next_change_at.clone(), bundle: Some(self.bundle.clone()), files, ..Manifest::default() }
     }
 }
 

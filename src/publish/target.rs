@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::purge::Cdn;
-use crate::site::manifest::CacheClass;
+use crate::site::manifest::{CacheClass, Encoding};
 
 /// A named place for the shop's files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct Target {
     pub purge: Option<Cdn>,
     /// Whether it holds previews, each below a prefix of its own; `None`: it holds the shop.
     pub previews: Option<Previews>,
+    /// In which encodings its server has siblings of files beside them, to choose from.
+    pub encodings: Vec<Encoding>,
     /// Publications that can be gone back to.
     pub keep: usize,
     /// Pages that may go without anybody having looked.

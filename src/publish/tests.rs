@@ -43,6 +43,7 @@ fn target() -> Target {
         caching: Caching::default(),
         purge: None,
         previews: None,
+        encodings: Vec::new(),
         keep: 3,
         max_deletions: 100,
         lease_seconds: 60,
@@ -359,7 +360,7 @@ async fn back(store: Arc<InMemory>, id: u64) {
     let state = State::read(&host, "tiny", &[key().verifying_key()]).await.expect("read");
     let earlier = state.earlier(&host, Some(id), "tiny").await.expect("it is kept");
     let bundle = BundleFile::new(&earlier.bundle, state.bundle(&host, &earlier.bundle).await.expect("it is kept"));
-    let source = Source { folder: None, kept: kept(&host).await.expect("a list") };
+    let source = Source { kept: kept(&host).await.expect("a list"), ..Source::default() };
     let mortal = Mortal::new(store, usize::MAX, false);
     run(mortal, &earlier.manifest(), &source, &bundle, Some(id), MONTH + HOUR).await.expect("gone back");
 }

@@ -15,7 +15,7 @@ use super::PublishError;
 use super::host::{Body, Host, Over, is_as_built};
 use super::job::{State, Wish};
 use super::lease::Lease;
-use super::plan::{Phase, Plan, Upload, rank};
+use super::plan::{Phase, Plan, Upload};
 use super::purge::{self, settle};
 use super::record::{FORMAT, INTENTS, Intent, KEPT, POINTER, Past, RECORD, Record, Stored, bundle_name, history_name, kept_name};
 use super::target::Target;
@@ -35,6 +35,8 @@ pub(super) const AT_ONCE: usize = 32;
 pub struct Source {
     /// The build's output.
     pub folder: Option<PathBuf>,
+    /// Siblings of its files, by their paths.
+    pub siblings: BTreeMap<String, PathBuf>,
     /// Private objects of the target that hold bytes of earlier publications, by their hash.
     pub kept: BTreeMap<String, String>,
 }
@@ -82,7 +84,7 @@ impl Source {
             let lost = || PublishError::File { path: path.to_owned(), reason: "its bytes are on the target no more".to_owned() };
             return kept().map(|name| Found::Kept(name.clone())).ok_or_else(lost);
         };
-        let file = folder.join(path);
+        let file = self.siblings.get(path).cloned().unwrap_or_else(|| folder.join(path));
         match (is_as_built(&file, entry), kept()) {
             (Ok(()), _) => Ok(Found::File(file)),
             (Err(_), Some(name)) => Ok(Found::Kept(name.clone())),
@@ -132,7 +134,13 @@ pub async fn carry_out(job: Job<'_>, state: &State, wish: &Wish<'_>, plan: &Plan
     let Job { host, lease, .. } = job;
     let mut outcome = Outcome::default();
     let points = state.points(wish, job.key);
-    if plan.uploads.is_empty() && plan.deletions.is_empty() && plan.gone.is_empty() && !points && state.is_settled(wish) {
+    if plan.uploads.is_empty()
+        && plan.deletions.is_empty()
+        && plan.drops.is_empty()
+        && plan.gone.is_empty()
+        && !points
+        && state.is_settled(wish)
+    {
         return Ok(outcome);
     }
     wish.source.prove(host, &plan.uploads).await?;
@@ -156,14 +164,15 @@ pub async fn carry_out(job: Job<'_>, state: &State, wish: &Wish<'_>, plan: &Plan
     }
     failpoint!("POINTER");
     record_prices(job, wish).await?;
-    for step in rest.chunk_by(|one, other| (one.phase, rank(&one.path)) == (other.phase, rank(&other.path))) {
+    delete(job, &plan.drops).await?;
+    for step in rest.chunk_by(|one, other| (one.phase, one.rank()) == (other.phase, other.rank())) {
         put(job, wish, words(step[0].phase), step, &mut stored).await?;
     }
-    delete(job, plan).await?;
+    delete(job, &plan.deletions).await?;
     owe(job, state, wish, plan).await?;
     outcome.put = plan.uploads.len();
     outcome.bytes = plan.bytes();
-    outcome.removed = plan.deletions.len();
+    outcome.removed = plan.removed().count();
     commit(job, state, wish, plan, &intent, stored).await?;
     failpoint!("RECORD");
     outcome.id = Some(plan.id);
@@ -307,8 +316,8 @@ async fn owe(job: Job<'_>, state: &State, wish: &Wish<'_>, plan: &Plan) -> Resul
     Ok(())
 }
 
-async fn delete(job: Job<'_>, plan: &Plan) -> Result<(), PublishError> {
-    let paths = stream::iter(plan.deletions.iter().map(Ok));
+async fn delete(job: Job<'_>, paths: &[String]) -> Result<(), PublishError> {
+    let paths = stream::iter(paths.iter().map(Ok));
     paths
         .try_for_each_concurrent(AT_ONCE, |path| async move {
             job.lease.check()?;

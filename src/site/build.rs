@@ -1,6 +1,7 @@
 //! Build: the phases of a build in their order, timed.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,8 +18,10 @@ use super::facets::TooManyFacetPages;
 use super::images::Workshop;
 use super::keys::{Key, Keys, Remembered, RememberedReads, path_key};
 use super::load::{Loaded, PageSource};
+use super::manifest::{Encoding, Entry};
 use super::navigation::{editions, navigation};
 use super::plan::{Addresses, Page, PageKind, Plan, plan, prefix};
+use super::precompress::Press;
 use super::problem::Problem;
 use super::render::cards::{Cards, Offer};
 use super::render::feeds::google::{self, GoogleFeed};
@@ -85,6 +88,8 @@ pub struct Order<'a> {
     pub key: &'a SigningKey,
     /// Whether to tell what each template costs.
     pub costs: bool,
+    /// Makes siblings of files for hosts that negotiate them; `None`: there are none.
+    pub press: Option<&'a Press>,
 }
 
 /// What a build has done.
@@ -228,12 +233,16 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(Step, usize, usize) + Sync)) 
     let files: Result<Vec<Vec<Put>>, WriteError> = assets.files.par_iter().map(|file| put(file, &output, &workshop)).collect();
     puts.extend(files?.into_iter().flatten());
     clock.lap("files");
+    if let Some(press) = order.press {
+        puts.extend(siblings(press, &puts, &output)?);
+        clock.lap("siblings");
+    }
 
     // The edge is ready for a product before its page can be seen.
     let (bundle_bytes, bundle_written) = (bundle.size, bundle.settle()?);
     let next_change_at = next_change_at.map(feeds::rfc3339);
     // A key counts for the bytes that it led to: those remembered of a build that comes to nothing keep nothing.
-    let output = output.due_again(next_change_at.clone());
+    let output = output.due_again(next_change_at.clone()).beside(Bundle::name_of(&mut File::open(order.bundle)?)?);
     let (changes, ()) = rayon::join(|| output.finish(puts), || keys.remember(remembered, reads));
     let changes = changes?;
     clock.lap("write");
@@ -249,6 +258,13 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(Step, usize, usize) + Sync)) 
         pictures: assets.problems.clone(),
         costs,
     })
+}
+
+// Files of static/ that are compressed already have a fingerprint in their names: none of them stands where a sibling goes.
+fn siblings(press: &Press, puts: &[Put], output: &Output) -> Result<Vec<Put>, WriteError> {
+    let files: Vec<(&str, Entry)> = puts.iter().map(|put| (put.path(), *put.entry())).collect();
+    let made = press.siblings(&files, &Encoding::ALL, |path, _| output.read(path))?;
+    made.par_iter().map(|sibling| output.put_sibling(sibling)).collect()
 }
 
 type Asked = Arc<OnceLock<Desk>>;

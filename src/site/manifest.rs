@@ -23,6 +23,9 @@ pub struct Manifest<Files = BTreeMap<String, Entry>> {
     /// When pages will change of themselves (RFC 3339); `None`: never. Another build is due then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_change_at: Option<String>,
+    /// The bundle of the same build, by the hash that names it; `None`: a version that did not tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<String>,
     /// By path below the folder.
     pub files: Files,
 }
@@ -40,6 +43,32 @@ pub struct Entry {
     pub content_type: ContentType,
     /// How long it may be kept.
     pub cache: CacheClass,
+    /// How a sibling of a file is compressed; `None`: it is a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<Encoding>,
+}
+
+/// How the bytes of a sibling are compressed (RFC 9110, 8.4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Encoding {
+    /// Brotli.
+    Br,
+    /// Gzip.
+    Gzip,
+}
+
+impl Encoding {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Br, Self::Gzip];
+
+    /// What the name of such a sibling ends with.
+    pub fn ending(self) -> &'static str {
+        match self {
+            Self::Br => ".br",
+            Self::Gzip => ".gz",
+        }
+    }
 }
 
 /// Not spelled out in the field: serde would take it for a text borrowed from the input.
@@ -83,7 +112,7 @@ impl CacheClass {
 
 impl<Files: Default> Default for Manifest<Files> {
     fn default() -> Self {
-        Self { format: FORMAT, next_change_at: None, files: Files::default() }
+        Self { format: FORMAT, next_change_at: None, bundle: None, files: Files::default() }
     }
 }
 
@@ -111,6 +140,16 @@ impl Entry {
 
     /// The entry of a file whose bytes have that hash and number.
     pub fn of_hash(path: &str, hash: blake3::Hash, size: u64) -> Self {
-        Self { hash, size, content_type: media::content_type(path), cache: CacheClass::of(path) }
+        Self { hash, size, content_type: media::content_type(path), cache: CacheClass::of(path), encoding: None }
+    }
+
+    /// The entry of its sibling, whose bytes are these.
+    pub fn encoded(&self, encoding: Encoding, bytes: &[u8]) -> Self {
+        Self { hash: blake3::hash(bytes), size: bytes.len() as u64, encoding: Some(encoding), ..*self }
+    }
+
+    /// The path of the file that this is a sibling of, and its own where it is none.
+    pub fn base<'a>(&self, path: &'a str) -> &'a str {
+        self.encoding.and_then(|encoding| path.strip_suffix(encoding.ending())).unwrap_or(path)
     }
 }

@@ -19,6 +19,7 @@ pub mod makers;
 pub mod manifest;
 pub mod media;
 pub mod plan;
+pub mod precompress;
 pub mod problem;
 pub mod related;
 pub mod render;

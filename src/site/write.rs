@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "faults")]
 use super::faults::before_change;
 use super::manifest::{Entry, FILE, Manifest};
+use super::precompress::Sibling;
 
 /// The output folder cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,12 @@ pub enum WriteError {
     },
 }
 
+impl From<io::Error> for WriteError {
+    fn from(source: io::Error) -> Self {
+        Self::Io { path: "the cache of siblings".into(), source }
+    }
+}
+
 /// A folder being written. Files may be put from many threads.
 #[derive(Debug)]
 pub struct Output {
@@ -47,6 +54,7 @@ pub struct Output {
     journal: PathBuf,
     old: Manifest<HashMap<Box<str>, Entry>>,
     next_change_at: Option<String>,
+    bundle: Option<String>,
 }
 
 /// What a file's putting came to.
@@ -61,6 +69,11 @@ impl Put {
     /// Its path below the folder.
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// What it is.
+    pub fn entry(&self) -> &Entry {
+        &self.entry
     }
 
     /// Hash of its bytes.
@@ -102,6 +115,7 @@ impl Output {
             journal: beside("journal"),
             old: Manifest::default(),
             next_change_at: None,
+            bundle: None,
         };
         if let Ok(bytes) = fs::read(&output.journal) {
             if let Ok(journal) = serde_json::from_slice(&bytes) {
@@ -123,6 +137,11 @@ impl Output {
     /// The same, its manifest to say when the next build is due (RFC 3339).
     pub fn due_again(self, next_change_at: Option<String>) -> Self {
         Self { next_change_at, ..self }
+    }
+
+    /// The same, its manifest to name the bundle of the same build.
+    pub fn beside(self, bundle: Option<String>) -> Self {
+        Self { bundle, ..self }
     }
 
     /// Puts a file; one that already has these bytes is left alone.
@@ -159,6 +178,24 @@ impl Output {
             remove_file(&staged)?;
         }
         Ok(Put { path: path.to_owned(), entry, changed })
+    }
+
+    /// Puts a sibling of a file.
+    pub fn put_sibling(&self, sibling: &Sibling) -> Result<Put, WriteError> {
+        let Sibling { path, entry, file } = sibling;
+        let changed = !self.has(path, entry);
+        if changed {
+            let bytes = fs::read(file).map_err(fail(file))?;
+            write_file(&self.stage.join(path), &bytes)?;
+        }
+        Ok(Put { path: path.clone(), entry: *entry, changed })
+    }
+
+    /// The bytes of a file that was put.
+    pub fn read(&self, path: &str) -> Result<Vec<u8>, WriteError> {
+        let staged = self.stage.join(path);
+        let file = if staged.is_file() { staged } else { self.folder.join(path) };
+        fs::read(&file).map_err(fail(&file))
     }
 
     // Whether the folder has that file already.
@@ -204,7 +241,8 @@ impl Output {
         files.dedup_by_key(|(path, _)| *path);
         // What did not change is among the old ones, so that as many of them are all of them: here, and below without the fresh ones.
         let are_the_same = rename.is_empty() && files.len() == self.old.files.len();
-        if are_the_same && self.next_change_at == self.old.next_change_at && self.folder.join(FILE).is_file() {
+        let says_the_same = self.next_change_at == self.old.next_change_at && self.bundle == self.old.bundle;
+        if are_the_same && says_the_same && self.folder.join(FILE).is_file() {
             remove_folder(&self.stage)?;
             return Ok(changes);
         }
@@ -219,7 +257,8 @@ impl Output {
         }
         changes.written = rename.len();
         changes.removed = remove.len();
-        let manifest = Manifest { files, next_change_at: self.next_change_at.clone(), ..Manifest::default() };
+        let manifest =
+            Manifest { files, next_change_at: self.next_change_at.clone(), bundle: self.bundle.clone(), ..Manifest::default() };
         write_with(&self.stage.join(FILE), |file| manifest.write(file))?;
         if is_empty(&self.folder) {
             // A first build: the whole folder appears at once.

@@ -8,7 +8,7 @@
 
 pub mod pointer;
 
-use std::io::{self, BufWriter, Cursor, Seek, Write};
+use std::io::{self, BufWriter, Cursor, Read, Seek, Write};
 
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
@@ -227,6 +227,16 @@ impl<W: Write> Write for Payload<'_, W> {
 }
 
 impl Bundle {
+    /// The hash that a bundle's head says names it; nothing is proven. `None`: it has no head.
+    ///
+    /// Errors: the file cannot be read.
+    pub fn name_of(head: &mut impl Read) -> io::Result<Option<String>> {
+        let mut bytes = Vec::new();
+        head.take(SIGNED_BYTES as u64).read_to_end(&mut bytes)?;
+        let hash = bytes.get(SIGNED_BYTES - 32..).and_then(|hash| <[u8; 32]>::try_from(hash).ok());
+        Ok(hash.map(|hash| blake3::Hash::from(hash).to_hex().to_string()))
+    }
+
     /// Proves bytes and reads them. `shop` is the shop that is expected, where one is known already.
     pub fn open(bytes: &[u8], keys: &[VerifyingKey], shop: Option<&str>) -> Result<Opened, BundleError> {
         if !bytes.starts_with(&MAGIC[..bytes.len().min(MAGIC.len())]) || bytes.is_empty() {

@@ -101,6 +101,7 @@ impl Tiny {
             cache: None,
             pictures: &self.public().with_extension("sets"),
             key: &edge::signing_key(),
+            press: None,
             costs: false,
         };
         build(&order, &|_, _, _| {})

@@ -35,6 +35,7 @@ mod openapi;
 mod orders;
 mod orders_cli;
 mod policy;
+mod precompress;
 mod previews;
 mod prices;
 mod publish;

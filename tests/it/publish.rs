@@ -93,6 +93,8 @@ fn a_price_goes_up_and_the_way_back_is_one_command() {
     for (path, bytes) in &before {
         assert!(after.get(path) == Some(bytes), "{path} is not what it was");
     }
+    let (_, out, _) = run(root, &["publish", "list"]);
+    assert!(out.starts_with("     3") && out.lines().next().is_some_and(|line| line.ends_with("  back to 1  live")), "{out}");
     let pointer = std::fs::read_to_string(root.join("site.private/live.pointer")).expect("a pointer");
     assert!(pointer.contains("\nsequence 3\n"), "{pointer}");
     let (code, _, told) = run(root, &["publish", "--rollback", "9"]);
@@ -169,7 +171,18 @@ fn what_was_changed_by_hand_is_named_and_put_back() {
     publish(root, &["--repair"]);
     check_is_built(root);
     assert_eq!(run(root, &["publish", "--verify"]).0, 0);
-    // A build that was changed by hand goes nowhere.
+    // The bundle of another build goes nowhere.
+    let bundle = std::fs::read(root.join("shop.bundle")).expect("a bundle");
+    write(root, "content/products/mug.md", &mug("9.90"));
+    build(root);
+    std::fs::write(root.join("shop.bundle"), &bundle).expect("put back");
+    let (code, _, told) = run(root, &["publish"]);
+    assert!(
+        code == 1 && told.contains("shop.bundle is not what manifest.json says (it is the bundle of another build)"),
+        "{told}"
+    );
+    build(root);
+    // Nor does one that was changed by hand.
     write(root, "public/products/mug.html", "defaced");
     std::fs::remove_file(records(root)).expect("removed");
     let (code, _, told) = run(root, &["publish"]);
@@ -199,9 +212,25 @@ fn a_real_job_that_is_killed_leaves_a_whole_shop_to_the_next_one() {
     write(root, "content/products/mug.md", &mug("9.50"));
     write(root, "content/products/bowl.md", "+++\ntitle = \"Bowl\"\nsku = \"BOWL\"\nprice = \"7.00\"\nstock = 1\n+++\n");
     build(root);
-    for point in ["INTENT", "PUT:1", "PUT:2", "BUNDLE", "POINTER", "PUT:2", "PUT:2", "RECORD"] {
+    let folders = ["site", "site.private"].map(|name| (root.join(name), tree(&root.join(name))));
+    let puts: Vec<String> = (1..).map(|at| format!("PUT:{at}")).take(64).collect();
+    let mut killed_at = 0;
+    for point in ["INTENT", "BUNDLE", "POINTER", "RECORD"].into_iter().chain(puts.iter().map(String::as_str)) {
+        // Each from the first publication on.
+        for (folder, files) in &folders {
+            std::fs::remove_dir_all(folder).expect("removed");
+            files.iter().for_each(|(path, bytes)| {
+                let file = folder.join(path);
+                std::fs::create_dir_all(file.parent().expect("it lies in a folder")).expect("made");
+                std::fs::write(file, bytes).expect("put back");
+            });
+        }
         let killed = command(root, &["publish"], &[("VITRINE_FAILPOINT", point)]);
+        if killed.status.success() && point.starts_with("PUT") {
+            break;
+        }
         assert_eq!(killed.status.code(), None, "{point}: {}", String::from_utf8_lossy(&killed.stderr));
+        killed_at += 1;
         let served = tree(&root.join("site"));
         for path in before.keys().filter(|path| *path != "manifest.json") {
             assert!(served.contains_key(path), "{path} is missing after {point}");
@@ -214,9 +243,11 @@ fn a_real_job_that_is_killed_leaves_a_whole_shop_to_the_next_one() {
                 assert!(is_there, "{path} leads to {slug} after {point}");
             }
         }
+        let (code, _, told) = run(root, &["publish"]);
+        assert_eq!(code, 0, "{told}");
+        check_is_built(root);
     }
-    let (code, _, told) = run(root, &["publish"]);
-    assert_eq!(code, 0, "{told}");
+    assert!(killed_at > 12, "{killed_at} points");
     check_is_built(root);
     assert_eq!(publish(root, &[])["id"], Value::Null);
 }
@@ -260,4 +291,26 @@ fn targets_are_checked_where_they_are_written() {
     assert!(code == 2 && told.contains("name a target with --target: live, test"), "{told}");
     let (code, _, told) = run(shop.path(), &["publish", "--target", "prod"]);
     assert!(code == 2 && told.contains("no target `prod`, only live, test"), "{told}");
+}
+
+#[test]
+fn a_machine_without_credentials_is_told_so_within_seconds() {
+    let bucket = "\n[[publish]]\nname = \"live\"\nkind = \"s3\"\nbucket = \"b\"\nregion = \"eu-central-1\"\n";
+    let shop = folder(&[("site.toml", &(site("EUR") + bucket)), ("content/products/mug.md", &mug("9.00"))]);
+    let root = shop.path();
+    build(root);
+    // Takes connections, and never answers: as some networks do where there is no cloud.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = format!("http://{}", silent.local_addr().expect("an address"));
+    let mut command = vitrine(root);
+    command.args(["publish", "--dry-run"]).env("VITRINE_BUNDLE_SECRET_KEY", SECRET).env("AWS_METADATA_ENDPOINT", &address);
+    for variable in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_WEB_IDENTITY_TOKEN_FILE"] {
+        command.env_remove(variable);
+    }
+    let started = std::time::Instant::now();
+    let (code, _, told) = ended(&command.output().expect("the binary runs"));
+    assert!(code == 3 && told.contains("nobody answers at the cloud's metadata address"), "{told}");
+    assert!(told.contains("no credentials were found: set AWS_ACCESS_KEY_ID"), "{told}");
+    // A bucket that is out of order is tried for ninety.
+    assert!(started.elapsed().as_secs() < 45, "{:?}", started.elapsed());
 }

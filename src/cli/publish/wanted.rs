@@ -1,15 +1,21 @@
 //! Wanted: what is to be published: the last build, an earlier publication, or the last one once more.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
 use bytes::Bytes;
 
 use super::{Args, CommandError, Desk};
 use crate::cli::source;
+use crate::publish::PublishError;
+use crate::publish::host::is_as_built;
 use crate::publish::job::{self, BundleFile, Prices, State, Wish};
 use crate::publish::upload::Source;
 use crate::publish::verify::verify;
 use crate::site::check::redirects::Redirects;
 use crate::site::diff::Build;
-use crate::site::manifest::{self, Manifest};
+use crate::site::manifest::{self, Entry, Manifest};
+use crate::site::precompress::Press;
 use crate::site::render::feeds::keeps_away;
 use crate::theme::bundle::Bundle;
 
@@ -26,6 +32,25 @@ pub(super) struct Wanted {
     pub(super) is_hidden: bool,
     /// The price history beside the shop's content.
     pub(super) before: Bytes,
+}
+
+/// Why siblings cannot be made.
+#[derive(Debug)]
+enum Unread {
+    File(std::io::Error),
+    Changed(PublishError),
+}
+
+impl From<std::io::Error> for Unread {
+    fn from(error: std::io::Error) -> Self {
+        Self::File(error)
+    }
+}
+
+impl From<PublishError> for Unread {
+    fn from(error: PublishError) -> Self {
+        Self::Changed(error)
+    }
 }
 
 impl Wanted {
@@ -59,10 +84,16 @@ impl Desk {
         let failed = |error: String| CommandError::World(format!("{}: {error}", path.display()));
         let bytes = std::fs::read(&path).map_err(|error| failed(error.to_string()))?;
         let opened = Bundle::open(&bytes, &self.known, Some(&self.config.shop.id)).map_err(|error| failed(error.to_string()))?;
+        if manifest.bundle.as_ref().is_some_and(|name| *name != opened.hash) {
+            let reason = "it is the bundle of another build".to_owned();
+            return Err(PublishError::NotAsBuilt { path: path.display().to_string(), reason }.into());
+        }
         let lines = std::fs::read_to_string(out.join("_redirects")).unwrap_or_default();
         let robots = std::fs::read_to_string(out.join("robots.txt")).unwrap_or_default();
+        let mut manifest = manifest;
+        let siblings = self.siblings(&mut manifest, &out, root)?;
         Ok(Wanted {
-            source: Source { folder: Some(out), ..Source::default() },
+            source: Source { folder: Some(out), siblings, ..Source::default() },
             bundle: BundleFile::new(&opened.hash, bytes.into()),
             base_url: base_url(&opened.bundle),
             manifest: manifest.clone(),
@@ -73,17 +104,36 @@ impl Desk {
         })
     }
 
+    // The siblings that the server of this target chooses from, and none for those that do not: where each of them is.
+    fn siblings(&self, manifest: &mut Manifest, out: &Path, root: &Path) -> Result<BTreeMap<String, PathBuf>, CommandError> {
+        manifest.files.retain(|_, entry| entry.encoding.is_none());
+        let files: Vec<(&str, Entry)> = manifest.files.iter().map(|(path, entry)| (path.as_str(), *entry)).collect();
+        let read = |path: &str, entry: &Entry| {
+            let file = out.join(path);
+            is_as_built(&file, entry).map_err(|reason| PublishError::NotAsBuilt { path: path.to_owned(), reason })?;
+            std::fs::read(&file).map_err(Unread::from)
+        };
+        let made = Press::new(&source::cache(root)).siblings(&files, &self.target.encodings, read);
+        let made = made.map_err(|error| match error {
+            Unread::File(error) => CommandError::World(format!("siblings cannot be made: {error}")),
+            Unread::Changed(error) => error.into(),
+        })?;
+        manifest.files.extend(made.iter().map(|sibling| (sibling.path.clone(), sibling.entry)));
+        Ok(made.into_iter().map(|sibling| (sibling.path, sibling.file)).collect())
+    }
+
     // An earlier publication, whose bytes lie on the target.
     pub(super) async fn roll_back(&self, id: Option<u64>, state: &mut State) -> Result<Wanted, CommandError> {
         let shop = &self.config.shop.id;
-        let earlier = state.earlier(&self.host, id, shop).await?;
+        let mut earlier = state.earlier(&self.host, id, shop).await?;
+        earlier.files.retain(|_, stored| stored.entry.encoding.is_none_or(|encoding| self.target.encodings.contains(&encoding)));
         let bytes = state.bundle(&self.host, &earlier.bundle).await?;
         let opened = Bundle::open(&bytes, &self.known, Some(shop)).map_err(|error| {
             CommandError::World(format!("the bundle of publication {} would not be taken by any edge: {error}", earlier.id))
         })?;
         Ok(Wanted {
             manifest: earlier.manifest(),
-            source: Source { folder: None, kept: job::kept(&self.host).await? },
+            source: Source { kept: job::kept(&self.host).await?, ..Source::default() },
             bundle: BundleFile::new(&earlier.bundle, bytes),
             base_url: earlier.base_url.clone(),
             rollback_to: Some(earlier.id),
@@ -113,7 +163,10 @@ impl Desk {
         } else {
             state.bundle(&self.host, &record.bundle).await?
         };
-        let source = Source { folder, kept: job::kept(&self.host).await? };
+        // Siblings of a build that is another one by now are no loss: those that were published are kept beside their files.
+        let built = folder.as_deref().and_then(|out| Some((out, Manifest::read(out)?)));
+        let siblings = built.and_then(|(out, mut manifest)| self.siblings(&mut manifest, out, root).ok()).unwrap_or_default();
+        let source = Source { folder, siblings, kept: job::kept(&self.host).await? };
         Ok(Wanted {
             manifest,
             source,

@@ -6,7 +6,7 @@ use super::*;
 use crate::publish::record::FORMAT;
 
 /// Paths of each kind, few enough to meet again and again.
-const PATHS: [&str; 9] = [
+const PATHS: [&str; 11] = [
     "a/one.1.css",
     "a/two.2.js",
     "products/lamp.html",
@@ -16,15 +16,25 @@ const PATHS: [&str; 9] = [
     "feed.xml",
     "sitemap.xml",
     "_headers",
+    "products/lamp.html.br",
+    "index.html.br",
 ];
 
 fn entry(path: &str, version: u8) -> Entry {
-    Entry::of(path, &[version])
+    match path.strip_suffix(".br") {
+        Some(base) => Entry::of(base, &[version]).encoded(Encoding::Br, &[version, 1]),
+        None => Entry::of(path, &[version]),
+    }
 }
 
 fn manifest(versions: &[Option<u8>]) -> Manifest {
     let files = PATHS.iter().zip(versions).filter_map(|(path, version)| Some(((*path).to_owned(), entry(path, (*version)?))));
-    Manifest { files: files.collect(), ..Manifest::default() }
+    let mut files: BTreeMap<String, Entry> = files.collect();
+    // A sibling is made of its file.
+    let lonely: Vec<String> =
+        files.iter().filter(|(path, entry)| !files.contains_key(entry.base(path))).map(|(path, _)| path.clone()).collect();
+    files.retain(|path, _| !lonely.contains(path));
+    Manifest { files, ..Manifest::default() }
 }
 
 /// A target: what lies there, what was published, what unfinished jobs named.
@@ -70,11 +80,33 @@ impl World {
             assert_eq!(hash.as_ref(), Some(&keep.hash), "a copy is of what it says");
             self.kept.insert((keep.id, keep.hash.clone()));
         }
-        for upload in &plan.uploads {
+        let (assets, rest): (Vec<&Upload>, Vec<&Upload>) = plan.uploads.iter().partition(|upload| upload.phase == Phase::Asset);
+        let put =
+            |upload: &Upload, lies: &mut BTreeMap<String, blake3::Hash>| lies.insert(upload.path.clone(), upload.entry.hash);
+        for upload in assets {
             if !step() {
                 return;
             }
-            self.lies.insert(upload.path.clone(), upload.entry.hash);
+            put(upload, &mut self.lies);
+        }
+        for path in &plan.drops {
+            if !step() {
+                return;
+            }
+            self.lies.remove(path);
+        }
+        for upload in rest {
+            if !step() {
+                return;
+            }
+            // What a server would send in the place of this file is not of another one.
+            let sibling = format!("{}.br", upload.path);
+            let is_old = self.lies.get(&sibling).is_some_and(|lies| {
+                let wanted = plan.uploads.iter().find(|other| other.path == sibling).map(|other| other.entry.hash);
+                wanted.or(plan.unchanged.get(&sibling).map(|stored| stored.entry.hash)) != Some(*lies)
+            });
+            assert!(!is_old, "{sibling} is sent instead of {}", upload.path);
+            put(upload, &mut self.lies);
         }
         for path in &plan.deletions {
             if !step() {
@@ -126,8 +158,8 @@ proptest! {
             let plan = world.plan(&wanted, 3);
             let before = world.record.as_ref().map(Record::manifest);
             world.carry_out(&plan, steps);
-            // Until another record is written, all that the last one names lies there, in some version.
-            for path in before.iter().flat_map(|manifest| manifest.files.keys()) {
+            // Until another record is written, all that the last one names lies there, in some version; siblings may be on their way.
+            for path in before.iter().flat_map(|manifest| manifest.files.keys()).filter(|path| !path.ends_with(".br")) {
                 prop_assert!(world.lies.contains_key(path), "{path} is missing");
             }
             if world.named.is_empty() {
@@ -137,6 +169,10 @@ proptest! {
                 published.insert(plan.id, wanted.clone());
                 let record = world.record.clone().expect("it was published");
                 prop_assert_eq!(record.manifest().files, wanted.files.clone());
+                let is_stale = |path: &String| {
+                    path.strip_suffix(".br").is_some_and(|base| wanted.files.contains_key(base)) && !wanted.files.contains_key(path)
+                };
+                prop_assert!(!world.lies.keys().any(is_stale), "a sibling is sent instead of its file");
                 // Nothing lies there that nobody knows of.
                 let known: BTreeSet<&String> = record.files.keys().chain(record.retired.keys()).collect();
                 prop_assert!(world.lies.keys().all(|path| known.contains(path)));
@@ -174,7 +210,7 @@ proptest! {
             }
             // A page that people can reach may lead to every page.
             if upload.path == "index.html" || before.contains_key(&upload.path) && upload.path.ends_with(".html") {
-                for page in wanted.files.keys().filter(|path| path.starts_with("products/") || *path == "feed.xml") {
+                for page in wanted.files.keys().filter(|path| path.starts_with("products/") && path.ends_with(".html") || *path == "feed.xml") {
                     let is_there = before.contains_key(page) || place(page).is_some_and(|place| place < index);
                     prop_assert!(is_there, "{} before {}", upload.path, page);
                 }

@@ -27,7 +27,8 @@ pub use self::cloudflare::{BATCH as CLOUDFLARE_BATCH, MAX_BATCH as CLOUDFLARE_MA
 pub use self::http::{HttpPurge, PLACEHOLDERS};
 use super::connect::{Answer, ask, client};
 use crate::site::check::page_address;
-use crate::site::manifest::CacheClass;
+use crate::site::manifest::{CacheClass, Encoding};
+use crate::site::media::content_type;
 
 /// Bytes of an answer that are read: it says yes, or why not.
 const MAX_ANSWER: usize = 64 << 10;
@@ -273,8 +274,10 @@ pub fn urls<'a>(base_url: &str, paths: impl IntoIterator<Item = &'a String>) -> 
     addresses.map(|address| format!("{base_url}{}", utf8_percent_encode(&address, PATH))).collect()
 }
 
-// A folder's page is asked for with a slash at its end too.
+// A folder's page is asked for with a slash at its end too; a sibling is what a server sends at its file's address.
 fn addresses(path: &str) -> Vec<String> {
+    let base = Encoding::ALL.iter().find_map(|encoding| path.strip_suffix(encoding.ending()));
+    let path = base.filter(|base| content_type(base) != content_type("")).unwrap_or(path);
     if path == "404.html" {
         return vec!["/404.html".to_owned()];
     }

@@ -21,6 +21,8 @@ fn addresses_are_those_that_shoppers_ask_for() {
     check("products/lamp/index.html", &["/products/lamp", "/products/lamp/"]);
     check("404.html", &["/404.html"]);
     check("feed.xml", &["/feed.xml"]);
+    check("products/lamp.html.br", &["/products/lamp"]);
+    check("files/all.tar.gz", &["/files/all.tar.gz"]);
     check("a/theme.1.css", &[]);
     check("_headers", &[]);
     check("manifest.json", &[]);

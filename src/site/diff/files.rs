@@ -41,7 +41,12 @@ pub struct Growth {
 pub(super) fn changes(old: &Manifest, new: &Manifest) -> (BTreeMap<&'static str, FileChanges>, Vec<Growth>) {
     let mut kinds: BTreeMap<&'static str, FileChanges> = BTreeMap::new();
     let mut growth = Vec::new();
-    for (path, entry) in &new.files {
+    // A sibling says nothing that its file does not.
+    let files = |manifest| -> Vec<(&String, &Entry)> {
+        let Manifest { files, .. }: &Manifest = manifest;
+        files.iter().filter(|(_, entry)| entry.encoding.is_none()).collect()
+    };
+    for (path, entry) in files(new) {
         let kind = kinds.entry(kind(entry)).or_default();
         kind.bytes_is += entry.size;
         match old.files.get(path) {
@@ -55,7 +60,7 @@ pub(super) fn changes(old: &Manifest, new: &Manifest) -> (BTreeMap<&'static str,
             }
         }
     }
-    for (path, entry) in &old.files {
+    for (path, entry) in files(old) {
         let kind = kinds.entry(kind(entry)).or_default();
         kind.bytes_was += entry.size;
         kind.gone += usize::from(!new.files.contains_key(path));
