@@ -3,6 +3,7 @@
 //! Owns    the file's keys, their defaults and what is said when one is wrong. No room reads the file itself; `cli` hands each its section.
 //! Always  all problems of the file, each at its place.
 
+mod edge;
 mod facets;
 mod images;
 mod makers;
@@ -30,7 +31,7 @@ use crate::site::load::sources::{BodyFormat, BulkFormat, BulkSource, Mapping, We
 use crate::site::load::written::{Place, parse};
 use crate::site::problem::{Kind, Problem, Problems, SourceFile};
 use crate::site::{BuildSettings, Returns, Shop, UrlStyle, load};
-use crate::theme::bundle::{MailTerms, PaymentTerms, SubscriberTerms};
+use crate::theme::bundle::{FrontTerms, MailTerms, PaymentTerms, SubscriberTerms};
 use crate::theme::countries;
 use crate::theme::look::Look;
 
@@ -50,6 +51,8 @@ pub struct Config {
     pub mail: MailTerms,
     /// Systems of the merchant's own that are told what happens to orders.
     pub webhooks: Vec<SubscriberTerms>,
+    /// What stands before the edge.
+    pub front: FrontTerms,
     /// How pages become files.
     pub build: BuildSettings,
     /// Bulk files.
@@ -102,7 +105,10 @@ pub fn read(root: &Path, problems: &mut Problems) -> Option<Config> {
             let secrets = publish::secrets(&file, &text);
             let is_told = secrets.iter().any(|secret| (secret.line, &secret.message) == (problem.line, &problem.message));
             secrets.into_iter().for_each(|secret| problems.push(secret));
-            if !is_told {
+            let is_origin_secret = problem.message.starts_with("unknown key `") && problem.message.contains("origin_secret");
+            if is_origin_secret {
+                problems.push(problem.hint(edge::SECRET));
+            } else if !is_told {
                 problems.push(problem);
             }
             return None;
@@ -125,6 +131,8 @@ struct Written {
     mail: WrittenMail,
     #[serde(default)]
     webhooks: Vec<webhooks::WrittenSubscriber>,
+    #[serde(default)]
+    edge: edge::WrittenEdge,
     #[serde(default)]
     build: WrittenBuild,
     #[serde(default)]
@@ -282,6 +290,7 @@ impl Written {
         let reservation_seconds = seconds(self.checkout.reservation_minutes, 30, problems);
         let mail = self.mail.checked(place, problems);
         let webhooks = webhooks::checked(self.webhooks, place, problems);
+        let front = self.edge.checked(place, problems);
         let targets = publish::checked(self.publish, place, root, problems);
         let look = self.theme.checked(place, root, problems);
         let mut build = self.build.checked(place, problems);
@@ -306,7 +315,7 @@ impl Written {
         };
         tell_uncovered(&rules, &named, place, problems);
         let sources = self.sources.into_iter().map(|source| source.checked(&rules, place, root, problems)).collect();
-        Some(Config { shop: shop?, payment, mail, webhooks, build, sources, look, max_price_change, targets, rules })
+        Some(Config { shop: shop?, payment, mail, webhooks, front, build, sources, look, max_price_change, targets, rules })
     }
 }
 

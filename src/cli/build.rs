@@ -207,6 +207,7 @@ fn print(
         payment: &source.config.payment,
         mail: &source.config.mail,
         webhooks: &source.config.webhooks,
+        front: &source.config.front,
         cache,
         pictures: &source::cache(&source.root).join("images"),
         key: &key,

@@ -8,11 +8,14 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::keys::ORIGIN_SECRETS;
 use super::pause::Action;
 use super::till::{self, Places};
 use super::{BesideEdge, CommandError, STATE, STATE_FOLDER, keys, webhooks};
 use crate::edge::app::{App, Clock, Settings};
 use crate::edge::bundle_file::BundleFile;
+use crate::edge::front::OriginSecrets;
+use crate::edge::live::{Live, is_loopback};
 use crate::edge::pointed::Pointed;
 use crate::edge::{operator, server};
 use crate::publish::host::follow;
@@ -21,6 +24,7 @@ use crate::publish::host::follow;
 const SECRETS: &str = "Secrets, from the environment only:
   VITRINE_BUNDLE_PUBLIC_KEYS       Keys whose bundles are taken [default: the development key]
   VITRINE_TOKEN_KEYS               Keys of carts and links, the newest first [default: a development key]
+  VITRINE_ORIGIN_SECRETS           What the shop's host shows in the header that site.toml names, separated by commas; any is taken
   VITRINE_SMTP_URL                 smtps://user:password@host sends mail [default: mails are files in the state folder]
   VITRINE_STRIPE_SECRET_KEY        Stripe's secret or restricted key, where the shop takes money by Stripe
   VITRINE_STRIPE_PUBLISHABLE_KEY   Its publishable key, of the same mode, where Stripe's form stands on the shop's page
@@ -120,6 +124,7 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
     // The pool of mail connections starts a task of its own when it is made.
     let _entered = runtime.enter();
     let mut app = App::new(live, edge_keys.tokens, args.settings(), Clock::system());
+    app.origin = origin_secrets(&app.live.load())?;
     let reserve_bytes = u64::from(args.reserve_mib) * 1024 * 1024;
     till::open(&mut app, &Places { store, state: args.state.clone(), reserve_bytes })?;
     if let Some(till) = app.till.as_ref().filter(|_| args.reconcile) {
@@ -127,6 +132,20 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
     }
     let app = Arc::new(app);
     runtime.block_on(run_until_told(app, origin, &args))
+}
+
+/// The secrets in the environment; as few as none where the shop names no header for them.
+///
+/// Errors: there is none, or one is no secret.
+fn origin_secrets(live: &Live) -> Result<OriginSecrets, CommandError> {
+    match (std::env::var(ORIGIN_SECRETS), &live.front.secret_header) {
+        (Ok(text), _) => OriginSecrets::list(&text).map_err(|reason| CommandError::Usage(format!("{ORIGIN_SECRETS}: {reason}"))),
+        (Err(_), None) => Ok(OriginSecrets::default()),
+        (Err(_), Some(header)) => Err(CommandError::Usage(format!(
+            "the shop's host shows a secret in the header `{header}`: set {ORIGIN_SECRETS} to it, or to several while it is \
+             changed, separated by commas; `vitrine keygen` makes one"
+        ))),
+    }
 }
 
 /// Where bundles come from.
@@ -166,6 +185,12 @@ fn tell_start(app: &App, shoppers: &TcpListener, operators: &TcpListener) {
     let address = |listener: &TcpListener| listener.local_addr().map_or_else(|_| "?".to_owned(), |address| address.to_string());
     let name = &live.sites[0].name;
     eprintln!("{name}: cart and checkout on http://{}", address(shoppers));
+    if !live.front.is_known() && !is_loopback(&live.sites[0].base_url) {
+        eprintln!(
+            "warning: nobody said what stands before this edge, so that a shopper's address is not known and no single one is held \
+             back: write trusted_proxies = [\"10.0.0.0/8\"] under [edge] in site.toml, or [] where shoppers ask it directly"
+        );
+    }
     eprintln!("  bundle {:.12}, sequence {}; for operators: http://{}/readyz", live.hash, live.sequence, address(operators));
 }
 

@@ -22,6 +22,9 @@ pub(super) const BUNDLE_PUBLIC: &str = "VITRINE_BUNDLE_PUBLIC_KEYS";
 /// `ID:SECRET` of the edge's own keys, newest first, separated by commas.
 pub(super) const TOKEN_KEYS: &str = "VITRINE_TOKEN_KEYS";
 
+/// What the shop's host shows to the edge, separated by commas.
+pub(super) const ORIGIN_SECRETS: &str = "VITRINE_ORIGIN_SECRETS";
+
 const DEVELOPMENT_FILE: &str = "development.keys";
 
 /// What an edge needs.
@@ -134,6 +137,11 @@ fn key_ring(text: &str) -> Result<KeyRing, CommandError> {
 fn secret(name: &str, text: &str) -> Result<[u8; 32], CommandError> {
     let bytes = BASE64.decode(text.trim()).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
     bytes.ok_or_else(|| CommandError::Usage(format!("{name}: a key is 32 bytes in base64url, as `vitrine keygen` prints it")))
+}
+
+/// A fresh secret that a header can hold.
+pub(super) fn fresh_secret() -> Result<String, CommandError> {
+    Ok(BASE64.encode(random()?))
 }
 
 fn random() -> Result<[u8; 32], CommandError> {

@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
+use super::front::OriginSecrets;
 use super::http::Mount;
 use super::key_ring::KeyRing;
+use super::limits::clients::Clients;
 use super::limits::shed::Gate;
 use super::live::Live;
 use super::perform::{PAYMENTS_PER_SECOND, Till};
@@ -44,6 +46,10 @@ pub struct App {
     pub metrics: RequestMetrics,
     /// How full the edge is.
     pub gate: Gate,
+    /// What the shop's host shows with each request; without any, nobody is asked for it.
+    pub origin: OriginSecrets,
+    /// How fast each shopper may open and pay checkouts.
+    pub clients: Clients,
     next_request: AtomicU64,
 }
 
@@ -150,6 +156,8 @@ impl App {
             mounts: Vec::new(),
             metrics: RequestMetrics::new(router.names()),
             gate: Gate::new(settings.max_in_flight),
+            origin: OriginSecrets::default(),
+            clients: Clients::default(),
             settings,
             router,
             next_request: AtomicU64::new(random_u64()),

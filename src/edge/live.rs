@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::front::Front;
 use crate::commerce::ids::MarketId;
 use crate::commerce::rules::Market;
 use crate::theme::bundle::{Bundle, Opened};
@@ -25,6 +26,8 @@ pub struct Live {
     pub site_values: Vec<tera::Value>,
     /// The edge's pages.
     pub engine: Engine,
+    /// What stands before the edge.
+    pub front: Front,
     /// Whether the shop is on https: then cookies are `__Host-` and `Secure`.
     pub secure: bool,
 }
@@ -74,8 +77,9 @@ impl Live {
         }
         let secure = base_url.starts_with("https://");
         let engine = engine(&bundle)?;
+        let front = Front::of(&bundle.front).map_err(|reason| broken(&reason))?;
         let site_values = sites.iter().map(tera::Value::from_serializable).collect();
-        Ok(Self { bundle, hash, sequence, sites, site_values, engine, secure })
+        Ok(Self { bundle, hash, sequence, sites, site_values, engine, front, secure })
     }
 
     /// A market by name with its `site`; the root market where the name is unknown.

@@ -11,6 +11,7 @@ pub mod carts;
 pub mod checkout_reply;
 pub mod checkouts;
 pub mod error;
+pub mod front;
 pub mod http;
 pub mod idempotency;
 pub mod input;

@@ -50,6 +50,7 @@ fn ready(app: &App) -> Response<Full<Bytes>> {
         "bundle": live.hash,
         "sequence": live.sequence,
         "refused": refused.as_ref(),
+        "origin_secret": origin_secret(app),
         "disk_full": is_short_of_room(app),
         "reconciled": reconciled,
         "orphans": {"under_way": orphans.under_way, "in_review": orphans.in_review},
@@ -59,6 +60,16 @@ fn ready(app: &App) -> Response<Full<Bytes>> {
     }
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     answer(status, JSON, format!("{told}\n"))
+}
+
+/// Whether requests are asked for the secret of the shop's host: `asked`, `missing` where this edge has none to compare with, `none` where
+/// site.toml names no header.
+fn origin_secret(app: &App) -> &'static str {
+    match (&app.live.load().front.secret_header, app.origin.is_empty()) {
+        (None, _) => "none",
+        (Some(_), true) => "missing",
+        (Some(_), false) => "asked",
+    }
 }
 
 fn metrics(app: &App) -> String {

@@ -30,8 +30,10 @@ pub enum Cache {
 pub enum Guard {
     /// Our own pages and programs; foreign pages are refused (CSRF).
     SameSite,
-    /// Anyone: the route proves the request by a signature of its own (return from a gateway, webhooks).
+    /// Anyone: the route proves the request by a signature of its own (return from a gateway).
     SignedByCaller,
+    /// A gateway, which may ask the edge itself instead of the shop's host: its signature is its proof.
+    SignedByGateway,
 }
 
 /// A route.
@@ -106,7 +108,7 @@ impl Route {
     }
 
     const fn hook(pattern: &'static str, handler: Handler) -> Self {
-        let (body_limit, guard) = (webhook::HOOK_LIMIT, Guard::SignedByCaller);
+        let (body_limit, guard) = (webhook::HOOK_LIMIT, Guard::SignedByGateway);
         Self { method: Method::POST, pattern, body_limit, cache: Cache::NoStore, guard, weight: Weight::Vital, handler }
     }
 

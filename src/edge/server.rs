@@ -24,11 +24,13 @@ use tokio::sync::Semaphore;
 
 use super::app::{App, Settings};
 use super::error::Failure;
+use super::front::Peer;
 use super::http::{Call, Reply};
+use super::limits::seconds;
 use super::limits::shed::Weight;
 use super::middleware::{body, csrf, headers};
 use super::pages;
-use super::router::{Cache, FORM_LIMIT, Found, Guard, ROUTES};
+use super::router::{Cache, FORM_LIMIT, Found, Guard, ROUTES, Route};
 use super::session::Session;
 use crate::theme::texts::Say;
 
@@ -102,8 +104,8 @@ where
             accepted = accepted => accepted,
             () = &mut shutdown => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -112,7 +114,8 @@ where
         };
         let _ = stream.set_nodelay(true);
         let service = service.clone();
-        let answered = service_fn(move |request| {
+        let answered = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
             let answer = service(request);
             async move { Ok::<_, Infallible>(answer.await) }
         });
@@ -154,8 +157,14 @@ async fn answer<B>(app: &Arc<App>, request: Request<B>, found: Found, request_id
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    if let Found::Route(index, _) = found {
-        shed(app, ROUTES[index].weight, fullness)?;
+    let route = match found {
+        Found::Route(index, _) => Some(&ROUTES[index]),
+        Found::OtherMethods(_) | Found::Nothing => None,
+    };
+    admit(app, &request, route)?;
+    if let Some(route) = route {
+        shed(app, route.weight, fullness)?;
+        hold_back(app, &request, route.weight)?;
     }
     let (parts, stream) = request.into_parts();
     if parts.uri.path_and_query().is_some_and(|address| address.as_str().len() > MAX_ADDRESS_BYTES) {
@@ -179,6 +188,23 @@ where
         (Found::Route(index, params), None) => (ROUTES[index].handler)(app.clone(), call(decoded(params)?)).await,
         _ => unreachable!("anything else was answered above"),
     }
+}
+
+/// Refuses what did not come through the shop's host, where that shows a secret.
+fn admit<B>(app: &App, request: &Request<B>, route: Option<&Route>) -> Result<(), Failure> {
+    let proves_itself = route.is_some_and(|route| route.guard == Guard::SignedByGateway);
+    if proves_itself || app.origin.admit(&app.live.load().front, request.headers()) {
+        return Ok(());
+    }
+    Err(Failure::Forbidden { code: "not_through_host", detail: Say::of("says.not_through_host") })
+}
+
+/// Refuses who takes more steps of checkouts than any shopper does. Nothing was read or written yet.
+fn hold_back<B>(app: &App, request: &Request<B>, weight: Weight) -> Result<(), Failure> {
+    let writes_rows = matches!(weight, Weight::Quote | Weight::Payment);
+    let Some(Peer(peer)) = request.extensions().get().filter(|_| writes_rows) else { return Ok(()) };
+    let Some(client) = app.live.load().front.client(peer.ip(), request.headers()) else { return Ok(()) };
+    app.clients.take(client, app.clock.ticks()).map_err(|ms| Failure::TooMany { retry_after_s: seconds(ms) })
 }
 
 /// Refuses what is less important than what there is too much of. Nothing was read or written yet, and nothing is said about money.

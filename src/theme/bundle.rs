@@ -18,7 +18,7 @@ use crate::commerce::catalog::Catalog;
 use crate::commerce::rules::Rules;
 
 /// Format this binary writes and reads; another one is refused.
-pub const FORMAT: u32 = 7;
+pub const FORMAT: u32 = 8;
 
 const MAGIC: &[u8; 8] = b"vitrine\0";
 const SIGNED_BYTES: usize = 8 + 4 + 8 + 8 + 32;
@@ -51,6 +51,8 @@ pub struct Bundle<C = Catalog> {
     pub mail: MailTerms,
     /// The merchant's own systems that are told what happens to orders.
     pub webhooks: Vec<SubscriberTerms>,
+    /// What stands before the edge.
+    pub front: FrontTerms,
 }
 
 /// Which gateway takes the money. Its secrets never travel: an edge has them from its environment.
@@ -86,6 +88,17 @@ pub struct SubscriberTerms {
     pub url: String,
     /// Kinds of events it hears, such as `order.placed`.
     pub events: Vec<String>,
+}
+
+/// What stands before the edge, and how it says who asks. Its secret never travels: an edge has it from its environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrontTerms {
+    /// Networks whose word is taken, such as `10.0.0.0/8`; `None`: nobody said what stands there.
+    pub trusted_proxies: Option<Vec<String>>,
+    /// Header with the shopper's address; `None`: the usual one.
+    pub client_address_header: Option<String>,
+    /// Header with the secret that only the shop's host has; `None`: anybody may ask.
+    pub origin_secret_header: Option<String>,
 }
 
 impl Bundle {

@@ -98,6 +98,7 @@ impl Tiny {
             payment: &vitrine::theme::bundle::PaymentTerms::default(),
             mail: &vitrine::theme::bundle::MailTerms::default(),
             webhooks: &[],
+            front: &vitrine::theme::bundle::FrontTerms::default(),
             cache: None,
             pictures: &self.public().with_extension("sets"),
             key: &edge::signing_key(),

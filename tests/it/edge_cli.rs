@@ -167,6 +167,28 @@ fn keys_made_by_keygen_are_what_an_edge_takes() {
     let running = Running::start(command);
     client::request(running.port("checkout on"), "GET", "/api/v1/cart", &[], "").expect(200);
     assert!(!folder.path().join(".vitrine/development.keys").exists());
+    assert!(running.told.contains("warning: nobody said what stands before this edge"), "{}", running.told);
+}
+
+#[test]
+fn an_edge_that_has_to_ask_for_a_secret_does_not_start_without_one() {
+    let (key, folder) = (signing_key(), tempfile::tempdir().expect("a folder"));
+    let mut fronted = bundle(BASE_URL, 1990);
+    fronted.front.origin_secret_header = Some("X-Origin-Secret".to_owned());
+    fs::write(folder.path().join("shop.bundle"), fronted.seal(&key)).expect("a bundle");
+    let (code, told) = ended(&mut edge(folder.path(), &key));
+    assert_eq!((code, told.contains("VITRINE_ORIGIN_SECRETS")), (2, true), "{told}");
+    let (code, told) = ended(edge(folder.path(), &key).env("VITRINE_ORIGIN_SECRETS", "hush-hush"));
+    assert_eq!((code, told.contains("VITRINE_ORIGIN_SECRETS"), told.contains("hush")), (2, true, false), "{told}");
+    let (_, lines, _) = run(Path::new("."), &["keygen"]);
+    let secret = lines.lines().find_map(|line| line.strip_prefix("VITRINE_ORIGIN_SECRETS=")).expect("keygen makes one");
+    let mut command = edge(folder.path(), &key);
+    command.env("VITRINE_ORIGIN_SECRETS", secret);
+    let running = Running::start(command);
+    let ask = |headers: &[(&str, &str)]| client::request(running.port("checkout on"), "GET", "/cart", headers, "").status;
+    assert_eq!((ask(&[]), ask(&[("x-origin-secret", secret)])), (403, 200));
+    client::request(running.port("for operators"), "GET", "/readyz", &[], "").expect(200);
+    assert!(!running.told.contains("warning"), "on this machine nobody stands before it: {}", running.told);
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod diff;
 mod edge_bundle;
 mod edge_cart;
 mod edge_cli;
+mod edge_front;
 mod edge_http;
 mod edge_pause;
 mod facets;

@@ -39,6 +39,11 @@ fn bundle() -> Bundle {
             url: "https://erp.example".to_owned(),
             events: vec!["order.paid".to_owned()],
         }],
+        front: FrontTerms {
+            trusted_proxies: Some(vec!["10.0.0.0/8".to_owned()]),
+            client_address_header: None,
+            origin_secret_header: Some("X-Origin-Secret".to_owned()),
+        },
     }
 }
 
@@ -90,7 +95,7 @@ fn another_format_is_refused_with_what_to_do() {
     bytes[8] = 9;
     let error = refused(&bytes);
     assert_eq!(error, BundleError::UnknownFormat { found: 9 });
-    assert_eq!(error.to_string(), "unknown bundle format 9: this vitrine reads format 7; build again with the same version");
+    assert_eq!(error.to_string(), "unknown bundle format 9: this vitrine reads format 8; build again with the same version");
 }
 
 #[test]

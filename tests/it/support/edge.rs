@@ -23,7 +23,7 @@ use vitrine::edge::bundle_file::BundleFile;
 use vitrine::edge::key_ring::KeyRing;
 use vitrine::edge::live::Live;
 use vitrine::edge::server;
-use vitrine::theme::bundle::{Bundle, MailTerms, PaymentTerms, SigningKey};
+use vitrine::theme::bundle::{Bundle, FrontTerms, MailTerms, PaymentTerms, SigningKey};
 use vitrine::theme::look::Chosen;
 use vitrine::theme::texts::Dictionary;
 use vitrine::theme::view::{Edition, Link, SiteView};
@@ -81,6 +81,7 @@ pub fn bundle(base_url: &str, lamp_minor: i64) -> Bundle {
         },
         mail: MailTerms::default(),
         webhooks: Vec::new(),
+        front: FrontTerms::default(),
     }
 }
 
