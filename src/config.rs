@@ -27,6 +27,7 @@ use crate::commerce::rules::{ConsumerLaw, Market, RoundingScope, Rules};
 use crate::commerce::tax::{TaxMode, TaxRates, TaxTable};
 use crate::edge::perform::mail::check_mailbox;
 use crate::publish::target::Target;
+use crate::recipe::limits::Host;
 use crate::site::load::sources::{BodyFormat, BulkFormat, BulkSource, Mapping, WeightUnit};
 use crate::site::load::written::{Place, parse};
 use crate::site::problem::{Kind, Problem, Problems, SourceFile};
@@ -53,6 +54,8 @@ pub struct Config {
     pub webhooks: Vec<SubscriberTerms>,
     /// What stands before the edge.
     pub front: FrontTerms,
+    /// The host whose limits a check counts (`[build] host`).
+    pub host: Option<Host>,
     /// How pages become files.
     pub build: BuildSettings,
     /// Bulk files.
@@ -209,6 +212,7 @@ struct WrittenBuild {
     reduced_on_home: Option<usize>,
     max_facet_pages: Option<usize>,
     search: Option<bool>,
+    host: Option<Host>,
 }
 
 #[derive(Default, Deserialize)]
@@ -293,6 +297,7 @@ impl Written {
         let front = self.edge.checked(place, problems);
         let targets = publish::checked(self.publish, place, root, problems);
         let look = self.theme.checked(place, root, problems);
+        let host = self.build.host;
         let mut build = self.build.checked(place, problems);
         build.images = self.images.checked(place, root, problems);
         build.makers = makers::checked(self.makers, place, problems);
@@ -315,7 +320,7 @@ impl Written {
         };
         tell_uncovered(&rules, &named, place, problems);
         let sources = self.sources.into_iter().map(|source| source.checked(&rules, place, root, problems)).collect();
-        Some(Config { shop: shop?, payment, mail, webhooks, front, build, sources, look, max_price_change, targets, rules })
+        Some(Config { shop: shop?, payment, mail, webhooks, front, host, build, sources, look, max_price_change, targets, rules })
     }
 }
 

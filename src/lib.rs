@@ -14,6 +14,7 @@
 //! | `theme` | what both wings print with: templates, filters, texts, the bundle's format and signature | `commerce` |
 //! | `site` | content → `public/`: load, plan, render, write; the developer's server | `commerce`, `theme`, `telemetry` |
 //! | `publish` | a finished build → a bucket or folder: plan, order, rollback | `commerce`, `theme`, `site` |
+//! | `recipe` | what stands around a shop, written for it: hosts, CI, machines | `theme`, `site`, `publish`, `edge` |
 //! | `store` | what must survive a crash; the same methods for every engine | `commerce` |
 //! | `gateway` | who moves money; the same shape for every provider | `commerce` |
 //! | `edge` | request → response: server, routes, cart token, the doing of committed effects | `commerce`, `theme`, `store`, `telemetry` |
@@ -62,6 +63,7 @@ pub mod config;
 pub mod edge;
 pub mod gateway;
 pub mod publish;
+pub mod recipe;
 pub mod site;
 pub mod store;
 pub mod telemetry;

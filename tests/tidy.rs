@@ -17,8 +17,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("site", &["commerce", "theme", "telemetry"]),
     ("publish", &["commerce", "theme", "site"]),
     ("edge", &["commerce", "theme", "store", "telemetry"]),
-    ("config", &["commerce", "telemetry", "store", "gateway", "theme", "site", "publish", "edge"]),
-    ("cli", &["commerce", "telemetry", "store", "gateway", "theme", "site", "publish", "edge", "config"]),
+    ("recipe", &["theme", "site", "publish", "edge"]),
+    ("config", &["commerce", "telemetry", "store", "gateway", "theme", "site", "publish", "edge", "recipe"]),
+    ("cli", &["commerce", "telemetry", "store", "gateway", "theme", "site", "publish", "edge", "recipe", "config"]),
 ];
 
 /// Where the edge may talk to a gateway: it performs what was committed, and hears what the gateway says.

@@ -7,6 +7,7 @@ use super::source::{self, Source};
 use super::{CommandError, build, keys};
 use crate::commerce::ids::Timestamp;
 use crate::edge::router::{Found, Router};
+use crate::recipe::built::Built;
 use crate::site::check::{Checked, Written, button, check};
 use crate::site::plan::plan;
 use crate::site::problem::{Kind, Problem, Problems};
@@ -150,6 +151,11 @@ fn read(source: &Source, out: &Path, bundle: &Path, at: Timestamp) -> Result<Che
         is_edge_route: &is_edge_route,
     });
     checked.problems.extend(said.problems());
+    if let Some(host) = source.config.host
+        && let Some(built) = Built::read(out).map_err(|error| CommandError::World(format!("{}: {error}", out.display())))?
+    {
+        host.problems(&built).into_iter().for_each(|problem| checked.problems.push(problem));
+    }
     checked.problems.extend(button::problems(&source.texts, &source.config.rules));
     Ok(checked)
 }

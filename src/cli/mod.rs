@@ -22,6 +22,7 @@ mod orders;
 mod pause;
 mod prices;
 mod publish;
+mod recipe;
 mod serve;
 mod source;
 mod stock;
@@ -55,6 +56,8 @@ enum Command {
     Prices(prices::Args),
     /// Put the last build on a bucket or folder, in an order that breaks no page; go back, verify, repair
     Publish(publish::Args),
+    /// Write what stands around the shop: hosts before the edge, jobs that publish, machines that run the edge
+    Recipe(recipe::Args),
     /// Run the cart and checkout server, or pause and resume its payments
     Edge(edge::Args),
     /// List and show orders, give money back, cancel, export; say what is stuck
@@ -134,6 +137,7 @@ pub fn run() -> ExitCode {
         Command::Import(args) => import::run(args),
         Command::Prices(args) => prices::run(args),
         Command::Publish(args) => publish::run(args),
+        Command::Recipe(args) => recipe::run(args),
         Command::Edge(args) => edge::run(args),
         Command::Orders(args) => orders::run(args),
         Command::Stock(args) => stock::run(args),

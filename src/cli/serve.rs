@@ -16,6 +16,7 @@ use super::{CommandError, keys, source};
 use crate::edge::app::{App, Clock, Settings};
 use crate::edge::bundle_file::BundleFile;
 use crate::edge::key_ring::KeyRing;
+use crate::edge::router::PATHS;
 use crate::edge::server;
 use crate::site::problem::Problems;
 use crate::site::serve::{Pages, Watcher};
@@ -32,9 +33,6 @@ pub(super) struct Args {
     #[arg(long)]
     drafts: bool,
 }
-
-/// Paths that the edge answers, each with all below it.
-const EDGE_PATHS: [&str; 4] = ["/api", "/cart", "/checkout", "/orders"];
 
 /// A laptop that slept has another clock than its timers: it is looked at this often.
 const CLOCK_LOOK: std::time::Duration = std::time::Duration::from_secs(30);
@@ -217,7 +215,7 @@ impl Workshop {
     async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let path = request.uri().path();
         let is_below = |prefix: &&str| path.strip_prefix(*prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        match self.app.get().filter(|_| EDGE_PATHS.iter().any(is_below)) {
+        match self.app.get().filter(|_| PATHS.iter().any(is_below)) {
             Some(app) => server::respond(app, request).await,
             None => self.pages.respond(request.method(), path, request.uri().query()).await,
         }

@@ -44,18 +44,24 @@ pub(super) fn price_history(root: &Path, given: Option<&Path>) -> PathBuf {
     given.map_or_else(|| root.join(history::FILE), Path::to_owned)
 }
 
+/// Reads site.toml; `base_url` takes the place of the one in it.
+pub(super) fn settings(root: &Path, base_url: Option<&str>, problems: &mut Problems) -> Option<Config> {
+    let mut config = config::read(root, problems)?;
+    if let Some(base_url) = base_url {
+        match config::check_origin(base_url) {
+            Ok(()) => config.shop.base_url = base_url.to_owned(),
+            Err(reason) => {
+                problems.push(Problem::about("--base-url", reason).hint("write an origin such as https://shop.example"))
+            }
+        }
+    }
+    Some(config)
+}
+
 impl Source {
     /// Reads a shop. `base_url` takes the place of the one in site.toml; `cache` is a folder that remembers between builds. `None` where there are errors; the problems say which.
     pub(super) fn read(root: &Path, base_url: Option<&str>, cache: Option<&Path>, problems: &mut Problems) -> Option<Self> {
-        let mut config = config::read(root, problems)?;
-        if let Some(base_url) = base_url {
-            match config::check_origin(base_url) {
-                Ok(()) => config.shop.base_url = base_url.to_owned(),
-                Err(reason) => {
-                    problems.push(Problem::about("--base-url", reason).hint("write an origin such as https://shop.example"))
-                }
-            }
-        }
+        let mut config = settings(root, base_url, problems)?;
         let mut loaded = load::load(root, &config.rules, &config.sources, cache, problems);
         facets::check(&config.build.facets, &loaded, problems);
         config.rules.promotions = loaded.promotions.clone();

@@ -123,6 +123,14 @@ impl Route {
     }
 }
 
+/// What the edge answers, each with all below it: a host leads these to it, and nothing else.
+pub const PATHS: [&str; 4] = ["/api", "/cart", "/checkout", "/orders"];
+
+/// The largest body that any route reads.
+pub fn largest_body() -> usize {
+    ROUTES.iter().map(|route| route.body_limit).max().unwrap_or(FORM_LIMIT)
+}
+
 /// Every route of the edge.
 #[rustfmt::skip]
 pub const ROUTES: &[Route] = &[

@@ -6,6 +6,11 @@ pub fn content_type(path: &str) -> &'static str {
     TYPES.iter().find(|(endings, _)| endings.contains(&ending)).map_or(OTHER, |(_, name)| name)
 }
 
+/// Every ending with its content type, for hosts that have a list of their own.
+pub fn types() -> impl Iterator<Item = (&'static [&'static str], &'static str)> {
+    TYPES.iter().copied()
+}
+
 /// The same content type as `content_type` gives it; `None`: it gives no such one.
 pub fn known_type(name: &str) -> Option<&'static str> {
     TYPES.iter().map(|(_, known)| *known).chain([OTHER]).find(|known| *known == name)

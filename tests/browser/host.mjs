@@ -18,7 +18,7 @@ const isDynamic = (path) => /^\/(api|cart|checkout|orders)(\/|$)/.test(path);
 const pageCache = 'public, max-age=0, s-maxage=300, stale-while-revalidate=60, stale-if-error=604800';
 
 // `_headers`: a pattern at the line's begin, its headers indented below.
-function rules(text) {
+export function rules(text) {
   const found = [];
   for (const line of text.split('\n')) {
     if (/^\S/.test(line)) found.push({ pattern: new RegExp(`^${line.trim().replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/\*/g, '.*')}$`), headers: [] });
@@ -93,9 +93,11 @@ export async function host(folder) {
   };
 }
 
-function startEdge(folder) {
-  const words = ['edge', '--listen', '127.0.0.1:0', '--operator', '127.0.0.1:0'];
-  const process = spawn(binary, words, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+// Runs the edge of a shop's folder until its address is printed.
+export function startEdge(folder, { listen = '127.0.0.1:0', environment = {} } = {}) {
+  const words = ['edge', '--listen', listen, '--operator', '127.0.0.1:0'];
+  const env = { ...globalThis.process.env, ...environment };
+  const process = spawn(binary, words, { cwd: folder, env, stdio: ['ignore', 'ignore', 'pipe'] });
   let told = '';
   return new Promise((ready, broken) => {
     process.stderr.on('data', (chunk) => {

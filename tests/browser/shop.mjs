@@ -13,7 +13,7 @@ export const dataFolder = process.env.VITRINE_DATA ?? resolve(root, '../shared/d
 export const binary = process.env.VITRINE_BINARY ?? join(root, 'target/ci/vitrine');
 const artefacts = process.env.VITRINE_ARTEFACTS ?? join(root, 'tests/artefacts');
 
-async function freePort() {
+export async function freePort() {
   const probe = createServer();
   await new Promise((done) => probe.listen(0, '127.0.0.1', done));
   const { port } = probe.address();

@@ -42,6 +42,7 @@ mod prices;
 mod publish;
 mod purge;
 mod readme;
+mod recipe;
 mod reconcile;
 mod refunds;
 mod restore;
