@@ -1,48 +1,81 @@
 //! Locale: how each language writes amounts and days.
 //!
 //! Source  CLDR: decimal and group signs, place of the currency sign, order of a date. A language that is not here is written as English.
+//!         tests/it/locales.rs holds amounts and numbers against another implementation of it.
 
 use jiff::civil::Date;
 
 use crate::commerce::money::Money;
 
+#[derive(Clone, Copy)]
 struct Locale {
     decimal: char,
     group: char,
     // Digits from which on groups are made: Spanish and Polish write 1000 and 10 000.
     group_from: usize,
-    sign_first: bool,
-    // Between sign and digits where the sign comes first.
-    gap: &'static str,
+    // Digits of all groups but the last one.
+    group_size: usize,
+    sign: Sign,
+}
+
+// Where the currency sign stands.
+#[derive(Clone, Copy)]
+enum Sign {
+    First,
+    // Behind a gap that does not break.
+    FirstApart,
+    Last,
 }
 
 const NARROW: char = '\u{202f}';
 const HARD: char = '\u{a0}';
 
+// How amounts are written.
 fn locale(language: &str) -> Locale {
-    let mut parts = language.split(['-', '_']);
-    let base = parts.next().unwrap_or("");
-    let (decimal, group, group_from, sign_first, gap) = match (base, parts.next_back().unwrap_or("")) {
-        ("de", "CH") => ('.', '’', 4, true, "\u{a0}"),
-        ("de", "AT") => (',', '.', 4, true, "\u{a0}"),
-        ("de" | "it" | "da" | "el" | "id" | "ro", _) => (',', '.', 4, false, ""),
-        ("es", "MX" | "US" | "PR" | "GT" | "HN" | "SV" | "NI" | "PA" | "DO" | "CU" | "BZ" | "419") => ('.', ',', 4, true, ""),
-        ("es", "PE") => ('.', ',', 4, true, "\u{a0}"),
-        ("es", "AR" | "CO" | "UY" | "PY") => (',', '.', 4, true, "\u{a0}"),
-        ("es", "CL" | "BO" | "EC" | "VE") => (',', '.', 4, true, ""),
-        ("es", "CR") => (',', HARD, 4, true, ""),
-        ("es" | "pt", _) => (',', '.', 5, false, ""),
-        ("fr", "CA") => (',', HARD, 4, false, ""),
-        // Switzerland writes a point in amounts, a comma in all other numbers.
-        ("fr", "CH") => ('.', NARROW, 4, false, ""),
-        ("fr", _) => (',', NARROW, 4, false, ""),
-        ("pl", _) => (',', HARD, 5, false, ""),
-        ("sv" | "fi" | "nb" | "no" | "cs" | "sk" | "uk" | "ru" | "hu" | "bg", _) => (',', HARD, 4, false, ""),
-        ("ar" | "he", _) => ('.', ',', 4, false, ""),
-        ("nl", _) => (',', '.', 4, true, "\u{a0}"),
-        _ => ('.', ',', 4, true, ""),
+    use Sign::{First, FirstApart, Last};
+    let (base, region) = parts(language);
+    let (decimal, group, group_from, sign) = match (base, region) {
+        ("de", "CH" | "LI") => ('.', '’', 4, FirstApart),
+        ("de", "AT") => (',', '.', 4, FirstApart),
+        ("es", "MX" | "US" | "PR" | "GT" | "HN" | "SV" | "NI" | "PA" | "DO" | "CU" | "BZ" | "419") => ('.', ',', 4, First),
+        ("es", "PE") => ('.', ',', 4, FirstApart),
+        ("es", "AR" | "CO" | "UY" | "PY") => (',', '.', 4, FirstApart),
+        ("es", "CL" | "BO" | "EC" | "VE") => (',', '.', 4, First),
+        ("es", "CR") => (',', HARD, 4, First),
+        ("fr", "CA") => (',', HARD, 4, Last),
+        ("fr", "CH") => ('.', NARROW, 4, Last),
+        ("fr", "LU") => (',', '.', 4, Last),
+        ("fr", _) => (',', NARROW, 4, Last),
+        ("it", "CH") => ('.', '’', 5, FirstApart),
+        ("pt", "" | "BR") => (',', '.', 4, FirstApart),
+        ("pt", _) => (',', HARD, 5, Last),
+        ("nl", _) => (',', '.', 4, FirstApart),
+        ("id" | "tr", _) => (',', '.', 4, First),
+        ("de" | "da" | "el" | "ro" | "hr" | "sr" | "bs" | "is" | "ca" | "eu" | "gl" | "vi", _) => (',', '.', 4, Last),
+        ("es" | "it" | "sl", _) => (',', '.', 5, Last),
+        ("pl" | "hu" | "bg" | "et" | "lv", _) => (',', HARD, 5, Last),
+        ("sv" | "fi" | "nb" | "nn" | "no" | "cs" | "sk" | "uk" | "ru" | "lt", _) => (',', HARD, 4, Last),
+        ("ar" | "he", _) => ('.', ',', 4, Last),
+        _ => ('.', ',', 4, First),
     };
-    Locale { decimal, group, group_from, sign_first, gap }
+    let group_size = if base == "hi" || region == "IN" { 2 } else { 3 };
+    Locale { decimal, group, group_from, group_size, sign }
+}
+
+// How all other numbers are written: three countries have signs of their own for amounts.
+fn number_locale(language: &str) -> Locale {
+    let amounts = locale(language);
+    match parts(language) {
+        ("de", "AT") => Locale { group: HARD, ..amounts },
+        ("fr", "CH") => Locale { decimal: ',', ..amounts },
+        _ => amounts,
+    }
+}
+
+// Language and region of a tag; no region: empty.
+fn parts(language: &str) -> (&str, &str) {
+    let mut parts = language.split(['-', '_']);
+    (parts.next().unwrap_or(""), parts.next_back().unwrap_or(""))
 }
 
 /// Open Graph names a language together with a country: that of its tag, else the first in which the market sells.
@@ -137,18 +170,24 @@ pub fn money(amount: Money, language: &str) -> String {
         }
         text.push('−');
     }
-    let sign = amount.currency.symbol();
-    if locale.sign_first {
+    let sign = match (parts(language), amount.currency.code()) {
+        // Beside francs, euros are named like them.
+        (("de", "CH" | "LI"), "EUR") => "EUR",
+        _ => amount.currency.symbol(),
+    };
+    if !matches!(locale.sign, Sign::Last) {
         text.push_str(sign);
         // A sign of letters is never glued to its digits: CHF 12.90.
-        text.push_str(if sign.ends_with(char::is_alphabetic) { "\u{a0}" } else { locale.gap });
+        if matches!(locale.sign, Sign::FirstApart) || sign.ends_with(char::is_alphabetic) {
+            text.push(HARD);
+        }
     }
     push_grouped(&mut text, whole, &locale);
     if exponent > 0 {
         text.push(locale.decimal);
         text.extend(decimals.iter().map(|digit| char::from(*digit)));
     }
-    if !locale.sign_first {
+    if matches!(locale.sign, Sign::Last) {
         text.push(HARD);
         text.push_str(sign);
     }
@@ -158,18 +197,19 @@ pub fn money(amount: Money, language: &str) -> String {
 /// A count as a language writes it: `1,200`, `1.200`.
 pub fn count(count: u64, language: &str) -> String {
     let mut text = String::with_capacity(24);
-    push_grouped(&mut text, count.to_string().as_bytes(), &locale(language));
+    push_grouped(&mut text, count.to_string().as_bytes(), &number_locale(language));
     text
 }
 
 /// A number with decimals, as programs write it, in a language's way: `5.5`, `5,5`.
 pub fn decimal(number: &str, language: &str) -> String {
-    number.replace('.', locale(language).decimal.encode_utf8(&mut [0; 4]))
+    number.replace('.', number_locale(language).decimal.encode_utf8(&mut [0; 4]))
 }
 
 fn push_grouped(text: &mut String, digits: &[u8], locale: &Locale) {
     for (digit, left) in digits.iter().zip((1..=digits.len()).rev()) {
-        if left < digits.len() && left.is_multiple_of(3) && digits.len() >= locale.group_from {
+        let ends_group = left == 3 || (left > 3 && (left - 3).is_multiple_of(locale.group_size));
+        if left < digits.len() && ends_group && digits.len() >= locale.group_from {
             text.push(locale.group);
         }
         text.push(char::from(*digit));
