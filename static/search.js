@@ -139,10 +139,10 @@ const cards = async (head, some) => {
   const part = (number) => Math.floor(number / head.cards_each);
   const read = await Promise.all(some.map((number) => file(`cards-${head.market}-${part(number)}`, head.cards[part(number)])));
   return some.map((number, index) => {
-    const { first, slugs, titles, images, prices, struck, varies, availability } = read[index], place = number - first;
+    const { first, slugs, titles, images, prices, struck, per, varies, availability } = read[index], place = number - first;
     return {
       url: `${prefix}/products/${slugs[place]}`, title: titles[place], image: images[place], price: prices[place], struck: struck[place],
-      varies: varies[place] === "1", stock: +availability[place],
+      per: per[place], varies: varies[place] === "1", stock: +availability[place],
     };
   });
 };
@@ -246,12 +246,14 @@ const priced = (box, { price, struck, varies }, { now, instead_of, from }) => {
 };
 // A result as the theme's own template in the page draws it.
 const drawn = (template, card, { price, tag }) => {
-  const item = template.content.cloneNode(true), picture = $("img", item), note = $(".tag", item);
+  const item = template.content.cloneNode(true), picture = $("img", item), note = $(".tag", item), per = $(".per", item);
   $("a", item).href = card.url;
   $(".name", item).textContent = card.title;
   if (card.image) picture.src = card.image;
   else picture.remove();
   priced($(".price", item), card, price);
+  if (card.per && per) per.textContent = card.per;
+  else per?.remove();
   const text = ["", "", tag.backorder, tag.sold_out, tag.not_for_sale][card.stock] || (card.struck ? tag.reduced : "");
   if (text) [note.textContent, note.className] = [text, `tag ${card.stock > 2 ? "gone" : card.stock ? "wait" : "sale"}`];
   else note.remove();
@@ -475,10 +477,11 @@ const suggest = (form) => {
       });
       if (mine !== turn || document.activeElement !== field) return;
       const rows = shown.map((card, index) => {
-        const picture = node("img"), price = node("span", "", "price");
+        const picture = node("img"), name = node("span", card.title, "name"), price = node("span", "", "price");
         Object.assign(picture, { alt: "", width: 40, height: 50, src: card.image ?? "" });
         priced(price, card, texts.price);
-        return option(index, card.url, ...(card.image ? [picture] : []), node("span", card.title, "name"), ...(card.price ? [price] : []));
+        if (card.per) price.append(node("small", card.per, "per fine"));
+        return option(index, card.url, ...(card.image ? [picture] : []), name, ...(card.price ? [price] : []));
       });
       const all = `${form.action}?q=${encodeURIComponent(text)}`;
       if (found.length > shown.length) rows.push(option(rows.length, all, node("span", fill(texts.finder.all, { count: found.length }), "name")));

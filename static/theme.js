@@ -176,7 +176,7 @@ if (form) {
       $("a", row).href = line.url;
       $("a", row).textContent = line.title;
       $("bdi", row).textContent = line.variant_title ?? "";
-      $("p", row).append(`${line.variant_title ? " · " : ""}${line.quantity} × ${money(line.unit_price)}`);
+      $("p", row).append(`${line.variant_title ? " · " : ""}${line.quantity} × ${money(line.unit_price)}${line.per_measure ? ` (${line.per_measure.text})` : ""}`);
       $(".price", row).textContent = money(line.subtotal);
       return row;
     }));

@@ -6,8 +6,8 @@
 use super::app::StockSnapshot;
 use super::live::Live;
 use super::reply::{
-    CartReply, ChangedPrice, CouponReply, DestinationReply, LineReply, Message, PropertyReply, RelLink, ShippingOptionReply,
-    TotalReply,
+    CartReply, ChangedPrice, CouponReply, DestinationReply, LineReply, Message, PerMeasureReply, PropertyReply, RelLink,
+    ShippingOptionReply, TotalReply,
 };
 use super::words::{self, Note, Severity};
 use crate::commerce::cart::Cart;
@@ -142,9 +142,10 @@ pub fn line_reply(line: &PricedLine, facts: &ReplyFacts<'_>, site: &SiteView) ->
         quantity_rule: product.map_or_else(QuantityRule::default, |product| product.quantity),
         unit_price: line.unit_price,
         compare_at: line.compare_at,
-        per_measure: found
-            .and_then(|(_, variant)| variant.per_measure(line.unit_price))
-            .map(|per| PerMeasureView::new(per, &site.language)),
+        per_measure: found.and_then(|(_, variant)| variant.per_measure(line.unit_price)).map(|per| {
+            let view = PerMeasureView::new(per, &site.language);
+            PerMeasureReply { text: view.text(site), view }
+        }),
         subtotal: line.subtotal,
         discount: line.discount,
         total: line.total,

@@ -77,7 +77,7 @@ pub struct LineReply {
     /// Struck-out, per unit.
     pub compare_at: Option<Money>,
     /// What one measure of it costs, such as a kilogram.
-    pub per_measure: Option<PerMeasureView>,
+    pub per_measure: Option<PerMeasureReply>,
     /// quantity × unit price.
     pub subtotal: Money,
     /// Taken off by coupons.
@@ -86,6 +86,16 @@ pub struct LineReply {
     pub total: Money,
     /// By the last snapshot of stock; `in_stock` when there is none.
     pub availability: Availability,
+}
+
+/// What one measure of a line's product costs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PerMeasureReply {
+    /// Price and measure.
+    #[serde(flatten)]
+    pub view: PerMeasureView,
+    /// Both in words, such as `€26.53 / l`.
+    pub text: String,
 }
 
 /// A property of a line.

@@ -12,7 +12,7 @@ use tera::Value;
 
 use super::locale;
 use super::look::Look;
-use super::texts::Texts;
+use super::texts::{Say, Texts};
 use crate::commerce::catalog::{ProductOption, PropertyRule, QuantityRule, StockPolicy};
 use crate::commerce::ids::Sku;
 use crate::commerce::measure::{Content, Measure, PerMeasure};
@@ -277,6 +277,16 @@ impl MeasureView {
         let number = locale::decimal(&measure.number(), language);
         Self { number, count: measure.thousandths / 1_000, sign: measure.unit.sign().to_owned() }
     }
+
+    // As the part `measure` of the theme prints it.
+    fn said(&self) -> Say {
+        match (self.sign.as_str(), self.number.as_str()) {
+            ("piece", "1") => Say::of("measure.piece"),
+            ("piece", _) => Say::of("measure.pieces").counting(self.count),
+            (sign, "1") => Say::to_programs(sign),
+            (sign, number) => Say::to_programs(format!("{number} {sign}")),
+        }
+    }
 }
 
 /// What one measure of something costs.
@@ -292,6 +302,11 @@ impl PerMeasureView {
     /// As a language writes it.
     pub fn new(per: PerMeasure, language: &str) -> Self {
         Self { price: per.price, base: MeasureView::new(per.base, language) }
+    }
+
+    /// Such as `€26.53 / l`: what the part `per_measure` of the theme prints, for scripts.
+    pub fn text(&self, site: &SiteView) -> String {
+        Say::of("measure.per").with_money("price", self.price).with_text("measure", self.base.said()).text(site)
     }
 }
 

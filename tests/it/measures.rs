@@ -75,7 +75,9 @@ fn a_line_of_a_cart_tells_the_price_of_a_measure() {
     let mut caller = Caller::new(&app_of(&bundle, Settings::default()));
     let line = json!({"sku": "LAMP-S", "quantity": 2});
     let cart = caller.json("POST", "/api/v1/cart/lines", line).expect(200).json();
-    let told = json!({"price": {"amount": 2653, "currency": "EUR"}, "base": {"number": "1", "count": 1, "sign": "l"}});
+    let told = json!({
+        "price": {"amount": 2653, "currency": "EUR"}, "base": {"number": "1", "count": 1, "sign": "l"}, "text": "€26.53 / l"
+    });
     assert_eq!(cart["lines"][0]["per_measure"], told);
     let page = caller.page("/cart").expect(200).body;
     assert!(page.contains("€26.53 / l"), "{page}");

@@ -9,7 +9,7 @@ use crate::site::facets::{Facet, Values};
 use crate::site::render::Printer;
 use crate::theme::locale;
 use crate::theme::texts::{Text, Texts};
-use crate::theme::view::Availability;
+use crate::theme::view::{Availability, PerMeasureView};
 
 /// Raised when a script of another build could misread the files.
 pub(super) const FORMAT: u32 = 2;
@@ -122,6 +122,8 @@ pub struct Cards {
     pub prices: Vec<Option<String>>,
     /// Struck-out prices by the product's place in the file, as pages print them.
     pub struck: BTreeMap<usize, String>,
+    /// What one measure costs, by the product's place in the file, as pages print it; of those whose content is known.
+    pub per: BTreeMap<usize, String>,
     /// `1` where variants differ in price, else `0`: one digit per product.
     pub varies: String,
     /// One digit per product, see `digit`.
@@ -184,6 +186,7 @@ pub(super) fn cards(printer: &Printer<'_>, market: usize, first: usize, products
         images: Vec::with_capacity(products.len()),
         prices: Vec::with_capacity(products.len()),
         struck: BTreeMap::new(),
+        per: BTreeMap::new(),
         varies: String::with_capacity(products.len()),
         availability: String::with_capacity(products.len()),
     };
@@ -195,6 +198,8 @@ pub(super) fn cards(printer: &Printer<'_>, market: usize, first: usize, products
         cards.prices.push(offer.cheapest.map(|current| locale::money(current.unit, language)));
         let struck = offer.cheapest.and_then(|current| current.compare_at);
         cards.struck.extend(struck.map(|struck| (place, locale::money(struck, language))));
+        let per = offer.per_measure.map(|per| PerMeasureView::new(per, language).text(&printer.sites[market]));
+        cards.per.extend(per.map(|per| (place, per)));
         cards.varies.push(if offer.varies { '1' } else { '0' });
         cards.availability.push(digit(offer.availability));
     }
