@@ -16,6 +16,15 @@ const count = () => {
 };
 addEventListener("pageshow", count);
 
+// Whoever saves data gets no page before asking for it, and of pictures that are still to come the smaller ones.
+if (navigator.connection?.saveData || matchMedia("(prefers-reduced-data:reduce)").matches) {
+  $("[type=speculationrules]")?.remove();
+  for (const picture of document.querySelectorAll("[loading=lazy]")) {
+    const sizes = `${Math.ceil(picture.clientWidth / devicePixelRatio)}px`;
+    for (const set of picture.parentNode.querySelectorAll("[sizes]")) set.sizes = sizes;
+  }
+}
+
 // Search is fetched when somebody is about to use it, or comes with a question.
 const search = () => {
   if ($("script[data-is-search]")) return;

@@ -40,12 +40,13 @@ function encoded(bytes, accepts) {
   return [name, make()];
 }
 
-// Builds the shop in a folder and serves it as published. `stop()` ends it.
+// Builds the shop in a folder and serves it as published. `asked`: what was asked for, and for which purpose. `stop()` ends it.
 export async function host(folder) {
   let edge, port;
-  const kept = new Map();
+  const kept = new Map(), log = [];
   const server = createServer((asked, answer) => {
     const { pathname } = new URL(asked.url, 'http://shop');
+    log.push({ path: pathname, purpose: asked.headers['sec-purpose'] });
     if (isDynamic(pathname)) {
       const passed = request({ host: '127.0.0.1', port: edge.port, path: asked.url, method: asked.method, headers: asked.headers }, (from) => {
         answer.writeHead(from.statusCode, from.headers);
@@ -85,6 +86,7 @@ export async function host(folder) {
   return {
     url,
     folder,
+    asked: log,
     async stop() {
       edge.process.kill('SIGTERM');
       server.closeAllConnections();
