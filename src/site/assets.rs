@@ -2,7 +2,8 @@
 //!
 //! Owns    which files there are (the site's own, then the built-in theme's), their fingerprints, integrity and picture sizes.
 //! Always  `/a/NAME.HASH.ending`, to be cached for ever; the few files that others ask for by name keep it. Pictures are not published
-//!         themselves: the files of their sets are, see `images`; drawings are cleaned.
+//!         themselves: the files of their sets are, see `images`; drawings are cleaned. The theme's own scripts are published without
+//!         comments and blanks; those of a shop stay as they are written, since the minifier knows no JavaScript without semicolons.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -234,7 +235,7 @@ enum Source {
 
 fn read(name: String, source: Source) -> Result<(AssetFile, Vec<Problem>), AssetError> {
     let bytes = match source {
-        Source::BuiltIn(bytes) => return Ok((finished(name, bytes.to_vec()), Vec::new())),
+        Source::BuiltIn(bytes) => return Ok((built_in(name, bytes), Vec::new())),
         Source::File(path) => {
             let fail = |reason: String| AssetError { path: name.clone(), reason };
             let length = std::fs::metadata(&path).map_err(|error| fail(error.to_string()))?.len();
@@ -244,6 +245,10 @@ fn read(name: String, source: Source) -> Result<(AssetFile, Vec<Problem>), Asset
             std::fs::read(&path).map_err(|error| fail(error.to_string()))?
         }
     };
+    // A shop may hold the theme's files as they are.
+    if BUILT_IN.get_file(&name).is_some_and(|file| file.contents() == bytes) {
+        return Ok((built_in(name, &bytes), Vec::new()));
+    }
     if !name.ends_with(".svg") {
         return Ok((finished(name, bytes), Vec::new()));
     }
@@ -256,6 +261,12 @@ fn read(name: String, source: Source) -> Result<(AssetFile, Vec<Problem>), Asset
         Ok(clean) => (finished(name, clean.text.into_bytes()), clean.problems),
         Err(problem) => (of_picture(name, None), vec![problem]),
     })
+}
+
+fn built_in(name: String, bytes: &[u8]) -> AssetFile {
+    let script = std::str::from_utf8(bytes).ok().filter(|_| name.ends_with(".js"));
+    let short = script.and_then(|text| minifier::js::minify(text).ok()).map(|short| short.to_string().into_bytes());
+    finished(name, short.unwrap_or_else(|| bytes.to_vec()))
 }
 
 fn finished(name: String, bytes: Vec<u8>) -> AssetFile {
@@ -348,6 +359,21 @@ mod tests {
         assert!(bytes(&plain, "theme.js").len() > 20);
         assert_eq!(bytes(&shadowed, "theme.js"), b"// mine");
         assert!(plain.for_templates()["theme.js"].integrity.starts_with("sha384-"));
+    }
+
+    #[test]
+    fn scripts_of_the_theme_are_short_and_those_of_a_shop_as_written() {
+        for (name, written) in ["theme.js", "search.js", "express.js", "pay.js"].map(|name| (name, BUILT_IN.get_file(name))) {
+            let written = written.expect("there").contents();
+            let set = collected(&[(name, written)]);
+            let short = bytes(&set, name);
+            assert!(short.len() * 10 < written.len() * 8 && !short.contains(&b'\n'), "{name}: {}", short.len());
+            assert_eq!(short, bytes(&collected(&[]), name), "a copy is no other file");
+            let hash = base64::engine::general_purpose::STANDARD.encode(Sha384::digest(short));
+            assert_eq!(set.for_templates()[name].integrity, format!("sha384-{hash}"));
+        }
+        let own = b"// Mine\nlet a = 1\nlet b = 2\n";
+        assert_eq!(bytes(&collected(&[("js/own.js", own)]), "js/own.js"), own);
     }
 
     #[test]
