@@ -29,6 +29,8 @@ const TOLD: usize = 60;
 #[derive(Debug)]
 pub struct Policy {
     known: Vec<(Kind, Vec<u8>)>,
+    // Whether the first page of every kind could be printed.
+    is_whole: bool,
 }
 
 /// Writes `_headers`. What pages are sent with follows from templates and `site`: where no page was printed, no policy was needed.
@@ -57,6 +59,7 @@ impl Policy {
     pub fn of(printer: &Printer<'_>) -> Self {
         let mut seen = Vec::new();
         let mut known: Vec<(Kind, Vec<u8>)> = Vec::new();
+        let mut is_whole = true;
         let mut bytes = Vec::new();
         for page in &printer.plan.pages {
             let kind = (page.market, discriminant(&page.kind));
@@ -67,6 +70,7 @@ impl Policy {
             bytes.clear();
             let (printed, _) = reading(page.market, || printer.print(page, &mut Cards::default(), &mut bytes));
             if printed.is_err() {
+                is_whole = false;
                 continue;
             }
             for block in blocks(&bytes) {
@@ -75,15 +79,17 @@ impl Policy {
                 }
             }
         }
-        Self { known }
+        Self { known, is_whole }
     }
 
-    /// Checks that a printed page holds nothing else.
+    /// Checks that a printed page holds nothing else. Where a first page could not be printed, which stops the build by itself, nothing
+    /// is told of blocks that others of its kind hold as well.
     ///
     /// Errors: the block that no policy can name, as a fault of the template.
     pub fn check(&self, template: &str, page: &[u8]) -> Result<(), TemplateError> {
         let is_known = |block: &Block<'_>| self.known.iter().any(|(kind, text)| *kind == block.kind && text == block.text);
-        let Some(strange) = blocks(page).find(|block| !is_known(block)) else { return Ok(()) };
+        let strange = self.is_whole.then(|| blocks(page).find(|block| !is_known(block))).flatten();
+        let Some(strange) = strange else { return Ok(()) };
         let (what, file) = match strange.kind {
             Kind::Style => ("style", "a style sheet"),
             Kind::Script | Kind::Rules => ("script", "a script"),

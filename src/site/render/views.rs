@@ -22,8 +22,10 @@ use crate::theme::view::{
 const DESCRIPTION_LENGTH: usize = 160;
 /// Characters of a description in structured data: the page itself holds the whole text.
 const STRUCTURED_DESCRIPTION_LENGTH: usize = 500;
-/// Products named as going with another.
+/// Products named as going with another: two rows of the theme's widest grid.
 const RELATED: usize = 8;
+/// Products of one such row.
+const ROW: usize = 4;
 /// Products on the home page.
 const FEATURED: usize = 8;
 
@@ -325,7 +327,7 @@ impl Printer<'_> {
         }
     }
 
-    // Named ones first, then what is most alike beside it on its shelf.
+    // Named ones first, then what is most alike beside it on its shelf, as far as it fills whole rows.
     pub(super) fn related(&self, index: usize) -> Vec<usize> {
         let catalog = &self.loaded.catalog;
         let named = self.loaded.products[index].related.iter().map(|other| *other as usize);
@@ -342,7 +344,9 @@ impl Printer<'_> {
             });
             let traits = self.traits.get_or_init(|| Traits::new(self.loaded));
             if let Ok(place) = place {
-                chosen.extend(traits.neighbors(shelf, place, RELATED - chosen.len(), &chosen));
+                let named = chosen.len();
+                chosen.extend(traits.neighbors(shelf, place, RELATED - named, &chosen));
+                chosen.truncate(named.max(chosen.len() - chosen.len() % ROW).max(ROW));
             }
         }
         chosen

@@ -12,7 +12,7 @@ const a = args({
   jar: join(here, '../node_modules/vnu-jar/build/dist/vnu.jar'),
   folder: '',
   warnings: 'fail',
-  allow: 'Unrecognized at-rule “@view-transition”|Attribute “elementtiming” not allowed',
+  allow: 'Unrecognized at-rule “@view-transition”|Attribute “elementtiming” not allowed|“reading-flow”: Property',
 });
 const files = a.folder
   ? readdirSync(a.folder, { recursive: true })
