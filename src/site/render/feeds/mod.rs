@@ -30,10 +30,10 @@ pub fn few(printer: &Printer<'_>) -> std::io::Result<impl Iterator<Item = (Strin
     Ok(few.chain(atom))
 }
 
-/// What crawlers are told that should keep away.
-const KEEP_AWAY: &str = "User-agent: *\nDisallow: /\n";
+/// What crawlers are told that are to list nothing: they may read every page, or else they would never read its `noindex`.
+const KEEP_AWAY: &str = "# No page is to be listed: each says `noindex`.\nUser-agent: *\nDisallow:\n";
 
-/// Whether a robots.txt is that of a build whose crawlers are asked to keep away.
+/// Whether a robots.txt is that of a build whose pages are not to be listed.
 pub fn keeps_away(robots: &str) -> bool {
     robots == KEEP_AWAY
 }
