@@ -11,9 +11,9 @@ pub const ABSENT: &[(&str, &str)] =
 /// adopted, before its turn; R4 promised to go back, before it is sent; R5 answered, before that is written.
 const RESTORING: [&str; 5] = ["R1", "R2", "R3", "R4", "R5"];
 
-/// And where a publication may end: the intent is told, the bundle, the pointer, some of the files, the record is put.
-/// tests/it/publish.rs ends the program at each.
-const PUBLISHING: [&str; 5] = ["INTENT", "BUNDLE", "POINTER", "PUT", "RECORD"];
+/// And where a publication may end: the intent is told, the bundle, the pointer, some of the files are put, it is written what caches have
+/// to be told, the record is put, the caches were told. tests/it/publish.rs and tests/it/purge.rs end the program at each.
+const PUBLISHING: [&str; 7] = ["INTENT", "BUNDLE", "POINTER", "PUT", "OWED", "RECORD", "PURGED"];
 
 /// How often each text in quotation marks follows `before` in the source.
 pub fn named(before: &str) -> BTreeMap<String, usize> {
