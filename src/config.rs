@@ -110,7 +110,7 @@ pub fn read(root: &Path, problems: &mut Problems) -> Option<Config> {
             secrets.into_iter().for_each(|secret| problems.push(secret));
             let is_origin_secret = problem.message.starts_with("unknown key `") && problem.message.contains("origin_secret");
             if is_origin_secret {
-                problems.push(problem.hint(edge::SECRET));
+                problems.push(problem.hint(edge::SECRET).unshown());
             } else if !is_told {
                 problems.push(problem);
             }

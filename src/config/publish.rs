@@ -1,5 +1,6 @@
 //! Publish: `[[publish]]` of site.toml, where the shop is published.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -89,7 +90,7 @@ impl WrittenTarget {
             let text = endpoint.get_ref();
             if text.contains('@') {
                 let message = "credentials do not belong into site.toml";
-                problems.push(place.problem(endpoint, message).hint(CREDENTIALS));
+                problems.push(place.problem(endpoint, message).hint(CREDENTIALS).unshown());
             } else if let Err(reason) = check_origin(text) {
                 problems.push(place.problem(endpoint, reason).hint("write an origin such as \"https://s3.example\""));
             }
@@ -209,7 +210,8 @@ pub(super) fn secrets(file: &SourceFile, text: &str) -> Vec<Problem> {
         [Some(target), purge].into_iter().flatten()
     });
     let keys = tables.flat_map(|table| table.keys()).filter(|key| is_credential(key.get_ref()));
-    keys.map(|key| Problem::at(file, key.span(), format!("unknown key `{}`", key.get_ref())).hint(CREDENTIALS)).collect()
+    let problem = |key: &Spanned<Cow<'_, str>>| Problem::at(file, key.span(), format!("unknown key `{}`", key.get_ref()));
+    keys.map(|key| problem(key).hint(CREDENTIALS).unshown()).collect()
 }
 
 fn is_credential(key: &str) -> bool {

@@ -182,6 +182,13 @@ impl Problem {
         }
     }
 
+    /// The same without what was written: a secret stands there, and what is told lies in the logs of CI.
+    #[must_use]
+    pub fn unshown(mut self) -> Self {
+        (self.text, self.picture) = (String::new(), None);
+        self
+    }
+
     /// An error at a line and column that are known without a byte, such as those of a table's cell.
     #[must_use]
     pub fn on_line(mut self, line: usize, column: usize, text: &str) -> Self {
