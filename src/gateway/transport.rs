@@ -105,11 +105,6 @@ async fn read(mut incoming: Incoming, body: &mut Vec<u8>, max_bytes: usize) -> R
 
 /// What went wrong on the way, to its first cause.
 fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

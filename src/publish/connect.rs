@@ -63,14 +63,8 @@ pub(super) async fn ask(client: &HttpClient, request: HttpRequest, max_bytes: us
     Ok(Answer { status: parts.status, headers: parts.headers, body: body.to_bytes() })
 }
 
-fn causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
+fn causes(error: &dyn Error) -> String {
+    std::iter::successors(Some(error), |error| (*error).source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Makes clients of our own TLS and pool, so that no second HTTP stack comes along.

@@ -9,6 +9,7 @@ use vitrine::theme::bundle::SigningKey;
 
 use crate::support::shop::{folder, site, tree, vitrine, write};
 
+/// The target that shops of these tests are published to; settings of it may follow.
 const TARGET: &str =
     "\n[payment]\nallow_sandbox_on_public_host = true\n\n[[publish]]\nname = \"live\"\nkind = \"folder\"\npath = \"site\"\n";
 /// Seed and nothing else: a key for tests.
@@ -18,15 +19,19 @@ pub(crate) fn mug(price: &str) -> String {
     format!("+++\ntitle = \"Mug\"\nsku = \"MUG\"\nprice = \"{price}\"\nstock = 1\n+++\n")
 }
 
-/// A shop with two products and a target, built.
-fn shop() -> tempfile::TempDir {
+/// A shop with two products and a target, built. `more`: settings of the target.
+pub(crate) fn shop_with(more: &str) -> tempfile::TempDir {
     let shop = folder(&[
-        ("site.toml", &(site("EUR") + TARGET)),
+        ("site.toml", &(site("EUR") + TARGET + more)),
         ("content/products/mug.md", &mug("9.00")),
         ("content/products/lamp.md", "+++\ntitle = \"Lamp\"\nsku = \"LAMP\"\nprice = \"20.00\"\nstock = 1\n+++\n"),
     ]);
     build(shop.path());
     shop
+}
+
+fn shop() -> tempfile::TempDir {
+    shop_with("")
 }
 
 fn command(root: &Path, words: &[&str], environment: &[(&str, &str)]) -> Output {
@@ -45,13 +50,17 @@ fn run(root: &Path, words: &[&str]) -> (i32, String, String) {
     ended(&command(root, words, &[]))
 }
 
-fn build(root: &Path) {
+pub(crate) fn build(root: &Path) {
     let (code, _, told) = run(root, &["build", "--as-of", "2026-12-01"]);
     assert_eq!(code, 0, "{told}");
 }
 
 fn publish(root: &Path, words: &[&str]) -> Value {
-    let (code, out, told) = run(root, &[&["publish", "--json"], words].concat());
+    outcome(run(root, &[&["publish", "--json"], words].concat()))
+}
+
+/// What a publication that went well has to say.
+pub(crate) fn outcome((code, out, told): (i32, String, String)) -> Value {
     assert_eq!(code, 0, "{told}");
     serde_json::from_str(&out).expect("an outcome")
 }

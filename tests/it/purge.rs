@@ -7,7 +7,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::publish::{SECRET, ended, mug};
+use crate::publish::{SECRET, build, ended, mug, outcome, shop_with};
 use crate::support::cdn::{Asked, Cdn, Reply};
 use crate::support::shop::{changed, folder, site, tree, vitrine, write};
 
@@ -16,15 +16,7 @@ const TOKEN: &str = "token-that-nobody-may-read";
 
 /// A shop that is published once, with its caches told so.
 fn shop(purge: &str) -> tempfile::TempDir {
-    let target =
-        "\n[payment]\nallow_sandbox_on_public_host = true\n\n[[publish]]\nname = \"live\"\nkind = \"folder\"\npath = \"site\"\n";
-    let shop = folder(&[
-        ("site.toml", &format!("{}{target}purge = {purge}\n", site("EUR"))),
-        ("content/products/mug.md", &mug("9.00")),
-        ("content/products/lamp.md", "+++\ntitle = \"Lamp\"\nsku = \"LAMP\"\nprice = \"20.00\"\nstock = 1\n+++\n"),
-    ]);
-    build(shop.path());
-    shop
+    shop_with(&format!("purge = {purge}\n"))
 }
 
 fn run(root: &Path, words: &[&str]) -> (i32, String, String) {
@@ -38,15 +30,8 @@ fn run(root: &Path, words: &[&str]) -> (i32, String, String) {
     ended
 }
 
-fn build(root: &Path) {
-    let (code, _, told) = run(root, &["build", "--as-of", "2026-12-01"]);
-    assert_eq!(code, 0, "{told}");
-}
-
 fn publish(root: &Path, words: &[&str]) -> Value {
-    let (code, out, told) = run(root, &[&["publish", "--json"], words].concat());
-    assert_eq!(code, 0, "{told}");
-    serde_json::from_str(&out).expect("an outcome")
+    outcome(run(root, &[&["publish", "--json"], words].concat()))
 }
 
 /// Builds with another price; gives the addresses that have other bytes then.

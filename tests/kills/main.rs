@@ -29,6 +29,8 @@ mod never;
 #[path = "../it/support/receiver.rs"]
 #[expect(dead_code, reason = "the receiver is that of the integration tests, which let it fail in more ways")]
 mod receiver;
+#[path = "../it/support/request.rs"]
+mod request;
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;

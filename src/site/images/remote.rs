@@ -206,11 +206,7 @@ fn joined(from: &Uri, to: &str) -> Option<Uri> {
 
 // The last of its causes says what happened.
 fn cause(error: &dyn std::error::Error) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    last.to_string()
+    std::iter::successors(Some(error), |error| error.source()).last().unwrap_or(error).to_string()
 }
 
 #[cfg(test)]

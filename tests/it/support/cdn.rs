@@ -1,9 +1,11 @@
 //! Cdn: a purge API of others behind a real socket, which answers as a test says and keeps what it was asked and what it saw then.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+
+use super::request::{self, Request};
 
 /// A status, headers (each with its line's end), a body.
 pub type Reply = (u16, &'static str, &'static str);
@@ -70,22 +72,7 @@ impl Cdn {
 }
 
 fn serve(mut stream: TcpStream, state: &Mutex<State>, look: &impl Fn() -> String) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
-    let mut line = String::new();
-    reader.read_line(&mut line)?;
-    let mut words = line.split(' ').map(str::to_owned);
-    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let mut headers = BTreeMap::new();
-    loop {
-        line.clear();
-        reader.read_line(&mut line)?;
-        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
-        headers.insert(name.to_ascii_lowercase(), value.to_owned());
-    }
-    let length = headers.get("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
-    let body = String::from_utf8(body).expect("JSON and XML are text");
+    let Some(Request { method, path, headers, body }) = request::read(&stream)? else { return Ok(()) };
     let (status, more, text) = {
         let mut state = state.lock().expect("unharmed");
         state.asked.push(Asked { method, path, headers, body, seen: look() });

@@ -5,6 +5,7 @@ pub mod client;
 pub mod counter;
 pub mod edge;
 pub mod receiver;
+pub mod request;
 pub mod rig;
 pub mod shop;
 pub mod stripe;

@@ -3,7 +3,7 @@
 //! Owns    the judgement of a signature, in its own words: nothing of the shop's code is asked.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
@@ -11,6 +11,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+
+use super::request::{self, Request};
 
 /// What it answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,24 +122,8 @@ impl Receiver {
 }
 
 fn serve(stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
-    let mut line = String::new();
-    reader.read_line(&mut line)?;
-    if line.is_empty() {
-        return Ok(());
-    }
-    assert_eq!(line.trim_end(), "POST /hooks?shop=1 HTTP/1.1");
-    let mut headers = BTreeMap::new();
-    loop {
-        line.clear();
-        reader.read_line(&mut line)?;
-        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
-        headers.insert(name.to_ascii_lowercase(), value.to_owned());
-    }
-    let length = headers.get("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
-    let body = String::from_utf8(body).expect("JSON is text");
+    let Some(Request { method, path, headers, body }) = request::read(&stream)? else { return Ok(()) };
+    assert_eq!((&*method, &*path), ("POST", "/hooks?shop=1"));
     let reply = {
         let mut state = state.lock().expect("unharmed");
         state.received.push(Received { headers, body });
