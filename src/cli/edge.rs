@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::keys::ORIGIN_SECRETS;
 use super::pause::Action;
@@ -71,7 +71,10 @@ pub(super) struct Args {
     /// Milliseconds in which a request's body has to arrive
     #[arg(long, env = "VITRINE_BODY_TIMEOUT_MS", default_value_t = milliseconds(Settings::default().body_timeout))]
     body_timeout_ms: u64,
-    /// Milliseconds that requests in flight get after SIGTERM
+    /// Milliseconds after SIGTERM in which /readyz says 503 and connections are still taken; a second signal ends them
+    #[arg(long, env = "VITRINE_LEAVE_TIME_MS", default_value_t = milliseconds(Settings::default().leave_time))]
+    leave_time_ms: u64,
+    /// Milliseconds that requests in flight get after that
     #[arg(long, env = "VITRINE_DRAIN_TIMEOUT_MS", default_value_t = milliseconds(Settings::default().drain_timeout))]
     drain_timeout_ms: u64,
     /// New payments that may begin each second; more are told to come again, and nothing is held for them
@@ -91,6 +94,7 @@ impl Args {
             max_connections: self.max_connections.max(1),
             head_timeout: Duration::from_millis(self.head_timeout_ms),
             body_timeout: Duration::from_millis(self.body_timeout_ms),
+            leave_time: Duration::from_millis(self.leave_time_ms),
             drain_timeout: Duration::from_millis(self.drain_timeout_ms),
             max_in_flight: self.max_in_flight.max(1),
             payments_per_second: self.payments_per_second,
@@ -159,24 +163,32 @@ async fn run_until_told(app: Arc<App>, origin: Origin, args: &Args) -> Result<()
     let operators = bind(args.operator, "--operator or VITRINE_OPERATOR").await?;
     till::start(&app).await?;
     // Whoever reads that it listens may ask it to stop at once.
-    let asked = asked_to_stop()?;
+    let mut stops = Stops::heard()?;
     tell_start(&app, &shoppers, &operators);
     let (stop, stopped) = tokio::sync::watch::channel(false);
+    // Operators are answered until the last shopper is.
+    let (close, closed) = tokio::sync::watch::channel(false);
     match origin {
         Origin::File(file) => tokio::spawn(file.watch(app.clone())),
         Origin::Pointed(pointed) => tokio::spawn(pointed.watch(app.clone())),
     };
     let operated = app.clone();
     let answer = move |request| std::future::ready(operator::respond(&operated, &request));
-    tokio::spawn(server::serve(operators, Settings::default(), answer, told(stopped.clone())));
+    tokio::spawn(server::serve(operators, Settings::default(), answer, told(closed)));
     let ended = app.clone();
     let serving = tokio::spawn(server::serve_app(app, shoppers, told(stopped)));
-    asked.await;
+    stops.next().await;
+    ended.leave();
+    if !ended.settings.leave_time.is_zero() {
+        tracing::info!("asked to stop: not ready any more, and still serving");
+        let _ = tokio::time::timeout(ended.settings.leave_time, stops.next()).await;
+    }
     tracing::info!("asked to stop: requests in flight are finished");
     let _ = stop.send(true);
     failpoint!("K40");
     serving.await.map_err(|error| CommandError::World(format!("the server ended badly: {error}")))?;
     till::stop(&ended).await;
+    let _ = close.send(true);
     Ok(())
 }
 
@@ -209,17 +221,29 @@ async fn told(mut stopped: tokio::sync::watch::Receiver<bool>) {
     let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
 }
 
-/// Hears signals from now on; what it gives is done once one has come.
-pub(super) fn asked_to_stop() -> Result<impl Future<Output = ()>, CommandError> {
-    let failed = |error| CommandError::World(format!("signals cannot be heard: {error}"));
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    Ok(async move {
+/// Signals that ask a server to stop.
+pub(super) struct Stops {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stops {
+    /// Hears them from now on.
+    pub(super) fn heard() -> Result<Self, CommandError> {
+        let failed = |error| CommandError::World(format!("signals cannot be heard: {error}"));
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).map_err(failed)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+        })
+    }
+
+    /// Waits for one that was not told yet.
+    pub(super) async fn next(&mut self) {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-    })
+    }
 }
 
 fn milliseconds(duration: Duration) -> u64 {

@@ -10,7 +10,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 
 use super::build::{self, Outcome};
-use super::edge::{asked_to_stop, bind};
+use super::edge::{Stops, bind};
 use super::till::{self, Places};
 use super::{CommandError, keys, source};
 use crate::edge::app::{App, Clock, Settings};
@@ -65,11 +65,11 @@ async fn serve(args: Args) -> Result<(), CommandError> {
         let workshop = answering.clone();
         async move { workshop.respond(request).await }
     };
-    let stopped = asked_to_stop()?;
+    let mut stops = Stops::heard()?;
     // Pages hold a request open to hear of news: nobody waits for those.
     let settings = Settings { drain_timeout: std::time::Duration::ZERO, ..Settings::default() };
     tokio::select! {
-        () = server::serve(listener, settings, answer, stopped) => Ok(()),
+        () = server::serve(listener, settings, answer, stops.next()) => Ok(()),
         ended = works => ended.map_err(|error| CommandError::World(error.to_string()))?,
     }
 }

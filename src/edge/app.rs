@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -51,6 +51,7 @@ pub struct App {
     /// How fast each shopper may open and pay checkouts.
     pub clients: Clients,
     next_request: AtomicU64,
+    leaving: AtomicBool,
 }
 
 /// Limits and times of the server; every one can be set in the environment of `vitrine edge`.
@@ -62,7 +63,9 @@ pub struct Settings {
     pub head_timeout: Duration,
     /// Time in which a request's body has to be here.
     pub body_timeout: Duration,
-    /// Time that requests in flight get after SIGTERM.
+    /// Time between SIGTERM and the last connection that is taken: whoever leads shoppers here has to hear that it is not ready.
+    pub leave_time: Duration,
+    /// Time that requests in flight get after that.
     pub drain_timeout: Duration,
     /// Requests under way at which the edge is full; what is least important is refused before that.
     pub max_in_flight: usize,
@@ -78,6 +81,7 @@ impl Default for Settings {
             max_connections: 20_000,
             head_timeout: Duration::from_secs(15),
             body_timeout: Duration::from_secs(10),
+            leave_time: Duration::ZERO,
             drain_timeout: Duration::from_secs(20),
             max_in_flight: 4_000,
             payments_per_second: PAYMENTS_PER_SECOND,
@@ -161,7 +165,18 @@ impl App {
             settings,
             router,
             next_request: AtomicU64::new(random_u64()),
+            leaving: AtomicBool::new(false),
         }
+    }
+
+    /// Says that this edge is about to stop: it is not ready any more, and whoever asks it is asked to ask another next time.
+    pub fn leave(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether this edge is about to stop.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
     }
 
     /// The name of a new request in logs and problems: unique in this process, and as good as unique among several.

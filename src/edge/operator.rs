@@ -34,7 +34,7 @@ fn is_short_of_room(app: &App) -> bool {
 
 /// An edge with an old bundle still sells, and so does one whose gateway or mail server fails, whose payments are paused, or whose disk is
 /// full: carts are served, webhooks kept and captures made. It is ready, and says what is wrong. Without its store nothing of that can be
-/// done: 503.
+/// done: 503. An edge that is about to stop serves all the same, and asks to be led no more shoppers: 503 too.
 fn ready(app: &App) -> Response<Full<Bytes>> {
     let live = app.live.load();
     let refused = app.refused.load();
@@ -44,8 +44,10 @@ fn ready(app: &App) -> Response<Full<Bytes>> {
         serde_json::json!({"at": at.0, "compared": compared, "orphans": orphans, "different": different})
     });
     let (is_ready, till) = app.till.as_ref().map_or((true, serde_json::Value::Null), |till| till.told(app));
+    let is_ready = is_ready && !app.is_leaving();
     let mut told = serde_json::json!({
         "ready": is_ready,
+        "leaving": app.is_leaving(),
         "shop": live.bundle.shop_id,
         "bundle": live.hash,
         "sequence": live.sequence,

@@ -78,6 +78,9 @@ where
     });
     pages::add_policy(&mut reply);
     headers::complete(&mut reply.headers, cache, live.secure, &request_id);
+    if app.is_leaving() {
+        reply.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     let seconds = started.elapsed().as_secs_f64();
     app.metrics.record(index, reply.status.as_u16(), seconds);
     let route = index.map_or("-", |index| ROUTES[index].pattern);

@@ -109,6 +109,34 @@ fn an_edge_serves_tells_its_state_and_finishes_what_is_in_flight() {
     assert_eq!(running.child.wait().expect("it ends").code(), Some(0));
 }
 
+/// Whoever leads shoppers here looks at /readyz now and then: until it has, they still come.
+#[test]
+fn an_edge_that_is_about_to_stop_says_so_before_it_refuses_anybody() {
+    let folder = folder_with_bundle(&signing_key(), BASE_URL);
+    let mut command = edge(folder.path(), &signing_key());
+    command.args(["--leave-time-ms", "3600000"]);
+    let mut running = Running::start(command);
+    let (shoppers, operators) = (running.port("checkout on"), running.port("for operators:"));
+    let mut kept = TcpStream::connect(("127.0.0.1", shoppers)).expect("a connection");
+    running.signal("-TERM");
+    let leaving = loop {
+        let ready = client::request(operators, "GET", "/readyz", &[], "");
+        if ready.status != 200 {
+            break ready.expect(503).json();
+        }
+    };
+    assert_eq!((leaving["ready"].as_bool(), leaving["leaving"].as_bool()), (Some(false), Some(true)));
+    client::request(operators, "GET", "/healthz", &[], "").expect(200);
+    client::request(shoppers, "GET", "/api/v1/cart", &[], "").expect(200);
+    kept.write_all(b"GET /api/v1/cart HTTP/1.1\r\nhost: x\r\n\r\n").expect("a request");
+    let mut answer = String::new();
+    kept.read_to_string(&mut answer).expect("an answer, then the end");
+    let asks_to_go = answer.starts_with("HTTP/1.1 200 ") && answer.contains("\r\nconnection: close\r\n");
+    assert!(asks_to_go, "the next request goes to another edge: {answer}");
+    running.signal("-TERM");
+    assert_eq!(running.child.wait().expect("it ends").code(), Some(0));
+}
+
 #[test]
 fn a_port_in_use_is_said_with_what_to_do() {
     let folder = folder_with_bundle(&signing_key(), BASE_URL);
