@@ -11,6 +11,7 @@ mod payment;
 mod publish;
 mod purge;
 mod shipping;
+mod slo;
 mod theme;
 mod webhooks;
 
@@ -32,6 +33,7 @@ use crate::site::load::sources::{BodyFormat, BulkFormat, BulkSource, Mapping, We
 use crate::site::load::written::{Place, parse};
 use crate::site::problem::{Kind, Problem, Problems, SourceFile};
 use crate::site::{BuildSettings, Returns, Shop, UrlStyle, load};
+use crate::telemetry::slo::Objectives;
 use crate::theme::bundle::{FrontTerms, MailTerms, PaymentTerms, SubscriberTerms};
 use crate::theme::countries;
 use crate::theme::look::Look;
@@ -66,6 +68,8 @@ pub struct Config {
     pub max_price_change: Percent,
     /// Where it is published.
     pub targets: Vec<Target>,
+    /// What it promises itself of its edge.
+    pub objectives: Objectives,
 }
 
 /// `[mail]`.
@@ -150,6 +154,8 @@ struct Written {
     diff: WrittenDiff,
     #[serde(default)]
     publish: Vec<publish::WrittenTarget>,
+    #[serde(default)]
+    slo: slo::WrittenSlo,
     #[serde(default)]
     sources: Vec<WrittenSource>,
     #[serde(default)]
@@ -296,6 +302,7 @@ impl Written {
         let webhooks = webhooks::checked(self.webhooks, place, problems);
         let front = self.edge.checked(place, problems);
         let targets = publish::checked(self.publish, place, root, problems);
+        let objectives = self.slo.checked(place, problems);
         let look = self.theme.checked(place, root, problems);
         let host = self.build.host;
         let mut build = self.build.checked(place, problems);
@@ -320,7 +327,23 @@ impl Written {
         };
         tell_uncovered(&rules, &named, place, problems);
         let sources = self.sources.into_iter().map(|source| source.checked(&rules, place, root, problems)).collect();
-        Some(Config { shop: shop?, payment, mail, webhooks, front, host, build, sources, look, max_price_change, targets, rules })
+        let shop = shop?;
+        let checked = Config {
+            shop,
+            rules,
+            payment,
+            mail,
+            webhooks,
+            front,
+            host,
+            build,
+            sources,
+            look,
+            max_price_change,
+            targets,
+            objectives,
+        };
+        Some(checked)
     }
 }
 

@@ -17,7 +17,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("site", &["commerce", "theme", "telemetry"]),
     ("publish", &["commerce", "theme", "site"]),
     ("edge", &["commerce", "theme", "store", "telemetry"]),
-    ("recipe", &["theme", "site", "publish", "edge"]),
+    ("recipe", &["telemetry", "theme", "site", "publish", "edge"]),
     ("config", &["commerce", "telemetry", "store", "gateway", "theme", "site", "publish", "edge", "recipe"]),
     ("cli", &["commerce", "telemetry", "store", "gateway", "theme", "site", "publish", "edge", "recipe", "config"]),
 ];

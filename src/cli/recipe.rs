@@ -35,7 +35,8 @@ pub(super) struct Args {
     /// Write over files that are there
     #[arg(long, requires = "out")]
     force: bool,
-    /// Where an edge is, as the host reaches it; may be given several times [default: 127.0.0.1:8081; of functions, edge.HOST]
+    /// Where an edge is, as the host reaches it; may be given several times; Prometheus: its operators' listener [default:
+    /// 127.0.0.1:8081; of functions, edge.HOST; Prometheus: 127.0.0.1:9081]
     #[arg(long, value_name = "HOST:PORT")]
     edge: Vec<String>,
     /// nginx, Caddy: folder of the pages on the host [default: that of a target that is a folder, else /var/www/SHOP]
@@ -82,6 +83,7 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
         target: target(&config, args.target.as_deref())?,
         built: &built,
         down: down(&args, &config),
+        objectives: &config.objectives,
         options: &options,
     };
     let files = args.recipe.write(&subject).map_err(|error| CommandError::Usage(error.to_string()))?;

@@ -8,6 +8,7 @@ use http::Method;
 use super::http::Handler;
 use super::limits::shed::Weight;
 use super::routes::{availability, cart, cart_pages, checkout, checkout_pages, orders, webhook};
+use crate::telemetry::slo::Area;
 
 /// How an answer may be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +111,25 @@ impl Route {
     const fn hook(pattern: &'static str, handler: Handler) -> Self {
         let (body_limit, guard) = (webhook::HOOK_LIMIT, Guard::SignedByGateway);
         Self { method: Method::POST, pattern, body_limit, cache: Cache::NoStore, guard, weight: Weight::Vital, handler }
+    }
+
+    /// Its name in metrics: `METHOD pattern`.
+    pub fn name(&self) -> String {
+        format!("{} {}", self.method, self.pattern)
+    }
+
+    /// What it is a part of.
+    pub fn area(&self) -> Area {
+        let path = self.pattern.strip_prefix("/api/v1").unwrap_or(self.pattern);
+        let has = |word: &str| path.split('/').any(|part| part == word);
+        match path.split('/').nth(1) {
+            Some("availability") => Area::Availability,
+            Some("cart") => Area::Cart,
+            Some("orders") => Area::Orders,
+            Some("webhooks") => Area::Webhooks,
+            _ if has("payment") || has("return") => Area::Payment,
+            _ => Area::Checkout,
+        }
     }
 
     const fn weighs(mut self, weight: Weight) -> Self {
@@ -222,7 +242,7 @@ impl Router {
 
     /// `METHOD pattern` of every route, in the table's order: names for metrics.
     pub fn names(&self) -> Vec<String> {
-        ROUTES.iter().map(|route| format!("{} {}", route.method, route.pattern)).collect()
+        ROUTES.iter().map(Route::name).collect()
     }
 }
 

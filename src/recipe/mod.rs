@@ -1,6 +1,7 @@
-//! Recipe: what stands around a shop, written for it: hosts before the edge, jobs that publish, machines that run the edge.
+//! Recipe: what stands around a shop, written for it: hosts before the edge, jobs that publish, machines that run the edge, what watches it.
 //!
-//! Owns    the recipes, which are templates under texts/, and what they are filled with. `cloudfront` is made of values, since JSON is.
+//! Owns    the recipes, which are templates under texts/, and what they are filled with. What is JSON is made of values: `cloudfront` and
+//!         the dashboard of `watch`.
 //! Knows   site.toml and what the last build says to hosts (`_headers`, `_redirects`, manifest); no secret: recipes name where they are.
 //! Always  the same shop gives the same text; a value that a host's language cannot hold is an error, never another meaning.
 
@@ -8,6 +9,7 @@ pub mod built;
 mod cloudfront;
 pub mod limits;
 mod quote;
+mod watch;
 
 use std::path::{Path, PathBuf};
 
@@ -18,9 +20,11 @@ use crate::edge::front::{Network, USUAL_HEADER, WITH_PORT};
 use crate::edge::router::{PATHS, largest_body};
 use crate::publish::target::{Caching, Place, Target};
 use crate::site::UrlStyle;
+use crate::telemetry::slo::Objectives;
 use crate::theme::bundle::{FrontTerms, PaymentTerms, SubscriberTerms};
 
 use self::built::Built;
+use self::watch::Watch;
 
 /// What can be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -51,6 +55,10 @@ pub enum Recipe {
     Systemd,
     /// Kubernetes: the edge with its volume, probes, service and limits
     Kubernetes,
+    /// Prometheus: what to ask the edge, and alerts by the promises of [slo]
+    Prometheus,
+    /// A Grafana dashboard of the same
+    Grafana,
 }
 
 /// A file of a recipe.
@@ -83,6 +91,8 @@ pub struct Subject<'a> {
     pub built: &'a Built,
     /// What is read while the edge is down.
     pub down: Down,
+    /// What the shop promises itself of its edge.
+    pub objectives: &'a Objectives,
     /// What the command line adds.
     pub options: &'a Options,
 }
@@ -166,6 +176,8 @@ pub enum RecipeError {
 
 /// The usual address of an edge beside its host.
 const USUAL_EDGE: &str = "127.0.0.1:8081";
+/// That of its operators' listener.
+const USUAL_OPERATOR: &str = "127.0.0.1:9081";
 
 impl Recipe {
     /// Whether it says what is sent with pages, and so needs a build.
@@ -223,6 +235,11 @@ impl Recipe {
             ],
             Self::Systemd => vec![text("vitrine-edge.service", include_str!("texts/vitrine-edge.service"))?],
             Self::Kubernetes => vec![text("edge.yaml", include_str!("texts/kubernetes.yaml"))?],
+            Self::Prometheus => vec![
+                text("prometheus.yml", include_str!("texts/prometheus.yml"))?,
+                text(&format!("{id}.rules.yml"), include_str!("texts/prometheus-rules.yml"))?,
+            ],
+            Self::Grafana => vec![File::of("grafana.json", watch::dashboard(subject))],
         })
     }
 }
@@ -262,6 +279,9 @@ struct Facts<'a> {
     /// Those with pages, for a regular expression: `cart|checkout|…`.
     page_words: String,
     edges: Vec<&'a str>,
+    /// The same for what watches them.
+    operators: Vec<&'a str>,
+    watch: Watch,
     options: &'a Options,
     folder: String,
     log: String,
@@ -369,6 +389,8 @@ fn facts<'a>(subject: &'a Subject<'_>, recipe: Recipe) -> Result<Facts<'a>, Reci
             .filter_map(|path| path.strip_prefix('/').filter(|word| *word != "api"))
             .collect::<Vec<_>>()
             .join("|"),
+        operators: if edges.is_empty() { vec![USUAL_OPERATOR] } else { edges.clone() },
+        watch: Watch::of(subject),
         edges: if edges.is_empty() { vec![USUAL_EDGE] } else { edges },
         options,
         folder: for_host.text(options.folder.as_deref().unwrap_or(&usual_folder))?,

@@ -65,6 +65,7 @@ fn written(
     };
     let payment = PaymentTerms { gateway: "stripe".to_owned(), ..PaymentTerms::default() };
     let webhooks = [SubscriberTerms { name: "erp-two".to_owned(), ..SubscriberTerms::default() }];
+    let objectives = Objectives::default();
     recipe.write(&Subject {
         shop: &shop,
         url_style: UrlStyle::Flat,
@@ -74,6 +75,7 @@ fn written(
         target: target.as_ref(),
         built: &built,
         down: Down { language: "en".to_owned(), title: "Down".to_owned(), detail: "Back \"soon\" & <well>.".to_owned() },
+        objectives: &objectives,
         options: &Options::default(),
     })
 }

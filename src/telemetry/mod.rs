@@ -1,10 +1,12 @@
 //! Telemetry: what is counted and timed.
 //!
-//! Owns    counters and histograms of requests and of what limits them, and how far subscribers are behind, in Prometheus' text format.
+//! Owns    counters and histograms of requests and of what limits them, and how far subscribers are behind, in Prometheus' text format;
+//!         what is promised of them.
 //! Knows   nothing of shops, and no customer data.
 
 pub mod limits;
 pub mod requests;
+pub mod slo;
 pub mod subscribers;
 
 use prometheus_client::encoding::text::{encode_eof, encode_registry};

@@ -1,5 +1,6 @@
 //! `vitrine recipe` as a merchant meets it: what it writes is for this shop, and the shell's is run whole.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
@@ -74,6 +75,74 @@ fn what_is_missing_is_told_before_anything_is_written() {
     assert!(code == 0 && said.contains("trusted_proxies = [\"127.0.0.1\"]"), "{said}");
     write(root, "site.toml", "[shop]\nname = \"x\"\n");
     assert_eq!(run(root, &["recipe", "caddy"]).0, 1, "settings are told with their place");
+}
+
+/// What watches asks for series that there are: every name, and every label that it chooses by.
+#[test]
+fn what_watches_asks_for_what_the_edge_tells() {
+    let folder = shop();
+    let root = folder.path().join("shop");
+    let rig = crate::support::rig::Rig::open();
+    crate::limits::Buyer::at(&rig).pay().expect(200);
+    rig.run(rig.till().look_around());
+    let (_, page) = rig.operator("/metrics");
+    // These come with what waits, and nothing does.
+    let comes_later = ["vitrine_outbox_oldest_seconds", "vitrine_webhook_lag_seconds"];
+    let known =
+        |name: &str| page.contains(&format!("\n{name}{{")) || page.contains(&format!("\n{name} ")) || comes_later.contains(&name);
+    for recipe in ["prometheus", "grafana"] {
+        let (code, out, told) = run(&root, &["recipe", recipe]);
+        assert_eq!(code, 0, "{told}");
+        let is_of_name = |sign: char| sign.is_ascii_lowercase() || sign == '_';
+        let names: BTreeSet<&str> = out
+            .match_indices("vitrine_")
+            .map(|(place, _)| &out[place..])
+            .map(|text| text.split(|sign| !is_of_name(sign)).next().unwrap_or(text))
+            .collect();
+        assert!(names.len() >= 15, "{names:?}");
+        for name in names {
+            assert!(known(name), "{recipe} asks for `{name}`, which /metrics has not:\n{page}");
+        }
+        for text in
+            ["le=\"0.05\"", "le=\"0.5\"", "le=\"1.0\"", "le=\"5.0\"", "status=\"5xx\"", "weight=\"payment\"", "state=\"open\""]
+        {
+            assert!(page.contains(text), "{text} in {page}");
+        }
+    }
+    let (_, rules, _) = run(&root, &["recipe", "prometheus"]);
+    for le in rules.match_indices("le=\"").map(|(place, _)| &rules[place..]).map(|text| text.split(',').next().unwrap_or(text)) {
+        assert!(page.contains(le), "{le}");
+    }
+    // Each route is of exactly one area, and what stands for it is what the edge calls it.
+    for route in ROUTES {
+        let quoted: String = route
+            .name()
+            .chars()
+            .map(|sign| if "{}.".contains(sign) { format!("\\\\{sign}") } else { sign.to_string() })
+            .collect();
+        assert!(rules.contains(&quoted), "{quoted}");
+    }
+}
+
+#[test]
+fn a_promise_that_cannot_be_kept_or_counted_is_told_at_its_place() {
+    let folder = folder(&[("content/products/lamp.md", LAMP)]);
+    let root = folder.path();
+    for (written, said) in [
+        ("days = 3", "write a number of days from 7 to 90"),
+        ("confirmation_minutes = 0", "write a number of minutes from 1 to 1440"),
+        ("cart = { within_ms = 70 }", "answers are not counted by 70 ms"),
+        ("cart = { availability = \"100\" }", "100 % of all requests cannot be promised"),
+        ("cart = { latency = \"often\" }", "often"),
+        ("basket = { latency = \"99\" }", "basket"),
+    ] {
+        write(root, "site.toml", &format!("{}\n[slo]\n{written}\n", site("EUR")));
+        let (code, _, told) = run(root, &["recipe", "prometheus"]);
+        assert!(code == 1 && told.contains(said) && told.contains("site.toml:"), "{written}: {code} {told}");
+    }
+    write(root, "site.toml", &format!("{}\n[slo]\ncart = {{ availability = \"99.5\", within_ms = 10 }}\n", site("EUR")));
+    let (_, out, _) = run(root, &["recipe", "prometheus"]);
+    assert!(out.contains("> 14.4 * 0.005\n") && out.contains("le=\"0.01\""), "{out}");
 }
 
 #[test]

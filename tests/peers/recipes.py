@@ -1,5 +1,5 @@
-"""What `vitrine recipe` writes, read by those it is written for: Caddy, systemd, a shell's critic, and the schemas of CloudFormation,
-Kubernetes, GitHub and GitLab."""
+"""What `vitrine recipe` writes, read by those it is written for: Caddy, systemd, Prometheus, a shell's critic, and the schemas of
+CloudFormation, Kubernetes, GitHub and GitLab."""
 
 import json
 import os
@@ -94,6 +94,77 @@ class Recipes(unittest.TestCase):
         file.write_text(file.read_text().replace("/usr/local/bin/vitrine", BINARY))
         self.judged("systemd-analyze", "verify", file)
         self.judged("systemd-analyze", "security", "--offline=true", "--threshold=15", file)
+
+    def test_prometheus_takes_its_settings_and_the_dashboard_asks_what_it_understands(self):
+        folder = self.recipe("prometheus", "--force", "--edge", "edge-1.example:9081", "--edge", "edge-2.example:9081")
+        self.judged("promtool", "check", "config", folder / "prometheus.yml")
+        # Grafana reads nothing without a server; its expressions are Prometheus' own.
+        dashboard = json.loads((self.recipe("grafana") / "grafana.json").read_text())
+        asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+        rules = [{"record": f"asked:{index}", "expr": expr.replace("$__rate_interval", "5m")} for index, expr in enumerate(asked)]
+        self.assertGreater(len(rules), 25)
+        file = folder / "asked.yml"
+        file.write_text(yaml.safe_dump({"groups": [{"name": "asked", "rules": rules}]}))
+        self.judged("promtool", "check", "rules", file)
+
+    def test_alerts_tell_what_burns_and_nothing_else(self):
+        """The rules on made-up series: one payment in a hundred fails from the first hour on, everything else is well."""
+        folder = self.recipe("prometheus", "--force")
+        rules = next(folder.glob("*.rules.yml"))
+        job = yaml.safe_load((folder / "prometheus.yml").read_text())["scrape_configs"][0]["job_name"]
+        pay, look = "POST /checkout/{checkout}/payment", "GET /cart"
+
+        def series(name, values, **labels):
+            inside = ",".join(f'{label}="{value}"' for label, value in {"job": job, **labels}.items())
+            return {"series": f"{name}{{{inside}}}", "values": values}
+
+        counts = [
+            # A counter that rises by so much a minute, for so many minutes.
+            series("vitrine_http_requests_total", "0+990x240", route=pay, status="2xx"),
+            series("vitrine_http_requests_total", "0x60 0+10x180", route=pay, status="5xx"),
+            series("vitrine_http_requests_total", "0+990x240", route=look, status="2xx"),
+            # One failure of the cart in all: no trend, though it is the only request of its window.
+            series("vitrine_http_requests_total", "0x60 1x180", route=look, status="5xx"),
+            series("vitrine_http_request_seconds_count", "0+1000x240", route=look),
+            series("vitrine_http_request_seconds_bucket", "0+1000x240", route=look, le="0.05"),
+            series("vitrine_store_up", "1x240"),
+            series("vitrine_breaker_state", "0x60 1x180", state="open", dependency="gateway", operation="create"),
+            series("vitrine_outbox_oldest_seconds", "10x60 301x180", kind="confirmation"),
+        ]
+
+        def at(time, alert, *labels):
+            return {"eval_time": time, "alertname": alert, "exp_alerts": [{"exp_labels": {"job": job, **each}} for each in labels]}
+
+        breaker = {"severity": "page", "state": "open", "dependency": "gateway", "operation": "create"}
+        file = folder / "test.yml"
+
+        def judge(expected):
+            # Words of alerts are for people: only labels are compared.
+            bare = yaml.safe_load(rules.read_text())
+            for group in bare["groups"]:
+                for rule in group["rules"]:
+                    rule.pop("annotations", None)
+            (folder / "bare.yml").write_text(yaml.safe_dump(bare))
+            test = {"interval": "1m", "input_series": counts, "alert_rule_test": expected}
+            file.write_text(yaml.safe_dump({"rule_files": ["bare.yml"], "evaluation_interval": "1m", "tests": [test]}))
+            return subprocess.run(["promtool", "test", "rules", file], capture_output=True, text=True)
+
+        right = judge([
+            at("59m", "VitrineFailing"),
+            at("59m", "VitrineGatewayInterrupted"),
+            # One in a hundred is twenty times what 99.95 % allows.
+            at("125m", "VitrineFailing", *[
+                {"area": "payment", "severity": severity, "window": window}
+                for window, severity in (("1h", "page"), ("6h", "page"), ("1d", "ticket"), ("3d", "ticket"))
+            ]),
+            at("125m", "VitrineGatewayInterrupted", breaker),
+            at("125m", "VitrineConfirmationsLate", {"severity": "page", "kind": "confirmation"}),
+            at("125m", "VitrineStoreDown"),
+            at("125m", "VitrineSlow"),
+        ])
+        self.assertEqual(right.returncode, 0, right.stdout + right.stderr)
+        # That it would be seen.
+        self.assertNotEqual(judge([at("125m", "VitrineFailing")]).returncode, 0)
 
     def test_netlify_and_cloudflare_take_their_settings(self):
         netlify = tomllib.loads((self.recipe("netlify") / "netlify.toml").read_text())
