@@ -8,11 +8,11 @@
 //!         and twice the time for as much as two points of quality give.
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
-use fast_image_resize::pixels::{U8x3, U8x4};
-use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::pixels::U8x4;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::{self, PngEncoder};
-use image::{DynamicImage, ExtendedColorType, ImageEncoder, RgbImage, RgbaImage, imageops};
+use image::{DynamicImage, ExtendedColorType, ImageEncoder, RgbaImage, imageops};
 use webp::{Encoder, WebPConfig};
 
 use super::decode::Pixels;
@@ -106,27 +106,22 @@ fn resized(resizer: &mut Resizer, image: &DynamicImage, width: u32) -> Result<Dy
     }
     let height = u64::from(image.height()) * u64::from(width) + u64::from(image.width()) / 2;
     let height = (height / u64::from(image.width())).max(1) as u32;
-    let bytes = match image {
-        DynamicImage::ImageRgb8(_) => scaled::<U8x3>(resizer, image, (width, height)),
-        DynamicImage::ImageRgba8(_) => scaled::<U8x4>(resizer, image, (width, height)),
-        other => return resized(resizer, &other.to_rgba8().into(), width),
+    let has_alpha = image.color().has_alpha();
+    let smaller = match image {
+        DynamicImage::ImageRgba8(image) => scaled(resizer, image, (width, height), has_alpha),
+        other => scaled(resizer, &other.to_rgba8(), (width, height), has_alpha),
     }?;
-    let smaller = match image.color().has_alpha() {
-        true => RgbaImage::from_raw(width, height, bytes).map(DynamicImage::from),
-        false => RgbImage::from_raw(width, height, bytes).map(DynamicImage::from),
-    };
-    Ok(smaller.expect("as many bytes as its pixels have"))
+    Ok(if has_alpha { smaller.into() } else { DynamicImage::from(smaller).into_rgb8().into() })
 }
 
-// For the two kinds of pixels that there are: the program would hold thirteen otherwise, in a sixth of its code.
-fn scaled<P: PixelTrait>(resizer: &mut Resizer, image: &DynamicImage, (width, height): (u32, u32)) -> Result<Vec<u8>, Note> {
-    let mut bytes = vec![0; width as usize * height as usize * P::size()];
-    let from =
-        TypedImageRef::<P>::from_buffer(image.width(), image.height(), image.as_bytes()).map_err(|error| failed(&error))?;
-    let mut to = TypedImage::<P>::from_buffer(width, height, &mut bytes).map_err(|error| failed(&error))?;
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
+// For one kind of pixel alone: its code is there once for each of 30 precisions, and again for every further kind.
+fn scaled(resizer: &mut Resizer, image: &RgbaImage, (width, height): (u32, u32), has_alpha: bool) -> Result<RgbaImage, Note> {
+    let mut smaller = RgbaImage::new(width, height);
+    let from = TypedImageRef::<U8x4>::from_buffer(image.width(), image.height(), image).map_err(|error| failed(&error))?;
+    let mut to = TypedImage::<U8x4>::from_buffer(width, height, &mut smaller).map_err(|error| failed(&error))?;
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3)).use_alpha(has_alpha);
     resizer.resize_typed(&from, &mut to, &options).map_err(|error| failed(&error))?;
-    Ok(bytes)
+    Ok(smaller)
 }
 
 fn mean(image: &DynamicImage) -> [u8; 3] {
