@@ -18,6 +18,7 @@
 //! | `store` | what must survive a crash; the same methods for every engine | `commerce` |
 //! | `gateway` | who moves money; the same shape for every provider | `commerce` |
 //! | `edge` | request → response: server, routes, cart token, the doing of committed effects | `commerce`, `theme`, `store`, `telemetry` |
+//! | `load` | shoppers who come at a stated rate, and what that was like for them; knows the shop from outside | `site` (how problems are told) |
 //! | `telemetry` | counters, histograms, reports | nothing of ours |
 //! | `config` | `site.toml` → one typed section per room; read by `cli` and tests alone | section types of every room |
 //! | `cli` | one thin file per subcommand; wires rooms and prints | everything |
@@ -62,6 +63,7 @@ pub mod commerce;
 pub mod config;
 pub mod edge;
 pub mod gateway;
+pub mod load;
 pub mod publish;
 pub mod recipe;
 pub mod site;

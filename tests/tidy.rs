@@ -18,8 +18,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("publish", &["commerce", "theme", "site"]),
     ("edge", &["commerce", "theme", "store", "telemetry"]),
     ("recipe", &["telemetry", "theme", "site", "publish", "edge"]),
+    ("load", &["site"]),
     ("config", &["commerce", "telemetry", "store", "gateway", "theme", "site", "publish", "edge", "recipe"]),
-    ("cli", &["commerce", "telemetry", "store", "gateway", "theme", "site", "publish", "edge", "recipe", "config"]),
+    ("cli", &["commerce", "telemetry", "store", "gateway", "theme", "site", "publish", "edge", "recipe", "load", "config"]),
 ];
 
 /// Where the edge may talk to a gateway: it performs what was committed, and hears what the gateway says.

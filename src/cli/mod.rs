@@ -16,6 +16,7 @@ mod import;
 mod init;
 mod keygen;
 mod keys;
+mod load;
 mod log;
 mod openapi;
 mod orders;
@@ -68,6 +69,8 @@ enum Command {
     Webhooks(webhooks::Args),
     /// Copy the edge's file while it runs, and check it
     Store(store::Args),
+    /// Send shoppers to a running shop at a stated rate, and tell what that was like for them
+    Load(load::Args),
     /// Print the HTTP contract as OpenAPI 3.1
     Openapi(openapi::Args),
     /// Make signing keys
@@ -143,6 +146,7 @@ pub fn run() -> ExitCode {
         Command::Stock(args) => stock::run(args),
         Command::Webhooks(args) => webhooks::run(args),
         Command::Store(args) => store::run(args),
+        Command::Load(args) => load::run(args),
         Command::Openapi(args) => openapi::run(args),
         Command::Keygen(args) => keygen::run(args),
     };

@@ -40,14 +40,14 @@ fn ended(command: &mut Command) -> (i32, String) {
 }
 
 /// An edge that runs; killed when dropped.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     told: String,
 }
 
 impl Running {
     /// Waits for the line that says where it listens.
-    fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the binary runs");
         let mut lines = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
         let mut told = String::new();
@@ -61,7 +61,7 @@ impl Running {
     }
 
     /// The port that follows a word in what it said.
-    fn port(&self, word: &str) -> u16 {
+    pub(crate) fn port(&self, word: &str) -> u16 {
         let rest = self.told.split_once(word).map(|(_, rest)| rest).unwrap_or_else(|| panic!("no {word} in {}", self.told));
         let address = rest.split_once("http://127.0.0.1:").expect("an address").1;
         let digits: String = address.chars().take_while(char::is_ascii_digit).collect();

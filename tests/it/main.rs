@@ -28,6 +28,7 @@ mod incremental;
 mod languages;
 mod law;
 mod limits;
+mod load;
 mod locales;
 mod look;
 mod makers;
