@@ -1,6 +1,6 @@
 //! Export: orders for other programs, page by page.
 
-use super::sqlite::orders;
+use super::steps::orders;
 use super::{OrderFilter, Store, StoreError};
 use crate::commerce::money::Money;
 use crate::commerce::order::Order;

@@ -6,8 +6,8 @@
 
 use serde::Serialize;
 
-use super::sqlite::writer::Lane;
-use super::sqlite::{facts, subscribers};
+use super::queue::Lane;
+use super::steps::{facts, subscribers};
 use super::upkeep::REAP_ROWS;
 use super::{Store, StoreError, look, step};
 use crate::commerce::ids::Timestamp;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::sqlite::history;
+use super::steps::history;
 use super::{Lane, Store, StoreError};
 use crate::commerce::ids::{OrderId, Timestamp};
 

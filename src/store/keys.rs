@@ -1,6 +1,6 @@
 //! Keys: what became of requests that came with an `Idempotency-Key`.
 
-use super::sqlite::keys;
+use super::steps::keys;
 use super::{Lane, Store, StoreError};
 use crate::commerce::ids::Timestamp;
 

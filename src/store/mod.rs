@@ -20,8 +20,9 @@ use crate::commerce::quote::Quote;
 pub use promise::{OutboxKind, OutboxRow, Share};
 
 use event::{EventResult, InboxRow, NewEvent};
-use sqlite::writer::Lane;
-use sqlite::{Sqlite, checkouts, inbox, orders, outbox, payments, stock};
+use queue::Lane;
+use sqlite::Sqlite;
+use steps::{checkouts, inbox, orders, outbox, payments, stock};
 
 #[cfg(feature = "faults")]
 pub use sqlite::inline::{Moment, Seam};
@@ -29,9 +30,12 @@ pub use sqlite::inline::{Moment, Seam};
 pub mod event;
 pub mod fact;
 mod promise;
+mod queue;
 mod sqlite;
+mod steps;
 #[cfg(test)]
 mod tests;
+mod tx;
 pub mod watch;
 
 /// The engines there are.
@@ -451,7 +455,7 @@ impl Store {
     /// An order.
     pub async fn order(&self, id: &OrderId) -> Result<Option<Order>, StoreError> {
         let id = id.clone();
-        look!(self, move |tx| orders::by(tx, "id", id.as_str()))
+        look!(self, move |tx| orders::by_id(tx, id.as_str()))
     }
 
     /// An order by the number that people read aloud.

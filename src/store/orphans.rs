@@ -5,7 +5,7 @@
 //! Always  a payment that an attempt is of is no orphan, whoever says so; none is returned while another payment of its cart is under way;
 //!         one that is being returned is never adopted; a person is told of each.
 
-use super::sqlite::{differences, orphans};
+use super::steps::{differences, orphans};
 use super::{BeginPayment, Lane, Opened, Store, StoreError};
 use crate::commerce::ids::{AttemptId, CheckoutId, Timestamp};
 use crate::commerce::money::Money;

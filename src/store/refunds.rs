@@ -3,7 +3,7 @@
 //! Always  no more is promised back than was taken, summed in the transaction that promises it; a call is sent after the commit that holds
 //!         its bytes alone, by whoever holds the refund's lease; what the gateway tells only moves a refund on.
 
-use super::sqlite::{payments, refunds};
+use super::steps::{payments, refunds};
 use super::{Lane, Store, StoreError};
 use crate::commerce::ids::{AttemptId, OrderId, Timestamp};
 use crate::commerce::money::Money;

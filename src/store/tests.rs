@@ -7,6 +7,7 @@ use crate::commerce::checkout::CheckoutState;
 use crate::commerce::fixture::{NOW, Shop, cart, flat, sent_to};
 use crate::commerce::payment::AttemptState;
 use crate::commerce::quote::QuoteParts;
+use crate::store::tx::{Tx, params};
 
 const LATER: Timestamp = Timestamp(NOW.0 + 60);
 const HOLD: Timestamp = Timestamp(NOW.0 + 900);
@@ -323,8 +324,7 @@ fn a_refused_or_panicking_step_undoes_only_itself() {
     run(async {
         let sku = Sku::from("A");
         let good = store.set_stock(&sku, 1, "", NOW);
-        let write =
-            |tx: &rusqlite::Connection| tx.execute("INSERT INTO stock (sku, on_hand) VALUES ('B', 1)", []).expect("it is new");
+        let write = |tx: &Tx<'_>| tx.execute("INSERT INTO stock (sku, on_hand) VALUES ('B', 1)", params![]).expect("it is new");
         let bad = engine.write(Lane::Fresh, move |tx| -> Result<(), StoreError> {
             write(tx);
             panic!("on purpose");

@@ -5,9 +5,8 @@
 //!         neither costs a step of its own.
 //! Source  CHECKOUT.md 5.3; T2 to T4 are its names.
 
-use rusqlite::Connection;
-
-use super::sqlite::{checkouts, payments};
+use super::steps::{checkouts, payments};
+use super::tx::Tx;
 use super::{BeginPayment, Lane, Refusal, Store, StoreError};
 use crate::commerce::checkout::Checkout;
 use crate::commerce::ids::{AttemptId, CheckoutId, Timestamp};
@@ -170,7 +169,7 @@ impl Store {
     }
 }
 
-fn taken(tx: &Connection, id: &CheckoutId, owner: &str, now: Timestamp, until: Timestamp) -> Result<Option<Taken>, StoreError> {
+fn taken(tx: &Tx<'_>, id: &CheckoutId, owner: &str, now: Timestamp, until: Timestamp) -> Result<Option<Taken>, StoreError> {
     let lease = checkouts::take_lease(tx, id, owner, now, until)?;
     Ok(checkouts::load(tx, id)?.map(|checkout| Taken { checkout, lease }))
 }

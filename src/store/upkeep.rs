@@ -6,7 +6,8 @@
 
 use std::path::Path;
 
-use super::sqlite::{self, checkouts, inbox, life};
+use super::sqlite;
+use super::steps::{checkouts, inbox, life};
 use super::{Lane, Store, StoreError};
 use crate::commerce::ids::Timestamp;
 

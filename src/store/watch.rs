@@ -2,10 +2,9 @@
 //!
 //! Always  one look gives one consistent state; a switch that is thrown twice is thrown once.
 
-use rusqlite::Connection;
-
-use super::sqlite::writer::Lane;
-use super::sqlite::{outbox, payments, switches};
+use super::queue::Lane;
+use super::steps::{outbox, payments, switches};
+use super::tx::Tx;
 use super::{Store, StoreError};
 use crate::commerce::ids::{CheckoutId, Timestamp};
 use crate::commerce::payment::Attempt;
@@ -123,7 +122,7 @@ impl Store {
 
     async fn urgently<T: Send + 'static>(
         &self,
-        step: impl FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
+        step: impl FnMut(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         match self {
             Self::Sqlite(engine) => engine.write(Lane::Urgent, step).await,

@@ -10,9 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::writer::{Lane, commit, job};
+use super::writer::commit;
 use super::{MIGRATIONS, keep_plans, migrate};
 use crate::store::StoreError;
+use crate::store::queue::{Lane, job};
+use crate::store::tx::Tx;
 
 /// Where a test stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +64,7 @@ impl Inline {
 
     pub(in crate::store) async fn write<T: Send + 'static>(
         &self,
-        step: impl FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
+        step: impl FnMut(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         (self.seam.0)(Moment::Step).await?;
         let (job, told) = job(Lane::Fresh, step);
@@ -76,11 +78,11 @@ impl Inline {
 
     pub(in crate::store) async fn read<T: Send + 'static>(
         &self,
-        look: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        look: impl FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         (self.seam.0)(Moment::Look).await?;
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
-        look(&transaction)
+        look(&Tx::Sqlite(&transaction))
     }
 }

@@ -14,31 +14,18 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::StoreError;
+use super::queue::Lane;
+use super::tx::Tx;
 use super::watch::Queued;
 use room::Room;
-use writer::{Lane, Writer};
+use writer::Writer;
 
-pub(super) mod checkouts;
 pub(super) mod copy;
-pub(super) mod differences;
-pub(super) mod facts;
-pub(super) mod history;
-pub(super) mod inbox;
 #[cfg(feature = "faults")]
 pub(super) mod inline;
-pub(super) mod keys;
-pub(super) mod life;
-pub(super) mod orders;
-pub(super) mod orphans;
-pub(super) mod outbox;
-pub(super) mod payments;
-pub(super) mod refunds;
 mod room;
-pub(super) mod stock;
-pub(super) mod subscribers;
-pub(super) mod switches;
 pub(super) mod verify;
-pub(super) mod writer;
+mod writer;
 
 /// The schema, oldest first; a file that was published is never changed.
 const MIGRATIONS: &[&str] = &[
@@ -109,7 +96,7 @@ impl Sqlite {
     pub(super) async fn write<T: Send + 'static>(
         &self,
         lane: Lane,
-        step: impl FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
+        step: impl FnMut(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.shared.writer.submit(lane, step).await
     }
@@ -122,14 +109,14 @@ impl Sqlite {
     /// Looks at one consistent state, beside the writer.
     pub(super) async fn read<T: Send + 'static>(
         &self,
-        look: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        look: impl FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let shared = Arc::clone(&self.shared);
         let looked = tokio::task::spawn_blocking(move || {
             let idle = shared.readers.lock().expect("no reader panics while it holds the list").pop();
             let mut connection = idle.map_or_else(|| connect(&shared.path), Ok)?;
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
-            let seen = look(&transaction);
+            let seen = look(&Tx::Sqlite(&transaction));
             drop(transaction);
             let mut readers = shared.readers.lock().expect("no reader panics while it holds the list");
             if readers.len() < READERS {

@@ -12,6 +12,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionB
 use super::{BUSY_TIMEOUT, MIGRATIONS};
 use crate::commerce::ids::Timestamp;
 use crate::store::StoreError;
+use crate::store::tx::Tx;
 
 /// Things a finding names at most.
 const NAMED_MAX: usize = 5;
@@ -198,7 +199,7 @@ fn report(tx: &Connection) -> Result<Report, StoreError> {
     let orders: i64 = tx.query_row("SELECT count(*) FROM orders WHERE state = 'placed'", [], |row| row.get(0))?;
     report.orders = orders.unsigned_abs();
     if tx.prepare("SELECT 1 FROM life").is_ok() {
-        let life = super::life::read(tx)?;
+        let life = crate::store::steps::life::read(&Tx::Sqlite(tx))?;
         report.copied_at = life.and_then(|life| life.copied_at);
         report.seen_at = life.map(|life| life.seen_at);
         let last = "SELECT at, compared, orphans + different FROM reconciliations ORDER BY id DESC LIMIT 1";

@@ -1,86 +1,25 @@
 //! Writer: the one thread that writes, many steps to a commit.
 //!
-//! Owns    the queue of steps and the transaction they share.
+//! Owns    the transaction that steps of the queue share.
 //! Always  each step has a SAVEPOINT of its own, so a refused or panicking one undoes only itself; nobody is answered before COMMIT
 //!         has returned, and a failed COMMIT fails them all; answers and recovery go before new payments, and alone where the disk is
 //!         full.
 //!         What comes while a commit is flushed shares the next one; nobody waits for company.
-//! Limits  `BATCH_MAX` steps to a commit; `QUEUE_MAX` steps wait in each lane, then `StoreError::Busy`.
+//! Limits  `BATCH_MAX` steps to a commit.
 
-use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
-use tokio::sync::oneshot;
 
 use super::room::Room;
 use crate::store::StoreError;
+use crate::store::queue::{Job, Lane, Queue, job};
+use crate::store::tx::Tx;
 use crate::store::watch::Queued;
 
 /// Beyond that a commit is not cheaper per step, only later.
 const BATCH_MAX: usize = 128;
-/// About a second of writing; who comes later is told at once instead of waiting in vain.
-const QUEUE_MAX: usize = 4096;
-
-/// What goes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) enum Lane {
-    /// Answers of the gateway and recovery: money that already moves.
-    Urgent,
-    /// All else.
-    Fresh,
-}
-
-/// A step that waits for its transaction.
-pub(super) struct Job {
-    lane: Lane,
-    step: Box<dyn Step>,
-}
-
-/// What the writer knows of a step, whatever it gives. It runs again where the transaction that held it could not be written.
-trait Step: Send {
-    /// Runs; whether its changes stay.
-    fn run(&mut self, connection: &Connection) -> bool;
-    /// It failed for a reason of the store's own.
-    fn fail(&mut self, error: StoreError);
-    fn lacked_room(&self) -> bool;
-    /// Tells whoever asked.
-    fn answer(self: Box<Self>, committed: Result<(), StoreError>);
-}
-
-struct Asked<T, F> {
-    step: F,
-    result: Result<T, StoreError>,
-    tell: oneshot::Sender<Result<T, StoreError>>,
-}
-
-impl<T: Send, F: FnMut(&Connection) -> Result<T, StoreError> + Send> Step for Asked<T, F> {
-    fn run(&mut self, connection: &Connection) -> bool {
-        let step = &mut self.step;
-        self.result = catch_unwind(AssertUnwindSafe(|| step(connection))).unwrap_or(Err(StoreError::Panicked));
-        self.result.is_ok()
-    }
-
-    fn fail(&mut self, error: StoreError) {
-        self.result = Err(error);
-    }
-
-    fn lacked_room(&self) -> bool {
-        matches!(self.result, Err(StoreError::DiskFull))
-    }
-
-    fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
-        // Whoever asked may be gone by now; the commit stands all the same. A step's own error says more than the commit's.
-        let told = match (self.result, committed) {
-            (Ok(_), Err(error)) => Err(error),
-            (result, _) => result,
-        };
-        drop(self.tell.send(told));
-    }
-}
 
 /// The thread's handle; dropping it waits for what is queued.
 #[derive(Debug)]
@@ -90,31 +29,13 @@ pub(super) struct Writer {
     thread: Option<JoinHandle<()>>,
 }
 
-#[derive(Default)]
-struct Queue {
-    waiting: Mutex<Waiting>,
-    changed: Condvar,
-    /// Transactions so far, and the steps they held.
-    commits: AtomicU64,
-    steps: AtomicU64,
-}
-
-#[derive(Default)]
-struct Waiting {
-    urgent: VecDeque<Job>,
-    fresh: VecDeque<Job>,
-    closed: bool,
-}
-
 impl Writer {
     /// Starts the thread on its connection. `room`: what is given up where the disk is full.
     pub(super) fn start(connection: Connection, room: Arc<Room>) -> Self {
         let queue = Arc::new(Queue::default());
         let (served, kept) = (Arc::clone(&queue), Arc::clone(&room));
         let thread = std::thread::Builder::new().name("store writer".to_owned()).spawn(move || {
-            while let Some(batch) = served.next_batch() {
-                served.commits.fetch_add(1, Ordering::Relaxed);
-                served.steps.fetch_add(batch.len() as u64, Ordering::Relaxed);
+            while let Some(batch) = served.next_batch(BATCH_MAX) {
                 commit(&connection, batch, Some(&kept));
             }
         });
@@ -123,21 +44,14 @@ impl Writer {
 
     /// Steps that wait, and those that were done.
     pub(super) fn queued(&self) -> Queued {
-        let waiting = self.queue.lock();
-        Queued {
-            urgent: waiting.urgent.len(),
-            fresh: waiting.fresh.len(),
-            most: QUEUE_MAX,
-            commits: self.queue.commits.load(Ordering::Relaxed),
-            steps: self.queue.steps.load(Ordering::Relaxed),
-        }
+        self.queue.queued()
     }
 
     /// Queues a step and waits for its commit.
     pub(super) async fn submit<T: Send + 'static>(
         &self,
         lane: Lane,
-        step: impl FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
+        step: impl FnMut(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         if lane == Lane::Fresh && self.room.is_short() {
             return Err(StoreError::DiskFull);
@@ -148,73 +62,13 @@ impl Writer {
     }
 }
 
-/// A step as the writer runs it, and where its answer comes.
-pub(super) fn job<T: Send + 'static>(
-    lane: Lane,
-    step: impl FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
-) -> (Job, oneshot::Receiver<Result<T, StoreError>>) {
-    let (tell, told) = oneshot::channel();
-    let result = Err(StoreError::Engine("there was no transaction".to_owned()));
-    (Job { lane, step: Box::new(Asked { step, result, tell }) }, told)
-}
-
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.queue.lock().closed = true;
-        self.queue.changed.notify_all();
+        self.queue.close();
         if let Some(thread) = self.thread.take() {
             // Steps' panics are caught; one of the loop itself was told when it happened.
             let _ = thread.join();
         }
-    }
-}
-
-impl Queue {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().expect("nothing panics while it holds the queue")
-    }
-
-    fn push(&self, job: Job) -> Result<(), StoreError> {
-        let mut waiting = self.lock();
-        let queue = match job.lane {
-            Lane::Urgent => &mut waiting.urgent,
-            Lane::Fresh => &mut waiting.fresh,
-        };
-        if queue.len() >= QUEUE_MAX {
-            return Err(StoreError::Busy);
-        }
-        queue.push_back(job);
-        self.changed.notify_one();
-        Ok(())
-    }
-
-    /// Waits for a step, and takes all that are there by then; `None` once closed and empty.
-    fn next_batch(&self) -> Option<Vec<Job>> {
-        let mut waiting = self.lock();
-        while waiting.len() == 0 {
-            if waiting.closed {
-                return None;
-            }
-            waiting = self.changed.wait(waiting).expect("nothing panics while it holds the queue");
-        }
-        let mut batch = Vec::new();
-        while batch.len() < BATCH_MAX {
-            let Some(job) = waiting.urgent.pop_front().or_else(|| waiting.fresh.pop_front()) else { break };
-            batch.push(job);
-        }
-        Some(batch)
-    }
-}
-
-impl Waiting {
-    fn len(&self) -> usize {
-        self.urgent.len() + self.fresh.len()
-    }
-}
-
-impl std::fmt::Debug for Queue {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Queue")
     }
 }
 
@@ -262,7 +116,7 @@ fn transact(connection: &Connection, batch: &mut [Job], is_short: bool) -> Resul
 /// Errors: the transaction is gone, and with it what ran before.
 fn run(connection: &Connection, job: &mut Job) -> Result<(), StoreError> {
     say(connection, "SAVEPOINT step")?;
-    let keeps = job.step.run(connection);
+    let keeps = job.step.run(&Tx::Sqlite(connection));
     if connection.is_autocommit() {
         // SQLite undoes the whole transaction by itself where the disk is full in the middle of it.
         let lacked_room = job.step.lacked_room();
@@ -294,6 +148,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::store::tx::params;
 
     /// Two connections to one file; no one waits for the other.
     fn pair() -> (tempfile::TempDir, Connection, Connection) {
@@ -313,11 +168,11 @@ mod tests {
     fn race() -> (Result<(), StoreError>, rusqlite::Result<usize>) {
         let (_folder, one, other) = pair();
         let (tell, told) = std::sync::mpsc::channel();
-        let step = move |tx: &Connection| {
-            let free: i64 = tx.query_row("SELECT free FROM stock", [], |row| row.get(0))?;
+        let step = move |tx: &Tx<'_>| {
+            let free: i64 = tx.only("SELECT free FROM stock", params![], |row| row.get(0))?;
             assert_eq!(free, 1);
             tell.send(other.execute("UPDATE stock SET free = 0", [])).expect("somebody listens");
-            tx.execute("UPDATE stock SET free = 0", [])?;
+            tx.execute("UPDATE stock SET free = 0", params![])?;
             Ok(())
         };
         let (job, mut answer) = job(Lane::Fresh, step);
@@ -350,11 +205,11 @@ mod tests {
         one.execute_batch("CREATE TABLE big (x BLOB); PRAGMA max_page_count = 8").expect("a limit");
         // What the room's end makes free is, here, pages.
         let freed = Arc::clone(&room);
-        let insert = move |tx: &Connection| {
+        let insert = move |tx: &Tx<'_>| {
             if freed.is_short() {
-                tx.execute_batch("PRAGMA max_page_count = 100")?;
+                tx.exists("PRAGMA max_page_count = 100", params![])?;
             }
-            tx.execute("INSERT INTO big VALUES (zeroblob(60000))", [])?;
+            tx.execute("INSERT INTO big VALUES (zeroblob(60000))", params![])?;
             Ok(())
         };
         let ((urgent, mut paid), (fresh, mut begun)) = (job(Lane::Urgent, insert.clone()), job(Lane::Fresh, insert));

@@ -1,10 +1,9 @@
 //! History: rows of every table that an order has traces in, in the order they happened.
 
-use rusqlite::{Connection, Row, params};
-
 use crate::commerce::ids::{OrderId, Timestamp};
 use crate::commerce::money::{Currency, Money};
 use crate::store::history::{Happened, Stuck};
+use crate::store::tx::{Row, Tx, params};
 use crate::store::{Refusal, StoreError};
 
 const HISTORY: &str = "
@@ -23,13 +22,13 @@ const HISTORY: &str = "
             || '⟩' || coalesce(', refund ' || refund, '')
         FROM ledger JOIN attempts ON attempts.id = attempt WHERE order_id = ?1
     UNION ALL SELECT created_at, 'refund', id || ' asked for, ⟨' || amount_minor || ' ' || currency
-            || '⟩' || CASE restocked WHEN 1 THEN ', units put back' ELSE '' END || iif(reason = '', '', ', ' || reason) || iif(note = '', '', ', ' || note)
+            || '⟩' || CASE restocked WHEN 1 THEN ', units put back' ELSE '' END || CASE reason WHEN '' THEN '' ELSE ', ' || reason END || CASE note WHEN '' THEN '' ELSE ', ' || note END
         FROM refunds WHERE order_id = ?1
     UNION ALL SELECT changed_at, 'refund', id || ' ' || state || ', sent ' || sent || ' times' || coalesce(', ' || reference, '')
             || coalesce(', ' || failure, '') FROM refunds WHERE order_id = ?1
     UNION ALL SELECT told_at, 'mail', 'refund ' || id FROM refunds WHERE order_id = ?1 AND told_at IS NOT NULL AND key IS NOT NULL
-    UNION ALL SELECT coalesce(done_at, next_at), iif(kind IN ('confirmation', 'alarm'), 'mail', 'work'), kind
-            || iif(done_at IS NULL, ' waits, tried ' || tries || ' times', ' done') || coalesce(', ' || last_error, '') || iif(detail = '', '', ', ' || detail)
+    UNION ALL SELECT coalesce(done_at, next_at), CASE WHEN kind IN ('confirmation', 'alarm') THEN 'mail' ELSE 'work' END, kind
+            || CASE WHEN done_at IS NULL THEN ' waits, tried ' || tries || ' times' ELSE ' done' END || coalesce(', ' || last_error, '') || CASE detail WHEN '' THEN '' ELSE ', ' || detail END
         FROM outbox WHERE subject = ?1 OR subject IN (SELECT id FROM attempts WHERE order_id = ?1)
             OR subject IN (SELECT 'refund-' || id FROM refunds WHERE order_id = ?1)
     UNION ALL SELECT received_at, 'event', kind || ' ' || event || ', ' || coalesce(result, 'waits') || coalesce(', ' || last_error, '')
@@ -41,10 +40,10 @@ const HISTORY: &str = "
         WHERE subject IN (SELECT id FROM attempts WHERE order_id = ?1) OR subject IN (SELECT id FROM refunds WHERE order_id = ?1)
     ORDER BY at";
 
-pub(in crate::store) fn of(tx: &Connection, order: &OrderId) -> Result<Vec<Happened>, StoreError> {
-    let mut select = tx.prepare_cached(HISTORY)?;
+pub(in crate::store) fn of(tx: &Tx<'_>, order: &OrderId) -> Result<Vec<Happened>, StoreError> {
+    let select = HISTORY;
     let read = |row: &Row<'_>| Ok(Happened { at: Timestamp(row.get(0)?), what: row.get(1)?, detail: with_amounts(row.get(2)?) });
-    Ok(select.query_map([order.as_str()], read)?.collect::<Result<_, _>>()?)
+    tx.all(select, params![order.as_str()], read)
 }
 
 /// Spells `⟨2480 EUR⟩`, which is in minor units, as people do.
@@ -59,17 +58,23 @@ fn with_amounts(detail: String) -> String {
 }
 
 /// What waits for a person: kind, name, order, since when, why.
-const FOR_A_PERSON: &str = "
+macro_rules! for_a_person {
+    () => {
+        "
     SELECT 'payment' AS kind, attempts.id AS subject, coalesce(orders.number, orders.id) AS about, changed_at AS since,
            coalesce(reason, '') AS why
         FROM attempts JOIN orders ON orders.id = order_id WHERE attempts.state = 'review'
     UNION ALL SELECT 'orphan', reference, NULL, changed_at, reason FROM orphans WHERE state = 'review'
     UNION ALL SELECT 'refund', refunds.id, coalesce(orders.number, orders.id), changed_at, coalesce(failure, '')
-        FROM refunds JOIN orders ON orders.id = order_id WHERE refunds.state IN ('failed', 'review')";
+        FROM refunds JOIN orders ON orders.id = order_id WHERE refunds.state IN ('failed', 'review')"
+    };
+}
 
-pub(in crate::store) fn stuck(tx: &Connection, late_since: Timestamp) -> Result<Vec<Stuck>, StoreError> {
-    let sql = format!(
-        "SELECT * FROM ({FOR_A_PERSON}) AS waits WHERE NOT EXISTS
+pub(in crate::store) fn stuck(tx: &Tx<'_>, late_since: Timestamp) -> Result<Vec<Stuck>, StoreError> {
+    let select = concat!(
+        "SELECT * FROM (",
+        for_a_person!(),
+        ") AS waits WHERE NOT EXISTS
              (SELECT 1 FROM resolutions WHERE resolutions.kind = waits.kind AND resolutions.subject = waits.subject AND at >= since)
          UNION ALL SELECT 'unanswered', attempts.id, coalesce(orders.number, orders.id), changed_at, attempts.state
              FROM attempts JOIN orders ON orders.id = order_id
@@ -81,7 +86,6 @@ pub(in crate::store) fn stuck(tx: &Connection, late_since: Timestamp) -> Result<
              FROM outbox WHERE done_at IS NULL AND created_at <= ?1 AND tries > 0
          ORDER BY since"
     );
-    let mut select = tx.prepare_cached(&sql)?;
     let read = |row: &Row<'_>| {
         Ok(Stuck {
             kind: row.get(0)?,
@@ -91,26 +95,26 @@ pub(in crate::store) fn stuck(tx: &Connection, late_since: Timestamp) -> Result<
             reason: row.get(4)?,
         })
     };
-    Ok(select.query_map([late_since.0], read)?.collect::<Result<_, _>>()?)
+    tx.all(select, params![late_since.0], read)
 }
 
-pub(in crate::store) fn resolve(tx: &Connection, subject: &str, note: &str, now: Timestamp) -> Result<(), StoreError> {
-    let sql = format!(
-        "INSERT INTO resolutions (kind, subject, note, at) SELECT kind, subject, ?2, ?3 FROM ({FOR_A_PERSON}) WHERE subject = ?1
+pub(in crate::store) fn resolve(tx: &Tx<'_>, subject: &str, note: &str, now: Timestamp) -> Result<(), StoreError> {
+    let insert = concat!(
+        "INSERT INTO resolutions (kind, subject, note, at) SELECT kind, subject, ?2, ?3 FROM (",
+        for_a_person!(),
+        ") AS waits WHERE subject = ?1
          ON CONFLICT (kind, subject) DO UPDATE SET note = ?2, at = ?3"
     );
-    match tx.prepare_cached(&sql)?.execute(params![subject, note, now.0])? {
+    match tx.execute(insert, params![subject, note, now.0])? {
         0 => Err(Refusal::NotFound.into()),
         _ => Ok(()),
     }
 }
 
-pub(in crate::store) fn confirm_again(tx: &Connection, order: &OrderId, now: Timestamp) -> Result<(), StoreError> {
-    let mut update = tx.prepare_cached(
-        "UPDATE outbox SET done_at = NULL, next_at = ?2, tries = 0, claimed_until = 0, last_error = NULL
-         WHERE kind = 'confirmation' AND subject = ?1",
-    )?;
-    match update.execute(params![order.as_str(), now.0])? {
+pub(in crate::store) fn confirm_again(tx: &Tx<'_>, order: &OrderId, now: Timestamp) -> Result<(), StoreError> {
+    let update = "UPDATE outbox SET done_at = NULL, next_at = ?2, tries = 0, claimed_until = 0, last_error = NULL
+         WHERE kind = 'confirmation' AND subject = ?1";
+    match tx.execute(update, params![order.as_str(), now.0])? {
         0 => Err(Refusal::WrongState.into()),
         _ => Ok(()),
     }

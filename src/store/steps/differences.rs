@@ -1,14 +1,13 @@
 //! Differences: what the gateway and this file do not agree on, and when they were last held against each other.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
-
 use super::payments;
 use crate::commerce::ids::{AttemptId, Timestamp};
 use crate::commerce::payment::Attempt;
 use crate::store::StoreError;
 use crate::store::orphans::{DifferenceKind, Reconciliation};
+use crate::store::tx::{Row, Tx, params};
 
-pub(in crate::store) fn taken_since(tx: &Connection, gateway: &str, since: Timestamp) -> Result<Vec<Attempt>, StoreError> {
+pub(in crate::store) fn taken_since(tx: &Tx<'_>, gateway: &str, since: Timestamp) -> Result<Vec<Attempt>, StoreError> {
     payments::many(
         tx,
         "SELECT * FROM attempts WHERE gateway = ?1 AND created_at >= ?2 AND state = 'paid'",
@@ -17,52 +16,52 @@ pub(in crate::store) fn taken_since(tx: &Connection, gateway: &str, since: Times
 }
 
 pub(in crate::store) fn keep(
-    tx: &Connection,
+    tx: &Tx<'_>,
     attempt: &AttemptId,
     kind: DifferenceKind,
     detail: &str,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let seen = tx
-        .prepare_cached("UPDATE differences SET seen_at = ?3 WHERE attempt = ?1 AND kind = ?2 AND detail = ?4")?
-        .execute(params![attempt.as_str(), kind.name(), now.0, detail])?;
+    let seen = tx.execute(
+        "UPDATE differences SET seen_at = ?3 WHERE attempt = ?1 AND kind = ?2 AND detail = ?4",
+        params![attempt.as_str(), kind.name(), now.0, detail],
+    )?;
     if seen > 0 {
         return Ok(false);
     }
-    tx.prepare_cached(
+    tx.execute(
         "INSERT INTO differences (attempt, kind, detail, found_at, seen_at) VALUES (?1, ?2, ?3, ?4, ?4)
          ON CONFLICT (attempt, kind) DO UPDATE SET detail = ?3, found_at = ?4, seen_at = ?4",
-    )?
-    .execute(params![attempt.as_str(), kind.name(), detail, now.0])?;
+        params![attempt.as_str(), kind.name(), detail, now.0],
+    )?;
     payments::promise_alarm(tx, attempt, detail, now)?;
     Ok(true)
 }
 
 /// Whether one is kept.
-pub(in crate::store) fn has(tx: &Connection, attempt: &AttemptId) -> Result<bool, StoreError> {
-    Ok(tx.prepare_cached("SELECT 1 FROM differences WHERE attempt = ?1")?.exists([attempt.as_str()])?)
+pub(in crate::store) fn has(tx: &Tx<'_>, attempt: &AttemptId) -> Result<bool, StoreError> {
+    tx.exists("SELECT 1 FROM differences WHERE attempt = ?1", params![attempt.as_str()])
 }
 
 pub(in crate::store) fn keep_reconciliation(
-    tx: &Connection,
+    tx: &Tx<'_>,
     gateway: &str,
     done: &Reconciliation,
     looked_at: &[AttemptId],
 ) -> Result<(), StoreError> {
-    tx.prepare_cached(
+    tx.execute(
         "INSERT INTO reconciliations (gateway, since, at, compared, orphans, different) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?
-    .execute(params![gateway, done.since.0, done.at.0, done.compared, done.orphans, done.different])?;
+        params![gateway, done.since.0, done.at.0, done.compared, done.orphans, done.different],
+    )?;
     // A difference that it looked for and did not find is over; of what it could not look at it knows nothing.
-    let mut delete = tx.prepare_cached("DELETE FROM differences WHERE attempt = ?1 AND seen_at < ?2")?;
-    looked_at.iter().try_for_each(|attempt| delete.execute(params![attempt.as_str(), done.at.0]).map(drop))?;
+    let delete = "DELETE FROM differences WHERE attempt = ?1 AND seen_at < ?2";
+    looked_at.iter().try_for_each(|attempt| tx.execute(delete, params![attempt.as_str(), done.at.0]).map(drop))?;
     Ok(())
 }
 
-pub(in crate::store) fn last(tx: &Connection, gateway: &str) -> Result<Option<Reconciliation>, StoreError> {
-    let mut select = tx.prepare_cached(
-        "SELECT since, at, compared, orphans, different FROM reconciliations WHERE gateway = ?1 ORDER BY id DESC LIMIT 1",
-    )?;
+pub(in crate::store) fn last(tx: &Tx<'_>, gateway: &str) -> Result<Option<Reconciliation>, StoreError> {
+    let select =
+        "SELECT since, at, compared, orphans, different FROM reconciliations WHERE gateway = ?1 ORDER BY id DESC LIMIT 1";
     let read = |row: &Row<'_>| {
         Ok(Reconciliation {
             since: Timestamp(row.get(0)?),
@@ -72,5 +71,5 @@ pub(in crate::store) fn last(tx: &Connection, gateway: &str) -> Result<Option<Re
             different: row.get(4)?,
         })
     };
-    Ok(select.query_row([gateway], read).optional()?)
+    tx.one(select, params![gateway], read)
 }

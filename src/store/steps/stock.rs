@@ -2,41 +2,39 @@
 //!
 //! Always  units change hands by conditional updates; a change of `on_hand` leaves a movement in the same transaction.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
-
 use crate::commerce::catalog::StockPolicy;
 use crate::commerce::ids::{CouponCode, Sku, Timestamp};
 use crate::commerce::inventory::{StockLevel, StockNeed};
+use crate::store::tx::{Row, Tx, params};
 use crate::store::{Availability, CouponNeed, Refusal, StoreError};
 
 /// Holds units for an order, all or none. The refusal names every SKU that is short.
-pub(super) fn reserve(tx: &Connection, order: &str, needs: &[StockNeed], now: Timestamp) -> Result<(), StoreError> {
+pub(super) fn reserve(tx: &Tx<'_>, order: &str, needs: &[StockNeed], now: Timestamp) -> Result<(), StoreError> {
     let mut short = Vec::new();
     for need in needs.iter().filter(|need| need.policy != StockPolicy::Untracked) {
         open_row(tx, need, now)?;
         let takes_back_orders = need.policy == StockPolicy::Backorder || planted!("stock_not_asked");
-        let mut update = tx.prepare_cached(
-            "UPDATE stock SET reserved = reserved + ?2, backorder = max(?3, on_hand < reserved + ?2)
-             WHERE sku = ?1 AND (?3 OR on_hand - reserved >= ?2)",
-        )?;
-        if update.execute(params![need.sku.as_str(), need.quantity, takes_back_orders])? == 0 {
+        let update =
+            "UPDATE stock SET reserved = reserved + ?2, backorder = CASE WHEN ?3 OR on_hand < reserved + ?2 THEN 1 ELSE 0 END
+             WHERE sku = ?1 AND (?3 OR on_hand - reserved >= ?2)";
+        if tx.execute(update, params![need.sku.as_str(), need.quantity, takes_back_orders])? == 0 {
             short.push(need.sku.clone());
             continue;
         }
-        tx.prepare_cached("INSERT INTO reservations (order_id, sku, quantity) VALUES (?1, ?2, ?3)")?.execute(params![
-            order,
-            need.sku.as_str(),
-            need.quantity
-        ])?;
+        tx.execute(
+            "INSERT INTO reservations (order_id, sku, quantity) VALUES (?1, ?2, ?3)",
+            params![order, need.sku.as_str(), need.quantity],
+        )?;
     }
     if short.is_empty() { Ok(()) } else { Err(Refusal::SoldOut { skus: short }.into()) }
 }
 
 /// A SKU that was never counted begins with the catalogue's opening stock.
-fn open_row(tx: &Connection, need: &StockNeed, now: Timestamp) -> Result<(), StoreError> {
-    let made = tx
-        .prepare_cached("INSERT INTO stock (sku, on_hand) VALUES (?1, ?2) ON CONFLICT (sku) DO NOTHING")?
-        .execute(params![need.sku.as_str(), need.opening_stock])?;
+fn open_row(tx: &Tx<'_>, need: &StockNeed, now: Timestamp) -> Result<(), StoreError> {
+    let made = tx.execute(
+        "INSERT INTO stock (sku, on_hand) VALUES (?1, ?2) ON CONFLICT (sku) DO NOTHING",
+        params![need.sku.as_str(), need.opening_stock],
+    )?;
     match made {
         0 => Ok(()),
         _ => move_units(tx, &need.sku, need.opening_stock.into(), "opening", "", None, now),
@@ -44,89 +42,87 @@ fn open_row(tx: &Connection, need: &StockNeed, now: Timestamp) -> Result<(), Sto
 }
 
 /// Lets held units go.
-pub(super) fn release(tx: &Connection, order: &str) -> Result<(), StoreError> {
+pub(super) fn release(tx: &Tx<'_>, order: &str) -> Result<(), StoreError> {
     if planted!("units_not_given_back") {
         return Ok(());
     }
-    tx.prepare_cached(
+    tx.execute(
         "UPDATE stock SET reserved = reserved - held.quantity
          FROM (SELECT sku, quantity FROM reservations WHERE order_id = ?1 AND sold = 0) AS held WHERE stock.sku = held.sku",
-    )?
-    .execute([order])?;
-    tx.prepare_cached("DELETE FROM reservations WHERE order_id = ?1 AND sold = 0")?.execute([order])?;
-    tx.prepare_cached("DELETE FROM coupon_uses WHERE order_id = ?1")?.execute([order])?;
+        params![order],
+    )?;
+    tx.execute("DELETE FROM reservations WHERE order_id = ?1 AND sold = 0", params![order])?;
+    tx.execute("DELETE FROM coupon_uses WHERE order_id = ?1", params![order])?;
     Ok(())
 }
 
 /// Turns held units into sold ones.
-pub(super) fn sell(tx: &Connection, order: &str, now: Timestamp) -> Result<(), StoreError> {
-    tx.prepare_cached(
+pub(super) fn sell(tx: &Tx<'_>, order: &str, now: Timestamp) -> Result<(), StoreError> {
+    tx.execute(
         "UPDATE stock SET on_hand = on_hand - held.quantity, reserved = reserved - held.quantity, sold = sold + held.quantity
          FROM (SELECT sku, quantity FROM reservations WHERE order_id = ?1 AND sold = 0) AS held WHERE stock.sku = held.sku",
-    )?
-    .execute([order])?;
-    tx.prepare_cached(
+        params![order],
+    )?;
+    tx.execute(
         "INSERT INTO stock_movements (sku, change, kind, order_id, at)
          SELECT sku, -quantity, 'sold', order_id, ?2 FROM reservations WHERE order_id = ?1 AND sold = 0 ORDER BY sku",
-    )?
-    .execute(params![order, now.0])?;
-    tx.prepare_cached("UPDATE reservations SET sold = 1 WHERE order_id = ?1")?.execute([order])?;
+        params![order, now.0],
+    )?;
+    tx.execute("UPDATE reservations SET sold = 1 WHERE order_id = ?1", params![order])?;
     Ok(())
 }
 
 /// Units of a placed order are back in the house; they stay sold.
-pub(super) fn take_back(tx: &Connection, order: &str, reason: &str, now: Timestamp) -> Result<(), StoreError> {
-    tx.prepare_cached(
+pub(super) fn take_back(tx: &Tx<'_>, order: &str, reason: &str, now: Timestamp) -> Result<(), StoreError> {
+    tx.execute(
         "UPDATE stock SET on_hand = on_hand + had.quantity
          FROM (SELECT sku, quantity FROM reservations WHERE order_id = ?1 AND sold = 1) AS had WHERE stock.sku = had.sku",
-    )?
-    .execute([order])?;
-    tx.prepare_cached(
+        params![order],
+    )?;
+    tx.execute(
         "INSERT INTO stock_movements (sku, change, kind, reason, order_id, at)
          SELECT sku, quantity, 'adjusted', ?2, order_id, ?3 FROM reservations WHERE order_id = ?1 AND sold = 1 ORDER BY sku",
-    )?
-    .execute(params![order, reason, now.0])?;
+        params![order, reason, now.0],
+    )?;
     Ok(())
 }
 
 /// The same of an order that is none any more: they were never sold, and its codes were never used.
-pub(super) fn unsell(tx: &Connection, order: &str, now: Timestamp) -> Result<(), StoreError> {
+pub(super) fn unsell(tx: &Tx<'_>, order: &str, now: Timestamp) -> Result<(), StoreError> {
     take_back(tx, order, "voided", now)?;
-    tx.prepare_cached(
+    tx.execute(
         "UPDATE stock SET sold = sold - had.quantity
          FROM (SELECT sku, quantity FROM reservations WHERE order_id = ?1 AND sold = 1) AS had WHERE stock.sku = had.sku",
-    )?
-    .execute([order])?;
-    tx.prepare_cached("DELETE FROM reservations WHERE order_id = ?1")?.execute([order])?;
-    tx.prepare_cached("DELETE FROM coupon_uses WHERE order_id = ?1")?.execute([order])?;
+        params![order],
+    )?;
+    tx.execute("DELETE FROM reservations WHERE order_id = ?1", params![order])?;
+    tx.execute("DELETE FROM coupon_uses WHERE order_id = ?1", params![order])?;
     Ok(())
 }
 
 /// Takes one use of each code. The one writer makes count and insertion one.
-pub(super) fn use_coupons(tx: &Connection, order: &str, coupons: &[CouponNeed]) -> Result<(), StoreError> {
+pub(super) fn use_coupons(tx: &Tx<'_>, order: &str, coupons: &[CouponNeed]) -> Result<(), StoreError> {
     for need in coupons {
         let limit = need.limit.filter(|_| !planted!("coupon_not_counted"));
-        let mut insert = tx.prepare_cached(
-            "INSERT INTO coupon_uses (code, order_id)
-             SELECT ?1, ?2 WHERE ?3 IS NULL OR (SELECT count(*) FROM coupon_uses WHERE code = ?1) < ?3",
-        )?;
-        if insert.execute(params![need.code.as_str(), order, limit])? == 0 {
+        let insert = "INSERT INTO coupon_uses (code, order_id)
+             SELECT ?1, ?2 WHERE ?3 IS NULL OR (SELECT count(*) FROM coupon_uses WHERE code = ?1) < ?3";
+        if tx.execute(insert, params![need.code.as_str(), order, limit])? == 0 {
             return Err(Refusal::CouponUsedUp { code: need.code.clone() }.into());
         }
     }
     Ok(())
 }
 
-pub(in crate::store) fn snapshot(tx: &Connection) -> Result<Availability, StoreError> {
-    let mut select = tx.prepare_cached("SELECT sku, on_hand, reserved, sold FROM stock ORDER BY sku")?;
-    let levels = select.query_map([], read)?.collect::<Result<_, _>>()?;
-    let mut select = tx.prepare_cached("SELECT code, count(*) FROM coupon_uses GROUP BY code ORDER BY code")?;
-    let uses = select.query_map([], |row| Ok((CouponCode(row.get(0)?), row.get(1)?)))?.collect::<Result<_, _>>()?;
+pub(in crate::store) fn snapshot(tx: &Tx<'_>) -> Result<Availability, StoreError> {
+    let select = "SELECT sku, on_hand, reserved, sold FROM stock ORDER BY sku";
+    let levels = tx.all(select, params![], read)?;
+    let select = "SELECT code, count(*) FROM coupon_uses GROUP BY code ORDER BY code";
+    let uses = tx.all(select, params![], |row| Ok((CouponCode(row.get(0)?), row.get(1)?)))?;
     Ok(Availability { levels, coupon_uses: uses })
 }
 
 pub(in crate::store) fn set(
-    tx: &Connection,
+    tx: &Tx<'_>,
     sku: &Sku,
     on_hand: u32,
     reason: &str,
@@ -137,7 +133,7 @@ pub(in crate::store) fn set(
 }
 
 pub(in crate::store) fn adjust(
-    tx: &Connection,
+    tx: &Tx<'_>,
     sku: &Sku,
     change: i64,
     reason: &str,
@@ -149,7 +145,7 @@ pub(in crate::store) fn adjust(
 }
 
 fn change_by(
-    tx: &Connection,
+    tx: &Tx<'_>,
     sku: &Sku,
     before: Option<StockLevel>,
     on_hand: i64,
@@ -161,16 +157,13 @@ fn change_by(
     if on_hand < before.reserved {
         return Err(Refusal::StockPromised { sku: sku.clone(), reserved: before.reserved }.into());
     }
-    tx.prepare_cached(
-        "INSERT INTO stock (sku, on_hand) VALUES (?1, ?2) ON CONFLICT (sku) DO UPDATE SET on_hand = excluded.on_hand, backorder = 0",
-    )?
-    .execute(params![sku.as_str(), on_hand])?;
+    tx.execute("INSERT INTO stock (sku, on_hand) VALUES (?1, ?2) ON CONFLICT (sku) DO UPDATE SET on_hand = excluded.on_hand, backorder = 0", params![sku.as_str(), on_hand])?;
     move_units(tx, sku, on_hand - before.on_hand, kind, reason, None, now)?;
     Ok(StockLevel { on_hand, ..before })
 }
 
 fn move_units(
-    tx: &Connection,
+    tx: &Tx<'_>,
     sku: &Sku,
     change: i64,
     kind: &'static str,
@@ -178,16 +171,18 @@ fn move_units(
     order: Option<&str>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    tx.prepare_cached("INSERT INTO stock_movements (sku, change, kind, reason, order_id, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
-        .execute(params![sku.as_str(), change, kind, reason, order, now.0])?;
+    tx.execute(
+        "INSERT INTO stock_movements (sku, change, kind, reason, order_id, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![sku.as_str(), change, kind, reason, order, now.0],
+    )?;
     Ok(())
 }
 
-fn level(tx: &Connection, sku: &Sku) -> Result<Option<StockLevel>, StoreError> {
-    let mut select = tx.prepare_cached("SELECT sku, on_hand, reserved, sold FROM stock WHERE sku = ?1")?;
-    Ok(select.query_row([sku.as_str()], read).optional()?)
+fn level(tx: &Tx<'_>, sku: &Sku) -> Result<Option<StockLevel>, StoreError> {
+    let select = "SELECT sku, on_hand, reserved, sold FROM stock WHERE sku = ?1";
+    tx.one(select, params![sku.as_str()], read)
 }
 
-fn read(row: &Row<'_>) -> Result<StockLevel, rusqlite::Error> {
+fn read(row: &Row<'_>) -> Result<StockLevel, StoreError> {
     Ok(StockLevel { sku: Sku::from(row.get::<_, String>(0)?), on_hand: row.get(1)?, reserved: row.get(2)?, sold: row.get(3)? })
 }

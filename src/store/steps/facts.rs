@@ -1,6 +1,5 @@
 //! Facts: what happened to orders, written with what made it so.
 
-use rusqlite::{Connection, params};
 use serde::Serialize;
 
 use super::orders;
@@ -9,6 +8,7 @@ use crate::commerce::money::Money;
 use crate::commerce::order::Order;
 use crate::store::fact::FactKind;
 use crate::store::refunds::Refund;
+use crate::store::tx::{Tx, params};
 use crate::store::{Refusal, StoreError};
 
 /// What an event says beside its number.
@@ -32,7 +32,7 @@ struct Refunded<'a> {
 ///
 /// `about`: with the kind, the name of the fact: the order's id where it can happen once, else one of its own.
 pub(super) fn write(
-    tx: &Connection,
+    tx: &Tx<'_>,
     kind: FactKind,
     about: &str,
     order: &str,
@@ -43,14 +43,14 @@ pub(super) fn write(
 }
 
 /// Money went back: one fact for each refund.
-pub(super) fn write_refunded(tx: &Connection, refund: &Refund, now: Timestamp) -> Result<(), StoreError> {
+pub(super) fn write_refunded(tx: &Tx<'_>, refund: &Refund, now: Timestamp) -> Result<(), StoreError> {
     let reason = Some(refund.reason.as_str()).filter(|reason| !reason.is_empty());
     let refunded = Refunded { id: &refund.id, amount: refund.amount };
     keep(tx, FactKind::OrderRefunded, &refund.id, refund.order.as_str(), (reason, Some(refunded)), now)
 }
 
 fn keep(
-    tx: &Connection,
+    tx: &Tx<'_>,
     kind: FactKind,
     about: &str,
     order: &str,
@@ -60,30 +60,30 @@ fn keep(
     if planted!("fact_forgotten") {
         return Ok(());
     }
-    let written = orders::by(tx, "id", order)?.ok_or(Refusal::NotFound)?;
+    let written = orders::by_id(tx, order)?.ok_or(Refusal::NotFound)?;
     let document = serde_json::to_string(&Document { order: &written, reason, refund })?;
     // No point in it: the signature has one between its parts.
     let key = format!("{}-{about}", kind.name().replace('.', "-"));
-    tx.prepare_cached(
+    tx.execute(
         "INSERT INTO facts (key, kind, order_id, document, at) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (key) DO NOTHING",
-    )?
-    .execute(params![key, kind.name(), order, document, now.0])?;
+        params![key, kind.name(), order, document, now.0],
+    )?;
     Ok(())
 }
 
 /// What a subscriber of the shop waits for is never forgotten; one that is named no more is set to what is left.
-pub(in crate::store) fn reap(tx: &Connection, older_than: Timestamp, limit: u32) -> Result<usize, StoreError> {
+pub(in crate::store) fn reap(tx: &Tx<'_>, older_than: Timestamp, limit: u32) -> Result<usize, StoreError> {
     let sql = "DELETE FROM facts WHERE id IN
                    (SELECT id FROM facts WHERE at <= ?1 AND NOT EXISTS
                         (SELECT 1 FROM subscribers WHERE removed_at IS NULL AND (numbered < facts.id OR EXISTS
                              (SELECT 1 FROM deliveries WHERE fact = facts.id AND subscriber = name AND sequence >= next_sequence)))
                     ORDER BY id LIMIT ?2)";
-    let count = tx.prepare_cached(sql)?.execute(params![older_than.0, limit])?;
+    let count = tx.execute(sql, params![older_than.0, limit])?;
     if count > 0 {
         tx.execute(
-            "UPDATE subscribers SET next_sequence =
-                 max(next_sequence, coalesce((SELECT min(sequence) FROM deliveries WHERE subscriber = name), last_sequence + 1))",
-            [],
+            "UPDATE subscribers SET next_sequence = coalesce((SELECT min(sequence) FROM deliveries WHERE subscriber = name), last_sequence + 1)
+             WHERE next_sequence < coalesce((SELECT min(sequence) FROM deliveries WHERE subscriber = name), last_sequence + 1)",
+            params![],
         )?;
     }
     Ok(count)

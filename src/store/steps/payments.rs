@@ -2,8 +2,6 @@
 //!
 //! Always  a step after a foreign call shows its lease; repeating a step that was committed changes nothing and is no error.
 
-use rusqlite::{Connection, OptionalExtension, Params, Row, named_params, params};
-
 use super::checkouts::check_lease;
 use super::outbox::{RETRY_MAX_SECONDS, TOLD_AFTER_SECONDS};
 use super::{facts, inbox, life, orphans, outbox, stock, switches};
@@ -13,6 +11,7 @@ use crate::commerce::order::order_number;
 use crate::commerce::payment::{Attempt, AttemptState};
 use crate::store::event::EventResult;
 use crate::store::fact::FactKind;
+use crate::store::tx::{Param, Row, Tx, params};
 use crate::store::watch::Reach;
 use crate::store::{BeginPayment, Lease, Opened, OutboxKind, Refusal, Settlement, StoreError};
 
@@ -22,11 +21,10 @@ const SWEEP_MAX: u32 = 100;
 const LOOK_MIN_SECONDS: i64 = 15;
 
 /// T1. An order shell of the same quote is taken on with its units; one of another quote makes room.
-pub(in crate::store) fn begin(tx: &Connection, begin: &BeginPayment) -> Result<(), StoreError> {
+pub(in crate::store) fn begin(tx: &Tx<'_>, begin: &BeginPayment) -> Result<(), StoreError> {
     let attempt = &begin.attempt;
-    let mut select = tx.prepare_cached("SELECT cart_id FROM checkouts WHERE id = ?1 AND canceled = 0 AND quote = ?2")?;
-    let found =
-        select.query_row([attempt.checkout.as_str(), attempt.quote.as_str()], |row| row.get::<_, String>(0)).optional()?;
+    let select = "SELECT cart_id FROM checkouts WHERE id = ?1 AND canceled = 0 AND quote = ?2";
+    let found = tx.one(select, params![attempt.checkout.as_str(), attempt.quote.as_str()], |row| row.get::<_, String>(0))?;
     let cart = found.ok_or(Refusal::WrongState)?;
     if attempt.amount.minor > 0 && switches::paused(tx)?.is_some() {
         return Err(Refusal::Paused.into());
@@ -34,16 +32,18 @@ pub(in crate::store) fn begin(tx: &Connection, begin: &BeginPayment) -> Result<(
     if orphans::has_number(tx, &attempt.gateway, &attempt.checkout, attempt.number)? {
         return Err(Refusal::NumberUsed { next: orphans::next_number(tx, &attempt.checkout)? }.into());
     }
-    let is_taken = tx
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM attempts WHERE checkout = ?1 AND number >= ?2)")?
-        .query_row(params![attempt.checkout.as_str(), attempt.number], |row| row.get::<_, bool>(0))?;
+    let is_taken = tx.only(
+        "SELECT EXISTS (SELECT 1 FROM attempts WHERE checkout = ?1 AND number >= ?2)",
+        params![attempt.checkout.as_str(), attempt.number],
+        |row| row.get::<_, bool>(0),
+    )?;
     write(tx, begin, &cart, is_taken)?;
     failpoint!("K5");
     Ok(())
 }
 
 /// Shell, units and attempt, where the cart allows it. `is_taken`: the checkout has an attempt of this number or a later one.
-pub(super) fn write(tx: &Connection, begin: &BeginPayment, cart: &str, is_taken: bool) -> Result<(), StoreError> {
+pub(super) fn write(tx: &Tx<'_>, begin: &BeginPayment, cart: &str, is_taken: bool) -> Result<(), StoreError> {
     let attempt = &begin.attempt;
     let order = match shell_of(tx, cart)? {
         Some(shell) if shell.is_placed => return Err(Refusal::CartSpent { order: shell.id.as_str().into() }.into()),
@@ -67,36 +67,27 @@ struct Shell {
     has_live_attempt: bool,
 }
 
-fn shell_of(tx: &Connection, cart: &str) -> Result<Option<Shell>, StoreError> {
-    let mut select = tx.prepare_cached(
-        "SELECT id, quote, state = 'placed',
+fn shell_of(tx: &Tx<'_>, cart: &str) -> Result<Option<Shell>, StoreError> {
+    let select = "SELECT id, quote, state = 'placed',
                 EXISTS (SELECT 1 FROM attempts WHERE order_id = orders.id AND attempts.state <> 'paid' AND attempts.state <> 'declined' AND attempts.state <> 'canceled')
-         FROM orders WHERE cart_id = ?1 AND state <> 'canceled'",
-    )?;
+         FROM orders WHERE cart_id = ?1 AND state <> 'canceled'";
     let read =
         |row: &Row<'_>| Ok(Shell { id: row.get(0)?, quote: row.get(1)?, is_placed: row.get(2)?, has_live_attempt: row.get(3)? });
-    Ok(select.query_row([cart], read).optional()?)
+    tx.one(select, params![cart], read)
 }
 
-fn extend(tx: &Connection, order: String, until: Timestamp) -> Result<String, StoreError> {
-    tx.prepare_cached("UPDATE orders SET hold_until = max(hold_until, ?2) WHERE id = ?1")?.execute(params![order, until.0])?;
+fn extend(tx: &Tx<'_>, order: String, until: Timestamp) -> Result<String, StoreError> {
+    tx.execute("UPDATE orders SET hold_until = ?2 WHERE id = ?1 AND hold_until < ?2", params![order, until.0])?;
     Ok(order)
 }
 
-fn write_shell(tx: &Connection, begin: &BeginPayment, cart: &str) -> Result<String, StoreError> {
+fn write_shell(tx: &Tx<'_>, begin: &BeginPayment, cart: &str) -> Result<String, StoreError> {
     let order = begin.order.as_str();
-    tx.prepare_cached(
+    tx.execute(
         "INSERT INTO orders (id, checkout, cart_id, quote, state, created_at, hold_until)
          VALUES (?1, ?2, ?3, ?4, 'pending_payment', ?5, ?6)",
-    )?
-    .execute(params![
-        order,
-        begin.attempt.checkout.as_str(),
-        cart,
-        begin.attempt.quote.as_str(),
-        begin.now.0,
-        begin.hold_until.0
-    ])?;
+        params![order, begin.attempt.checkout.as_str(), cart, begin.attempt.quote.as_str(), begin.now.0, begin.hold_until.0],
+    )?;
     failpoint!("K3");
     stock::reserve(tx, order, &begin.needs, begin.now)?;
     stock::use_coupons(tx, order, &begin.coupons)?;
@@ -104,28 +95,29 @@ fn write_shell(tx: &Connection, begin: &BeginPayment, cart: &str) -> Result<Stri
     Ok(order.to_owned())
 }
 
-fn insert(tx: &Connection, attempt: &Attempt, order: &str) -> Result<(), StoreError> {
-    let mut insert = tx.prepare_cached(
-        "INSERT INTO attempts (id, checkout, order_id, number, quote, quote_hash, amount_minor, currency, gateway, key, body, state,
+fn insert(tx: &Tx<'_>, attempt: &Attempt, order: &str) -> Result<(), StoreError> {
+    let insert = "INSERT INTO attempts (id, checkout, order_id, number, quote, quote_hash, amount_minor, currency, gateway, key, body, state,
                                created_at, changed_at, deadline_at)
-         VALUES (:id, :checkout, :order, :number, :quote, :hash, :minor, :currency, :gateway, :key, :body, 'intent_pending',
-                 :created, :created, :deadline)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'intent_pending',
+                 ?12, ?12, ?13)";
+    tx.execute(
+        insert,
+        params![
+            attempt.id.as_str(),
+            attempt.checkout.as_str(),
+            order,
+            attempt.number,
+            attempt.quote.as_str(),
+            attempt.quote_hash,
+            attempt.amount.minor,
+            attempt.amount.currency.code(),
+            attempt.gateway,
+            attempt.key,
+            attempt.body,
+            attempt.created_at.0,
+            attempt.deadline_at.0,
+        ],
     )?;
-    insert.execute(named_params! {
-        ":id": attempt.id.as_str(),
-        ":checkout": attempt.checkout.as_str(),
-        ":order": order,
-        ":number": attempt.number,
-        ":quote": attempt.quote.as_str(),
-        ":hash": attempt.quote_hash,
-        ":minor": attempt.amount.minor,
-        ":currency": attempt.amount.currency.code(),
-        ":gateway": attempt.gateway,
-        ":key": attempt.key,
-        ":body": attempt.body,
-        ":created": attempt.created_at.0,
-        ":deadline": attempt.deadline_at.0,
-    })?;
     Ok(())
 }
 
@@ -142,12 +134,10 @@ struct Known {
     void_asked: bool,
 }
 
-fn attempt_row(tx: &Connection, attempt: &AttemptId) -> Result<Known, StoreError> {
-    let mut select = tx.prepare_cached(
-        "SELECT orders.id, orders.state, orders.number IS NOT NULL, orders.cart_id, attempts.checkout, attempts.state, amount_minor, currency,
+fn attempt_row(tx: &Tx<'_>, attempt: &AttemptId) -> Result<Known, StoreError> {
+    let select = "SELECT orders.id, orders.state, orders.number IS NOT NULL, orders.cart_id, attempts.checkout, attempts.state, amount_minor, currency,
                 void_asked_at IS NOT NULL
-         FROM attempts JOIN orders ON orders.id = order_id WHERE attempts.id = ?1",
-    )?;
+         FROM attempts JOIN orders ON orders.id = order_id WHERE attempts.id = ?1";
     let read = |row: &Row<'_>| {
         Ok((
             row.get::<_, String>(5)?,
@@ -164,13 +154,13 @@ fn attempt_row(tx: &Connection, attempt: &AttemptId) -> Result<Known, StoreError
             },
         ))
     };
-    let (name, row) = select.query_row([attempt.as_str()], read).optional()?.ok_or(Refusal::NotFound)?;
+    let (name, row) = tx.one(select, params![attempt.as_str()], read)?.ok_or(Refusal::NotFound)?;
     Ok(Known { state: state_of(&name)?, ..row })
 }
 
 /// The attempt's row, once the lease is known to be good and to be for its checkout. Events that led here are crossed off in the same
 /// transaction as what they led to.
-fn leased(tx: &Connection, lease: &Lease, attempt: &AttemptId, now: Timestamp) -> Result<Known, StoreError> {
+fn leased(tx: &Tx<'_>, lease: &Lease, attempt: &AttemptId, now: Timestamp) -> Result<Known, StoreError> {
     check_lease(tx, lease)?;
     let row = attempt_row(tx, attempt)?;
     if row.checkout != lease.checkout {
@@ -184,7 +174,7 @@ fn leased(tx: &Connection, lease: &Lease, attempt: &AttemptId, now: Timestamp) -
 
 /// T2.
 pub(in crate::store) fn record_opened(
-    tx: &Connection,
+    tx: &Tx<'_>,
     lease: &Lease,
     attempt: &AttemptId,
     opened: &Opened,
@@ -196,19 +186,20 @@ pub(in crate::store) fn record_opened(
         AttemptState::AwaitingShopper => return Ok(()),
         _ => return Err(Refusal::WrongState.into()),
     }
-    tx.prepare_cached(
+    tx.execute(
         "UPDATE attempts SET state = 'awaiting_shopper', reference = ?2, redirect_url = ?3, changed_at = ?4 WHERE id = ?1",
-    )?
-    .execute(params![attempt.as_str(), opened.reference, opened.redirect_url, now.0])?;
-    tx.prepare_cached(
-        "UPDATE orders SET hold_until = max(hold_until, (SELECT deadline_at FROM attempts WHERE id = ?2)) WHERE id = ?1",
-    )?
-    .execute(params![row.order, attempt.as_str()])?;
+        params![attempt.as_str(), opened.reference, opened.redirect_url, now.0],
+    )?;
+    tx.execute(
+        "UPDATE orders SET hold_until = (SELECT deadline_at FROM attempts WHERE id = ?2)
+         WHERE id = ?1 AND hold_until < (SELECT deadline_at FROM attempts WHERE id = ?2)",
+        params![row.order, attempt.as_str()],
+    )?;
     Ok(())
 }
 
 /// T3.
-pub(in crate::store) fn place(tx: &Connection, lease: &Lease, settlement: &Settlement) -> Result<(), StoreError> {
+pub(in crate::store) fn place(tx: &Tx<'_>, lease: &Lease, settlement: &Settlement) -> Result<(), StoreError> {
     let (attempt, now) = (&settlement.attempt, settlement.now);
     let row = leased(tx, lease, attempt, now)?;
     if row.has_number && matches!(row.state, AttemptState::Capturing | AttemptState::Paid) {
@@ -225,23 +216,24 @@ pub(in crate::store) fn place(tx: &Connection, lease: &Lease, settlement: &Settl
     Ok(())
 }
 
-fn place_order(tx: &Connection, row: &Known, settlement: &Settlement) -> Result<(), StoreError> {
+fn place_order(tx: &Tx<'_>, row: &Known, settlement: &Settlement) -> Result<(), StoreError> {
     let (attempt, now) = (&settlement.attempt, settlement.now);
     if row.order_state != "pending_payment" {
         return Err(Refusal::WrongState.into());
     }
     let sequence = life::next_sequence(tx)?;
     let number = order_number(&settlement.order_prefix, sequence);
-    tx.prepare_cached("UPDATE orders SET state = 'placed', sequence = ?2, number = ?3, placed_at = ?4 WHERE id = ?1")?
-        .execute(params![row.order, sequence, number, now.0])?;
-    tx.prepare_cached("UPDATE attempts SET reference = ?2 WHERE id = ?1")?
-        .execute(params![attempt.as_str(), settlement.reference])?;
+    tx.execute(
+        "UPDATE orders SET state = 'placed', sequence = ?2, number = ?3, placed_at = ?4 WHERE id = ?1",
+        params![row.order, sequence, number, now.0],
+    )?;
+    tx.execute("UPDATE attempts SET reference = ?2 WHERE id = ?1", params![attempt.as_str(), settlement.reference])?;
     stock::sell(tx, &row.order, now)?;
     facts::write(tx, FactKind::OrderPlaced, &row.order, &row.order, None, now)
 }
 
 /// T4.
-pub(in crate::store) fn mark_paid(tx: &Connection, lease: &Lease, settlement: &Settlement) -> Result<(), StoreError> {
+pub(in crate::store) fn mark_paid(tx: &Tx<'_>, lease: &Lease, settlement: &Settlement) -> Result<(), StoreError> {
     let (attempt, now) = (&settlement.attempt, settlement.now);
     let row = leased(tx, lease, attempt, now)?;
     match (row.state, row.has_number) {
@@ -251,8 +243,8 @@ pub(in crate::store) fn mark_paid(tx: &Connection, lease: &Lease, settlement: &S
     }
     write_ledger(tx, attempt, &row, "captured", now)?;
     set_state(tx, attempt, AttemptState::Paid, None, now)?;
-    tx.prepare_cached("UPDATE attempts SET card = ?2 WHERE id = ?1")?.execute(params![attempt.as_str(), settlement.card])?;
-    tx.prepare_cached("UPDATE orders SET paid_at = ?2 WHERE id = ?1")?.execute(params![row.order, now.0])?;
+    tx.execute("UPDATE attempts SET card = ?2 WHERE id = ?1", params![attempt.as_str(), settlement.card])?;
+    tx.execute("UPDATE orders SET paid_at = ?2 WHERE id = ?1", params![row.order, now.0])?;
     outbox::finish_subject(tx, OutboxKind::Capture, attempt.as_str(), now)?;
     if row.void_asked {
         outbox::finish_subject(tx, OutboxKind::CancelPayment, attempt.as_str(), now)?;
@@ -268,7 +260,7 @@ pub(in crate::store) fn mark_paid(tx: &Connection, lease: &Lease, settlement: &S
 }
 
 pub(in crate::store) fn decline(
-    tx: &Connection,
+    tx: &Tx<'_>,
     lease: &Lease,
     attempt: &AttemptId,
     reason: &str,
@@ -283,7 +275,7 @@ pub(in crate::store) fn decline(
 }
 
 pub(in crate::store) fn cancel_attempt(
-    tx: &Connection,
+    tx: &Tx<'_>,
     lease: &Lease,
     attempt: &AttemptId,
     now: Timestamp,
@@ -305,7 +297,7 @@ pub(in crate::store) fn cancel_attempt(
 
 /// A paid attempt is never put in doubt again.
 pub(in crate::store) fn review(
-    tx: &Connection,
+    tx: &Tx<'_>,
     lease: &Lease,
     attempt: &AttemptId,
     reason: &str,
@@ -328,23 +320,20 @@ pub(in crate::store) fn review(
 }
 
 /// The last word before a cancel is sent: whoever lost the lease, or whose order is placed by now, sends none.
-pub(in crate::store) fn note_cancel(
-    tx: &Connection,
-    lease: &Lease,
-    attempt: &AttemptId,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+pub(in crate::store) fn note_cancel(tx: &Tx<'_>, lease: &Lease, attempt: &AttemptId, now: Timestamp) -> Result<(), StoreError> {
     check_lease(tx, lease)?;
     let row = attempt_row(tx, attempt)?;
     if row.checkout != lease.checkout || row.order_state == "placed" && !row.void_asked {
         return Err(Refusal::WrongState.into());
     }
-    tx.prepare_cached("UPDATE attempts SET cancel_sent_at = coalesce(cancel_sent_at, ?2) WHERE id = ?1")?
-        .execute(params![attempt.as_str(), now.0])?;
+    tx.execute(
+        "UPDATE attempts SET cancel_sent_at = coalesce(cancel_sent_at, ?2) WHERE id = ?1",
+        params![attempt.as_str(), now.0],
+    )?;
     Ok(())
 }
 
-pub(in crate::store) fn promise_cancel(tx: &Connection, attempt: &AttemptId, now: Timestamp) -> Result<(), StoreError> {
+pub(in crate::store) fn promise_cancel(tx: &Tx<'_>, attempt: &AttemptId, now: Timestamp) -> Result<(), StoreError> {
     let row = attempt_row(tx, attempt)?;
     if row.order_state == "placed" && row.state != AttemptState::Review {
         return Err(Refusal::WrongState.into());
@@ -352,28 +341,22 @@ pub(in crate::store) fn promise_cancel(tx: &Connection, attempt: &AttemptId, now
     outbox::promise(tx, OutboxKind::CancelPayment, attempt.as_str(), &row.checkout, "", now)
 }
 
-pub(in crate::store) fn promise_alarm(
-    tx: &Connection,
-    attempt: &AttemptId,
-    reason: &str,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+pub(in crate::store) fn promise_alarm(tx: &Tx<'_>, attempt: &AttemptId, reason: &str, now: Timestamp) -> Result<(), StoreError> {
     let row = attempt_row(tx, attempt)?;
     outbox::promise(tx, OutboxKind::Alarm, attempt.as_str(), &row.checkout, reason, now)
 }
 
 /// An order that was placed is none any more, as its held money was let go: its units are back.
-fn take_back(tx: &Connection, order: &str, now: Timestamp) -> Result<(), StoreError> {
-    tx.prepare_cached("UPDATE orders SET state = 'canceled', former_number = number, number = NULL WHERE id = ?1")?
-        .execute([order])?;
+fn take_back(tx: &Tx<'_>, order: &str, now: Timestamp) -> Result<(), StoreError> {
+    tx.execute("UPDATE orders SET state = 'canceled', former_number = number, number = NULL WHERE id = ?1", params![order])?;
     stock::unsell(tx, order, now)?;
     facts::write(tx, FactKind::OrderCanceled, order, order, None, now)
 }
 
 /// Cancels an order shell and frees what it held. An order that is placed stays.
-pub(super) fn let_go(tx: &Connection, order: &str, now: Timestamp) -> Result<(), StoreError> {
-    let mut update = tx.prepare_cached("UPDATE orders SET state = 'canceled' WHERE id = ?1 AND state = 'pending_payment'")?;
-    match update.execute([order])? {
+pub(super) fn let_go(tx: &Tx<'_>, order: &str, now: Timestamp) -> Result<(), StoreError> {
+    let update = "UPDATE orders SET state = 'canceled' WHERE id = ?1 AND state = 'pending_payment'";
+    match tx.execute(update, params![order])? {
         0 => Ok(()),
         _ => {
             stock::release(tx, order)?;
@@ -382,14 +365,12 @@ pub(super) fn let_go(tx: &Connection, order: &str, now: Timestamp) -> Result<(),
     }
 }
 
-pub(in crate::store) fn release_expired(tx: &Connection, now: Timestamp) -> Result<usize, StoreError> {
-    let mut select = tx.prepare_cached(
-        "SELECT id FROM orders WHERE state = 'pending_payment' AND hold_until <= ?1 AND (?3 OR NOT EXISTS
+pub(in crate::store) fn release_expired(tx: &Tx<'_>, now: Timestamp) -> Result<usize, StoreError> {
+    let select = "SELECT id FROM orders WHERE state = 'pending_payment' AND hold_until <= ?1 AND (?3 OR NOT EXISTS
              (SELECT 1 FROM attempts WHERE order_id = orders.id AND attempts.state <> 'paid' AND attempts.state <> 'declined' AND attempts.state <> 'canceled'))
-         ORDER BY hold_until LIMIT ?2",
-    )?;
-    let values = params![now.0, SWEEP_MAX, planted!("hold_ends_under_attempt")];
-    let expired: Vec<String> = select.query_map(values, |row| row.get(0))?.collect::<Result<_, _>>()?;
+         ORDER BY hold_until LIMIT ?2";
+    let expired: Vec<String> =
+        tx.all(select, params![now.0, SWEEP_MAX, planted!("hold_ends_under_attempt")], |row| row.get(0))?;
     failpoint!("K33", !expired.is_empty());
     expired.iter().try_for_each(|order| let_go(tx, order, now))?;
     Ok(expired.len())
@@ -397,23 +378,20 @@ pub(in crate::store) fn release_expired(tx: &Connection, now: Timestamp) -> Resu
 
 /// What is looked at waits as long again as it has been quiet, so that one that stays open for long is asked about ever less often.
 pub(in crate::store) fn sweep(
-    tx: &Connection,
+    tx: &Tx<'_>,
     older_than: Timestamp,
     now: Timestamp,
     reach: Reach,
 ) -> Result<Vec<Attempt>, StoreError> {
-    let mut update = tx.prepare_cached(
-        "UPDATE attempts SET looked_at = ?2 WHERE id IN
+    let update = "UPDATE attempts SET looked_at = ?2 WHERE id IN
              (SELECT id FROM attempts WHERE state <> 'paid' AND state <> 'declined' AND state <> 'canceled' AND state <> 'review' AND (changed_at <= ?1 OR changed_at > ?2)
-                  AND (?4 AND looked_at < ?2 OR looked_at + min(?5, max(?6, looked_at - changed_at)) <= ?2 OR looked_at > ?2
+                  AND (?4 AND looked_at < ?2 OR looked_at > ?2
+                       OR looked_at + CASE WHEN looked_at - changed_at > ?5 THEN ?5 WHEN looked_at - changed_at < ?6 THEN ?6 ELSE looked_at - changed_at END <= ?2
                        OR (deadline_at <= ?2 AND looked_at < deadline_at))
               ORDER BY looked_at, changed_at LIMIT ?3)
-         RETURNING *",
-    )?;
-    let mut take = |is_all: bool, most: u32| -> Result<Vec<Attempt>, StoreError> {
-        let values = params![older_than.0, now.0, most, is_all, RETRY_MAX_SECONDS, LOOK_MIN_SECONDS];
-        let rows = update.query_map(values, |row| Ok(read(row)))?;
-        rows.map(|row| row?).collect()
+         RETURNING *";
+    let take = |is_all: bool, most: u32| -> Result<Vec<Attempt>, StoreError> {
+        tx.all(update, params![older_than.0, now.0, most, is_all, RETRY_MAX_SECONDS, LOOK_MIN_SECONDS], read)
     };
     let mut attempts = take(reach == Reach::All, SWEEP_MAX)?;
     if reach == Reach::DueAndOldest && attempts.is_empty() {
@@ -430,34 +408,28 @@ pub(in crate::store) fn sweep(
     Ok(attempts)
 }
 
-pub(in crate::store) fn attempt_by_reference(
-    tx: &Connection,
-    gateway: &str,
-    reference: &str,
-) -> Result<Option<Attempt>, StoreError> {
-    one(tx, "SELECT * FROM attempts WHERE gateway = ?1 AND reference = ?2", [gateway, reference])
+pub(in crate::store) fn attempt_by_reference(tx: &Tx<'_>, gateway: &str, reference: &str) -> Result<Option<Attempt>, StoreError> {
+    one(tx, "SELECT * FROM attempts WHERE gateway = ?1 AND reference = ?2", params![gateway, reference])
 }
 
-pub(in crate::store) fn by_id(tx: &Connection, attempt: &AttemptId) -> Result<Option<Attempt>, StoreError> {
-    one(tx, "SELECT * FROM attempts WHERE id = ?1", [attempt.as_str()])
+pub(in crate::store) fn by_id(tx: &Tx<'_>, attempt: &AttemptId) -> Result<Option<Attempt>, StoreError> {
+    one(tx, "SELECT * FROM attempts WHERE id = ?1", params![attempt.as_str()])
 }
 
-pub(in crate::store) fn attempt(tx: &Connection, checkout: &CheckoutId, number: u32) -> Result<Option<Attempt>, StoreError> {
+pub(in crate::store) fn attempt(tx: &Tx<'_>, checkout: &CheckoutId, number: u32) -> Result<Option<Attempt>, StoreError> {
     one(tx, "SELECT * FROM attempts WHERE checkout = ?1 AND number = ?2", params![checkout.as_str(), number])
 }
 
-pub(super) fn newest(tx: &Connection, checkout: &CheckoutId) -> Result<Option<Attempt>, StoreError> {
-    one(tx, "SELECT * FROM attempts WHERE checkout = ?1 ORDER BY number DESC LIMIT 1", [checkout.as_str()])
+pub(super) fn newest(tx: &Tx<'_>, checkout: &CheckoutId) -> Result<Option<Attempt>, StoreError> {
+    one(tx, "SELECT * FROM attempts WHERE checkout = ?1 ORDER BY number DESC LIMIT 1", params![checkout.as_str()])
 }
 
-pub(super) fn many(tx: &Connection, query: &str, values: impl Params) -> Result<Vec<Attempt>, StoreError> {
-    let mut select = tx.prepare_cached(query)?;
-    let rows = select.query_map(values, |row| Ok(read(row)))?;
-    rows.map(|row| row?).collect()
+pub(super) fn many(tx: &Tx<'_>, select: &'static str, values: &[Param<'_>]) -> Result<Vec<Attempt>, StoreError> {
+    tx.all(select, values, read)
 }
 
-fn one(tx: &Connection, query: &str, values: impl Params) -> Result<Option<Attempt>, StoreError> {
-    tx.prepare_cached(query)?.query_row(values, |row| Ok(read(row))).optional()?.transpose()
+fn one(tx: &Tx<'_>, select: &'static str, values: &[Param<'_>]) -> Result<Option<Attempt>, StoreError> {
+    tx.one(select, values, read)
 }
 
 fn read(row: &Row<'_>) -> Result<Attempt, StoreError> {
@@ -492,23 +464,23 @@ fn state_of(name: &str) -> Result<AttemptState, StoreError> {
 }
 
 fn set_state(
-    tx: &Connection,
+    tx: &Tx<'_>,
     attempt: &AttemptId,
     state: AttemptState,
     reason: Option<&str>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    tx.prepare_cached("UPDATE attempts SET state = ?2, reason = ?3, changed_at = ?4 WHERE id = ?1")?.execute(params![
-        attempt.as_str(),
-        state.name(),
-        reason,
-        now.0
-    ])?;
+    tx.execute(
+        "UPDATE attempts SET state = ?2, reason = ?3, changed_at = ?4 WHERE id = ?1",
+        params![attempt.as_str(), state.name(), reason, now.0],
+    )?;
     Ok(())
 }
 
-fn write_ledger(tx: &Connection, attempt: &AttemptId, row: &Known, kind: &'static str, now: Timestamp) -> Result<(), StoreError> {
-    tx.prepare_cached("INSERT INTO ledger (attempt, cart_id, kind, amount_minor, currency, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
-        .execute(params![attempt.as_str(), row.cart, kind, row.amount_minor, row.currency, now.0])?;
+fn write_ledger(tx: &Tx<'_>, attempt: &AttemptId, row: &Known, kind: &'static str, now: Timestamp) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO ledger (attempt, cart_id, kind, amount_minor, currency, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![attempt.as_str(), row.cart, kind, row.amount_minor, row.currency, now.0],
+    )?;
     Ok(())
 }

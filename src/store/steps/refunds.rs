@@ -2,8 +2,6 @@
 //!
 //! Always  what enters the ledger does so in the transaction that moves the refund on, once.
 
-use rusqlite::{Connection, OptionalExtension, Params, Row, named_params, params};
-
 use super::outbox::{self, RETRY_MAX_SECONDS, TOLD_AFTER_SECONDS};
 use super::{facts, inbox, stock};
 use crate::commerce::ids::{AttemptId, CheckoutId, OrderId, Timestamp};
@@ -12,26 +10,24 @@ use crate::commerce::payment::refund_key;
 use crate::commerce::refund::{RefundReport, RefundStanding, RefundState};
 use crate::store::event::EventResult;
 use crate::store::refunds::{AskRefund, Refund, RefundAnswer, RefundSums, Refundable};
+use crate::store::tx::{Param, Row, Tx, params};
 use crate::store::{OutboxKind, Refusal, StoreError};
 
 /// A refund under way is asked about no more often: banks take their time.
 const LOOK_SECONDS: i64 = 900;
 
-pub(in crate::store) fn refundable(tx: &Connection, order: &OrderId) -> Result<Option<Refundable>, StoreError> {
-    let mut select = tx.prepare_cached(
-        "SELECT attempts.id, gateway, ledger.amount_minor, ledger.currency,
-                (SELECT coalesce(sum(refunds.amount_minor), 0) FROM refunds
+pub(in crate::store) fn refundable(tx: &Tx<'_>, order: &OrderId) -> Result<Option<Refundable>, StoreError> {
+    let select = "SELECT attempts.id, gateway, ledger.amount_minor, ledger.currency,
+                (SELECT CAST(coalesce(sum(refunds.amount_minor), 0) AS BIGINT) FROM refunds
                  WHERE refunds.attempt = attempts.id AND refunds.state IN ('pending', 'accepted', 'done')),
                 EXISTS (SELECT 1 FROM refunds WHERE refunds.order_id = ?1 AND restocked = 1)
-         FROM attempts JOIN ledger ON ledger.attempt = attempts.id AND kind = 'captured' WHERE attempts.order_id = ?1",
-    )?;
+         FROM attempts JOIN ledger ON ledger.attempt = attempts.id AND kind = 'captured' WHERE attempts.order_id = ?1";
     let read = |row: &Row<'_>| {
         let attempt = AttemptId(row.get(0)?);
         let sums: (i64, i64) = (row.get(2)?, row.get(4)?);
         Ok((attempt, row.get::<_, String>(1)?, sums, row.get::<_, String>(3)?, row.get::<_, bool>(5)?))
     };
-    let Some((attempt, gateway, (captured, refunded), code, is_restocked)) =
-        select.query_row([order.as_str()], read).optional()?
+    let Some((attempt, gateway, (captured, refunded), code, is_restocked)) = tx.one(select, params![order.as_str()], read)?
     else {
         return Ok(None);
     };
@@ -41,7 +37,7 @@ pub(in crate::store) fn refundable(tx: &Connection, order: &OrderId) -> Result<O
 }
 
 /// I21: the sum is looked at in the transaction that adds to it.
-pub(in crate::store) fn ask(tx: &Connection, ask: &AskRefund) -> Result<Refund, StoreError> {
+pub(in crate::store) fn ask(tx: &Tx<'_>, ask: &AskRefund) -> Result<Refund, StoreError> {
     let found = refundable(tx, &ask.order)?.ok_or(Refusal::NothingTaken)?;
     let left = found.left();
     let minor = ask.amount_minor.unwrap_or(left.minor);
@@ -51,28 +47,25 @@ pub(in crate::store) fn ask(tx: &Connection, ask: &AskRefund) -> Result<Refund, 
     if ask.restocks && found.is_restocked {
         return Err(Refusal::AlreadyRestocked.into());
     }
-    let (key, checkout): (String, String) = tx
-        .prepare_cached("SELECT substr(key, 1, instr(key, ':' || checkout || ':') - 1), checkout FROM attempts WHERE id = ?1")?
-        .query_row([found.attempt.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    if key.is_empty() {
-        return Err(StoreError::Corrupt(format!("key of the payment of {checkout}")));
-    }
+    let select = "SELECT key, checkout FROM attempts WHERE id = ?1";
+    let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));
+    let (key, checkout) = tx.only(select, params![found.attempt.as_str()], read)?;
+    let shop = key.split_once(&format!(":{checkout}:")).map(|(shop, _)| shop).filter(|shop| !shop.is_empty());
+    let shop = shop.ok_or_else(|| StoreError::Corrupt(format!("key of the payment of {checkout}")))?;
     let row = Written {
         id: &ask.id,
         order: ask.order.as_str(),
         attempt: &found.attempt,
         amount: Money::new(minor, left.currency),
-        key: Some(&refund_key(&key, &ask.id)),
+        key: Some(&refund_key(shop, &ask.id)),
         reference: None,
         now: ask.now,
     };
     insert(tx, &row)?;
-    tx.prepare_cached("UPDATE refunds SET reason = ?2, note = ?3, restocked = ?4 WHERE id = ?1")?.execute(params![
-        ask.id,
-        ask.reason,
-        ask.note,
-        ask.restocks
-    ])?;
+    tx.execute(
+        "UPDATE refunds SET reason = ?2, note = ?3, restocked = ?4 WHERE id = ?1",
+        params![ask.id, ask.reason, ask.note, ask.restocks],
+    )?;
     if ask.restocks {
         stock::take_back(tx, ask.order.as_str(), "refunded", ask.now)?;
     }
@@ -89,72 +82,58 @@ struct Written<'a> {
     now: Timestamp,
 }
 
-fn insert(tx: &Connection, row: &Written<'_>) -> Result<(), StoreError> {
-    tx.prepare_cached(
-        "INSERT INTO refunds (id, order_id, attempt, amount_minor, currency, state, key, reference, created_at, changed_at, next_at)
-         VALUES (:id, :order, :attempt, :minor, :currency, 'pending', :key, :reference, :now, :now, :now)",
-    )?
-    .execute(named_params! {
-        ":id": row.id,
-        ":order": row.order,
-        ":attempt": row.attempt.as_str(),
-        ":minor": row.amount.minor,
-        ":currency": row.amount.currency.code(),
-        ":key": row.key,
-        ":reference": row.reference,
-        ":now": row.now.0,
-    })?;
+fn insert(tx: &Tx<'_>, row: &Written<'_>) -> Result<(), StoreError> {
+    tx.execute("INSERT INTO refunds (id, order_id, attempt, amount_minor, currency, state, key, reference, created_at, changed_at, next_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, 'pending', ?6, ?7, ?8, ?8, ?8)", params![
+row.id,
+row.order,
+row.attempt.as_str(),
+row.amount.minor,
+row.amount.currency.code(),
+row.key,
+row.reference,
+row.now.0,
+])?;
     Ok(())
 }
 
 /// One of each payment, as a gateway changes one thing at a time.
 pub(in crate::store) fn claim(
-    tx: &Connection,
+    tx: &Tx<'_>,
     owner: &str,
     limit: u32,
     now: Timestamp,
     until: Timestamp,
 ) -> Result<Vec<Refund>, StoreError> {
-    let mut update = tx.prepare_cached(
-        // Later than anything is put off, longer than anything is claimed: the clock was set back meanwhile.
-        "UPDATE refunds SET lease_owner = ?1, lease_fence = lease_fence + 1, lease_until = ?4 WHERE id IN
+    // Later than anything is put off, longer than anything is claimed: the clock was set back meanwhile.
+    let update = "UPDATE refunds SET lease_owner = ?1, lease_fence = lease_fence + 1, lease_until = ?4 WHERE id IN
              (SELECT min(id) FROM refunds WHERE state IN ('pending', 'accepted') AND (next_at <= ?3 OR next_at > ?3 + ?5)
                   AND NOT EXISTS (SELECT 1 FROM refunds AS other WHERE other.attempt = refunds.attempt
                                       AND other.lease_until > ?3 AND other.lease_until <= ?4)
               GROUP BY attempt LIMIT ?2)
-         RETURNING *",
-    )?;
-    let rows = update.query_map(params![owner, limit, now.0, until.0, RETRY_MAX_SECONDS], |row| Ok(read(row)))?;
-    let mut refunds = rows.map(|row| row?).collect::<Result<Vec<_>, StoreError>>()?;
+         RETURNING *";
+    let mut refunds = tx.all(update, params![owner, limit, now.0, until.0, RETRY_MAX_SECONDS], read)?;
     refunds.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(refunds)
 }
 
 /// Whoever was at work on them is dead.
-pub(super) fn release_all(tx: &Connection) -> Result<(), StoreError> {
-    tx.execute("UPDATE refunds SET lease_owner = NULL, lease_until = 0 WHERE lease_owner IS NOT NULL", [])?;
+pub(super) fn release_all(tx: &Tx<'_>) -> Result<(), StoreError> {
+    tx.execute("UPDATE refunds SET lease_owner = NULL, lease_until = 0 WHERE lease_owner IS NOT NULL", params![])?;
     Ok(())
 }
 
-pub(in crate::store) fn begin(tx: &Connection, refund: &Refund, body: &[u8], now: Timestamp) -> Result<Vec<u8>, StoreError> {
-    let mut update = tx.prepare_cached(
-        "UPDATE refunds SET body = coalesce(body, ?3), sent = sent + 1, first_sent_at = coalesce(first_sent_at, ?4)
-         WHERE id = ?1 AND lease_fence = ?2 AND lease_owner IS NOT NULL AND state = 'pending' RETURNING body",
-    )?;
-    let bytes = update.query_row(params![refund.id, refund.fence, body, now.0], |row| row.get(0)).optional()?;
+pub(in crate::store) fn begin(tx: &Tx<'_>, refund: &Refund, body: &[u8], now: Timestamp) -> Result<Vec<u8>, StoreError> {
+    let update = "UPDATE refunds SET body = coalesce(body, ?3), sent = sent + 1, first_sent_at = coalesce(first_sent_at, ?4)
+         WHERE id = ?1 AND lease_fence = ?2 AND lease_owner IS NOT NULL AND state = 'pending' RETURNING body";
+    let bytes = tx.one(update, params![refund.id, refund.fence, body, now.0], |row| row.get(0))?;
     Ok(bytes.ok_or(Refusal::LeaseLost)?)
 }
 
-pub(in crate::store) fn settle(
-    tx: &Connection,
-    refund: &Refund,
-    answer: &RefundAnswer,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let mut update = tx.prepare_cached(
-        "UPDATE refunds SET lease_owner = NULL, lease_until = 0 WHERE id = ?1 AND lease_fence = ?2 AND lease_owner IS NOT NULL",
-    )?;
-    if update.execute(params![refund.id, refund.fence])? == 0 {
+pub(in crate::store) fn settle(tx: &Tx<'_>, refund: &Refund, answer: &RefundAnswer, now: Timestamp) -> Result<(), StoreError> {
+    let update =
+        "UPDATE refunds SET lease_owner = NULL, lease_until = 0 WHERE id = ?1 AND lease_fence = ?2 AND lease_owner IS NOT NULL";
+    if tx.execute(update, params![refund.id, refund.fence])? == 0 {
         return Err(Refusal::LeaseLost.into());
     }
     // What was heard meanwhile counts as well.
@@ -169,8 +148,7 @@ pub(in crate::store) fn settle(
         }
         RefundAnswer::Failed(_) => {}
         RefundAnswer::Later(reason) => {
-            tx.prepare_cached("UPDATE refunds SET failure = ?2 WHERE id = ?1 AND state = 'pending'")?
-                .execute(params![refund.id, reason])?;
+            tx.execute("UPDATE refunds SET failure = ?2 WHERE id = ?1 AND state = 'pending'", params![refund.id, reason])?;
             if row.state == RefundState::Pending && row.created_at.0 <= now.0 - TOLD_AFTER_SECONDS {
                 let why = format!(
                     "a refund of {} is not answered after 72 hours; it is tried on every 15 minutes: {reason}",
@@ -181,16 +159,17 @@ pub(in crate::store) fn settle(
         }
     }
     // 1 s doubled, as long again as it has been waiting for its answer; one that is under way is asked about more rarely.
-    tx.prepare_cached(
-        "UPDATE refunds SET next_at = ?2 + CASE state WHEN 'accepted' THEN min(?3, max(15, ?2 - changed_at))
-             ELSE min(?4, max(1, ?2 - created_at)) END WHERE id = ?1",
-    )?
-    .execute(params![refund.id, now.0, LOOK_SECONDS, RETRY_MAX_SECONDS])?;
+    let row = by_id(tx, &refund.id)?.ok_or(Refusal::NotFound)?;
+    let pause = match row.state {
+        RefundState::Accepted => (now.0 - row.changed_at.0).clamp(15, LOOK_SECONDS),
+        _ => (now.0 - row.created_at.0).clamp(1, RETRY_MAX_SECONDS),
+    };
+    tx.execute("UPDATE refunds SET next_at = ?2 WHERE id = ?1", params![refund.id, now.0 + pause])?;
     Ok(())
 }
 
 pub(in crate::store) fn hear(
-    tx: &Connection,
+    tx: &Tx<'_>,
     attempt: &AttemptId,
     told: &[RefundReport],
     events: &[i64],
@@ -207,7 +186,7 @@ pub(in crate::store) fn hear(
     events.iter().try_for_each(|event| inbox::finish(tx, *event, EventResult::Applied, now))
 }
 
-fn known(tx: &Connection, attempt: &AttemptId, report: &RefundReport) -> Result<Option<Refund>, StoreError> {
+fn known(tx: &Tx<'_>, attempt: &AttemptId, report: &RefundReport) -> Result<Option<Refund>, StoreError> {
     if planted!("refund_told_twice") {
         return one(
             tx,
@@ -223,11 +202,9 @@ fn known(tx: &Connection, attempt: &AttemptId, report: &RefundReport) -> Result<
 }
 
 /// One that was made at the gateway's own pages, or that this file has lost: the customer was told of it, or will not be by us.
-fn write_down(tx: &Connection, attempt: &AttemptId, report: &RefundReport, now: Timestamp) -> Result<Refund, StoreError> {
+fn write_down(tx: &Tx<'_>, attempt: &AttemptId, report: &RefundReport, now: Timestamp) -> Result<Refund, StoreError> {
     let order: String = tx
-        .prepare_cached("SELECT order_id FROM attempts WHERE id = ?1")?
-        .query_row([attempt.as_str()], |row| row.get(0))
-        .optional()?
+        .one("SELECT order_id FROM attempts WHERE id = ?1", params![attempt.as_str()], |row| row.get(0))?
         .ok_or(Refusal::NotFound)?;
     let id = format!("{attempt}-{}", report.reference);
     let key = report.key.as_deref().filter(|_| !planted!("refund_told_twice"));
@@ -241,33 +218,30 @@ fn write_down(tx: &Connection, attempt: &AttemptId, report: &RefundReport, now: 
         now: report.made_at,
     };
     insert(tx, &row)?;
-    tx.prepare_cached(
+    tx.execute(
         "UPDATE refunds SET note = 'made at the gateway', changed_at = ?2, told_at = ?2, first_sent_at = ?3 WHERE id = ?1",
-    )?
-    .execute(params![id, now.0, report.made_at.0])?;
+        params![id, now.0, report.made_at.0],
+    )?;
     by_id(tx, &id)?.ok_or_else(|| StoreError::Corrupt("a refund that was written just now".to_owned()))
 }
 
 fn advance(
-    tx: &Connection,
+    tx: &Tx<'_>,
     row: &Refund,
     reference: Option<&str>,
     standing: RefundStanding,
     failure: Option<&str>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    tx.prepare_cached("UPDATE refunds SET reference = coalesce(reference, ?2) WHERE id = ?1")?
-        .execute(params![row.id, reference])?;
+    tx.execute("UPDATE refunds SET reference = coalesce(reference, ?2) WHERE id = ?1", params![row.id, reference])?;
     let state = row.state.after(standing);
     if state == row.state {
         return Ok(());
     }
-    tx.prepare_cached("UPDATE refunds SET state = ?2, failure = ?3, changed_at = ?4 WHERE id = ?1")?.execute(params![
-        row.id,
-        state.name(),
-        failure,
-        now.0
-    ])?;
+    tx.execute(
+        "UPDATE refunds SET state = ?2, failure = ?3, changed_at = ?4 WHERE id = ?1",
+        params![row.id, state.name(), failure, now.0],
+    )?;
     if state.is_in_ledger() && !row.state.is_in_ledger() {
         write_ledger(tx, row, "refunded", now)?;
     }
@@ -291,86 +265,71 @@ fn advance(
     Ok(())
 }
 
-fn checkout_of(tx: &Connection, refund: &Refund) -> Result<CheckoutId, StoreError> {
-    let mut select = tx.prepare_cached("SELECT checkout FROM attempts WHERE id = ?1")?;
-    Ok(select.query_row([refund.attempt.as_str()], |row| Ok(CheckoutId(row.get(0)?)))?)
+fn checkout_of(tx: &Tx<'_>, refund: &Refund) -> Result<CheckoutId, StoreError> {
+    let select = "SELECT checkout FROM attempts WHERE id = ?1";
+    tx.only(select, params![refund.attempt.as_str()], |row| Ok(CheckoutId(row.get(0)?)))
 }
 
-fn write_ledger(tx: &Connection, row: &Refund, kind: &'static str, now: Timestamp) -> Result<(), StoreError> {
-    tx.prepare_cached(
+fn write_ledger(tx: &Tx<'_>, row: &Refund, kind: &'static str, now: Timestamp) -> Result<(), StoreError> {
+    tx.execute(
         "INSERT INTO ledger (attempt, cart_id, kind, amount_minor, currency, at, refund)
          SELECT ?1, cart_id, ?2, ?3, ?4, ?5, ?6 FROM orders WHERE id = ?7",
-    )?
-    .execute(params![
-        row.attempt.as_str(),
-        kind,
-        row.amount.minor,
-        row.amount.currency.code(),
-        now.0,
-        row.id,
-        row.order.as_str()
-    ])?;
-    Ok(())
-}
-
-pub(in crate::store) fn of_order(tx: &Connection, order: &OrderId) -> Result<Vec<Refund>, StoreError> {
-    many(tx, "SELECT * FROM refunds WHERE order_id = ?1 ORDER BY created_at, id", [order.as_str()])
-}
-
-pub(in crate::store) fn to_tell(tx: &Connection, limit: u32) -> Result<Vec<Refund>, StoreError> {
-    many(tx, "SELECT * FROM refunds WHERE state = 'done' AND told_at IS NULL ORDER BY changed_at, id LIMIT ?1", [limit])
-}
-
-pub(in crate::store) fn told(tx: &Connection, refund: &str, now: Timestamp) -> Result<(), StoreError> {
-    tx.prepare_cached("UPDATE refunds SET told_at = ?2 WHERE id = ?1 AND told_at IS NULL")?.execute(params![refund, now.0])?;
-    Ok(())
-}
-
-pub(in crate::store) fn sums(tx: &Connection, attempt: &AttemptId) -> Result<RefundSums, StoreError> {
-    let mut select = tx.prepare_cached(
-        "SELECT (SELECT coalesce(sum(CASE kind WHEN 'refunded' THEN amount_minor WHEN 'refund_failed' THEN -amount_minor ELSE 0 END), 0)
-                 FROM ledger WHERE attempt = ?1),
-                coalesce(sum(amount_minor) FILTER (WHERE state = 'accepted'), 0),
-                coalesce(sum(amount_minor) FILTER (WHERE state = 'pending' AND sent > 0), 0)
-         FROM refunds WHERE attempt = ?1",
+        params![row.attempt.as_str(), kind, row.amount.minor, row.amount.currency.code(), now.0, row.id, row.order.as_str()],
     )?;
+    Ok(())
+}
+
+pub(in crate::store) fn of_order(tx: &Tx<'_>, order: &OrderId) -> Result<Vec<Refund>, StoreError> {
+    many(tx, "SELECT * FROM refunds WHERE order_id = ?1 ORDER BY created_at, id", params![order.as_str()])
+}
+
+pub(in crate::store) fn to_tell(tx: &Tx<'_>, limit: u32) -> Result<Vec<Refund>, StoreError> {
+    many(tx, "SELECT * FROM refunds WHERE state = 'done' AND told_at IS NULL ORDER BY changed_at, id LIMIT ?1", params![limit])
+}
+
+pub(in crate::store) fn told(tx: &Tx<'_>, refund: &str, now: Timestamp) -> Result<(), StoreError> {
+    tx.execute("UPDATE refunds SET told_at = ?2 WHERE id = ?1 AND told_at IS NULL", params![refund, now.0])?;
+    Ok(())
+}
+
+pub(in crate::store) fn sums(tx: &Tx<'_>, attempt: &AttemptId) -> Result<RefundSums, StoreError> {
+    let select = "SELECT (SELECT CAST(coalesce(sum(CASE kind WHEN 'refunded' THEN amount_minor WHEN 'refund_failed' THEN -amount_minor ELSE 0 END), 0)
+                         AS BIGINT) FROM ledger WHERE attempt = ?1),
+                CAST(coalesce(sum(amount_minor) FILTER (WHERE state = 'accepted'), 0) AS BIGINT),
+                CAST(coalesce(sum(amount_minor) FILTER (WHERE state = 'pending' AND sent > 0), 0) AS BIGINT)
+         FROM refunds WHERE attempt = ?1";
     let read =
         |row: &Row<'_>| Ok(RefundSums { in_ledger_minor: row.get(0)?, under_way_minor: row.get(1)?, sent_minor: row.get(2)? });
-    Ok(select.query_row([attempt.as_str()], read)?)
+    tx.only(select, params![attempt.as_str()], read)
 }
 
-pub(in crate::store) fn awaits(tx: &Connection, attempt: &AttemptId) -> Result<bool, StoreError> {
-    let mut select = tx.prepare_cached("SELECT 1 FROM refunds WHERE attempt = ?1 AND state = 'pending' AND sent > 0")?;
-    Ok(select.exists([attempt.as_str()])?)
+pub(in crate::store) fn awaits(tx: &Tx<'_>, attempt: &AttemptId) -> Result<bool, StoreError> {
+    let select = "SELECT 1 FROM refunds WHERE attempt = ?1 AND state = 'pending' AND sent > 0";
+    tx.exists(select, params![attempt.as_str()])
 }
 
 /// The operator's wish: what was promised to be taken is not taken any more, and is called off.
-pub(in crate::store) fn ask_void(tx: &Connection, order: &OrderId, now: Timestamp) -> Result<(), StoreError> {
-    let mut select = tx.prepare_cached(
-        "SELECT attempts.id, attempts.checkout FROM attempts JOIN orders ON orders.id = order_id
+pub(in crate::store) fn ask_void(tx: &Tx<'_>, order: &OrderId, now: Timestamp) -> Result<(), StoreError> {
+    let select = "SELECT attempts.id, attempts.checkout FROM attempts JOIN orders ON orders.id = order_id
          WHERE orders.id = ?1 AND orders.state = 'placed' AND paid_at IS NULL AND attempts.state IN ('capturing', 'review')
-         ORDER BY attempts.number DESC LIMIT 1",
-    )?;
+         ORDER BY attempts.number DESC LIMIT 1";
     let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, CheckoutId(row.get(1)?)));
-    let (attempt, checkout) = select.query_row([order.as_str()], read).optional()?.ok_or(Refusal::WrongState)?;
-    tx.prepare_cached("UPDATE attempts SET void_asked_at = coalesce(void_asked_at, ?2) WHERE id = ?1")?
-        .execute(params![attempt, now.0])?;
+    let (attempt, checkout) = tx.one(select, params![order.as_str()], read)?.ok_or(Refusal::WrongState)?;
+    tx.execute("UPDATE attempts SET void_asked_at = coalesce(void_asked_at, ?2) WHERE id = ?1", params![attempt, now.0])?;
     outbox::finish_subject(tx, OutboxKind::Capture, &attempt, now)?;
     outbox::promise(tx, OutboxKind::CancelPayment, &attempt, &checkout, "", now)
 }
 
-fn by_id(tx: &Connection, id: &str) -> Result<Option<Refund>, StoreError> {
-    one(tx, "SELECT * FROM refunds WHERE id = ?1", [id])
+fn by_id(tx: &Tx<'_>, id: &str) -> Result<Option<Refund>, StoreError> {
+    one(tx, "SELECT * FROM refunds WHERE id = ?1", params![id])
 }
 
-fn one(tx: &Connection, query: &str, values: impl Params) -> Result<Option<Refund>, StoreError> {
-    tx.prepare_cached(query)?.query_row(values, |row| Ok(read(row))).optional()?.transpose()
+fn one(tx: &Tx<'_>, select: &'static str, values: &[Param<'_>]) -> Result<Option<Refund>, StoreError> {
+    tx.one(select, values, read)
 }
 
-pub(super) fn many(tx: &Connection, query: &str, values: impl Params) -> Result<Vec<Refund>, StoreError> {
-    let mut select = tx.prepare_cached(query)?;
-    let rows = select.query_map(values, |row| Ok(read(row)))?;
-    rows.map(|row| row?).collect()
+pub(super) fn many(tx: &Tx<'_>, select: &'static str, values: &[Param<'_>]) -> Result<Vec<Refund>, StoreError> {
+    tx.all(select, values, read)
 }
 
 fn currency(code: &str) -> Result<Currency, StoreError> {

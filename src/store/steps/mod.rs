@@ -1,0 +1,20 @@
+//! Steps: what is done in one transaction, the same on every engine.
+//!
+//! Owns    the statements. They are written once, in words that every engine understands.
+//! Always  a step begins and ends no transaction, and may be run again where the one that held it was undone.
+
+pub(super) mod checkouts;
+pub(super) mod differences;
+pub(super) mod facts;
+pub(super) mod history;
+pub(super) mod inbox;
+pub(super) mod keys;
+pub(super) mod life;
+pub(super) mod orders;
+pub(super) mod orphans;
+pub(super) mod outbox;
+pub(super) mod payments;
+pub(super) mod refunds;
+pub(super) mod stock;
+pub(super) mod subscribers;
+pub(super) mod switches;
