@@ -7,6 +7,7 @@
 //! Always  invariants are constraints of the schema; nobody is answered before the commit; repeating a committed step changes nothing.
 //! Source  CHECKOUT.md section 5; T1 to T4 are its names.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use crate::commerce::address::{Address, Contact};
@@ -20,6 +21,7 @@ use crate::commerce::quote::Quote;
 pub use promise::{OutboxKind, OutboxRow, Share};
 
 use event::{EventResult, InboxRow, NewEvent};
+use postgres::Postgres;
 use queue::Lane;
 use sqlite::Sqlite;
 use steps::{checkouts, inbox, orders, outbox, payments, stock};
@@ -29,6 +31,7 @@ pub use sqlite::inline::{Moment, Seam};
 
 pub mod event;
 pub mod fact;
+pub mod postgres;
 mod promise;
 mod queue;
 mod sqlite;
@@ -43,6 +46,8 @@ pub mod watch;
 pub enum Store {
     /// One file next to the edge.
     Sqlite(Sqlite),
+    /// A database that several edges share.
+    Postgres(Postgres),
     /// The same tables and steps in memory, one after the other on the caller's thread, for tests.
     #[cfg(feature = "faults")]
     Inline(sqlite::inline::Inline),
@@ -266,6 +271,7 @@ macro_rules! step {
     ($store:expr, $lane:ident, $work:expr) => {
         match $store {
             Store::Sqlite(engine) => engine.write(Lane::$lane, $work).await,
+            Store::Postgres(engine) => engine.write(Lane::$lane, $work).await,
             #[cfg(feature = "faults")]
             Store::Inline(engine) => engine.write($work).await,
         }
@@ -277,6 +283,7 @@ macro_rules! look {
     ($store:expr, $work:expr) => {
         match $store {
             Store::Sqlite(engine) => engine.read($work).await,
+            Store::Postgres(engine) => engine.read($work).await,
             #[cfg(feature = "faults")]
             Store::Inline(engine) => engine.read($work).await,
         }
@@ -302,6 +309,11 @@ impl Store {
         Sqlite::open(path).map(Self::Sqlite)
     }
 
+    /// Opens a database that several edges share, making or migrating its tables as needed. `connections`: how many are held at most.
+    pub fn open_postgres(address: &postgres::Address, connections: NonZeroUsize) -> Result<Self, StoreError> {
+        Postgres::open(address, connections).map(Self::Postgres)
+    }
+
     /// Opens a database in memory, shared by its name with whoever opens it in this process, with a test between every two steps.
     #[cfg(feature = "faults")]
     pub fn open_inline(name: &str, seam: Seam) -> Result<Self, StoreError> {
@@ -313,6 +325,8 @@ impl Store {
     pub fn keep_room(&self, bytes: u64) {
         match self {
             Self::Sqlite(engine) => engine.keep_room(bytes),
+            // Its disk is another machine's.
+            Self::Postgres(_) => {}
             #[cfg(feature = "faults")]
             Self::Inline(_) => {}
         }
@@ -322,6 +336,7 @@ impl Store {
     pub fn is_short_of_room(&self) -> bool {
         match self {
             Self::Sqlite(engine) => engine.is_short_of_room(),
+            Self::Postgres(_) => false,
             #[cfg(feature = "faults")]
             Self::Inline(_) => false,
         }
@@ -329,7 +344,16 @@ impl Store {
 
     /// Whether a step could be committed now.
     pub async fn is_well(&self) -> Result<(), StoreError> {
-        step!(self, Urgent, |_| Ok(()))
+        step!(self, Urgent, upkeep::writes)
+    }
+
+    /// Any step, for tests.
+    #[cfg(test)]
+    async fn step<T: Send + 'static>(
+        &self,
+        step: impl FnMut(&tx::Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        step!(self, Fresh, step)
     }
 
     /// Opens a checkout, and freezes its quote where it is ready for one. Where the cart is an order already, or about to become one,
@@ -357,9 +381,13 @@ impl Store {
     }
 
     /// Lets all go that a dead edge held: leases, claims on promised work, requests in flight. For the one edge of a file at its start.
-    /// A zombie's writes are fenced off as soon as a lease is taken anew.
+    /// A zombie's writes are fenced off as soon as a lease is taken anew. In a database that several edges share those of the dead are not
+    /// told from those of the living: there they end with their time.
     pub async fn release_all_leases(&self) -> Result<(), StoreError> {
-        step!(self, Urgent, checkouts::release_all_leases)
+        match self {
+            Self::Postgres(_) => Ok(()),
+            _ => step!(self, Urgent, checkouts::release_all_leases),
+        }
     }
 
     /// Promises that the payment is called off.

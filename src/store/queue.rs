@@ -26,9 +26,20 @@ pub(super) enum Lane {
     Fresh,
 }
 
+/// Which lanes one that takes steps takes them from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Serves {
+    /// The urgent ones alone.
+    Urgent,
+    /// All, the urgent ones first.
+    All,
+}
+
 /// A step that waits for its transaction.
 pub(super) struct Job {
     pub(super) lane: Lane,
+    /// Whether it changes nothing.
+    pub(super) is_look: bool,
     pub(super) step: Box<dyn Step>,
 }
 
@@ -79,6 +90,8 @@ impl<T: Send, F: FnMut(&Tx<'_>) -> Result<T, StoreError> + Send> Step for Asked<
 pub(super) struct Queue {
     waiting: Mutex<Waiting>,
     changed: Condvar,
+    /// The same for those that take urgent ones alone.
+    urgent: Condvar,
     /// Transactions so far, and the steps they held.
     commits: AtomicU64,
     steps: AtomicU64,
@@ -98,7 +111,7 @@ pub(super) fn job<T: Send + 'static>(
 ) -> (Job, oneshot::Receiver<Result<T, StoreError>>) {
     let (tell, told) = oneshot::channel();
     let result = Err(StoreError::Engine("there was no transaction".to_owned()));
-    (Job { lane, step: Box::new(Asked { step, result, tell }) }, told)
+    (Job { lane, is_look: false, step: Box::new(Asked { step, result, tell }) }, told)
 }
 
 impl Queue {
@@ -122,6 +135,7 @@ impl Queue {
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();
+        self.urgent.notify_all();
     }
 
     /// Adds a step.
@@ -136,23 +150,28 @@ impl Queue {
         if queue.len() >= QUEUE_MAX {
             return Err(StoreError::Busy);
         }
+        let lane = job.lane;
         queue.push_back(job);
         self.changed.notify_one();
+        if lane == Lane::Urgent {
+            self.urgent.notify_one();
+        }
         Ok(())
     }
 
     /// Waits for a step, and takes those that are there by then, at most so many; `None` once closed and empty.
-    pub(super) fn next_batch(&self, most: usize) -> Option<Vec<Job>> {
+    pub(super) fn next_batch(&self, most: usize, serves: Serves) -> Option<Vec<Job>> {
         let mut waiting = self.lock();
-        while waiting.len() == 0 {
+        while waiting.count(serves) == 0 {
             if waiting.closed {
                 return None;
             }
-            waiting = self.changed.wait(waiting).expect("nothing panics while it holds the queue");
+            let changed = if serves == Serves::Urgent { &self.urgent } else { &self.changed };
+            waiting = changed.wait(waiting).expect("nothing panics while it holds the queue");
         }
         let mut batch = Vec::new();
         while batch.len() < most {
-            let Some(job) = waiting.urgent.pop_front().or_else(|| waiting.fresh.pop_front()) else { break };
+            let Some(job) = waiting.take(serves) else { break };
             batch.push(job);
         }
         self.commits.fetch_add(1, Ordering::Relaxed);
@@ -162,8 +181,12 @@ impl Queue {
 }
 
 impl Waiting {
-    fn len(&self) -> usize {
-        self.urgent.len() + self.fresh.len()
+    fn count(&self, serves: Serves) -> usize {
+        self.urgent.len() + if serves == Serves::All { self.fresh.len() } else { 0 }
+    }
+
+    fn take(&mut self, serves: Serves) -> Option<Job> {
+        self.urgent.pop_front().or_else(|| if serves == Serves::All { self.fresh.pop_front() } else { None })
     }
 }
 

@@ -4,26 +4,49 @@ use super::*;
 use crate::commerce::address::{Address, Contact};
 use crate::commerce::catalog::StockPolicy;
 use crate::commerce::checkout::CheckoutState;
-use crate::commerce::fixture::{NOW, Shop, cart, flat, sent_to};
+pub(super) use crate::commerce::fixture::NOW;
+use crate::commerce::fixture::{Shop, cart, flat, sent_to};
 use crate::commerce::payment::AttemptState;
 use crate::commerce::quote::QuoteParts;
 use crate::store::tx::{Tx, params};
 
-const LATER: Timestamp = Timestamp(NOW.0 + 60);
+pub(super) const LATER: Timestamp = Timestamp(NOW.0 + 60);
 const HOLD: Timestamp = Timestamp(NOW.0 + 900);
 
-fn new_store() -> (tempfile::TempDir, Store) {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let store = Store::open_sqlite(&folder.path().join("shop.db")).expect("a new store");
-    (folder, store)
+/// Where a store is: in a file, or on the tests' PostgreSQL where there is one. The same suite runs on both.
+pub(super) enum Place {
+    File(tempfile::TempDir),
+    Server(Box<postgres::place::Place>),
 }
 
-fn run<T>(work: impl Future<Output = T>) -> T {
+impl Place {
+    pub(super) fn open(&self) -> Store {
+        match self {
+            Self::File(folder) => Store::open_sqlite(&folder.path().join("shop.db")),
+            Self::Server(place) => Store::open_postgres(&place.address, FEW),
+        }
+        .expect("a store")
+    }
+}
+
+/// Connections of a test's store.
+const FEW: NonZeroUsize = NonZeroUsize::new(4).expect("it is not 0");
+
+fn new_store() -> (Place, Store) {
+    let place = match std::env::var_os("VITRINE_POSTGRES") {
+        Some(_) => Place::Server(Box::new(postgres::place::Place::fresh().expect("a server"))),
+        None => Place::File(tempfile::tempdir().expect("a temporary folder")),
+    };
+    let store = place.open();
+    (place, store)
+}
+
+pub(super) fn run<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime").block_on(work)
 }
 
 /// The shopper's number names cart, checkout, quote and order.
-fn opening(number: u8) -> OpenCheckout {
+pub(super) fn opening(number: u8) -> OpenCheckout {
     OpenCheckout {
         id: format!("c{number}").as_str().into(),
         cart_id: CartId([number; 16]),
@@ -38,7 +61,7 @@ fn opening(number: u8) -> OpenCheckout {
     }
 }
 
-fn quote(number: u8, name: &str, units: u32) -> Quote {
+pub(super) fn quote(number: u8, name: &str, units: u32) -> Quote {
     let priced =
         Shop::of(&[1999]).sends_by(flat("post", 490)).price(&sent_to(cart(&[(0, units)], &[]), "DE")).expect("it is priced");
     Quote::freeze(QuoteParts {
@@ -56,7 +79,7 @@ fn quote(number: u8, name: &str, units: u32) -> Quote {
     })
 }
 
-fn payment(quote: &Quote, number: u32, stock: u32) -> BeginPayment {
+pub(super) fn payment(quote: &Quote, number: u32, stock: u32) -> BeginPayment {
     let checkout = quote.checkout.clone();
     let name = format!("{checkout}:{number}");
     let quantity = quote.priced.lines[0].quantity;
@@ -113,7 +136,7 @@ async fn pay(store: &Store, quote: &Quote, stock: u32) -> (Lease, AttemptId) {
     (lease, attempt)
 }
 
-fn settled(attempt: &AttemptId, card: Option<&str>, now: Timestamp) -> Settlement {
+pub(super) fn settled(attempt: &AttemptId, card: Option<&str>, now: Timestamp) -> Settlement {
     Settlement {
         attempt: attempt.clone(),
         now,
@@ -129,7 +152,7 @@ async fn levels(store: &Store) -> Vec<(i64, i64, i64)> {
 }
 
 #[track_caller]
-fn refused<T: std::fmt::Debug>(result: Result<T, StoreError>) -> Refusal {
+pub(super) fn refused<T: std::fmt::Debug>(result: Result<T, StoreError>) -> Refusal {
     match result {
         Err(StoreError::Refused(refusal)) => refusal,
         other => panic!("this should have been refused: {other:?}"),
@@ -138,7 +161,7 @@ fn refused<T: std::fmt::Debug>(result: Result<T, StoreError>) -> Refusal {
 
 #[test]
 fn the_last_unit_is_sold_once_to_thirty_two_buyers() {
-    let (_folder, store) = new_store();
+    let (_place, store) = new_store();
     run(async {
         let buyers = (0..32).map(|number| {
             let store = store.clone();
@@ -163,7 +186,7 @@ fn the_last_unit_is_sold_once_to_thirty_two_buyers() {
 
 #[test]
 fn an_order_goes_from_shell_to_paid_and_keeps_its_sums() {
-    let (folder, store) = new_store();
+    let (place, store) = new_store();
     run(async {
         let quote = quoted(&store, 1, 2).await;
         let (lease, attempt) = pay(&store, &quote, 5).await;
@@ -195,7 +218,7 @@ fn an_order_goes_from_shell_to_paid_and_keeps_its_sums() {
         assert_eq!(refused(store.review(&lease, &attempt, "late", false, LATER).await), Refusal::WrongState);
     });
     drop(store);
-    let store = Store::open_sqlite(&folder.path().join("shop.db")).expect("the same store");
+    let store = place.open();
     run(async {
         let order = store.order_by_cart(CartId([1; 16])).await.expect("a look").expect("it is there");
         assert_eq!((order.number.as_deref(), order.state, order.paid_at), (Some("A-100001"), OrderState::Placed, Some(LATER)));
@@ -207,7 +230,7 @@ fn an_order_goes_from_shell_to_paid_and_keeps_its_sums() {
 
 #[test]
 fn paying_twice_at_once_is_one_attempt() {
-    let (_folder, store) = new_store();
+    let (_place, store) = new_store();
     run(async {
         let quote = quoted(&store, 1, 1).await;
         let tries = (1..=8).map(|number| {
@@ -228,7 +251,7 @@ fn paying_twice_at_once_is_one_attempt() {
 
 #[test]
 fn a_declined_card_keeps_its_units_until_their_time_is_over() {
-    let (_folder, store) = new_store();
+    let (_place, store) = new_store();
     run(async {
         let quote = quoted(&store, 1, 1).await;
         let (held, attempt) = pay(&store, &quote, 1).await;
@@ -250,7 +273,7 @@ fn a_declined_card_keeps_its_units_until_their_time_is_over() {
 
 #[test]
 fn who_lost_the_lease_changes_nothing() {
-    let (_folder, store) = new_store();
+    let (_place, store) = new_store();
     run(async {
         let quote = quoted(&store, 1, 1).await;
         let (stale, attempt) = pay(&store, &quote, 1).await;
@@ -264,7 +287,7 @@ fn who_lost_the_lease_changes_nothing() {
 
 #[test]
 fn the_last_step_of_a_turn_gives_the_lease_back_and_gives_what_is_stored() {
-    let (_folder, store) = new_store();
+    let (_place, store) = new_store();
     run(async {
         let quote = quoted(&store, 1, 1).await;
         let (held, attempt) = pay(&store, &quote, 1).await;
@@ -283,7 +306,7 @@ fn the_last_step_of_a_turn_gives_the_lease_back_and_gives_what_is_stored() {
 
 #[test]
 fn a_code_is_used_no_more_often_than_its_limit() {
-    let (_folder, store) = new_store();
+    let (_place, store) = new_store();
     run(async {
         let coupons = vec![CouponNeed { code: "SPRING".into(), limit: Some(1) }];
         let first = quoted(&store, 1, 1).await;
@@ -297,7 +320,7 @@ fn a_code_is_used_no_more_often_than_its_limit() {
 
 #[test]
 fn back_orders_go_below_nothing_and_downloads_are_not_counted() {
-    let (_folder, store) = new_store();
+    let (_place, store) = new_store();
     run(async {
         let first = quoted(&store, 1, 3).await;
         let mut begin = payment(&first, 1, 1);
@@ -315,21 +338,16 @@ fn back_orders_go_below_nothing_and_downloads_are_not_counted() {
 
 #[test]
 fn a_refused_or_panicking_step_undoes_only_itself() {
-    let (_folder, store) = new_store();
-    let engine = match &store {
-        Store::Sqlite(engine) => engine,
-        #[cfg(feature = "faults")]
-        Store::Inline(_) => unreachable!("it was opened as a file"),
-    };
+    let (_place, store) = new_store();
     run(async {
         let sku = Sku::from("A");
         let good = store.set_stock(&sku, 1, "", NOW);
         let write = |tx: &Tx<'_>| tx.execute("INSERT INTO stock (sku, on_hand) VALUES ('B', 1)", params![]).expect("it is new");
-        let bad = engine.write(Lane::Fresh, move |tx| -> Result<(), StoreError> {
+        let bad = store.step(move |tx| -> Result<(), StoreError> {
             write(tx);
             panic!("on purpose");
         });
-        let no = engine.write(Lane::Fresh, move |tx| -> Result<(), StoreError> {
+        let no = store.step(move |tx| -> Result<(), StoreError> {
             write(tx);
             Err(Refusal::NotFound.into())
         });
@@ -344,8 +362,8 @@ fn a_refused_or_panicking_step_undoes_only_itself() {
 
 #[test]
 fn another_process_reads_and_sets_stock_beside_the_edge() {
-    let (folder, store) = new_store();
-    let other = Store::open_sqlite(&folder.path().join("shop.db")).expect("a second opening");
+    let (place, store) = new_store();
+    let other = place.open();
     run(async {
         let quote = quoted(&store, 1, 2).await;
         pay(&store, &quote, 5).await;
@@ -360,7 +378,7 @@ fn another_process_reads_and_sets_stock_beside_the_edge() {
 
 #[test]
 fn a_key_answers_the_same_request_only() {
-    let (_folder, store) = new_store();
+    let (_place, store) = new_store();
     run(async {
         let begin = async |hash, now| store.begin_key("pay", "k1", hash, now).await.expect("the store is well");
         assert_eq!(begin("h1", NOW).await, KeyUse::Fresh);
@@ -375,7 +393,7 @@ fn a_key_answers_the_same_request_only() {
 
 #[test]
 fn promised_work_is_due_again_when_its_worker_dies_or_fails() {
-    let (_folder, store) = new_store();
+    let (_place, store) = new_store();
     run(async {
         let quote = quoted(&store, 1, 1).await;
         let (lease, attempt) = pay(&store, &quote, 1).await;
@@ -397,7 +415,7 @@ fn promised_work_is_due_again_when_its_worker_dies_or_fails() {
 
 #[test]
 fn what_is_being_paid_cannot_be_changed() {
-    let (_folder, store) = new_store();
+    let (_place, store) = new_store();
     run(async {
         let first = quoted(&store, 1, 1).await;
         pay(&store, &first, 5).await;

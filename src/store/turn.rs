@@ -63,8 +63,10 @@ impl Store {
     pub async fn begin_payment(&self, begin: BeginPayment, owner: &str, until: Timestamp) -> Result<Taken, StoreError> {
         let owner = owner.to_owned();
         step!(self, Fresh, move |tx| {
-            payments::begin(tx, &begin)?;
-            taken(tx, &begin.attempt.checkout, &owner, begin.now, until)?.ok_or_else(|| Refusal::NotFound.into())
+            let shell = payments::begin(tx, &begin)?;
+            let taken = taken(tx, &begin.attempt.checkout, &owner, begin.now, until)?.ok_or(Refusal::NotFound)?;
+            payments::hold(tx, &begin, shell)?;
+            Ok(taken)
         })
     }
 

@@ -7,11 +7,12 @@
 use std::path::Path;
 
 use super::sqlite;
-use super::steps::{checkouts, inbox, life};
+use super::steps::{checkouts, inbox, life, promises};
+use super::tx::{Tx, params};
 use super::{Lane, Store, StoreError};
 use crate::commerce::ids::Timestamp;
 
-pub use sqlite::verify::{Finding, Report};
+pub use super::steps::promises::{Finding, Report};
 
 /// Rows that are forgotten at once, so that the writer is never held for long.
 pub(super) const REAP_ROWS: u32 = 500;
@@ -84,7 +85,27 @@ pub fn verify(path: &Path) -> Result<Report, StoreError> {
     sqlite::verify::file(path)
 }
 
+/// Whether a step could be committed: a server may be there and take no writes.
+pub(super) fn writes(tx: &Tx<'_>) -> Result<(), StoreError> {
+    let is_closed = tx.is_shared()
+        && tx.only("SELECT current_setting('transaction_read_only')", params![], |row| row.get::<_, String>(0))? == "on";
+    if is_closed { Err(StoreError::Engine("the database takes no writes now".to_owned())) } else { Ok(()) }
+}
+
 impl Store {
+    /// Holds it against its promises, without changing it and beside whoever writes.
+    pub async fn verify(&self) -> Result<Report, StoreError> {
+        match self {
+            Self::Sqlite(engine) => {
+                let path = engine.path().to_owned();
+                tokio::task::spawn_blocking(move || verify(&path)).await.map_err(|_| StoreError::Panicked)?
+            }
+            Self::Postgres(engine) => engine.read(|tx| promises::look(tx, super::postgres::migrate::version(tx)?, false)).await,
+            #[cfg(feature = "faults")]
+            Self::Inline(engine) => engine.read(|tx| promises::look(tx, 0, false)).await,
+        }
+    }
+
     /// What the file says of itself; `None`: no edge ever lived on it.
     pub async fn life(&self) -> Result<Option<Life>, StoreError> {
         look!(self, life::read)

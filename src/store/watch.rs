@@ -106,6 +106,7 @@ impl Store {
     pub async fn watch(&self) -> Result<Watch, StoreError> {
         match self {
             Self::Sqlite(engine) => engine.read(switches::watch).await,
+            Self::Postgres(engine) => engine.read(switches::watch).await,
             #[cfg(feature = "faults")]
             Self::Inline(engine) => engine.read(switches::watch).await,
         }
@@ -115,6 +116,7 @@ impl Store {
     pub fn queued(&self) -> Queued {
         match self {
             Self::Sqlite(engine) => engine.queued(),
+            Self::Postgres(engine) => engine.queued(),
             #[cfg(feature = "faults")]
             Self::Inline(_) => Queued::default(),
         }
@@ -126,6 +128,7 @@ impl Store {
     ) -> Result<T, StoreError> {
         match self {
             Self::Sqlite(engine) => engine.write(Lane::Urgent, step).await,
+            Self::Postgres(engine) => engine.write(Lane::Urgent, step).await,
             #[cfg(feature = "faults")]
             Self::Inline(engine) => engine.write(step).await,
         }

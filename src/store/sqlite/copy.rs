@@ -44,7 +44,7 @@ pub(in crate::store) fn copy(from: &Path, to: &Path, replaces: bool, now: Timest
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let draft = Draft(folder.join(format!(".{}.{}.new", name.to_string_lossy(), std::process::id())));
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft.0).map_err(failed)?;
-    let check = |report: &verify::Report| match report.findings.iter().find(|finding| finding.is_damage) {
+    let check = |report: &crate::store::steps::promises::Report| match report.findings.iter().find(|finding| finding.is_damage) {
         Some(damage) => Err(CopyError::Damaged(format!("{}: {}", damage.name, damage.about.join(", ")))),
         None => Ok(()),
     };

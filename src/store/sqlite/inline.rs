@@ -78,7 +78,7 @@ impl Inline {
 
     pub(in crate::store) async fn read<T: Send + 'static>(
         &self,
-        look: impl FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+        mut look: impl FnMut(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         (self.seam.0)(Moment::Look).await?;
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);

@@ -82,6 +82,11 @@ impl Sqlite {
         Ok(Self { shared: Arc::new(shared) })
     }
 
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.shared.path
+    }
+
     /// Keeps so many bytes of the disk for payments under way.
     pub(super) fn keep_room(&self, bytes: u64) {
         self.shared.room.keep(bytes);
@@ -109,7 +114,7 @@ impl Sqlite {
     /// Looks at one consistent state, beside the writer.
     pub(super) async fn read<T: Send + 'static>(
         &self,
-        look: impl FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+        mut look: impl FnMut(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let shared = Arc::clone(&self.shared);
         let looked = tokio::task::spawn_blocking(move || {

@@ -14,7 +14,7 @@ use rusqlite::Connection;
 
 use super::room::Room;
 use crate::store::StoreError;
-use crate::store::queue::{Job, Lane, Queue, job};
+use crate::store::queue::{Job, Lane, Queue, Serves, job};
 use crate::store::tx::Tx;
 use crate::store::watch::Queued;
 
@@ -35,7 +35,7 @@ impl Writer {
         let queue = Arc::new(Queue::default());
         let (served, kept) = (Arc::clone(&queue), Arc::clone(&room));
         let thread = std::thread::Builder::new().name("store writer".to_owned()).spawn(move || {
-            while let Some(batch) = served.next_batch(BATCH_MAX) {
+            while let Some(batch) = served.next_batch(BATCH_MAX, Serves::All) {
                 commit(&connection, batch, Some(&kept));
             }
         });

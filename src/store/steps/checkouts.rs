@@ -1,5 +1,6 @@
 //! Checkouts: their rows, quotes and leases.
 
+use super::locks::{Lock, lock};
 use super::{inbox, keys, orders, orphans, outbox, payments, refunds};
 use crate::commerce::checkout::Checkout;
 use crate::commerce::ids::{CartId, CheckoutId, Timestamp};
@@ -122,7 +123,11 @@ fn freeze_quote(tx: &Tx<'_>, quote: &Quote) -> Result<(), StoreError> {
 
 /// Forgets checkouts of before `older_than` that nobody tried to pay, at most so many. Gives how many.
 pub(in crate::store) fn reap(tx: &Tx<'_>, older_than: Timestamp, limit: u32) -> Result<usize, StoreError> {
-    let select = "SELECT id FROM checkouts WHERE created_at <= ?1 AND NOT EXISTS (SELECT 1 FROM orders WHERE checkout = checkouts.id) LIMIT ?2";
+    let select = tx.in_words(
+        "SELECT id FROM checkouts WHERE created_at <= ?1 AND NOT EXISTS (SELECT 1 FROM orders WHERE checkout = checkouts.id) LIMIT ?2",
+        "SELECT id FROM checkouts WHERE created_at <= ?1 AND NOT EXISTS (SELECT 1 FROM orders WHERE checkout = checkouts.id) LIMIT ?2
+         FOR UPDATE SKIP LOCKED",
+    );
     let ids: Vec<String> = tx.all(select, params![older_than.0, limit], |row| row.get(0))?;
     for id in &ids {
         tx.execute("UPDATE checkouts SET quote = NULL WHERE id = ?1", params![id])?;
@@ -143,6 +148,7 @@ pub(in crate::store) fn cancel(tx: &Tx<'_>, id: &CheckoutId, now: Timestamp) -> 
 
 /// What is agreed may not change while it is being paid, nor once it is an order.
 fn refuse_while_paying(tx: &Tx<'_>, id: &CheckoutId) -> Result<(), StoreError> {
+    lock(tx, Lock::Checkout(id))?;
     let select = "SELECT EXISTS (SELECT 1 FROM attempts WHERE checkout = ?1 AND state <> 'paid' AND state <> 'declined' AND state <> 'canceled'),
                 (SELECT id FROM orders WHERE checkout = ?1 AND state = 'placed')
          FROM checkouts WHERE id = ?1";
@@ -162,6 +168,7 @@ pub(in crate::store) fn take_lease(
     now: Timestamp,
     until: Timestamp,
 ) -> Result<Option<Lease>, StoreError> {
+    lock(tx, Lock::Checkout(checkout))?;
     // A lease that ends later than a fresh one would is of before the clock was set back; its holder is fenced off.
     let update = "UPDATE checkouts SET lease_owner = ?2, lease_fence = lease_fence + 1, lease_until = ?4
          WHERE id = ?1 AND (lease_owner IS NULL OR lease_until <= ?3 OR lease_until > ?4) RETURNING lease_fence";
@@ -196,6 +203,7 @@ pub(in crate::store) fn release_all_leases(tx: &Tx<'_>) -> Result<(), StoreError
 
 /// I15: what a worker found out counts only while nobody took over.
 pub(super) fn check_lease(tx: &Tx<'_>, lease: &Lease) -> Result<(), StoreError> {
+    lock(tx, Lock::Checkout(&lease.checkout))?;
     let select = "SELECT 1 FROM checkouts WHERE id = ?1 AND lease_fence = ?2 AND lease_owner IS NOT NULL";
     match tx.exists(select, params![lease.checkout.as_str(), lease.fence])? {
         true => Ok(()),

@@ -1,5 +1,6 @@
 //! Inbox: what gateways say, kept before it is acted on, claimed for a while and crossed off.
 
+use super::locks::claiming;
 use super::outbox::{self, RETRY_MAX_SECONDS, TOLD_AFTER_SECONDS, pause_seconds};
 use crate::commerce::ids::{CheckoutId, Timestamp};
 use crate::store::StoreError;
@@ -34,10 +35,14 @@ pub(in crate::store) fn keep(tx: &Tx<'_>, events: &[NewEvent], now: Timestamp) -
 
 pub(in crate::store) fn claim(tx: &Tx<'_>, limit: u32, now: Timestamp, until: Timestamp) -> Result<Vec<InboxRow>, StoreError> {
     // Later than anything is put off, longer than anything is claimed: the clock was set back meanwhile.
-    let update = "UPDATE inbox SET claimed_until = ?3, tries = tries + 1
-         WHERE id IN (SELECT id FROM inbox WHERE done_at IS NULL AND (next_at <= ?2 OR next_at > ?2 + ?4)
-                          AND (claimed_until <= ?2 OR claimed_until > ?3) ORDER BY next_at, id LIMIT ?1)
-         RETURNING id, event, checkout, attempt, reference, tries - 1";
+    let update = claiming!(
+        tx,
+        "UPDATE inbox SET claimed_until = ?3, tries = tries + 1 WHERE id IN",
+        "SELECT id FROM inbox WHERE done_at IS NULL AND (next_at <= ?2 OR next_at > ?2 + ?4)
+             AND (claimed_until <= ?2 OR claimed_until > ?3) ORDER BY next_at, id LIMIT ?1",
+        "SELECT id FROM due",
+        "RETURNING id, event, checkout, attempt, reference, tries - 1"
+    );
     let mut rows = tx.all(update, params![limit, now.0, until.0, RETRY_MAX_SECONDS], read)?;
     rows.sort_by_key(|row| row.id);
     Ok(rows)

@@ -16,11 +16,14 @@ pub(in crate::store) fn begin(
     request_hash: &str,
     now: Timestamp,
 ) -> Result<KeyUse, StoreError> {
-    tx.execute(
-        "DELETE FROM idempotency_keys WHERE (scope, key) IN (SELECT scope, key FROM idempotency_keys WHERE created_at <= ?1 LIMIT ?2)
+    let delete = tx.in_words(
+        "DELETE FROM idempotency_keys WHERE rowid IN (SELECT rowid FROM idempotency_keys WHERE created_at <= ?1 LIMIT ?2)
              OR (scope = ?3 AND key = ?4 AND status IS NULL AND created_at <= ?5)",
-        params![now.0 - KEY_SECONDS, SWEEP_ROWS, scope, key, now.0 - IN_FLIGHT_SECONDS],
-    )?;
+        "WITH due AS MATERIALIZED (SELECT scope, key FROM idempotency_keys WHERE created_at <= ?1 LIMIT ?2 FOR UPDATE SKIP LOCKED)
+         DELETE FROM idempotency_keys WHERE (scope, key) IN (SELECT scope, key FROM due)
+             OR (scope = ?3 AND key = ?4 AND status IS NULL AND created_at <= ?5)",
+    );
+    tx.execute(delete, params![now.0 - KEY_SECONDS, SWEEP_ROWS, scope, key, now.0 - IN_FLIGHT_SECONDS])?;
     let insert =
         "INSERT INTO idempotency_keys (scope, key, request_hash, created_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
     if tx.execute(insert, params![scope, key, request_hash, now.0])? == 1 {

@@ -1,5 +1,6 @@
 //! Life: the one row that tells an older copy of the file from the file itself, and where order numbers go on.
 
+use super::locks::{Lock, lock};
 use crate::commerce::ids::Timestamp;
 use crate::store::StoreError;
 use crate::store::tx::{Row, Tx, params};
@@ -53,6 +54,7 @@ pub(in crate::store) fn settle(tx: &Tx<'_>, gap: i64, now: Timestamp) -> Result<
 
 /// The next order's place among all: after the last one that is known, and after those that may be lost.
 pub(super) fn next_sequence(tx: &Tx<'_>) -> Result<i64, StoreError> {
+    lock(tx, Lock::Numbers)?;
     Ok(last_sequence(tx)? + 1)
 }
 

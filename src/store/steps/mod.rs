@@ -1,7 +1,8 @@
 //! Steps: what is done in one transaction, the same on every engine.
 //!
 //! Owns    the statements. They are written once, in words that every engine understands.
-//! Always  a step begins and ends no transaction, and may be run again where the one that held it was undone.
+//! Always  what a step decides by is locked before it is looked at (`locks` says what, step by step).
+//!         A step begins and ends no transaction, and may be run again where the one that held it was undone.
 
 pub(super) mod checkouts;
 pub(super) mod differences;
@@ -10,10 +11,12 @@ pub(super) mod history;
 pub(super) mod inbox;
 pub(super) mod keys;
 pub(super) mod life;
+mod locks;
 pub(super) mod orders;
 pub(super) mod orphans;
 pub(super) mod outbox;
 pub(super) mod payments;
+pub(super) mod promises;
 pub(super) mod refunds;
 pub(super) mod stock;
 pub(super) mod subscribers;

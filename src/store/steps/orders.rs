@@ -25,13 +25,21 @@ pub(in crate::store) fn by_cart(tx: &Tx<'_>, cart: CartId) -> Result<Option<Orde
 }
 
 pub(super) fn newest(tx: &Tx<'_>, checkout: &CheckoutId) -> Result<Option<Order>, StoreError> {
-    one(tx, "SELECT * FROM orders WHERE checkout = ?1 ORDER BY rowid DESC LIMIT 1", params![checkout.as_str()])
+    let select = tx.in_words(
+        "SELECT * FROM orders WHERE checkout = ?1 ORDER BY rowid DESC LIMIT 1",
+        "SELECT * FROM orders WHERE checkout = ?1 ORDER BY place DESC LIMIT 1",
+    );
+    one(tx, select, params![checkout.as_str()])
 }
 
 pub(in crate::store) fn list(tx: &Tx<'_>, filter: OrderFilter) -> Result<Vec<Order>, StoreError> {
     let limit = if filter.limit == 0 { LIST_USUAL } else { filter.limit };
-    let select = "SELECT * FROM orders WHERE (?1 IS NULL OR state = ?1) AND (?3 IS NULL OR created_at >= ?3)
-             AND (?4 IS NULL OR created_at < ?4) ORDER BY rowid DESC LIMIT ?2";
+    let select = tx.in_words(
+        "SELECT * FROM orders WHERE (?1 IS NULL OR state = ?1) AND (?3 IS NULL OR created_at >= ?3)
+             AND (?4 IS NULL OR created_at < ?4) ORDER BY rowid DESC LIMIT ?2",
+        "SELECT * FROM orders WHERE (?1 IS NULL OR state = ?1) AND (?3 IS NULL OR created_at >= ?3)
+             AND (?4 IS NULL OR created_at < ?4) ORDER BY place DESC LIMIT ?2",
+    );
     tx.all(
         select,
         params![filter.state.map(OrderState::name), limit, filter.since.map(|at| at.0), filter.until.map(|at| at.0)],
@@ -42,8 +50,12 @@ pub(in crate::store) fn list(tx: &Tx<'_>, filter: OrderFilter) -> Result<Vec<Ord
 /// Those written first before others, after a place.
 pub(in crate::store) fn export_page(tx: &Tx<'_>, filter: OrderFilter, after: i64) -> Result<Vec<Exported>, StoreError> {
     let limit = if filter.limit == 0 { LIST_USUAL } else { filter.limit };
-    let select = "SELECT rowid AS place, * FROM orders WHERE rowid > ?1 AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR created_at >= ?3)
-             AND (?4 IS NULL OR created_at < ?4) ORDER BY rowid LIMIT ?5";
+    let select = tx.in_words(
+        "SELECT rowid AS place, * FROM orders WHERE rowid > ?1 AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR created_at >= ?3)
+             AND (?4 IS NULL OR created_at < ?4) ORDER BY rowid LIMIT ?5",
+        "SELECT * FROM orders WHERE place > ?1 AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR created_at >= ?3)
+             AND (?4 IS NULL OR created_at < ?4) ORDER BY place LIMIT ?5",
+    );
     let (since, until) = (filter.since.map(|at| at.0), filter.until.map(|at| at.0));
     let rows = tx.all(select, params![after, filter.state.map(OrderState::name), since, until, limit], |row| {
         Ok((row.get("place")?, read(tx, row)?))

@@ -3,6 +3,7 @@
 //! Always  whether an attempt is of a payment is asked in the same transaction as what is done about it.
 
 use super::checkouts::load_quote;
+use super::locks::{Lock, claiming, lock};
 use super::outbox::pause_seconds;
 use super::payments;
 use crate::commerce::ids::{CheckoutId, Timestamp};
@@ -44,6 +45,7 @@ pub(in crate::store) fn find(tx: &Tx<'_>, found: &[Orphan]) -> Result<usize, Sto
          WHERE gateway = ?1 AND reference = ?2 AND state = 'returned' AND ?6";
     let mut count = 0;
     for orphan in found {
+        lock(tx, Lock::Checkout(&orphan.checkout))?;
         if is_attempt(tx, orphan)? {
             continue;
         }
@@ -81,10 +83,14 @@ pub(in crate::store) fn count_since(tx: &Tx<'_>, gateway: &str, since: Timestamp
 }
 
 pub(in crate::store) fn claim(tx: &Tx<'_>, limit: u32, due_at: Timestamp, until: Timestamp) -> Result<Vec<Orphan>, StoreError> {
-    let update = "UPDATE orphans SET next_at = ?3, tries = tries + 1 WHERE (gateway, reference) IN
-             (SELECT gateway, reference FROM orphans WHERE state IN ('found', 'returning') AND next_at <= ?2
-              ORDER BY next_at, found_at, reference LIMIT ?1)
-         RETURNING *";
+    let update = claiming!(
+        tx,
+        "UPDATE orphans SET next_at = ?3, tries = tries + 1 WHERE (gateway, reference) IN",
+        "SELECT gateway, reference FROM orphans WHERE state IN ('found', 'returning') AND next_at <= ?2
+         ORDER BY next_at, found_at, reference LIMIT ?1",
+        "SELECT gateway, reference FROM due",
+        "RETURNING *"
+    );
     let mut orphans = tx.all(update, params![limit, due_at.0, until.0], read)?;
     orphans.sort_by(|one, other| (one.made_at, &one.reference).cmp(&(other.made_at, &other.reference)));
     Ok(orphans)
@@ -100,6 +106,7 @@ pub(super) fn release_all(tx: &Tx<'_>) -> Result<(), StoreError> {
 pub(in crate::store) fn adopt(tx: &Tx<'_>, opened: &Opened, begin: &BeginPayment) -> Result<(), StoreError> {
     let (attempt, reference) = (&begin.attempt, opened.reference.as_str());
     let (gateway, checkout) = (&attempt.gateway, attempt.checkout.as_str());
+    lock(tx, Lock::Checkout(&attempt.checkout))?;
     let select = "SELECT 1 FROM orphans WHERE gateway = ?1 AND reference = ?2 AND state = 'found'";
     let newest: u32 =
         tx.only("SELECT coalesce(max(number), 0) FROM attempts WHERE checkout = ?1", params![checkout], |row| row.get(0))?;
@@ -108,7 +115,7 @@ pub(in crate::store) fn adopt(tx: &Tx<'_>, opened: &Opened, begin: &BeginPayment
     }
     let select = "SELECT cart_id FROM checkouts WHERE id = ?1 AND canceled = 0";
     let cart = tx.one(select, params![checkout], |row| row.get::<_, String>(0))?.ok_or(Refusal::WrongState)?;
-    payments::write(tx, begin, &cart, false)?;
+    let fresh = payments::write(tx, begin, &cart, false)?;
     tx.execute(
         "UPDATE attempts SET state = 'awaiting_shopper', reference = ?2, redirect_url = ?3 WHERE id = ?1",
         params![attempt.id.as_str(), reference, opened.redirect_url],
@@ -117,7 +124,7 @@ pub(in crate::store) fn adopt(tx: &Tx<'_>, opened: &Opened, begin: &BeginPayment
         "UPDATE orphans SET state = 'adopted', changed_at = ?3 WHERE gateway = ?1 AND reference = ?2",
         params![gateway, reference, begin.now.0],
     )?;
-    Ok(())
+    payments::hold(tx, begin, fresh)
 }
 
 /// The last word before money goes back: a payment that an attempt is of is left alone, and one whose cart is being paid by another
@@ -129,6 +136,7 @@ pub(in crate::store) fn begin_return(
     refunded_minor: i64,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
+    lock(tx, Lock::Checkout(&orphan.checkout))?;
     if is_attempt(tx, orphan)? {
         tx.execute(
             "UPDATE orphans SET state = 'adopted', changed_at = ?3 WHERE gateway = ?1 AND reference = ?2",

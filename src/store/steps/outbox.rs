@@ -1,5 +1,6 @@
 //! Outbox: work that commits have promised, claimed for a while and crossed off.
 
+use super::locks::claiming;
 use crate::commerce::ids::{CheckoutId, Timestamp};
 use crate::store::tx::{Row, Tx, params};
 use crate::store::{OutboxKind, OutboxRow, Share, StoreError};
@@ -58,10 +59,14 @@ pub(in crate::store) fn claim(
     until: Timestamp,
 ) -> Result<Vec<OutboxRow>, StoreError> {
     // Later than anything is put off, longer than anything is claimed: the clock was set back meanwhile.
-    let update = "UPDATE outbox SET claimed_by = ?1, claimed_until = ?4, tries = tries + 1
-         WHERE id IN (SELECT id FROM outbox WHERE done_at IS NULL AND (next_at <= ?3 OR next_at > ?3 + ?5)
-                          AND (claimed_until <= ?3 OR claimed_until > ?4) AND (kind IN ('confirmation', 'alarm')) = ?6 ORDER BY next_at, id LIMIT ?2)
-         RETURNING id, kind, subject, checkout, detail, tries - 1, created_at";
+    let update = claiming!(
+        tx,
+        "UPDATE outbox SET claimed_by = ?1, claimed_until = ?4, tries = tries + 1 WHERE id IN",
+        "SELECT id FROM outbox WHERE done_at IS NULL AND (next_at <= ?3 OR next_at > ?3 + ?5)
+             AND (claimed_until <= ?3 OR claimed_until > ?4) AND (kind IN ('confirmation', 'alarm')) = ?6 ORDER BY next_at, id LIMIT ?2",
+        "SELECT id FROM due",
+        "RETURNING id, kind, subject, checkout, detail, tries - 1, created_at"
+    );
     let is_mails = share == Share::Mails;
     let mut rows = tx.all(update, params![owner, limit, now.0, until.0, RETRY_MAX_SECONDS, is_mails], read)?;
     rows.sort_by_key(|row| row.id);

@@ -3,6 +3,7 @@
 //! Always  a step after a foreign call shows its lease; repeating a step that was committed changes nothing and is no error.
 
 use super::checkouts::check_lease;
+use super::locks::{Lock, claiming, lock};
 use super::outbox::{RETRY_MAX_SECONDS, TOLD_AFTER_SECONDS};
 use super::{facts, inbox, life, orphans, outbox, stock, switches};
 use crate::commerce::ids::{AttemptId, CheckoutId, Timestamp};
@@ -20,9 +21,11 @@ const SWEEP_MAX: u32 = 100;
 /// The shortest time between two looks at one payment.
 const LOOK_MIN_SECONDS: i64 = 15;
 
-/// T1. An order shell of the same quote is taken on with its units; one of another quote makes room.
-pub(in crate::store) fn begin(tx: &Tx<'_>, begin: &BeginPayment) -> Result<(), StoreError> {
+/// T1 but for the units. An order shell of the same quote is taken on with its units; one of another quote makes room. Gives what `hold`
+/// has to be told.
+pub(in crate::store) fn begin(tx: &Tx<'_>, begin: &BeginPayment) -> Result<Shells, StoreError> {
     let attempt = &begin.attempt;
+    lock(tx, Lock::Checkout(&attempt.checkout))?;
     let select = "SELECT cart_id FROM checkouts WHERE id = ?1 AND canceled = 0 AND quote = ?2";
     let found = tx.one(select, params![attempt.checkout.as_str(), attempt.quote.as_str()], |row| row.get::<_, String>(0))?;
     let cart = found.ok_or(Refusal::WrongState)?;
@@ -37,27 +40,45 @@ pub(in crate::store) fn begin(tx: &Tx<'_>, begin: &BeginPayment) -> Result<(), S
         params![attempt.checkout.as_str(), attempt.number],
         |row| row.get::<_, bool>(0),
     )?;
-    write(tx, begin, &cart, is_taken)?;
+    write(tx, begin, &cart, is_taken)
+}
+
+/// Whether an order shell is new, and has no units yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Shells {
+    New,
+    Known,
+}
+
+/// The rest of T1, the last thing before its commit: a unit of a hot SKU is locked for as short as can be.
+pub(in crate::store) fn hold(tx: &Tx<'_>, begin: &BeginPayment, shell: Shells) -> Result<(), StoreError> {
+    if shell == Shells::New {
+        stock::use_coupons(tx, begin.order.as_str(), &begin.coupons)?;
+        failpoint!("K4");
+        stock::reserve(tx, begin.order.as_str(), &begin.needs, begin.now)?;
+    }
     failpoint!("K5");
     Ok(())
 }
 
-/// Shell, units and attempt, where the cart allows it. `is_taken`: the checkout has an attempt of this number or a later one.
-pub(super) fn write(tx: &Tx<'_>, begin: &BeginPayment, cart: &str, is_taken: bool) -> Result<(), StoreError> {
+/// Shell and attempt, where the cart allows it. `is_taken`: the checkout has an attempt of this number or a later one.
+pub(super) fn write(tx: &Tx<'_>, begin: &BeginPayment, cart: &str, is_taken: bool) -> Result<Shells, StoreError> {
     let attempt = &begin.attempt;
-    let order = match shell_of(tx, cart)? {
+    lock(tx, Lock::Cart(cart))?;
+    let (order, shell) = match shell_of(tx, cart)? {
         Some(shell) if shell.is_placed => return Err(Refusal::CartSpent { order: shell.id.as_str().into() }.into()),
         Some(shell) if shell.has_live_attempt && !planted!("two_live_attempts") => return Err(Refusal::AttemptLive.into()),
         // Two were begun at once, and the first is over by now: what became of it is the answer to both.
         _ if is_taken && !planted!("two_live_attempts") => return Err(Refusal::AttemptTaken.into()),
-        Some(shell) if shell.quote == attempt.quote.as_str() => extend(tx, shell.id, begin.hold_until)?,
+        Some(shell) if shell.quote == attempt.quote.as_str() => (extend(tx, shell.id, begin.hold_until)?, Shells::Known),
         Some(shell) => {
             let_go(tx, &shell.id, begin.now)?;
-            write_shell(tx, begin, cart)?
+            (write_shell(tx, begin, cart)?, Shells::New)
         }
-        None => write_shell(tx, begin, cart)?,
+        None => (write_shell(tx, begin, cart)?, Shells::New),
     };
-    insert(tx, attempt, &order)
+    insert(tx, attempt, &order)?;
+    Ok(shell)
 }
 
 struct Shell {
@@ -89,9 +110,6 @@ fn write_shell(tx: &Tx<'_>, begin: &BeginPayment, cart: &str) -> Result<String, 
         params![order, begin.attempt.checkout.as_str(), cart, begin.attempt.quote.as_str(), begin.now.0, begin.hold_until.0],
     )?;
     failpoint!("K3");
-    stock::reserve(tx, order, &begin.needs, begin.now)?;
-    stock::use_coupons(tx, order, &begin.coupons)?;
-    failpoint!("K4");
     Ok(order.to_owned())
 }
 
@@ -162,6 +180,7 @@ fn attempt_row(tx: &Tx<'_>, attempt: &AttemptId) -> Result<Known, StoreError> {
 /// transaction as what they led to.
 fn leased(tx: &Tx<'_>, lease: &Lease, attempt: &AttemptId, now: Timestamp) -> Result<Known, StoreError> {
     check_lease(tx, lease)?;
+    lock(tx, Lock::OrderOf(attempt))?;
     let row = attempt_row(tx, attempt)?;
     if row.checkout != lease.checkout {
         return Err(Refusal::WrongState.into());
@@ -322,6 +341,7 @@ pub(in crate::store) fn review(
 /// The last word before a cancel is sent: whoever lost the lease, or whose order is placed by now, sends none.
 pub(in crate::store) fn note_cancel(tx: &Tx<'_>, lease: &Lease, attempt: &AttemptId, now: Timestamp) -> Result<(), StoreError> {
     check_lease(tx, lease)?;
+    lock(tx, Lock::OrderOf(attempt))?;
     let row = attempt_row(tx, attempt)?;
     if row.checkout != lease.checkout || row.order_state == "placed" && !row.void_asked {
         return Err(Refusal::WrongState.into());
@@ -334,6 +354,7 @@ pub(in crate::store) fn note_cancel(tx: &Tx<'_>, lease: &Lease, attempt: &Attemp
 }
 
 pub(in crate::store) fn promise_cancel(tx: &Tx<'_>, attempt: &AttemptId, now: Timestamp) -> Result<(), StoreError> {
+    lock(tx, Lock::Attempt(attempt))?;
     let row = attempt_row(tx, attempt)?;
     if row.order_state == "placed" && row.state != AttemptState::Review {
         return Err(Refusal::WrongState.into());
@@ -342,6 +363,7 @@ pub(in crate::store) fn promise_cancel(tx: &Tx<'_>, attempt: &AttemptId, now: Ti
 }
 
 pub(in crate::store) fn promise_alarm(tx: &Tx<'_>, attempt: &AttemptId, reason: &str, now: Timestamp) -> Result<(), StoreError> {
+    lock(tx, Lock::Attempt(attempt))?;
     let row = attempt_row(tx, attempt)?;
     outbox::promise(tx, OutboxKind::Alarm, attempt.as_str(), &row.checkout, reason, now)
 }
@@ -365,12 +387,33 @@ pub(super) fn let_go(tx: &Tx<'_>, order: &str, now: Timestamp) -> Result<(), Sto
     }
 }
 
+/// Orders that wait for a payment, whose time is over by `?1` and that no payment keeps. `?3`: whatever keeps them.
+macro_rules! expired {
+    () => {
+        "SELECT id FROM orders WHERE state = 'pending_payment' AND hold_until <= ?1 AND (?3 OR NOT EXISTS
+             (SELECT 1 FROM attempts WHERE order_id = orders.id AND attempts.state <> 'paid' AND attempts.state <> 'declined' AND attempts.state <> 'canceled'))"
+    };
+}
+
 pub(in crate::store) fn release_expired(tx: &Tx<'_>, now: Timestamp) -> Result<usize, StoreError> {
-    let select = "SELECT id FROM orders WHERE state = 'pending_payment' AND hold_until <= ?1 AND (?3 OR NOT EXISTS
-             (SELECT 1 FROM attempts WHERE order_id = orders.id AND attempts.state <> 'paid' AND attempts.state <> 'declined' AND attempts.state <> 'canceled'))
-         ORDER BY hold_until LIMIT ?2";
-    let expired: Vec<String> =
-        tx.all(select, params![now.0, SWEEP_MAX, planted!("hold_ends_under_attempt")], |row| row.get(0))?;
+    let select = tx.in_words(
+        concat!(expired!(), " ORDER BY hold_until LIMIT ?2"),
+        concat!(expired!(), " ORDER BY hold_until LIMIT ?2 FOR UPDATE SKIP LOCKED"),
+    );
+    let is_lax = planted!("hold_ends_under_attempt");
+    let mut expired: Vec<String> = tx.all(select, params![now.0, SWEEP_MAX, is_lax], |row| row.get(0))?;
+    if tx.is_shared() {
+        // A payment that was begun between the look and the lock is seen now, and none can begin any more.
+        let select = concat!(expired!(), " AND id = ?2");
+        let mut kept = Vec::with_capacity(expired.len());
+        for order in expired {
+            if tx.exists(select, params![now.0, order, is_lax])? {
+                kept.push(order);
+            }
+        }
+        expired = kept;
+        stock::lock_units_of(tx, &expired)?;
+    }
     failpoint!("K33", !expired.is_empty());
     expired.iter().try_for_each(|order| let_go(tx, order, now))?;
     Ok(expired.len())
@@ -383,13 +426,17 @@ pub(in crate::store) fn sweep(
     now: Timestamp,
     reach: Reach,
 ) -> Result<Vec<Attempt>, StoreError> {
-    let update = "UPDATE attempts SET looked_at = ?2 WHERE id IN
-             (SELECT id FROM attempts WHERE state <> 'paid' AND state <> 'declined' AND state <> 'canceled' AND state <> 'review' AND (changed_at <= ?1 OR changed_at > ?2)
+    let update = claiming!(
+        tx,
+        "UPDATE attempts SET looked_at = ?2 WHERE id IN",
+        "SELECT id FROM attempts WHERE state <> 'paid' AND state <> 'declined' AND state <> 'canceled' AND state <> 'review' AND (changed_at <= ?1 OR changed_at > ?2)
                   AND (?4 AND looked_at < ?2 OR looked_at > ?2
                        OR looked_at + CASE WHEN looked_at - changed_at > ?5 THEN ?5 WHEN looked_at - changed_at < ?6 THEN ?6 ELSE looked_at - changed_at END <= ?2
                        OR (deadline_at <= ?2 AND looked_at < deadline_at))
-              ORDER BY looked_at, changed_at LIMIT ?3)
-         RETURNING *";
+              ORDER BY looked_at, changed_at LIMIT ?3",
+        "SELECT id FROM due",
+        "RETURNING *"
+    );
     let take = |is_all: bool, most: u32| -> Result<Vec<Attempt>, StoreError> {
         tx.all(update, params![older_than.0, now.0, most, is_all, RETRY_MAX_SECONDS, LOOK_MIN_SECONDS], read)
     };

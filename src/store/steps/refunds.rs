@@ -2,6 +2,7 @@
 //!
 //! Always  what enters the ledger does so in the transaction that moves the refund on, once.
 
+use super::locks::{Lock, claiming, lock};
 use super::outbox::{self, RETRY_MAX_SECONDS, TOLD_AFTER_SECONDS};
 use super::{facts, inbox, stock};
 use crate::commerce::ids::{AttemptId, CheckoutId, OrderId, Timestamp};
@@ -38,6 +39,7 @@ pub(in crate::store) fn refundable(tx: &Tx<'_>, order: &OrderId) -> Result<Optio
 
 /// I21: the sum is looked at in the transaction that adds to it.
 pub(in crate::store) fn ask(tx: &Tx<'_>, ask: &AskRefund) -> Result<Refund, StoreError> {
+    lock(tx, Lock::Order(ask.order.as_str()))?;
     let found = refundable(tx, &ask.order)?.ok_or(Refusal::NothingTaken)?;
     let left = found.left();
     let minor = ask.amount_minor.unwrap_or(left.minor);
@@ -106,12 +108,19 @@ pub(in crate::store) fn claim(
     until: Timestamp,
 ) -> Result<Vec<Refund>, StoreError> {
     // Later than anything is put off, longer than anything is claimed: the clock was set back meanwhile.
-    let update = "UPDATE refunds SET lease_owner = ?1, lease_fence = lease_fence + 1, lease_until = ?4 WHERE id IN
-             (SELECT min(id) FROM refunds WHERE state IN ('pending', 'accepted') AND (next_at <= ?3 OR next_at > ?3 + ?5)
-                  AND NOT EXISTS (SELECT 1 FROM refunds AS other WHERE other.attempt = refunds.attempt
-                                      AND other.lease_until > ?3 AND other.lease_until <= ?4)
-              GROUP BY attempt LIMIT ?2)
-         RETURNING *";
+    let update = claiming!(
+        tx,
+        "UPDATE refunds SET lease_owner = ?1, lease_fence = lease_fence + 1, lease_until = ?4 WHERE id IN",
+        "SELECT id FROM refunds WHERE state IN ('pending', 'accepted') AND (next_at <= ?3 OR next_at > ?3 + ?5)
+             AND (lease_until <= ?3 OR lease_until > ?4)
+             AND NOT EXISTS (SELECT 1 FROM refunds AS other WHERE other.attempt = refunds.attempt
+                                 AND other.lease_until > ?3 AND other.lease_until <= ?4)
+             AND NOT EXISTS (SELECT 1 FROM refunds AS earlier WHERE earlier.attempt = refunds.attempt AND earlier.id < refunds.id
+                                 AND earlier.state IN ('pending', 'accepted') AND (earlier.next_at <= ?3 OR earlier.next_at > ?3 + ?5))
+         ORDER BY attempt LIMIT ?2",
+        "SELECT id FROM due",
+        "RETURNING *"
+    );
     let mut refunds = tx.all(update, params![owner, limit, now.0, until.0, RETRY_MAX_SECONDS], read)?;
     refunds.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(refunds)
@@ -131,6 +140,7 @@ pub(in crate::store) fn begin(tx: &Tx<'_>, refund: &Refund, body: &[u8], now: Ti
 }
 
 pub(in crate::store) fn settle(tx: &Tx<'_>, refund: &Refund, answer: &RefundAnswer, now: Timestamp) -> Result<(), StoreError> {
+    lock(tx, Lock::OrderOf(&refund.attempt))?;
     let update =
         "UPDATE refunds SET lease_owner = NULL, lease_until = 0 WHERE id = ?1 AND lease_fence = ?2 AND lease_owner IS NOT NULL";
     if tx.execute(update, params![refund.id, refund.fence])? == 0 {
@@ -175,6 +185,7 @@ pub(in crate::store) fn hear(
     events: &[i64],
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    lock(tx, Lock::OrderOf(attempt))?;
     for report in told {
         let known = match known(tx, attempt, report)? {
             Some(row) => row,
@@ -310,6 +321,7 @@ pub(in crate::store) fn awaits(tx: &Tx<'_>, attempt: &AttemptId) -> Result<bool,
 
 /// The operator's wish: what was promised to be taken is not taken any more, and is called off.
 pub(in crate::store) fn ask_void(tx: &Tx<'_>, order: &OrderId, now: Timestamp) -> Result<(), StoreError> {
+    lock(tx, Lock::Order(order.as_str()))?;
     let select = "SELECT attempts.id, attempts.checkout FROM attempts JOIN orders ON orders.id = order_id
          WHERE orders.id = ?1 AND orders.state = 'placed' AND paid_at IS NULL AND attempts.state IN ('capturing', 'review')
          ORDER BY attempts.number DESC LIMIT 1";

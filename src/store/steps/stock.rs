@@ -2,6 +2,9 @@
 //!
 //! Always  units change hands by conditional updates; a change of `on_hand` leaves a movement in the same transaction.
 
+use std::collections::BTreeSet;
+
+use super::locks::{Lock, lock};
 use crate::commerce::catalog::StockPolicy;
 use crate::commerce::ids::{CouponCode, Sku, Timestamp};
 use crate::commerce::inventory::{StockLevel, StockNeed};
@@ -12,12 +15,12 @@ use crate::store::{Availability, CouponNeed, Refusal, StoreError};
 pub(super) fn reserve(tx: &Tx<'_>, order: &str, needs: &[StockNeed], now: Timestamp) -> Result<(), StoreError> {
     let mut short = Vec::new();
     for need in needs.iter().filter(|need| need.policy != StockPolicy::Untracked) {
-        open_row(tx, need, now)?;
-        let takes_back_orders = need.policy == StockPolicy::Backorder || planted!("stock_not_asked");
-        let update =
-            "UPDATE stock SET reserved = reserved + ?2, backorder = CASE WHEN ?3 OR on_hand < reserved + ?2 THEN 1 ELSE 0 END
-             WHERE sku = ?1 AND (?3 OR on_hand - reserved >= ?2)";
-        if tx.execute(update, params![need.sku.as_str(), need.quantity, takes_back_orders])? == 0 {
+        let is_held = take(tx, need)? || {
+            // Where others write, one of them may have made the row meanwhile.
+            let is_new = open_row(tx, need, now)?;
+            (is_new || tx.is_shared()) && take(tx, need)?
+        };
+        if !is_held {
             short.push(need.sku.clone());
             continue;
         }
@@ -29,16 +32,36 @@ pub(super) fn reserve(tx: &Tx<'_>, order: &str, needs: &[StockNeed], now: Timest
     if short.is_empty() { Ok(()) } else { Err(Refusal::SoldOut { skus: short }.into()) }
 }
 
-/// A SKU that was never counted begins with the catalogue's opening stock.
-fn open_row(tx: &Tx<'_>, need: &StockNeed, now: Timestamp) -> Result<(), StoreError> {
+/// Holds units of a SKU, where there are so many. `false`: there are not, or it was never counted.
+fn take(tx: &Tx<'_>, need: &StockNeed) -> Result<bool, StoreError> {
+    let takes_back_orders = need.policy == StockPolicy::Backorder || planted!("stock_not_asked");
+    let update =
+        "UPDATE stock SET reserved = reserved + ?2, backorder = CASE WHEN ?3 OR on_hand < reserved + ?2 THEN 1 ELSE 0 END
+         WHERE sku = ?1 AND (?3 OR on_hand - reserved >= ?2)";
+    Ok(tx.execute(update, params![need.sku.as_str(), need.quantity, takes_back_orders])? > 0)
+}
+
+/// A SKU that was never counted begins with the catalogue's opening stock. Whether it did so now.
+fn open_row(tx: &Tx<'_>, need: &StockNeed, now: Timestamp) -> Result<bool, StoreError> {
     let made = tx.execute(
         "INSERT INTO stock (sku, on_hand) VALUES (?1, ?2) ON CONFLICT (sku) DO NOTHING",
         params![need.sku.as_str(), need.opening_stock],
     )?;
-    match made {
-        0 => Ok(()),
-        _ => move_units(tx, &need.sku, need.opening_stock.into(), "opening", "", None, now),
+    if made == 0 {
+        return Ok(false);
     }
+    move_units(tx, &need.sku, need.opening_stock.into(), "opening", "", None, now)?;
+    Ok(true)
+}
+
+/// Locks what orders have, in the order of SKUs.
+pub(super) fn lock_units_of(tx: &Tx<'_>, orders: &[String]) -> Result<(), StoreError> {
+    let mut skus = BTreeSet::new();
+    for order in orders {
+        let select = "SELECT sku FROM reservations WHERE order_id = ?1";
+        skus.extend(tx.all(select, params![order], |row| row.get::<_, String>(0))?);
+    }
+    skus.into_iter().try_for_each(|sku| lock(tx, Lock::Stock(&Sku::from(sku))))
 }
 
 /// Lets held units go.
@@ -46,6 +69,7 @@ pub(super) fn release(tx: &Tx<'_>, order: &str) -> Result<(), StoreError> {
     if planted!("units_not_given_back") {
         return Ok(());
     }
+    lock(tx, Lock::UnitsOf(order))?;
     tx.execute(
         "UPDATE stock SET reserved = reserved - held.quantity
          FROM (SELECT sku, quantity FROM reservations WHERE order_id = ?1 AND sold = 0) AS held WHERE stock.sku = held.sku",
@@ -58,6 +82,7 @@ pub(super) fn release(tx: &Tx<'_>, order: &str) -> Result<(), StoreError> {
 
 /// Turns held units into sold ones.
 pub(super) fn sell(tx: &Tx<'_>, order: &str, now: Timestamp) -> Result<(), StoreError> {
+    lock(tx, Lock::UnitsOf(order))?;
     tx.execute(
         "UPDATE stock SET on_hand = on_hand - held.quantity, reserved = reserved - held.quantity, sold = sold + held.quantity
          FROM (SELECT sku, quantity FROM reservations WHERE order_id = ?1 AND sold = 0) AS held WHERE stock.sku = held.sku",
@@ -74,6 +99,7 @@ pub(super) fn sell(tx: &Tx<'_>, order: &str, now: Timestamp) -> Result<(), Store
 
 /// Units of a placed order are back in the house; they stay sold.
 pub(super) fn take_back(tx: &Tx<'_>, order: &str, reason: &str, now: Timestamp) -> Result<(), StoreError> {
+    lock(tx, Lock::UnitsOf(order))?;
     tx.execute(
         "UPDATE stock SET on_hand = on_hand + had.quantity
          FROM (SELECT sku, quantity FROM reservations WHERE order_id = ?1 AND sold = 1) AS had WHERE stock.sku = had.sku",
@@ -100,10 +126,13 @@ pub(super) fn unsell(tx: &Tx<'_>, order: &str, now: Timestamp) -> Result<(), Sto
     Ok(())
 }
 
-/// Takes one use of each code. The one writer makes count and insertion one.
+/// Takes one use of each code. The code's lock makes count and insertion one.
 pub(super) fn use_coupons(tx: &Tx<'_>, order: &str, coupons: &[CouponNeed]) -> Result<(), StoreError> {
     for need in coupons {
         let limit = need.limit.filter(|_| !planted!("coupon_not_counted"));
+        if limit.is_some() {
+            lock(tx, Lock::Code(need.code.as_str()))?;
+        }
         let insert = "INSERT INTO coupon_uses (code, order_id)
              SELECT ?1, ?2 WHERE ?3 IS NULL OR (SELECT count(*) FROM coupon_uses WHERE code = ?1) < ?3";
         if tx.execute(insert, params![need.code.as_str(), order, limit])? == 0 {
@@ -128,7 +157,14 @@ pub(in crate::store) fn set(
     reason: &str,
     now: Timestamp,
 ) -> Result<StockLevel, StoreError> {
-    let before = level(tx, sku)?;
+    let before = match level(tx, sku)? {
+        None if tx.is_shared() => {
+            // Another may be about to make the row: from here on there is one, and it is this step's.
+            tx.execute("INSERT INTO stock (sku, on_hand) VALUES (?1, 0) ON CONFLICT (sku) DO NOTHING", params![sku.as_str()])?;
+            level(tx, sku)?
+        }
+        before => before,
+    };
     change_by(tx, sku, before, i64::from(on_hand), "set", reason, now)
 }
 
@@ -179,6 +215,7 @@ fn move_units(
 }
 
 fn level(tx: &Tx<'_>, sku: &Sku) -> Result<Option<StockLevel>, StoreError> {
+    lock(tx, Lock::Stock(sku))?;
     let select = "SELECT sku, on_hand, reserved, sold FROM stock WHERE sku = ?1";
     tx.one(select, params![sku.as_str()], read)
 }

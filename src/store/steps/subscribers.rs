@@ -1,5 +1,6 @@
 //! Subscribers: who is told of facts, how far each has come, and what it is sent next.
 
+use super::locks::{Lock, lock};
 use super::outbox::{RETRY_MAX_SECONDS, pause_seconds};
 use crate::commerce::ids::Timestamp;
 use crate::store::fact::{Delivery, Failed, Next, Outage, Present, Subscriber, SubscriberState};
@@ -44,11 +45,15 @@ struct Place {
 }
 
 pub(in crate::store) fn number(tx: &Tx<'_>, name: &str) -> Result<bool, StoreError> {
+    lock(tx, Lock::Subscriber(name))?;
     let select = "SELECT numbered, last_sequence, next_sequence, starts_after, events FROM subscribers WHERE name = ?1";
     let read = |row: &Row<'_>| {
         Ok(Place { numbered: row.get(0)?, last: row.get(1)?, next: row.get(2)?, starts_after: row.get(3)?, events: row.get(4)? })
     };
     let mut place = tx.one(select, params![name], read)?.ok_or(Refusal::NotFound)?;
+    if tx.is_shared() && tx.exists("SELECT 1 FROM facts WHERE id > ?1 LIMIT 1", params![place.numbered])? {
+        lock(tx, Lock::Facts)?;
+    }
     let heard: Vec<String> = serde_json::from_str(&place.events)?;
     let select = "SELECT id, kind FROM facts WHERE id > ?1 ORDER BY id LIMIT ?2";
     let facts =
@@ -118,6 +123,7 @@ pub(in crate::store) fn accept(tx: &Tx<'_>, name: &str, sequence: u64, now: Time
 
 pub(in crate::store) fn fail(tx: &Tx<'_>, name: &str, sequence: u64, failed: &Failed, now: Timestamp) -> Result<(), StoreError> {
     let error: String = failed.error.chars().take(ERROR_BYTES).collect();
+    lock(tx, Lock::Subscriber(name))?;
     let select = "SELECT tries FROM subscribers WHERE name = ?1 AND next_sequence = ?2";
     let Some(tries) = tx.one(select, params![name, signed(sequence)], |row| row.get::<_, u32>(0))? else { return Ok(()) };
     let next_at = now.0 + pause_seconds(tries + 1, RETRY_MAX_SECONDS);

@@ -32,7 +32,10 @@ pub(in crate::store) fn watch(tx: &Tx<'_>) -> Result<Watch, StoreError> {
     let inbox =
         tx.only("SELECT count(*), min(received_at) FROM inbox WHERE done_at IS NULL", params![], |row| waiting(row, 0))?;
     // By its value, not by the index of kinds: that one holds all that was ever promised.
-    let select = "SELECT kind, count(*), min(created_at) FROM outbox WHERE done_at IS NULL GROUP BY +kind ORDER BY +kind";
+    let select = tx.in_words(
+        "SELECT kind, count(*), min(created_at) FROM outbox WHERE done_at IS NULL GROUP BY +kind ORDER BY +kind",
+        "SELECT kind, count(*), min(created_at) FROM outbox WHERE done_at IS NULL GROUP BY kind ORDER BY kind",
+    );
     let outbox = tx.all(select, params![], |row| Ok((row.get(0)?, waiting(row, 1)?)))?;
     Ok(Watch { pause: paused(tx)?, inbox, outbox })
 }
