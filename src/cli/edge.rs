@@ -10,8 +10,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::keys::ORIGIN_SECRETS;
 use super::pause::Action;
+use super::shelf::BesideEdge;
 use super::till::{self, Places};
-use super::{BesideEdge, CommandError, STATE, STATE_FOLDER, keys, webhooks};
+use super::{CommandError, STATE, STATE_FOLDER, keys, webhooks};
 use crate::edge::app::{App, Clock, Settings};
 use crate::edge::bundle_file::BundleFile;
 use crate::edge::front::OriginSecrets;
@@ -104,9 +105,9 @@ impl Args {
 }
 
 pub(super) fn run(args: Args) -> Result<(), CommandError> {
-    let store = args.beside.store_in(&args.state);
+    let shelf = args.beside.shelf_in(&args.state)?;
     if let Some(action) = args.action {
-        return super::pause::run(action, &store);
+        return super::pause::run(action, &shelf);
     }
     super::log::start();
     let edge_keys = keys::edge_keys(&args.state)?;
@@ -130,7 +131,7 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
     let mut app = App::new(live, edge_keys.tokens, args.settings(), Clock::system());
     app.origin = origin_secrets(&app.live.load())?;
     let reserve_bytes = u64::from(args.reserve_mib) * 1024 * 1024;
-    till::open(&mut app, &Places { store, state: args.state.clone(), reserve_bytes })?;
+    till::open(&mut app, &Places { shelf, state: args.state.clone(), reserve_bytes })?;
     if let Some(till) = app.till.as_ref().filter(|_| args.reconcile) {
         till.doubt();
     }

@@ -3,7 +3,7 @@
 //! Always  people are spoken to on stderr, machines on stdout; exit codes: 0 done, 1 the shop's content or a check failed, 2 wrong
 //!         usage, 3 the world failed (disk, network), 4 published, but caches were not told.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -25,6 +25,7 @@ mod prices;
 mod publish;
 mod recipe;
 mod serve;
+mod shelf;
 mod source;
 mod stock;
 mod store;
@@ -81,26 +82,6 @@ enum Command {
 const STATE: &str = "VITRINE_STATE";
 /// Where the state folder is unless told otherwise.
 const STATE_FOLDER: &str = ".vitrine";
-
-/// Where an edge keeps its file: the same word and variables for the edge and for whatever works beside it.
-#[derive(Clone, Debug, clap::Args)]
-struct BesideEdge {
-    /// The edge's file of checkouts, orders and stock [default: shop.db in the state folder, which VITRINE_STATE names]
-    #[arg(long, global = true, env = "VITRINE_STORE", value_name = "FILE")]
-    store: Option<PathBuf>,
-}
-
-impl BesideEdge {
-    /// The file of checkouts, orders and stock.
-    fn store(&self) -> PathBuf {
-        self.store_in(Path::new(&std::env::var_os(STATE).unwrap_or_else(|| STATE_FOLDER.into())))
-    }
-
-    /// The same, for an edge with that state folder.
-    fn store_in(&self, state: &Path) -> PathBuf {
-        self.store.clone().unwrap_or_else(|| state.join("shop.db"))
-    }
-}
 
 /// How a command fails. What was wrong is already on stderr when the variant has no text.
 #[derive(Debug, thiserror::Error)]

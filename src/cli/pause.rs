@@ -1,9 +1,8 @@
 //! `vitrine edge pause` and `resume`: new payments stop and begin again beside a running edge.
 
-use std::path::Path;
-
 use super::CommandError;
-use super::stock::{failed, instant, open_existing, wait_for};
+use super::shelf::Shelf;
+use super::stock::{failed, instant, wait_for};
 use crate::commerce::ids::Timestamp;
 use crate::store::watch::Pause;
 
@@ -48,7 +47,7 @@ pub(super) enum Resuming {
     },
 }
 
-pub(super) fn run(action: Action, store: &Path) -> Result<(), CommandError> {
+pub(super) fn run(action: Action, shelf: &Shelf) -> Result<(), CommandError> {
     let (is_json, told) = match action {
         Action::Pause { what: Pausing::Payments { reason, json } } => {
             let reason = reason.trim().to_owned();
@@ -56,14 +55,14 @@ pub(super) fn run(action: Action, store: &Path) -> Result<(), CommandError> {
                 let text = format!("--reason is one line of at most {MAX_REASON_BYTES} bytes");
                 return Err(CommandError::Usage(text));
             }
-            let store = open_existing(store)?;
+            let store = shelf.open_existing()?;
             let now = Timestamp(jiff::Timestamp::now().as_second());
             let is_new = wait_for(store.pause_payments(&reason, now))?.map_err(failed)?;
             let pause = wait_for(store.watch())?.map_err(failed)?.pause;
             (json, Told { is_changed: is_new, pause })
         }
         Action::Resume { what: Resuming::Payments { json } } => {
-            let store = open_existing(store)?;
+            let store = shelf.open_existing()?;
             let is_changed = wait_for(store.resume_payments())?.map_err(failed)?;
             (json, Told { is_changed, pause: None })
         }

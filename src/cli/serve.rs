@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 
 use super::build::{self, Outcome};
 use super::edge::{Stops, bind};
+use super::shelf::Shelf;
 use super::till::{self, Places};
 use super::{CommandError, keys, source};
 use crate::edge::app::{App, Clock, Settings};
@@ -187,7 +188,10 @@ impl Workshop {
     async fn open(&self) -> Result<Arc<App>, CommandError> {
         let live = self.file.load().map_err(|error| CommandError::World(error.to_string()))?;
         let mut app = App::new(live, self.tokens.clone(), Settings::default(), Clock::system());
-        till::open(&mut app, &Places { store: self.state.join("shop.db"), state: self.state.clone(), reserve_bytes: 0 })?;
+        till::open(
+            &mut app,
+            &Places { shelf: Shelf::File(self.state.join("shop.db")), state: self.state.clone(), reserve_bytes: 0 },
+        )?;
         let app = Arc::new(app);
         till::start(&app).await?;
         Ok(app)

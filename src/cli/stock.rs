@@ -3,7 +3,8 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{BesideEdge, CommandError};
+use super::CommandError;
+use super::shelf::BesideEdge;
 use crate::commerce::ids::{Sku, Timestamp};
 use crate::commerce::inventory::StockLevel;
 use crate::store::{Refusal, Store, StoreError};
@@ -67,15 +68,15 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
     let now = Timestamp(jiff::Timestamp::now().as_second());
     let levels = match args.action {
         Action::Show { skus } => {
-            let levels = snapshot(&open_existing(&args.beside.store())?)?;
+            let levels = snapshot(&args.beside.shelf()?.open_existing()?)?;
             levels.into_iter().filter(|level| skus.is_empty() || skus.iter().any(|sku| sku == level.sku.as_str())).collect()
         }
         Action::Set { sku, on_hand, reason } => {
-            let store = open(&args.beside.store())?;
+            let store = args.beside.shelf()?.open_or_tell()?;
             vec![wait_for(store.set_stock(&Sku::from(sku), on_hand, &reason, now))?.map_err(failed)?]
         }
         Action::Adjust { sku, change, reason } => {
-            let store = open_existing(&args.beside.store())?;
+            let store = args.beside.shelf()?.open_existing()?;
             let adjusted = wait_for(store.adjust_stock(&Sku::from(sku.clone()), change, &reason, now))?;
             vec![adjusted.map_err(|error| match error {
                 StoreError::Refused(Refusal::NotFound) => {
@@ -84,8 +85,8 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
                 other => failed(other),
             })?]
         }
-        Action::Export => return export(&snapshot(&open_existing(&args.beside.store())?)?),
-        Action::Import { file } => import(&open(&args.beside.store())?, &file, now)?,
+        Action::Export => return export(&snapshot(&args.beside.shelf()?.open_existing()?)?),
+        Action::Import { file } => import(&args.beside.shelf()?.open_or_tell()?, &file, now)?,
     };
     if args.json {
         let text = serde_json::to_string_pretty(&levels).map_err(|error| CommandError::World(error.to_string()))?;
@@ -126,18 +127,6 @@ fn import(store: &Store, file: &Path, now: Timestamp) -> Result<Vec<StockLevel>,
         levels.push(wait_for(store.set_stock(&Sku::from(row.sku), row.on_hand, "import", now))?.map_err(failed)?);
     }
     Ok(levels)
-}
-
-fn open(path: &Path) -> Result<Store, CommandError> {
-    Store::open_sqlite(path).map_err(failed)
-}
-
-/// The store of an edge that ran before. Reading makes no file.
-pub(super) fn open_existing(path: &Path) -> Result<Store, CommandError> {
-    if !path.exists() {
-        return Err(CommandError::World(format!("there is no store at {}; the edge makes it", path.display())));
-    }
-    open(path)
 }
 
 /// Waits for a step of the store.

@@ -4,11 +4,16 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::stock::instant;
-use super::{BesideEdge, CommandError};
+use super::CommandError;
+use super::shelf::{BesideEdge, Shelf};
+use super::stock::{instant, wait_for};
 use crate::commerce::ids::Timestamp;
 use crate::store::StoreError;
 use crate::store::upkeep::{self, Finding, Report};
+
+/// A database has a tool of its own, which knows how to copy it while it is written to.
+const PG_DUMP: &str = "the store is in PostgreSQL, whose own tool copies it while the edges run: pg_dump --format=custom \
+     --file=shop.dump \"$VITRINE_DATABASE_URL\"; put it back with pg_restore into an empty database, and start one edge with --reconcile";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -41,7 +46,10 @@ enum Action {
 pub(super) fn run(args: Args) -> Result<(), CommandError> {
     match args.action {
         Action::Backup { file, force } => {
-            let store = args.beside.store();
+            let store = match args.beside.shelf()? {
+                Shelf::File(path) => path,
+                Shelf::Database { .. } => return Err(CommandError::Usage(PG_DUMP.to_owned())),
+            };
             there(&store)?;
             let now = Timestamp(jiff::Timestamp::now().as_second());
             let copied = upkeep::back_up(&store, &file, force, now).map_err(|error| match error {
@@ -60,12 +68,19 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
             told(&copied.report, args.json)
         }
         Action::Verify { file } => {
-            let file = file.unwrap_or_else(|| args.beside.store());
-            there(&file)?;
-            let shown = file.display().to_string();
-            let report = upkeep::verify(&file).map_err(|error| match error {
-                StoreError::NewerSchema { .. } => CommandError::World(format!("{shown}: {error}")),
-                error => CommandError::World(format!(
+            let shelf = file.map_or_else(|| args.beside.shelf(), |file| Ok(Shelf::File(file)))?;
+            let shown = shelf.to_string();
+            let looked = match &shelf {
+                Shelf::File(file) => {
+                    there(file)?;
+                    upkeep::verify(file)
+                }
+                Shelf::Database { .. } => wait_for(shelf.open_existing()?.verify())?,
+            };
+            let report = looked.map_err(|error| match (&shelf, error) {
+                (Shelf::Database { .. }, error) => CommandError::World(error.to_string()),
+                (_, error @ StoreError::NewerSchema { .. }) => CommandError::World(format!("{shown}: {error}")),
+                (_, error) => CommandError::World(format!(
                     "{shown} cannot be read as a store ({error}); give the edge's file or a backup of it"
                 )),
             })?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
+use super::shelf::Shelf;
 use super::{CommandError, webhooks};
 use crate::edge::app::App;
 use crate::edge::http::{Call, Mount, Reply};
@@ -16,7 +17,6 @@ use crate::edge::perform::{Till, rounds};
 use crate::gateway::Gateway;
 use crate::gateway::sandbox::{self, PageReply, PageRequest, Sandbox};
 use crate::gateway::stripe::{self, Secret, Stripe, StripeError};
-use crate::store::Store;
 
 /// `smtp://user:password@host:port`: a secret, so from the environment only.
 const SMTP_URL: &str = "VITRINE_SMTP_URL";
@@ -33,7 +33,7 @@ const STRIPE_API_BASE: &str = "VITRINE_STRIPE_API_BASE";
 #[derive(Clone, Debug)]
 pub(super) struct Places {
     /// Checkouts, orders, stock.
-    pub(super) store: PathBuf,
+    pub(super) shelf: Shelf,
     /// The sandbox's ledger and mails of development lie in here.
     pub(super) state: PathBuf,
     /// What of the store's disk is kept for payments under way.
@@ -43,11 +43,16 @@ pub(super) struct Places {
 /// Opens store, gateway and mail for a bundle, and hangs them into the app.
 pub(super) fn open(app: &mut App, places: &Places) -> Result<(), CommandError> {
     let live = app.live.load_full();
-    places.store.parent().map_or(Ok(()), super::state_folder)?;
+    if let Shelf::File(path) = &places.shelf {
+        path.parent().map_or(Ok(()), super::state_folder)?;
+    }
     super::state_folder(&places.state)?;
-    let store = Store::open_sqlite(&places.store).map_err(|error| {
-        let shown = places.store.display();
-        CommandError::World(format!("{shown}: {error}; give the file of this shop's orders, a new name, or a backup"))
+    let store = places.shelf.open().map_err(|error| match &places.shelf {
+        Shelf::File(path) => {
+            let shown = path.display();
+            CommandError::World(format!("{shown}: {error}; give the file of this shop's orders, a new name, or a backup"))
+        }
+        Shelf::Database { .. } => CommandError::World(error.to_string()),
     })?;
     store.keep_room(places.reserve_bytes);
     let (gateway, mounts) = gateway(&live, &places.state)?;

@@ -7,8 +7,9 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::stock::{failed, instant, open_existing, wait_for};
-use super::{BesideEdge, CommandError};
+use super::CommandError;
+use super::shelf::BesideEdge;
+use super::stock::{failed, instant, wait_for};
 use crate::commerce::ids::Timestamp;
 use crate::edge::perform::new_id;
 use crate::edge::perform::subscribers::PATIENCE;
@@ -69,7 +70,7 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
         println!("{}={}", secret_variable(name), Secret::fresh());
         return Ok(());
     }
-    let store = open_existing(&args.beside.store())?;
+    let store = args.beside.shelf()?.open_existing()?;
     match args.action {
         Action::List => list(&store, args.json),
         Action::Show { name } => show(&store, &name, args.json),

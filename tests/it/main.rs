@@ -51,6 +51,7 @@ mod restore;
 mod schedule;
 mod search;
 mod serve;
+mod shelf;
 mod shops;
 mod shortcodes;
 mod signatures;

@@ -4,8 +4,9 @@
 
 use serde_json::json;
 
-use super::stock::{failed, instant, open_existing, wait_for};
-use super::{BesideEdge, CommandError};
+use super::CommandError;
+use super::shelf::BesideEdge;
+use super::stock::{failed, instant, wait_for};
 use crate::commerce::ids::Timestamp;
 use crate::commerce::order::{Order, OrderState};
 use crate::store::{OrderFilter, Refusal, Store, StoreError};
@@ -83,7 +84,7 @@ enum State {
 }
 
 pub(super) fn run(args: Args) -> Result<(), CommandError> {
-    let store = open_existing(&args.beside.store())?;
+    let store = args.beside.shelf()?.open_existing()?;
     let now = Timestamp(jiff::Timestamp::now().as_second());
     match args.action {
         Action::List { state, limit } => {

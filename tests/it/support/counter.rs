@@ -17,10 +17,11 @@ use vitrine::edge::perform::subscribers::message::{Secret, secret_variable};
 use vitrine::edge::perform::{Till, rounds};
 use vitrine::gateway::sandbox::{PageReply, PageRequest, Sandbox};
 use vitrine::gateway::{Gateway, RemotePayment, RemoteState};
-use vitrine::store::{OrderFilter, Store};
+use vitrine::store::OrderFilter;
 use vitrine::theme::bundle::{Bundle, SubscriberTerms};
 
 use super::edge::{BASE_URL, Caller, Got, NOW, ask, bundle, key_ring, signing_key};
+use super::place;
 
 /// The sandbox's cards.
 pub const GOOD: &str = "4242424242424242";
@@ -236,7 +237,7 @@ fn start(folder: &tempfile::TempDir, now: &Arc<AtomicI64>, others: &Others) -> (
     let mut shop = bundle(BASE_URL, 1990);
     shop.webhooks = hooks.as_ref().map_or_else(Vec::new, |hooks| hooks.terms.clone());
     let mut app = App::new(live_of(&shop), key_ring(), Settings::default(), clock);
-    let store = Store::open_sqlite(&folder.path().join("shop.db")).expect("a store");
+    let store = place::open(folder.path());
     let sandbox = Sandbox::open(&folder.path().join("sandbox.db"), BASE_URL, false).expect("a ledger");
     let gateway_clock = now.clone();
     let sandbox = sandbox.timed_by(move || Timestamp(gateway_clock.load(Ordering::Relaxed)));

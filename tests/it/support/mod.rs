@@ -4,6 +4,7 @@ pub mod cdn;
 pub mod client;
 pub mod counter;
 pub mod edge;
+pub mod place;
 pub mod receiver;
 pub mod request;
 pub mod rig;
