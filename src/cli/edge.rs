@@ -84,6 +84,9 @@ pub(super) struct Args {
     /// Requests under way at which the edge is full: from half of it on the least important are refused
     #[arg(long, env = "VITRINE_MAX_IN_FLIGHT", default_value_t = Settings::default().max_in_flight)]
     max_in_flight: usize,
+    /// Milliseconds that a request may wait for this process before the least important are refused; 0: for ever
+    #[arg(long, env = "VITRINE_TARGET_WAIT_MS", default_value_t = milliseconds(Settings::default().target_wait))]
+    target_wait_ms: u64,
     /// Milliseconds that a shopper waits for the gateway; what is not known by then is shown as being checked, and goes on
     #[arg(long, env = "VITRINE_PATIENCE_MS", default_value_t = milliseconds(Settings::default().patience))]
     patience_ms: u64,
@@ -98,6 +101,7 @@ impl Args {
             leave_time: Duration::from_millis(self.leave_time_ms),
             drain_timeout: Duration::from_millis(self.drain_timeout_ms),
             max_in_flight: self.max_in_flight.max(1),
+            target_wait: Duration::from_millis(self.target_wait_ms),
             payments_per_second: self.payments_per_second,
             patience: Duration::from_millis(self.patience_ms),
         }

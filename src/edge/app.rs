@@ -14,7 +14,7 @@ use super::front::OriginSecrets;
 use super::http::Mount;
 use super::key_ring::KeyRing;
 use super::limits::clients::Clients;
-use super::limits::shed::Gate;
+use super::limits::shed::{Gate, Strain, Weight};
 use super::live::Live;
 use super::perform::{PAYMENTS_PER_SECOND, Till};
 use super::router::Router;
@@ -46,6 +46,8 @@ pub struct App {
     pub metrics: RequestMetrics,
     /// How full the edge is.
     pub gate: Gate,
+    /// Who may be let in for those who are inside to be answered in time.
+    pub strain: Strain,
     /// What the shop's host shows with each request; without any, nobody is asked for it.
     pub origin: OriginSecrets,
     /// How fast each shopper may open and pay checkouts.
@@ -69,6 +71,8 @@ pub struct Settings {
     pub drain_timeout: Duration,
     /// Requests under way at which the edge is full; what is least important is refused before that.
     pub max_in_flight: usize,
+    /// How long a request may wait for this process before the least important are refused; zero: for ever.
+    pub target_wait: Duration,
     /// New payments that may begin each second; more are refused before anything is written.
     pub payments_per_second: u32,
     /// How long a shopper waits for the gateway.
@@ -84,6 +88,7 @@ impl Default for Settings {
             leave_time: Duration::ZERO,
             drain_timeout: Duration::from_secs(20),
             max_in_flight: 4_000,
+            target_wait: Duration::from_millis(20),
             payments_per_second: PAYMENTS_PER_SECOND,
             patience: Duration::from_secs(10),
         }
@@ -158,8 +163,9 @@ impl App {
             clock,
             till: None,
             mounts: Vec::new(),
-            metrics: RequestMetrics::new(router.names()),
+            metrics: RequestMetrics::new(router.names(), &Weight::SHED.map(Weight::name)),
             gate: Gate::new(settings.max_in_flight),
+            strain: Strain::default(),
             origin: OriginSecrets::default(),
             clients: Clients::default(),
             settings,
@@ -182,6 +188,15 @@ impl App {
     /// The name of a new request in logs and problems: unique in this process, and as good as unique among several.
     pub fn request_id(&self) -> String {
         format!("{:016x}", self.next_request.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A lot from 0 to 1, evenly drawn, for a decision that need not be secret.
+    pub fn lot(&self) -> f64 {
+        // Each request has a number of its own; its bits are mixed, so that neighbours have nothing in common (SplitMix64's last step).
+        let number = self.next_request.load(Ordering::Relaxed);
+        let mixed = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed >> 33) as f64 / f64::from(1_u32 << 31)
     }
 
     /// A fresh cart's name.

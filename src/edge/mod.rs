@@ -25,6 +25,7 @@ pub mod pages;
 pub mod payable;
 pub mod perform;
 pub mod pointed;
+pub mod pulse;
 pub mod reply;
 pub mod router;
 pub mod routes;

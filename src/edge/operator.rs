@@ -76,7 +76,7 @@ fn origin_secret(app: &App) -> &'static str {
 
 fn metrics(app: &App) -> String {
     app.metrics.set_read_only(is_short_of_room(app));
-    let requests = app.metrics.at(app.gate.under_way());
+    let requests = app.metrics.at(app.gate.under_way(), app.strain.newcomers_per_second().unwrap_or(0.0), app.strain.waited());
     match &app.till {
         Some(till) => page(&[requests, till.metrics().at(&till.levels(app))]),
         None => page(&[requests]),

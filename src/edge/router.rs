@@ -164,7 +164,7 @@ pub const ROUTES: &[Route] = &[
     Route::send(Method::PUT, "/api/v1/cart/destination", |app, call| Box::pin(cart::set_destination(app, call))).weighs(Weight::CartWrite),
     Route::get("/api/v1/cart/shipping-options", |app, call| Box::pin(cart::shipping_options(app, call))),
 
-    Route::send(Method::POST, "/api/v1/checkouts", |app, call| Box::pin(checkout::open(app, call))).weighs(Weight::Quote),
+    Route::send(Method::POST, "/api/v1/checkouts", |app, call| Box::pin(checkout::open(app, call))).weighs(Weight::Opening),
     Route::get("/api/v1/checkouts/{checkout}", |app, call| Box::pin(checkout::show(app, call))),
     Route::send(Method::PATCH, "/api/v1/checkouts/{checkout}", |app, call| Box::pin(checkout::change(app, call))).weighs(Weight::Quote),
     Route::send(Method::POST, "/api/v1/checkouts/{checkout}/payment", |app, call| Box::pin(checkout::pay(app, call))).weighs(Weight::Payment),
@@ -179,7 +179,7 @@ pub const ROUTES: &[Route] = &[
     Route::form("/cart/coupons/{code}/remove", |app, call| Box::pin(cart_pages::remove_coupon(app, call))).weighs(Weight::CartWrite),
     Route::form("/cart/destination", |app, call| Box::pin(cart_pages::set_destination(app, call))).weighs(Weight::CartWrite),
     Route::page("/checkout", |app, call| Box::pin(checkout_pages::begin(app, call))),
-    Route::form("/checkout", |app, call| Box::pin(checkout_pages::open(app, call))).weighs(Weight::Quote),
+    Route::form("/checkout", |app, call| Box::pin(checkout_pages::open(app, call))).weighs(Weight::Opening),
     Route::page("/checkout/{checkout}", |app, call| Box::pin(checkout_pages::show(app, call))).kept(Cache::PrivateNoStore),
     Route::form("/checkout/{checkout}", |app, call| Box::pin(checkout_pages::change(app, call))).kept(Cache::PrivateNoStore).weighs(Weight::Quote),
     Route::form("/checkout/{checkout}/payment", |app, call| Box::pin(checkout_pages::pay(app, call))).kept(Cache::PrivateNoStore).weighs(Weight::Payment),

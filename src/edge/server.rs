@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
@@ -29,9 +29,9 @@ use super::http::{Call, Reply};
 use super::limits::seconds;
 use super::limits::shed::Weight;
 use super::middleware::{body, csrf, headers};
-use super::pages;
 use super::router::{Cache, FORM_LIMIT, Found, Guard, ROUTES, Route};
 use super::session::Session;
+use super::{pages, pulse};
 use crate::theme::texts::Say;
 
 /// Headers of one request: a browser behind a CDN sends about 30.
@@ -40,8 +40,10 @@ pub const MAX_HEADERS: usize = 64;
 pub const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// Bytes of a path with its query.
 pub const MAX_ADDRESS_BYTES: usize = 2_048;
-/// Seconds after which a request that was refused under load may be sent again.
+/// Seconds after which a request that was refused under load may be sent again, at least.
 const SHED_RETRY_S: u32 = 2;
+/// Seconds over which those who come again are spread.
+const SHED_SPREAD_S: f64 = 6.0;
 /// Pause after a failed accept: the process is out of file descriptors, and some will be closed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -139,11 +141,13 @@ where
 /// Serves the shop on a listener.
 pub async fn serve_app(app: Arc<App>, listener: TcpListener, shutdown: impl Future<Output = ()>) {
     let settings = app.settings.clone();
+    let pulse = tokio::spawn(pulse::watch(Arc::downgrade(&app)));
     let service = move |request| {
         let app = app.clone();
         async move { respond(&app, request).await }
     };
     serve(listener, settings, service, shutdown).await;
+    pulse.abort();
 }
 
 fn connection_builder(settings: &Settings) -> http1::Builder {
@@ -166,7 +170,7 @@ where
     };
     admit(app, &request, route)?;
     if let Some(route) = route {
-        shed(app, route.weight, fullness)?;
+        shed(app, route.weight, fullness, request.headers())?;
         hold_back(app, &request, route.weight)?;
     }
     let (parts, stream) = request.into_parts();
@@ -204,23 +208,25 @@ fn admit<B>(app: &App, request: &Request<B>, route: Option<&Route>) -> Result<()
 
 /// Refuses who takes more steps of checkouts than any shopper does. Nothing was read or written yet.
 fn hold_back<B>(app: &App, request: &Request<B>, weight: Weight) -> Result<(), Failure> {
-    let writes_rows = matches!(weight, Weight::Quote | Weight::Payment);
+    let writes_rows = matches!(weight, Weight::Opening | Weight::Quote | Weight::Payment);
     let Some(Peer(peer)) = request.extensions().get().filter(|_| writes_rows) else { return Ok(()) };
     let Some(client) = app.live.load().front.client(peer.ip(), request.headers()) else { return Ok(()) };
     app.clients.take(client, app.clock.ticks()).map_err(|ms| Failure::TooMany { retry_after_s: seconds(ms) })
 }
 
 /// Refuses what is less important than what there is too much of. Nothing was read or written yet, and nothing is said about money.
-fn shed(app: &App, weight: Weight, fullness: usize) -> Result<(), Failure> {
-    if weight == Weight::Vital {
-        return Ok(());
-    }
+fn shed(app: &App, weight: Weight, fullness: usize, headers: &HeaderMap) -> Result<(), Failure> {
+    let Some(place) = weight.place() else { return Ok(()) };
     let queued = app.till.as_ref().map_or(0, |till| till.store.queued().percent());
-    if weight.passes(fullness.max(queued)) {
+    let passes =
+        weight.passes(fullness.max(queued)) && app.strain.lets_pass(weight, Session::comes_along(headers), app.clock.ticks());
+    app.metrics.weighed(place, passes);
+    if passes {
         return Ok(());
     }
-    app.metrics.shed(weight.name());
-    Err(Failure::Unavailable { code: "overloaded", detail: Say::of("says.overloaded"), retry_after_s: SHED_RETRY_S })
+    // Not all at one instant.
+    let retry_after_s = SHED_RETRY_S + (app.lot() * SHED_SPREAD_S) as u32;
+    Err(Failure::Unavailable { code: "overloaded", detail: Say::of("says.overloaded"), retry_after_s })
 }
 
 fn decoded(params: Vec<(String, String)>) -> Result<Vec<(String, String)>, Failure> {

@@ -70,6 +70,12 @@ impl Session {
         kept
     }
 
+    /// Whether a cart seems to come along: cheap, and nothing that is proven.
+    pub fn comes_along(headers: &HeaderMap) -> bool {
+        let carries = |name: &str| cookie(headers, name).is_some_and(|token| !token.is_empty());
+        headers.get(TOKEN_HEADER).is_some_and(|token| !token.is_empty()) || carries("cart") || carries("__Host-cart")
+    }
+
     /// The market and the `site` in whose words this shopper is spoken to.
     pub fn speaks<'a>(&'a self, live: &'a Live) -> (&'a MarketId, &'a SiteView) {
         let root = &live.bundle.rules.root_market().id;

@@ -2,6 +2,9 @@
 //!
 //! Limits  one series per route and status class; a path a client makes up never makes a new one.
 
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -35,7 +38,10 @@ pub struct RequestMetrics {
     read_only: Gauge,
     hooks_not_of_now: Counter,
     routes: Vec<RouteMetrics>,
-    shed: Family<WeightLabel, Counter>,
+    /// Passed and shed, by weight.
+    weights: Vec<[Counter; 2]>,
+    newcomers: Level,
+    waited: Level,
     under_way: Gauge,
 }
 
@@ -45,11 +51,15 @@ struct RouteMetrics {
     seconds: Histogram,
 }
 
+/// A fraction, as a gauge.
+type Level = Gauge<f64, AtomicU64>;
+
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 impl RequestMetrics {
-    /// Metrics for routes of these names; requests that found no route are counted apart.
-    pub fn new(mut names: Vec<String>) -> Self {
+    /// Metrics for routes of these names, and for the weights of requests that may be refused; requests that found no route are counted
+    /// apart.
+    pub fn new(mut names: Vec<String>, weights: &[&'static str]) -> Self {
         names.push("none".to_owned());
         let counters = Family::<RouteLabel, Counter>::default();
         let times = Family::<RouteName, Histogram>::new_with_constructor(|| Histogram::new(SECONDS));
@@ -66,19 +76,22 @@ impl RequestMetrics {
         let hooks_not_of_now = Counter::default();
         let help = "Webhooks signed too long ago or in the future: this machine's clock may be wrong";
         registry.register("webhooks_not_of_now", help, hooks_not_of_now.clone());
-        let shed = Family::<WeightLabel, Counter>::default();
-        for weight in ["availability", "cart_write", "quote", "payment"] {
-            drop(shed.get_or_create(&WeightLabel { weight }));
-        }
-        registry.register("requests_shed", "Requests refused because there was more to do than could be done", shed.clone());
+        let (passed, shed) = (Family::<WeightLabel, Counter>::default(), Family::<WeightLabel, Counter>::default());
+        let of = |family: &Family<WeightLabel, Counter>, weight| family.get_or_create(&WeightLabel { weight }).clone();
+        let counted = weights.iter().map(|weight| [of(&passed, *weight), of(&shed, *weight)]).collect();
+        registry.register("requests_passed", "Requests that may be refused under load and were not", passed);
+        registry.register("requests_shed", "Requests refused because there was more to do than could be done", shed);
+        let (newcomers, waited) = (Level::default(), Level::default());
+        registry.register("newcomers_limit", "Shoppers without a cart who are let in each second; 0: all", newcomers.clone());
+        registry.register_with_unit("pulse_wait", "What a request waits before it is begun", Unit::Seconds, waited.clone());
         let under_way = Gauge::default();
         registry.register("http_requests_under_way", "Requests that are not answered yet", under_way.clone());
-        Self { registry, read_only, hooks_not_of_now, routes, shed, under_way }
+        Self { registry, read_only, hooks_not_of_now, routes, weights: counted, newcomers, waited, under_way }
     }
 
-    /// Counts a request that was refused because there was too much to do.
-    pub fn shed(&self, weight: &'static str) {
-        self.shed.get_or_create(&WeightLabel { weight }).inc();
+    /// Counts a request that may be refused, by the place of its weight: whether it passed.
+    pub fn weighed(&self, place: usize, passed: bool) {
+        self.weights[place][usize::from(!passed)].inc();
     }
 
     /// Counts a webhook whose signature is not of now.
@@ -103,8 +116,10 @@ impl RequestMetrics {
         metrics.seconds.observe(seconds);
     }
 
-    /// Sets how many are under way, and gives the registry to be printed.
-    pub fn at(&self, under_way: usize) -> &Registry {
+    /// Sets how many are under way, how many newcomers are let in each second and what a pulse waited, and gives the registry to be printed.
+    pub fn at(&self, under_way: usize, newcomers: f64, waited: Duration) -> &Registry {
+        self.newcomers.set(newcomers);
+        self.waited.set(waited.as_secs_f64());
         self.under_way.set(i64::try_from(under_way).unwrap_or(i64::MAX));
         &self.registry
     }
