@@ -43,7 +43,6 @@ fn all(session: &Session, migrations: &[(i64, &'static str)]) -> Result<(), Stor
     }
     for (version, migration) in migrations.iter().filter(|(version, _)| *version > found) {
         session.words(migration)?;
-        failpoint!("K38");
         tx.execute("INSERT INTO schema_version (version) VALUES (?1)", params![*version])?;
     }
     Ok(())

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use super::migrate;
 use super::place::Place;
 use crate::commerce::ids::{CheckoutId, CouponCode};
+use crate::store::fact::{FactKind, Subscriber};
+use crate::store::refunds::AskRefund;
 use crate::store::tests::{LATER, NOW, opening, payment, quote, refused, run, settled};
 use crate::store::{CouponNeed, Lease, Opened, Refusal, Store, StoreError, Taken};
 
@@ -300,6 +302,76 @@ fn two_checkouts_of_one_cart_are_one_payment() {
             assert!(not.into_iter().all(|told| refused(told) == Refusal::AttemptLive));
         }
         assert_eq!(broken(&store).await, [""; 0]);
+    });
+}
+
+/// Every order whose payment was begun is paid.
+async fn paid(store: &Store, number: u16) -> Taken {
+    let taken = begin(store, number, 1000, &[]).await.expect("a payment");
+    let (id, attempt) = (taken.checkout.id.clone(), taken.checkout.attempt.as_ref().expect("it was written").id.clone());
+    under_lease(store, &id, |lease| {
+        let (store, mut settlement) = (store.clone(), settled(&attempt, None, LATER));
+        settlement.reference = format!("r{number}");
+        async move { store.mark_paid(&lease, settlement).await.map(drop) }
+    })
+    .await;
+    taken
+}
+
+#[test]
+fn money_goes_back_once_however_many_ask_for_it_at_once() {
+    let Some(place) = Place::fresh() else { return };
+    let store = open(&place, 8);
+    run(async {
+        for number in 0..10_u16 {
+            let order = paid(&store, number).await.checkout.order.expect("an order").id;
+            let asks = (0..6).map(|ask| {
+                let (store, order) = (store.clone(), order.clone());
+                let (id, now) = (format!("refund{number}-{ask}"), LATER);
+                let ask =
+                    AskRefund { id, order, amount_minor: None, reason: String::new(), note: String::new(), restocks: false, now };
+                tokio::spawn(async move { store.ask_refund(ask).await.map(drop) })
+            });
+            let mut told = Vec::new();
+            for ask in asks.collect::<Vec<_>>() {
+                told.push(ask.await.expect("a try"));
+            }
+            let (done, not): (Vec<_>, Vec<_>) = told.into_iter().partition(Result::is_ok);
+            assert_eq!(done.len(), 1, "{not:?}");
+            assert!(not.into_iter().all(|told| matches!(refused(told), Refusal::MoreThanLeft { .. })));
+        }
+        assert_eq!(broken(&store).await, [""; 0]);
+    });
+}
+
+#[test]
+fn a_fact_that_is_committed_late_is_not_passed_over() {
+    let Some(place) = Place::fresh() else { return };
+    let store = open(&place, 4);
+    run(async {
+        let events = FactKind::ALL.iter().map(|kind| kind.name().to_owned()).collect();
+        let subscriber = Subscriber { name: "erp".into(), url: "https://erp.example".into(), events };
+        store.name_subscribers(vec![subscriber], NOW).await.expect("it is known");
+        paid(&store, 0).await;
+        // A step that has written its fact and is not kept yet, while one that came later is.
+        let (client, connection) = place.address.config.connect(tokio_postgres::NoTls).await.expect("a connection");
+        let connection = tokio::spawn(connection);
+        let late = "BEGIN; INSERT INTO facts (key, kind, order_id, document, at)
+                    SELECT 'late', kind, order_id, document, at FROM facts LIMIT 1";
+        client.batch_execute(late).await.expect("it is written");
+        paid(&store, 1).await;
+        let numbering = store.clone();
+        let numberer = tokio::spawn(async move { numbering.number_facts("erp").await });
+        let waits = "SELECT 1 FROM pg_locks WHERE relation = 'facts'::regclass AND NOT granted";
+        while !numberer.is_finished() && client.query(waits, &[]).await.expect("a look").is_empty() {}
+        client.batch_execute("COMMIT").await.expect("it is kept");
+        numberer.await.expect("it numbers").expect("they are numbered");
+        store.number_facts("erp").await.expect("the rest");
+        drop(client);
+        connection.await.expect("it ends").expect("it ends well");
+        let left = place.ask("SELECT key FROM facts WHERE NOT EXISTS (SELECT 1 FROM deliveries WHERE fact = facts.id)");
+        assert_eq!(left, Vec::<Vec<String>>::new());
+        assert_eq!(place.ask("SELECT count(*) FROM facts"), [["5"]]);
     });
 }
 

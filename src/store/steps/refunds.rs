@@ -66,7 +66,7 @@ pub(in crate::store) fn ask(tx: &Tx<'_>, ask: &AskRefund) -> Result<Refund, Stor
     insert(tx, &row)?;
     tx.execute(
         "UPDATE refunds SET reason = ?2, note = ?3, restocked = ?4 WHERE id = ?1",
-        params![ask.id, ask.reason, ask.note, ask.restocks],
+        params![ask.id, ask.reason, ask.note, i64::from(ask.restocks)],
     )?;
     if ask.restocks {
         stock::take_back(tx, ask.order.as_str(), "refunded", ask.now)?;
