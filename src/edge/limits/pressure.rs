@@ -19,6 +19,9 @@ const LOWEST: f64 = 1.0;
 const AT_ONCE: f64 = 0.2;
 /// And each second, for as long as it lasts: far less than the rate would change while one shopper goes through a checkout.
 const PER_SECOND: f64 = 0.03;
+/// Looks of which the shortest wait counts: a queue that stands is in each of them, and what another program, a flush or a burst did to
+/// one of them is none. That the shortest wait tells the two apart: "Controlling Queue Delay" (Nichols and Jacobson, 2012).
+const STANDING: usize = 4;
 /// Part of a wait that is remembered at the next look.
 const REMEMBERED: f64 = 0.5;
 /// Part of what was counted that is remembered after a second.
@@ -34,6 +37,8 @@ const LONGEST_LOOK: Duration = Duration::from_millis(500);
 #[derive(Clone, Copy, Debug)]
 pub struct Pressure {
     target_s: f64,
+    /// Of the last looks, the newest last.
+    waits_s: [f64; STANDING],
     waited_s: f64,
     error: f64,
     offered: f64,
@@ -67,13 +72,16 @@ impl Pressure {
     /// For work that may wait so long.
     pub fn new(target: Duration) -> Self {
         let target_s = target.max(Duration::from_micros(1)).as_secs_f64();
-        Self { target_s, waited_s: 0.0, error: -LOWEST, offered: 0.0, admitted: 0.0, rate: None }
+        Self { target_s, waits_s: [0.0; STANDING], waited_s: 0.0, error: -LOWEST, offered: 0.0, admitted: 0.0, rate: None }
     }
 
     /// Takes what was seen. Gives who is let in from now on.
     pub fn look(&mut self, look: Look) -> Valve {
         let seconds = look.since_last.clamp(Duration::from_millis(1), LONGEST_LOOK).as_secs_f64();
-        self.waited_s = self.waited_s * REMEMBERED + look.waited.as_secs_f64() * (1.0 - REMEMBERED);
+        self.waits_s.rotate_left(1);
+        self.waits_s[STANDING - 1] = look.waited.as_secs_f64();
+        let standing_s = self.waits_s.iter().copied().fold(f64::INFINITY, f64::min);
+        self.waited_s = self.waited_s * REMEMBERED + standing_s * (1.0 - REMEMBERED);
         let doublings = (self.waited_s.max(1e-6) / self.target_s).log2();
         let error = doublings.clamp(-LOWEST, HIGHEST);
         let kept = COUNTED.powf(seconds);
@@ -137,13 +145,22 @@ mod tests {
     }
 
     #[test]
+    fn a_pause_now_and_then_is_no_queue() {
+        let mut pressure = Pressure::new(Duration::from_millis(20));
+        let waits = [900, 900, 900, 1].into_iter().cycle().take(400);
+        assert!(waits.map(|waited| pressure.look(seen(waited, 1))).all(|valve| valve == Valve::default()));
+        let valve = [900; STANDING].map(|waited| pressure.look(seen(waited, 1)))[STANDING - 1];
+        assert!(valve.newcomers_per_second.is_some(), "one that stands is: {valve:?}");
+    }
+
+    #[test]
     fn once_nothing_waits_the_valve_opens_again() {
         let mut pressure = Pressure::new(Duration::from_millis(20));
         for _ in 0..200 {
             pressure.look(seen(1_000, 10));
         }
         assert!(pressure.rate.is_some_and(|rate| rate < 100.0), "of 200 a second who came: {pressure:?}");
-        let looks = (1..).find(|_| pressure.look(seen(0, 10)) == Valve::default()).expect("it opens");
+        let looks = (1..=20 * 600).find(|_| pressure.look(seen(0, 10)) == Valve::default()).expect("it opens");
         assert!(looks <= 20 * 120, "{looks} looks");
     }
 
