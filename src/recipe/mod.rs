@@ -55,7 +55,7 @@ pub enum Recipe {
     Systemd,
     /// Kubernetes: the edge with its volume, probes, service and limits
     Kubernetes,
-    /// Prometheus: what to ask the edge, and alerts by the promises of [slo]
+    /// Prometheus: what to ask the edge, and alerts by what site.toml promises
     Prometheus,
     /// A Grafana dashboard of the same
     Grafana,
