@@ -30,6 +30,7 @@ const MAY_WALK: &[(&str, &str)] = &[
     ("'written before its payment'", "one order's history, for a person"),
     ("'payment' AS kind", "what waits for a person, for a person"),
     ("FROM coupon_uses GROUP BY code", "all uses of all codes are what is asked for"),
+    ("done_at IS NULL GROUP BY kind", "words for PostgreSQL, which takes the index of what is due"),
 ];
 
 fn statements(path: &Path) -> Vec<String> {
@@ -79,7 +80,8 @@ fn no_table_that_only_grows_is_walked_for_a_few_of_its_rows() {
         schema.execute_batch(&std::fs::read_to_string(migration).expect("text")).expect("a migration");
     }
     let (mut asked, mut walked, mut excused) = (0, Vec::new(), vec![false; MAY_WALK.len()]);
-    for path in listed("sqlite", "rs").iter().filter(|path| !path.ends_with("verify.rs")) {
+    // `promises` asks about everything there is, for a person.
+    for path in listed("steps", "rs").iter().filter(|path| !path.ends_with("promises.rs")) {
         for statement in statements(path) {
             let Ok(mut explain) = schema.prepare(&format!("EXPLAIN QUERY PLAN {}", bound(&statement))) else { continue };
             asked += 1;
