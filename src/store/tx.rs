@@ -59,7 +59,7 @@ impl Tx<'_> {
     }
 
     /// The first row, where there is one.
-    pub(super) fn one<T>(
+    pub(super) fn query_opt<T>(
         &self,
         sql: &'static str,
         values: &[Param<'_>],
@@ -76,17 +76,17 @@ impl Tx<'_> {
     }
 
     /// The row that has to be there.
-    pub(super) fn only<T>(
+    pub(super) fn query_one<T>(
         &self,
         sql: &'static str,
         values: &[Param<'_>],
         read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.one(sql, values, read)?.ok_or_else(|| StoreError::Corrupt(format!("a row is missing: {sql}")))
+        self.query_opt(sql, values, read)?.ok_or_else(|| StoreError::Corrupt(format!("a row is missing: {sql}")))
     }
 
     /// Every row.
-    pub(super) fn all<T>(
+    pub(super) fn query<T>(
         &self,
         sql: &'static str,
         values: &[Param<'_>],
@@ -108,7 +108,7 @@ impl Tx<'_> {
 
     /// Whether there is a row.
     pub(super) fn exists(&self, sql: &'static str, values: &[Param<'_>]) -> Result<bool, StoreError> {
-        Ok(self.one(sql, values, |_| Ok(()))?.is_some())
+        Ok(self.query_opt(sql, values, |_| Ok(()))?.is_some())
     }
 }
 

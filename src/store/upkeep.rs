@@ -88,7 +88,7 @@ pub fn verify(path: &Path) -> Result<Report, StoreError> {
 /// Whether a step could be committed: a server may be there and take no writes.
 pub(super) fn writes(tx: &Tx<'_>) -> Result<(), StoreError> {
     let is_closed = tx.is_shared()
-        && tx.only("SELECT current_setting('transaction_read_only')", params![], |row| row.get::<_, String>(0))? == "on";
+        && tx.query_one("SELECT current_setting('transaction_read_only')", params![], |row| row.get::<_, String>(0))? == "on";
     if is_closed { Err(StoreError::Engine("the database takes no writes now".to_owned())) } else { Ok(()) }
 }
 

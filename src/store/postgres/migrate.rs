@@ -51,5 +51,5 @@ fn all(session: &Session, migrations: &[(i64, &'static str)]) -> Result<(), Stor
 /// The version that the database has; 0: none.
 pub(in crate::store) fn version(tx: &Tx<'_>) -> Result<i64, StoreError> {
     let nothing: &[Param<'_>] = params![];
-    tx.only("SELECT coalesce(max(version), 0) FROM schema_version", nothing, |row: &Row<'_>| row.get(0))
+    tx.query_one("SELECT coalesce(max(version), 0) FROM schema_version", nothing, |row: &Row<'_>| row.get(0))
 }

@@ -169,7 +169,7 @@ mod tests {
         let (_folder, one, other) = pair();
         let (tell, told) = std::sync::mpsc::channel();
         let step = move |tx: &Tx<'_>| {
-            let free: i64 = tx.only("SELECT free FROM stock", params![], |row| row.get(0))?;
+            let free: i64 = tx.query_one("SELECT free FROM stock", params![], |row| row.get(0))?;
             assert_eq!(free, 1);
             tell.send(other.execute("UPDATE stock SET free = 0", [])).expect("somebody listens");
             tx.execute("UPDATE stock SET free = 0", params![])?;

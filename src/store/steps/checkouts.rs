@@ -11,9 +11,10 @@ use crate::store::{Lease, OpenCheckout, Refusal, SaveDetails, StoreError};
 
 pub(in crate::store) fn open(tx: &Tx<'_>, open: &OpenCheckout, quote: Option<&Quote>) -> Result<Option<Order>, StoreError> {
     if let Some(order) = orders::by_cart(tx, open.cart_id)? {
-        let is_given_up = tx.only("SELECT canceled FROM checkouts WHERE id = ?1", params![order.checkout.as_str()], |row| {
-            row.get::<_, bool>(0)
-        })?;
+        let is_given_up =
+            tx.query_one("SELECT canceled FROM checkouts WHERE id = ?1", params![order.checkout.as_str()], |row| {
+                row.get::<_, bool>(0)
+            })?;
         if order.state == OrderState::Placed || !is_given_up {
             return Ok(Some(order));
         }
@@ -43,7 +44,7 @@ pub(in crate::store) fn open(tx: &Tx<'_>, open: &OpenCheckout, quote: Option<&Qu
 
 pub(in crate::store) fn load(tx: &Tx<'_>, id: &CheckoutId) -> Result<Option<Checkout>, StoreError> {
     let select = "SELECT * FROM checkouts WHERE id = ?1";
-    let Some((mut checkout, quote)) = tx.one(select, params![id.as_str()], read)? else { return Ok(None) };
+    let Some((mut checkout, quote)) = tx.query_opt(select, params![id.as_str()], read)? else { return Ok(None) };
     checkout.attempt = payments::newest(tx, id)?;
     checkout.order = orders::newest(tx, id)?;
     // Most often the order is over the newest quote: that is read once.
@@ -81,14 +82,14 @@ pub(super) fn cart_id(text: &str) -> Result<CartId, StoreError> {
 
 pub(super) fn load_quote(tx: &Tx<'_>, id: &str) -> Result<Quote, StoreError> {
     let select = "SELECT document FROM quotes WHERE id = ?1";
-    let document: String = tx.only(select, params![id], |row| row.get(0))?;
+    let document: String = tx.query_one(select, params![id], |row| row.get(0))?;
     Ok(serde_json::from_str(&document)?)
 }
 
 pub(in crate::store) fn save_details(tx: &Tx<'_>, details: &SaveDetails, quote: Option<&Quote>) -> Result<Checkout, StoreError> {
     refuse_while_paying(tx, &details.checkout)?;
     let before: Option<String> =
-        tx.only("SELECT quote FROM checkouts WHERE id = ?1", params![details.checkout.as_str()], |row| row.get(0))?;
+        tx.query_one("SELECT quote FROM checkouts WHERE id = ?1", params![details.checkout.as_str()], |row| row.get(0))?;
     let update = "UPDATE checkouts SET cart_revision = ?2, cart_token = ?3, contact = ?4, address = ?5, shipping_rate = ?6, quote = NULL WHERE id = ?1";
     tx.execute(
         update,
@@ -128,7 +129,7 @@ pub(in crate::store) fn reap(tx: &Tx<'_>, older_than: Timestamp, limit: u32) -> 
         "SELECT id FROM checkouts WHERE created_at <= ?1 AND NOT EXISTS (SELECT 1 FROM orders WHERE checkout = checkouts.id) LIMIT ?2
          FOR UPDATE SKIP LOCKED",
     );
-    let ids: Vec<String> = tx.all(select, params![older_than.0, limit], |row| row.get(0))?;
+    let ids: Vec<String> = tx.query(select, params![older_than.0, limit], |row| row.get(0))?;
     for id in &ids {
         tx.execute("UPDATE checkouts SET quote = NULL WHERE id = ?1", params![id])?;
         tx.execute("DELETE FROM quotes WHERE checkout = ?1", params![id])?;
@@ -152,7 +153,8 @@ fn refuse_while_paying(tx: &Tx<'_>, id: &CheckoutId) -> Result<(), StoreError> {
     let select = "SELECT EXISTS (SELECT 1 FROM attempts WHERE checkout = ?1 AND state <> 'paid' AND state <> 'declined' AND state <> 'canceled'),
                 (SELECT id FROM orders WHERE checkout = ?1 AND state = 'placed')
          FROM checkouts WHERE id = ?1";
-    let found = tx.one(select, params![id.as_str()], |row| Ok((row.get::<_, bool>(0)?, row.get::<_, Option<String>>(1)?)))?;
+    let found =
+        tx.query_opt(select, params![id.as_str()], |row| Ok((row.get::<_, bool>(0)?, row.get::<_, Option<String>>(1)?)))?;
     match found {
         None => Err(Refusal::NotFound.into()),
         Some((_, Some(order))) => Err(Refusal::CartSpent { order: order.as_str().into() }.into()),
@@ -172,7 +174,7 @@ pub(in crate::store) fn take_lease(
     // A lease that ends later than a fresh one would is of before the clock was set back; its holder is fenced off.
     let update = "UPDATE checkouts SET lease_owner = ?2, lease_fence = lease_fence + 1, lease_until = ?4
          WHERE id = ?1 AND (lease_owner IS NULL OR lease_until <= ?3 OR lease_until > ?4) RETURNING lease_fence";
-    let fence = tx.one(update, params![checkout.as_str(), owner, now.0, until.0], |row| row.get(0))?;
+    let fence = tx.query_opt(update, params![checkout.as_str(), owner, now.0, until.0], |row| row.get(0))?;
     Ok(fence.map(|fence| Lease { checkout: checkout.clone(), fence, events: Vec::new(), is_last: false }))
 }
 

@@ -71,5 +71,5 @@ pub(in crate::store) fn last(tx: &Tx<'_>, gateway: &str) -> Result<Option<Reconc
             different: row.get(4)?,
         })
     };
-    tx.one(select, params![gateway], read)
+    tx.query_opt(select, params![gateway], read)
 }

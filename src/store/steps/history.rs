@@ -43,7 +43,7 @@ const HISTORY: &str = "
 pub(in crate::store) fn of(tx: &Tx<'_>, order: &OrderId) -> Result<Vec<Happened>, StoreError> {
     let select = HISTORY;
     let read = |row: &Row<'_>| Ok(Happened { at: Timestamp(row.get(0)?), what: row.get(1)?, detail: with_amounts(row.get(2)?) });
-    tx.all(select, params![order.as_str()], read)
+    tx.query(select, params![order.as_str()], read)
 }
 
 /// Spells `⟨2480 EUR⟩`, which is in minor units, as people do.
@@ -95,7 +95,7 @@ pub(in crate::store) fn stuck(tx: &Tx<'_>, late_since: Timestamp) -> Result<Vec<
             reason: row.get(4)?,
         })
     };
-    tx.all(select, params![late_since.0], read)
+    tx.query(select, params![late_since.0], read)
 }
 
 pub(in crate::store) fn resolve(tx: &Tx<'_>, subject: &str, note: &str, now: Timestamp) -> Result<(), StoreError> {

@@ -43,7 +43,7 @@ pub(in crate::store) fn claim(tx: &Tx<'_>, limit: u32, now: Timestamp, until: Ti
         "SELECT id FROM due",
         "RETURNING id, event, checkout, attempt, reference, tries - 1"
     );
-    let mut rows = tx.all(update, params![limit, now.0, until.0, RETRY_MAX_SECONDS], read)?;
+    let mut rows = tx.query(update, params![limit, now.0, until.0, RETRY_MAX_SECONDS], read)?;
     rows.sort_by_key(|row| row.id);
     Ok(rows)
 }
@@ -80,7 +80,7 @@ pub(in crate::store) fn retry(tx: &Tx<'_>, id: i64, error: &str, now: Timestamp)
         let event: (String, u32) = (row.get(0)?, row.get(1)?);
         Ok((event, Timestamp(row.get(2)?), row.get::<_, Option<String>>(3)?.map(CheckoutId)))
     };
-    let Some(((event, tries), received_at, checkout)) = tx.one(select, params![id], read)? else { return Ok(()) };
+    let Some(((event, tries), received_at, checkout)) = tx.query_opt(select, params![id], read)? else { return Ok(()) };
     tx.execute(
         "UPDATE inbox SET claimed_until = 0, last_error = ?2, next_at = ?3 WHERE id = ?1",
         params![id, error, now.0 + pause_seconds(tries, RETRY_MAX_SECONDS)],
@@ -94,11 +94,11 @@ pub(in crate::store) fn retry(tx: &Tx<'_>, id: i64, error: &str, now: Timestamp)
 
 pub(in crate::store) fn newest(tx: &Tx<'_>, gateway: &str) -> Result<Option<Timestamp>, StoreError> {
     let select = "SELECT max(created_at) FROM inbox WHERE gateway = ?1";
-    Ok(tx.only(select, params![gateway], |row| row.get::<_, Option<i64>>(0))?.map(Timestamp))
+    Ok(tx.query_one(select, params![gateway], |row| row.get::<_, Option<i64>>(0))?.map(Timestamp))
 }
 
 pub(in crate::store) fn depth(tx: &Tx<'_>) -> Result<u64, StoreError> {
-    let rows: i64 = tx.only("SELECT count(*) FROM inbox WHERE done_at IS NULL", params![], |row| row.get(0))?;
+    let rows: i64 = tx.query_one("SELECT count(*) FROM inbox WHERE done_at IS NULL", params![], |row| row.get(0))?;
     Ok(rows.unsigned_abs())
 }
 

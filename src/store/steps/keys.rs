@@ -31,7 +31,7 @@ pub(in crate::store) fn begin(
     }
     let select = "SELECT request_hash, status, response FROM idempotency_keys WHERE scope = ?1 AND key = ?2";
     let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, Option<u16>>(1)?, row.get::<_, Option<Vec<u8>>>(2)?));
-    Ok(match tx.one(select, params![scope, key], read)? {
+    Ok(match tx.query_opt(select, params![scope, key], read)? {
         Some((used_for, ..)) if used_for != request_hash => KeyUse::OtherRequest,
         Some((_, Some(status), response)) => KeyUse::Done { status, response: response.unwrap_or_default() },
         _ => KeyUse::InFlight,

@@ -16,7 +16,7 @@ pub(in crate::store) fn read(tx: &Tx<'_>) -> Result<Option<Life>, StoreError> {
             copied_at: row.get::<_, Option<i64>>(3)?.map(Timestamp),
         })
     };
-    tx.one(select, params![], read)
+    tx.query_opt(select, params![], read)
 }
 
 pub(in crate::store) fn beat(tx: &Tx<'_>, is_stopped: bool, now: Timestamp) -> Result<(), StoreError> {
@@ -32,13 +32,13 @@ pub(in crate::store) fn beat(tx: &Tx<'_>, is_stopped: bool, now: Timestamp) -> R
 /// Since when this shop keeps this file. Where it does not say, or says what cannot be: since its first checkout.
 pub(in crate::store) fn born(tx: &Tx<'_>, now: Timestamp) -> Result<Timestamp, StoreError> {
     let select = "SELECT coalesce((SELECT born_at FROM life WHERE born_at <= ?1), (SELECT min(created_at) FROM checkouts WHERE created_at <= ?1), ?1)";
-    Ok(Timestamp(tx.only(select, params![now.0], |row| row.get(0))?))
+    Ok(Timestamp(tx.query_one(select, params![now.0], |row| row.get(0))?))
 }
 
 /// When the newest payment was begun.
 pub(in crate::store) fn newest_attempt(tx: &Tx<'_>) -> Result<Option<Timestamp>, StoreError> {
     let select = "SELECT max(created_at) FROM attempts";
-    Ok(tx.only(select, params![], |row| row.get::<_, Option<i64>>(0))?.map(Timestamp))
+    Ok(tx.query_one(select, params![], |row| row.get::<_, Option<i64>>(0))?.map(Timestamp))
 }
 
 /// Where no edge ever lived on it, its birth counts as its last sign of life: whoever is interrupted after this doubts an old file again.
@@ -62,5 +62,5 @@ fn last_sequence(tx: &Tx<'_>) -> Result<i64, StoreError> {
     let select =
         "SELECT coalesce((SELECT max(sequence) FROM orders), 0), coalesce((SELECT order_floor FROM life WHERE id = 1), 0)";
     let read = |row: &Row<'_>| Ok(row.get::<_, i64>(0)?.max(row.get(1)?));
-    tx.only(select, params![], read)
+    tx.query_one(select, params![], read)
 }

@@ -40,7 +40,7 @@ pub(in crate::store) fn list(tx: &Tx<'_>, filter: OrderFilter) -> Result<Vec<Ord
         "SELECT * FROM orders WHERE (?1 IS NULL OR state = ?1) AND (?3 IS NULL OR created_at >= ?3)
              AND (?4 IS NULL OR created_at < ?4) ORDER BY place DESC LIMIT ?2",
     );
-    tx.all(
+    tx.query(
         select,
         params![filter.state.map(OrderState::name), limit, filter.since.map(|at| at.0), filter.until.map(|at| at.0)],
         |row| read(tx, row),
@@ -57,7 +57,7 @@ pub(in crate::store) fn export_page(tx: &Tx<'_>, filter: OrderFilter, after: i64
              AND (?4 IS NULL OR created_at < ?4) ORDER BY place LIMIT ?5",
     );
     let (since, until) = (filter.since.map(|at| at.0), filter.until.map(|at| at.0));
-    let rows = tx.all(select, params![after, filter.state.map(OrderState::name), since, until, limit], |row| {
+    let rows = tx.query(select, params![after, filter.state.map(OrderState::name), since, until, limit], |row| {
         Ok((row.get("place")?, read(tx, row)?))
     })?;
     rows.into_iter().map(|(place, order)| exported(tx, place, order)).collect()
@@ -66,7 +66,7 @@ pub(in crate::store) fn export_page(tx: &Tx<'_>, filter: OrderFilter, after: i64
 fn exported(tx: &Tx<'_>, place: i64, order: Order) -> Result<Exported, StoreError> {
     let select = "SELECT id, gateway, reference, card FROM attempts WHERE order_id = ?1 ORDER BY number DESC LIMIT 1";
     let read = |row: &Row<'_>| Ok((AttemptId(row.get(0)?), row.get(1)?, row.get(2)?, row.get(3)?));
-    let newest = tx.one(select, params![order.id.as_str()], read)?;
+    let newest = tx.query_opt(select, params![order.id.as_str()], read)?;
     let refunded = newest.as_ref().map(|(attempt, ..)| refunds::sums(tx, attempt)).transpose()?;
     let refunded = Money::new(refunded.map_or(0, |sums| sums.in_ledger_minor), order.quote.total().currency);
     let (gateway, reference, card) =
@@ -75,7 +75,7 @@ fn exported(tx: &Tx<'_>, place: i64, order: Order) -> Result<Exported, StoreErro
 }
 
 fn one(tx: &Tx<'_>, select: &'static str, values: &[Param<'_>]) -> Result<Option<Order>, StoreError> {
-    tx.one(select, values, |row| read(tx, row))
+    tx.query_opt(select, values, |row| read(tx, row))
 }
 
 fn read(tx: &Tx<'_>, row: &Row<'_>) -> Result<Order, StoreError> {

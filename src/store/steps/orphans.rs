@@ -79,7 +79,7 @@ pub(in crate::store) fn find(tx: &Tx<'_>, found: &[Orphan]) -> Result<usize, Sto
 
 pub(in crate::store) fn count_since(tx: &Tx<'_>, gateway: &str, since: Timestamp) -> Result<u32, StoreError> {
     let select = "SELECT count(*) FROM orphans WHERE gateway = ?1 AND found_at > ?2";
-    tx.only(select, params![gateway, since.0], |row| row.get(0))
+    tx.query_one(select, params![gateway, since.0], |row| row.get(0))
 }
 
 pub(in crate::store) fn claim(tx: &Tx<'_>, limit: u32, due_at: Timestamp, until: Timestamp) -> Result<Vec<Orphan>, StoreError> {
@@ -91,7 +91,7 @@ pub(in crate::store) fn claim(tx: &Tx<'_>, limit: u32, due_at: Timestamp, until:
         "SELECT gateway, reference FROM due",
         "RETURNING *"
     );
-    let mut orphans = tx.all(update, params![limit, due_at.0, until.0], read)?;
+    let mut orphans = tx.query(update, params![limit, due_at.0, until.0], read)?;
     orphans.sort_by(|one, other| (one.made_at, &one.reference).cmp(&(other.made_at, &other.reference)));
     Ok(orphans)
 }
@@ -109,12 +109,12 @@ pub(in crate::store) fn adopt(tx: &Tx<'_>, opened: &Opened, begin: &BeginPayment
     lock(tx, Lock::Checkout(&attempt.checkout))?;
     let select = "SELECT 1 FROM orphans WHERE gateway = ?1 AND reference = ?2 AND state = 'found'";
     let newest: u32 =
-        tx.only("SELECT coalesce(max(number), 0) FROM attempts WHERE checkout = ?1", params![checkout], |row| row.get(0))?;
+        tx.query_one("SELECT coalesce(max(number), 0) FROM attempts WHERE checkout = ?1", params![checkout], |row| row.get(0))?;
     if !tx.exists(select, params![gateway.as_str(), reference])? || newest >= attempt.number {
         return Err(Refusal::WrongState.into());
     }
     let select = "SELECT cart_id FROM checkouts WHERE id = ?1 AND canceled = 0";
-    let cart = tx.one(select, params![checkout], |row| row.get::<_, String>(0))?.ok_or(Refusal::WrongState)?;
+    let cart = tx.query_opt(select, params![checkout], |row| row.get::<_, String>(0))?.ok_or(Refusal::WrongState)?;
     let fresh = payments::write(tx, begin, &cart, false)?;
     tx.execute(
         "UPDATE attempts SET state = 'awaiting_shopper', reference = ?2, redirect_url = ?3 WHERE id = ?1",
@@ -178,7 +178,7 @@ pub(in crate::store) fn to_tell(tx: &Tx<'_>, limit: u32, late_since: Timestamp) 
                  (SELECT gateway, reference FROM orphans WHERE made_at < (SELECT born_at FROM life)
                   ORDER BY found_at, reference LIMIT ?3))
          ORDER BY found_at, reference LIMIT ?1";
-    tx.all(select, params![limit, late_since.0, STRANGE_MAILS], read)
+    tx.query(select, params![limit, late_since.0, STRANGE_MAILS], read)
 }
 
 pub(in crate::store) fn told(tx: &Tx<'_>, orphan: &Orphan, now: Timestamp) -> Result<(), StoreError> {
@@ -194,7 +194,7 @@ pub(in crate::store) fn open(tx: &Tx<'_>) -> Result<OpenOrphans, StoreError> {
         "SELECT count(*) FILTER (WHERE state IN ('found', 'returning')), count(*) FILTER (WHERE state = 'review') FROM orphans";
     let read =
         |row: &Row<'_>| Ok(OpenOrphans { under_way: row.get::<_, u32>(0)?.into(), in_review: row.get::<_, u32>(1)?.into() });
-    tx.only(select, params![], read)
+    tx.query_one(select, params![], read)
 }
 
 /// Whether the gateway knows keys of that number, of a payment that is no attempt here.
@@ -207,13 +207,13 @@ pub(super) fn has_number(tx: &Tx<'_>, gateway: &str, checkout: &CheckoutId, numb
 pub(super) fn next_number(tx: &Tx<'_>, checkout: &CheckoutId) -> Result<u32, StoreError> {
     let select = "SELECT coalesce((SELECT max(number) FROM attempts WHERE checkout = ?1), 0),
                 coalesce((SELECT max(number) FROM orphans WHERE checkout = ?1), 0)";
-    let newest = tx.only(select, params![checkout.as_str()], |row| Ok(row.get::<_, u32>(0)?.max(row.get(1)?)))?;
+    let newest = tx.query_one(select, params![checkout.as_str()], |row| Ok(row.get::<_, u32>(0)?.max(row.get(1)?)))?;
     Ok(newest + 1)
 }
 
 pub(in crate::store) fn quote_by_hash(tx: &Tx<'_>, checkout: &CheckoutId, hash: &str) -> Result<Option<Quote>, StoreError> {
     let select = "SELECT id FROM quotes WHERE checkout = ?1 AND hash = ?2";
-    let id = tx.one(select, params![checkout.as_str(), hash], |row| row.get::<_, String>(0))?;
+    let id = tx.query_opt(select, params![checkout.as_str(), hash], |row| row.get::<_, String>(0))?;
     id.map(|id| load_quote(tx, &id)).transpose()
 }
 

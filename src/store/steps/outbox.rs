@@ -68,7 +68,7 @@ pub(in crate::store) fn claim(
         "RETURNING id, kind, subject, checkout, detail, tries - 1, created_at"
     );
     let is_mails = share == Share::Mails;
-    let mut rows = tx.all(update, params![owner, limit, now.0, until.0, RETRY_MAX_SECONDS, is_mails], read)?;
+    let mut rows = tx.query(update, params![owner, limit, now.0, until.0, RETRY_MAX_SECONDS, is_mails], read)?;
     rows.sort_by_key(|row| row.id);
     Ok(rows)
 }
@@ -99,7 +99,7 @@ pub(in crate::store) fn retry(tx: &Tx<'_>, id: i64, error: &str, now: Timestamp)
         let work: (String, String, u32) = (row.get(0)?, row.get(1)?, row.get(2)?);
         Ok((work, CheckoutId(row.get(3)?), Timestamp(row.get(4)?)))
     };
-    let Some(((kind, subject, tries), checkout, created_at)) = tx.one(select, params![id], read)? else { return Ok(()) };
+    let Some(((kind, subject, tries), checkout, created_at)) = tx.query_opt(select, params![id], read)? else { return Ok(()) };
     tx.execute(
         "UPDATE outbox SET claimed_until = 0, last_error = ?2, next_at = ?3 WHERE id = ?1",
         params![id, error, now.0 + pause_seconds(tries, RETRY_MAX_SECONDS)],
@@ -113,7 +113,7 @@ pub(in crate::store) fn retry(tx: &Tx<'_>, id: i64, error: &str, now: Timestamp)
 }
 
 pub(in crate::store) fn depth(tx: &Tx<'_>) -> Result<u64, StoreError> {
-    let rows: i64 = tx.only("SELECT count(*) FROM outbox WHERE done_at IS NULL", params![], |row| row.get(0))?;
+    let rows: i64 = tx.query_one("SELECT count(*) FROM outbox WHERE done_at IS NULL", params![], |row| row.get(0))?;
     Ok(rows.unsigned_abs())
 }
 

@@ -27,7 +27,8 @@ pub(in crate::store) fn begin(tx: &Tx<'_>, begin: &BeginPayment) -> Result<Shell
     let attempt = &begin.attempt;
     lock(tx, Lock::Checkout(&attempt.checkout))?;
     let select = "SELECT cart_id FROM checkouts WHERE id = ?1 AND canceled = 0 AND quote = ?2";
-    let found = tx.one(select, params![attempt.checkout.as_str(), attempt.quote.as_str()], |row| row.get::<_, String>(0))?;
+    let found =
+        tx.query_opt(select, params![attempt.checkout.as_str(), attempt.quote.as_str()], |row| row.get::<_, String>(0))?;
     let cart = found.ok_or(Refusal::WrongState)?;
     if attempt.amount.minor > 0 && switches::paused(tx)?.is_some() {
         return Err(Refusal::Paused.into());
@@ -35,7 +36,7 @@ pub(in crate::store) fn begin(tx: &Tx<'_>, begin: &BeginPayment) -> Result<Shell
     if orphans::has_number(tx, &attempt.gateway, &attempt.checkout, attempt.number)? {
         return Err(Refusal::NumberUsed { next: orphans::next_number(tx, &attempt.checkout)? }.into());
     }
-    let is_taken = tx.only(
+    let is_taken = tx.query_one(
         "SELECT EXISTS (SELECT 1 FROM attempts WHERE checkout = ?1 AND number >= ?2)",
         params![attempt.checkout.as_str(), attempt.number],
         |row| row.get::<_, bool>(0),
@@ -94,7 +95,7 @@ fn shell_of(tx: &Tx<'_>, cart: &str) -> Result<Option<Shell>, StoreError> {
          FROM orders WHERE cart_id = ?1 AND state <> 'canceled'";
     let read =
         |row: &Row<'_>| Ok(Shell { id: row.get(0)?, quote: row.get(1)?, is_placed: row.get(2)?, has_live_attempt: row.get(3)? });
-    tx.one(select, params![cart], read)
+    tx.query_opt(select, params![cart], read)
 }
 
 fn extend(tx: &Tx<'_>, order: String, until: Timestamp) -> Result<String, StoreError> {
@@ -172,7 +173,7 @@ fn attempt_row(tx: &Tx<'_>, attempt: &AttemptId) -> Result<Known, StoreError> {
             },
         ))
     };
-    let (name, row) = tx.one(select, params![attempt.as_str()], read)?.ok_or(Refusal::NotFound)?;
+    let (name, row) = tx.query_opt(select, params![attempt.as_str()], read)?.ok_or(Refusal::NotFound)?;
     Ok(Known { state: state_of(&name)?, ..row })
 }
 
@@ -401,7 +402,7 @@ pub(in crate::store) fn release_expired(tx: &Tx<'_>, now: Timestamp) -> Result<u
         concat!(expired!(), " ORDER BY hold_until LIMIT ?2 FOR UPDATE SKIP LOCKED"),
     );
     let is_lax = planted!("hold_ends_under_attempt");
-    let mut expired: Vec<String> = tx.all(select, params![now.0, SWEEP_MAX, is_lax], |row| row.get(0))?;
+    let mut expired: Vec<String> = tx.query(select, params![now.0, SWEEP_MAX, is_lax], |row| row.get(0))?;
     if tx.is_shared() {
         // A payment that was begun between the look and the lock is seen now, and none can begin any more.
         let select = concat!(expired!(), " AND id = ?2");
@@ -438,7 +439,7 @@ pub(in crate::store) fn sweep(
         "RETURNING *"
     );
     let take = |is_all: bool, most: u32| -> Result<Vec<Attempt>, StoreError> {
-        tx.all(update, params![older_than.0, now.0, most, is_all, RETRY_MAX_SECONDS, LOOK_MIN_SECONDS], read)
+        tx.query(update, params![older_than.0, now.0, most, is_all, RETRY_MAX_SECONDS, LOOK_MIN_SECONDS], read)
     };
     let mut attempts = take(reach == Reach::All, SWEEP_MAX)?;
     if reach == Reach::DueAndOldest && attempts.is_empty() {
@@ -472,11 +473,11 @@ pub(super) fn newest(tx: &Tx<'_>, checkout: &CheckoutId) -> Result<Option<Attemp
 }
 
 pub(super) fn many(tx: &Tx<'_>, select: &'static str, values: &[Param<'_>]) -> Result<Vec<Attempt>, StoreError> {
-    tx.all(select, values, read)
+    tx.query(select, values, read)
 }
 
 fn one(tx: &Tx<'_>, select: &'static str, values: &[Param<'_>]) -> Result<Option<Attempt>, StoreError> {
-    tx.one(select, values, read)
+    tx.query_opt(select, values, read)
 }
 
 fn read(row: &Row<'_>) -> Result<Attempt, StoreError> {

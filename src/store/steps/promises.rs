@@ -165,7 +165,7 @@ pub(in crate::store) fn look(tx: &Tx<'_>, schema: i64, is_older: bool) -> Result
     let mut report = Report::of(schema, Vec::new());
     for (name, query, advice) in PROMISES {
         let text = |row: &Row<'_>| Ok(row.get::<_, Option<String>>(0)?.unwrap_or_default());
-        let mut about = match tx.all(query, params![], text) {
+        let mut about = match tx.query(query, params![], text) {
             Err(_) if is_older => continue,
             about => about?,
         };
@@ -176,7 +176,7 @@ pub(in crate::store) fn look(tx: &Tx<'_>, schema: i64, is_older: bool) -> Result
         }
     }
     let placed = "SELECT count(*) FROM orders WHERE state = 'placed'";
-    report.orders = tx.only(placed, params![], |row| row.get::<_, i64>(0))?.unsigned_abs();
+    report.orders = tx.query_one(placed, params![], |row| row.get::<_, i64>(0))?.unsigned_abs();
     match life::read(tx) {
         Err(_) if is_older => return Ok(report),
         life => {
@@ -187,6 +187,6 @@ pub(in crate::store) fn look(tx: &Tx<'_>, schema: i64, is_older: bool) -> Result
     }
     let last = "SELECT at, compared, orphans + different FROM reconciliations ORDER BY id DESC LIMIT 1";
     let read = |row: &Row<'_>| Ok((Timestamp(row.get(0)?), row.get::<_, u32>(1)?.into(), row.get::<_, u32>(2)?.into()));
-    report.reconciled = tx.one(last, params![], read)?;
+    report.reconciled = tx.query_opt(last, params![], read)?;
     Ok(report)
 }

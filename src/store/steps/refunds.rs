@@ -28,7 +28,8 @@ pub(in crate::store) fn refundable(tx: &Tx<'_>, order: &OrderId) -> Result<Optio
         let sums: (i64, i64) = (row.get(2)?, row.get(4)?);
         Ok((attempt, row.get::<_, String>(1)?, sums, row.get::<_, String>(3)?, row.get::<_, bool>(5)?))
     };
-    let Some((attempt, gateway, (captured, refunded), code, is_restocked)) = tx.one(select, params![order.as_str()], read)?
+    let Some((attempt, gateway, (captured, refunded), code, is_restocked)) =
+        tx.query_opt(select, params![order.as_str()], read)?
     else {
         return Ok(None);
     };
@@ -51,7 +52,7 @@ pub(in crate::store) fn ask(tx: &Tx<'_>, ask: &AskRefund) -> Result<Refund, Stor
     }
     let select = "SELECT key, checkout FROM attempts WHERE id = ?1";
     let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));
-    let (key, checkout) = tx.only(select, params![found.attempt.as_str()], read)?;
+    let (key, checkout) = tx.query_one(select, params![found.attempt.as_str()], read)?;
     let shop = key.split_once(&format!(":{checkout}:")).map(|(shop, _)| shop).filter(|shop| !shop.is_empty());
     let shop = shop.ok_or_else(|| StoreError::Corrupt(format!("key of the payment of {checkout}")))?;
     let row = Written {
@@ -121,7 +122,7 @@ pub(in crate::store) fn claim(
         "SELECT id FROM due",
         "RETURNING *"
     );
-    let mut refunds = tx.all(update, params![owner, limit, now.0, until.0, RETRY_MAX_SECONDS], read)?;
+    let mut refunds = tx.query(update, params![owner, limit, now.0, until.0, RETRY_MAX_SECONDS], read)?;
     refunds.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(refunds)
 }
@@ -135,7 +136,7 @@ pub(super) fn release_all(tx: &Tx<'_>) -> Result<(), StoreError> {
 pub(in crate::store) fn begin(tx: &Tx<'_>, refund: &Refund, body: &[u8], now: Timestamp) -> Result<Vec<u8>, StoreError> {
     let update = "UPDATE refunds SET body = coalesce(body, ?3), sent = sent + 1, first_sent_at = coalesce(first_sent_at, ?4)
          WHERE id = ?1 AND lease_fence = ?2 AND lease_owner IS NOT NULL AND state = 'pending' RETURNING body";
-    let bytes = tx.one(update, params![refund.id, refund.fence, body, now.0], |row| row.get(0))?;
+    let bytes = tx.query_opt(update, params![refund.id, refund.fence, body, now.0], |row| row.get(0))?;
     Ok(bytes.ok_or(Refusal::LeaseLost)?)
 }
 
@@ -215,7 +216,7 @@ fn known(tx: &Tx<'_>, attempt: &AttemptId, report: &RefundReport) -> Result<Opti
 /// One that was made at the gateway's own pages, or that this file has lost: the customer was told of it, or will not be by us.
 fn write_down(tx: &Tx<'_>, attempt: &AttemptId, report: &RefundReport, now: Timestamp) -> Result<Refund, StoreError> {
     let order: String = tx
-        .one("SELECT order_id FROM attempts WHERE id = ?1", params![attempt.as_str()], |row| row.get(0))?
+        .query_opt("SELECT order_id FROM attempts WHERE id = ?1", params![attempt.as_str()], |row| row.get(0))?
         .ok_or(Refusal::NotFound)?;
     let id = format!("{attempt}-{}", report.reference);
     let key = report.key.as_deref().filter(|_| !planted!("refund_told_twice"));
@@ -278,7 +279,7 @@ fn advance(
 
 fn checkout_of(tx: &Tx<'_>, refund: &Refund) -> Result<CheckoutId, StoreError> {
     let select = "SELECT checkout FROM attempts WHERE id = ?1";
-    tx.only(select, params![refund.attempt.as_str()], |row| Ok(CheckoutId(row.get(0)?)))
+    tx.query_one(select, params![refund.attempt.as_str()], |row| Ok(CheckoutId(row.get(0)?)))
 }
 
 fn write_ledger(tx: &Tx<'_>, row: &Refund, kind: &'static str, now: Timestamp) -> Result<(), StoreError> {
@@ -311,7 +312,7 @@ pub(in crate::store) fn sums(tx: &Tx<'_>, attempt: &AttemptId) -> Result<RefundS
          FROM refunds WHERE attempt = ?1";
     let read =
         |row: &Row<'_>| Ok(RefundSums { in_ledger_minor: row.get(0)?, under_way_minor: row.get(1)?, sent_minor: row.get(2)? });
-    tx.only(select, params![attempt.as_str()], read)
+    tx.query_one(select, params![attempt.as_str()], read)
 }
 
 pub(in crate::store) fn awaits(tx: &Tx<'_>, attempt: &AttemptId) -> Result<bool, StoreError> {
@@ -326,7 +327,7 @@ pub(in crate::store) fn ask_void(tx: &Tx<'_>, order: &OrderId, now: Timestamp) -
          WHERE orders.id = ?1 AND orders.state = 'placed' AND paid_at IS NULL AND attempts.state IN ('capturing', 'review')
          ORDER BY attempts.number DESC LIMIT 1";
     let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, CheckoutId(row.get(1)?)));
-    let (attempt, checkout) = tx.one(select, params![order.as_str()], read)?.ok_or(Refusal::WrongState)?;
+    let (attempt, checkout) = tx.query_opt(select, params![order.as_str()], read)?.ok_or(Refusal::WrongState)?;
     tx.execute("UPDATE attempts SET void_asked_at = coalesce(void_asked_at, ?2) WHERE id = ?1", params![attempt, now.0])?;
     outbox::finish_subject(tx, OutboxKind::Capture, &attempt, now)?;
     outbox::promise(tx, OutboxKind::CancelPayment, &attempt, &checkout, "", now)
@@ -337,11 +338,11 @@ fn by_id(tx: &Tx<'_>, id: &str) -> Result<Option<Refund>, StoreError> {
 }
 
 fn one(tx: &Tx<'_>, select: &'static str, values: &[Param<'_>]) -> Result<Option<Refund>, StoreError> {
-    tx.one(select, values, read)
+    tx.query_opt(select, values, read)
 }
 
 pub(super) fn many(tx: &Tx<'_>, select: &'static str, values: &[Param<'_>]) -> Result<Vec<Refund>, StoreError> {
-    tx.all(select, values, read)
+    tx.query(select, values, read)
 }
 
 fn currency(code: &str) -> Result<Currency, StoreError> {

@@ -59,7 +59,7 @@ pub(super) fn lock_units_of(tx: &Tx<'_>, orders: &[String]) -> Result<(), StoreE
     let mut skus = BTreeSet::new();
     for order in orders {
         let select = "SELECT sku FROM reservations WHERE order_id = ?1";
-        skus.extend(tx.all(select, params![order], |row| row.get::<_, String>(0))?);
+        skus.extend(tx.query(select, params![order], |row| row.get::<_, String>(0))?);
     }
     skus.into_iter().try_for_each(|sku| lock(tx, Lock::Stock(&Sku::from(sku))))
 }
@@ -144,9 +144,9 @@ pub(super) fn use_coupons(tx: &Tx<'_>, order: &str, coupons: &[CouponNeed]) -> R
 
 pub(in crate::store) fn snapshot(tx: &Tx<'_>) -> Result<Availability, StoreError> {
     let select = "SELECT sku, on_hand, reserved, sold FROM stock ORDER BY sku";
-    let levels = tx.all(select, params![], read)?;
+    let levels = tx.query(select, params![], read)?;
     let select = "SELECT code, count(*) FROM coupon_uses GROUP BY code ORDER BY code";
-    let uses = tx.all(select, params![], |row| Ok((CouponCode(row.get(0)?), row.get(1)?)))?;
+    let uses = tx.query(select, params![], |row| Ok((CouponCode(row.get(0)?), row.get(1)?)))?;
     Ok(Availability { levels, coupon_uses: uses })
 }
 
@@ -217,7 +217,7 @@ fn move_units(
 fn level(tx: &Tx<'_>, sku: &Sku) -> Result<Option<StockLevel>, StoreError> {
     lock(tx, Lock::Stock(sku))?;
     let select = "SELECT sku, on_hand, reserved, sold FROM stock WHERE sku = ?1";
-    tx.one(select, params![sku.as_str()], read)
+    tx.query_opt(select, params![sku.as_str()], read)
 }
 
 fn read(row: &Row<'_>) -> Result<StockLevel, StoreError> {

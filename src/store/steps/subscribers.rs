@@ -13,7 +13,7 @@ const NUMBER_ROWS: usize = 500;
 const ERROR_BYTES: usize = 500;
 
 pub(in crate::store) fn name(tx: &Tx<'_>, named: &[Subscriber], now: Timestamp) -> Result<(), StoreError> {
-    let known: Vec<String> = tx.all("SELECT name FROM subscribers WHERE removed_at IS NULL", params![], |row| row.get(0))?;
+    let known: Vec<String> = tx.query("SELECT name FROM subscribers WHERE removed_at IS NULL", params![], |row| row.get(0))?;
     for gone in known.iter().filter(|known| named.iter().all(|subscriber| subscriber.name != **known)) {
         tx.execute("UPDATE subscribers SET removed_at = ?2 WHERE name = ?1", params![gone, now.0])?;
     }
@@ -32,7 +32,7 @@ pub(in crate::store) fn due(tx: &Tx<'_>, now: Timestamp) -> Result<Vec<String>, 
     let select = "SELECT name FROM subscribers WHERE removed_at IS NULL AND next_at <= ?1
             AND (next_sequence <= last_sequence OR EXISTS (SELECT 1 FROM facts WHERE id > numbered))
          ORDER BY name";
-    tx.all(select, params![now.0], |row| row.get(0))
+    tx.query(select, params![now.0], |row| row.get(0))
 }
 
 /// How far a subscriber has come.
@@ -50,14 +50,15 @@ pub(in crate::store) fn number(tx: &Tx<'_>, name: &str) -> Result<bool, StoreErr
     let read = |row: &Row<'_>| {
         Ok(Place { numbered: row.get(0)?, last: row.get(1)?, next: row.get(2)?, starts_after: row.get(3)?, events: row.get(4)? })
     };
-    let mut place = tx.one(select, params![name], read)?.ok_or(Refusal::NotFound)?;
+    let mut place = tx.query_opt(select, params![name], read)?.ok_or(Refusal::NotFound)?;
     if tx.is_shared() && tx.exists("SELECT 1 FROM facts WHERE id > ?1 LIMIT 1", params![place.numbered])? {
         lock(tx, Lock::Facts)?;
     }
     let heard: Vec<String> = serde_json::from_str(&place.events)?;
     let select = "SELECT id, kind FROM facts WHERE id > ?1 ORDER BY id LIMIT ?2";
-    let facts =
-        tx.all(select, params![place.numbered, NUMBER_ROWS as i64], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
+    let facts = tx.query(select, params![place.numbered, NUMBER_ROWS as i64], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+    })?;
     let insert = "INSERT INTO deliveries (subscriber, sequence, fact) VALUES (?1, ?2, ?3)";
     for (fact, kind) in &facts {
         place.numbered = *fact;
@@ -85,7 +86,7 @@ pub(in crate::store) fn next(tx: &Tx<'_>, name: &str, now: Timestamp) -> Result<
          JOIN deliveries ON subscriber = name AND deliveries.sequence = next_sequence
          JOIN facts ON facts.id = fact JOIN orders ON orders.id = order_id
          WHERE name = ?1 AND next_at <= ?2 AND removed_at IS NULL";
-    let found = tx.one(select, params![name, now.0], delivery)?;
+    let found = tx.query_opt(select, params![name, now.0], delivery)?;
     Ok(match found {
         Some(delivery) => Next::Send(Box::new(delivery)),
         None if is_numbering => Next::Numbering,
@@ -108,7 +109,7 @@ pub(in crate::store) fn from(tx: &Tx<'_>, name: &str, sequence: u64, limit: u32)
     let select = "SELECT deliveries.sequence, key, kind, document, at, number FROM deliveries
          JOIN facts ON facts.id = fact JOIN orders ON orders.id = order_id
          WHERE subscriber = ?1 AND deliveries.sequence >= ?2 ORDER BY deliveries.sequence LIMIT ?3";
-    tx.all(select, params![name, signed(sequence), limit], delivery)
+    tx.query(select, params![name, signed(sequence), limit], delivery)
 }
 
 pub(in crate::store) fn accept(tx: &Tx<'_>, name: &str, sequence: u64, now: Timestamp) -> Result<(), StoreError> {
@@ -125,7 +126,7 @@ pub(in crate::store) fn fail(tx: &Tx<'_>, name: &str, sequence: u64, failed: &Fa
     let error: String = failed.error.chars().take(ERROR_BYTES).collect();
     lock(tx, Lock::Subscriber(name))?;
     let select = "SELECT tries FROM subscribers WHERE name = ?1 AND next_sequence = ?2";
-    let Some(tries) = tx.one(select, params![name, signed(sequence)], |row| row.get::<_, u32>(0))? else { return Ok(()) };
+    let Some(tries) = tx.query_opt(select, params![name, signed(sequence)], |row| row.get::<_, u32>(0))? else { return Ok(()) };
     let next_at = now.0 + pause_seconds(tries + 1, RETRY_MAX_SECONDS);
     tx.execute(
         "UPDATE subscribers SET next_at = ?2, tries = tries + 1, failures = failures + 1, last_error = ?3,
@@ -143,7 +144,7 @@ pub(in crate::store) fn untold(tx: &Tx<'_>, since: Timestamp) -> Result<Vec<Outa
     let read = |row: &Row<'_>| {
         Ok(Outage { subscriber: row.get(0)?, url: row.get(1)?, since: Timestamp(row.get(2)?), error: row.get(3)? })
     };
-    tx.all(select, params![since.0], read)
+    tx.query(select, params![since.0], read)
 }
 
 /// An outage that ended meanwhile is over, and the next one is told anew.
@@ -158,7 +159,7 @@ pub(in crate::store) fn mark_told(tx: &Tx<'_>, outage: &Outage, now: Timestamp) 
 pub(in crate::store) fn replay(tx: &Tx<'_>, name: &str, from: u64) -> Result<(), StoreError> {
     let select = "SELECT EXISTS (SELECT 1 FROM deliveries WHERE subscriber = name AND sequence = ?2) AND ?2 <= next_sequence
          FROM subscribers WHERE name = ?1";
-    let found = tx.one(select, params![name, signed(from)], |row| row.get::<_, bool>(0))?;
+    let found = tx.query_opt(select, params![name, signed(from)], |row| row.get::<_, bool>(0))?;
     if !found.ok_or(Refusal::NotFound)? {
         return Err(Refusal::WrongState.into());
     }
@@ -176,7 +177,7 @@ pub(in crate::store) fn states(tx: &Tx<'_>, present: Present) -> Result<Vec<Subs
                          (SELECT min(at) FROM facts
                           WHERE id > numbered AND id > starts_after AND events LIKE '%\"' || kind || '\"%')) AS waiting_since
          FROM subscribers WHERE ?1 OR removed_at IS NULL ORDER BY name";
-    tx.all(select, params![present == Present::All], state)
+    tx.query(select, params![present == Present::All], state)
 }
 
 fn state(row: &Row<'_>) -> Result<SubscriberState, StoreError> {

@@ -21,7 +21,7 @@ pub(in crate::store) fn resume(tx: &Tx<'_>) -> Result<bool, StoreError> {
 pub(super) fn paused(tx: &Tx<'_>) -> Result<Option<Pause>, StoreError> {
     let select = "SELECT reason, since FROM switches WHERE name = 'payments'";
     let read = |row: &Row<'_>| Ok(Pause { reason: row.get(0)?, since: Timestamp(row.get(1)?) });
-    tx.one(select, params![], read)
+    tx.query_opt(select, params![], read)
 }
 
 pub(in crate::store) fn watch(tx: &Tx<'_>) -> Result<Watch, StoreError> {
@@ -30,12 +30,12 @@ pub(in crate::store) fn watch(tx: &Tx<'_>) -> Result<Watch, StoreError> {
         Ok(Waiting { count: count.unsigned_abs(), oldest: row.get::<_, Option<i64>>(from + 1)?.map(Timestamp) })
     };
     let inbox =
-        tx.only("SELECT count(*), min(received_at) FROM inbox WHERE done_at IS NULL", params![], |row| waiting(row, 0))?;
+        tx.query_one("SELECT count(*), min(received_at) FROM inbox WHERE done_at IS NULL", params![], |row| waiting(row, 0))?;
     // By its value, not by the index of kinds: that one holds all that was ever promised.
     let select = tx.in_words(
         "SELECT kind, count(*), min(created_at) FROM outbox WHERE done_at IS NULL GROUP BY +kind ORDER BY +kind",
         "SELECT kind, count(*), min(created_at) FROM outbox WHERE done_at IS NULL GROUP BY kind ORDER BY kind",
     );
-    let outbox = tx.all(select, params![], |row| Ok((row.get(0)?, waiting(row, 1)?)))?;
+    let outbox = tx.query(select, params![], |row| Ok((row.get(0)?, waiting(row, 1)?)))?;
     Ok(Watch { pause: paused(tx)?, inbox, outbox })
 }
