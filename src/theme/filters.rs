@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use tera::value::Key;
 use tera::{Kwargs, State, Tera, TeraResult, Value};
 
+use super::scan::script_signs;
 use super::{locale, texts};
 use crate::commerce::money::{Currency, Money};
 
@@ -84,38 +85,25 @@ fn fill(value: &Value, kwargs: Kwargs, state: &State) -> TeraResult<Value> {
 ///
 /// Source: HTML Standard, "Restrictions for contents of script elements".
 pub fn script_safe(json: &str) -> String {
+    let bytes = json.as_bytes();
     let mut safe = String::with_capacity(json.len() + 16);
-    let mut rest = json;
-    while let Some(at) = unsafe_sign(rest) {
-        let (before, tail) = rest.split_at(at);
-        safe.push_str(before);
-        let sign = tail.chars().next().unwrap_or_default();
-        match sign {
-            '<' => safe.push_str("\\u003c"),
-            '>' => safe.push_str("\\u003e"),
-            '&' => safe.push_str("\\u0026"),
-            '\'' => safe.push_str("\\u0027"),
-            '\u{2028}' => safe.push_str("\\u2028"),
-            '\u{2029}' => safe.push_str("\\u2029"),
-            other => safe.push(other),
-        }
-        rest = &tail[sign.len_utf8()..];
+    let mut kept = 0;
+    for at in script_signs(bytes) {
+        let (written, length) = match &bytes[at..] {
+            [b'<', ..] => ("\\u003c", 1),
+            [b'>', ..] => ("\\u003e", 1),
+            [b'&', ..] => ("\\u0026", 1),
+            [b'\'', ..] => ("\\u0027", 1),
+            [0xE2, 0x80, 0xA8, ..] => ("\\u2028", 3),
+            [0xE2, 0x80, 0xA9, ..] => ("\\u2029", 3),
+            _ => continue,
+        };
+        safe.push_str(&json[kept..at]);
+        safe.push_str(written);
+        kept = at + length;
     }
-    safe.push_str(rest);
+    safe.push_str(&json[kept..]);
     safe
-}
-
-// Where the first byte lies that may have to be written otherwise; the first one of U+2028 is also that of other signs, which are kept.
-// A piece is judged as a whole and in bytes, not truth values: that compiles to instructions that look at all of it at once.
-fn unsafe_sign(text: &str) -> Option<usize> {
-    const PIECE: usize = 32;
-    let is = |byte: u8, sign: u8| u8::from(byte == sign);
-    let judged = |byte: u8| is(byte, b'<') | is(byte, b'>') | is(byte, b'&') | is(byte, b'\'') | is(byte, 0xE2);
-    let bytes = text.as_bytes();
-    let (pieces, rest) = bytes.as_chunks::<PIECE>();
-    let piece = pieces.iter().position(|piece| piece.map(judged).into_iter().fold(0, |found, byte| found | byte) != 0);
-    let (start, tail) = piece.map_or((bytes.len() - rest.len(), rest), |piece| (piece * PIECE, &bytes[piece * PIECE..]));
-    tail.iter().position(|byte| judged(*byte) != 0).map(|at| start + at)
 }
 
 /// A text as HTML, in an element or in a quoted attribute.
@@ -138,8 +126,9 @@ mod tests {
     #[test]
     fn a_sign_is_found_wherever_it_stands() {
         for place in 0..100 {
-            let text = format!("{}<{}’", "a".repeat(place), "b".repeat(100 - place));
-            assert_eq!(script_safe(&text), text.replace('<', "\\u003c"), "at {place}");
+            let text = format!("{}<{}’\u{2029}>", "a".repeat(place), "b".repeat(100 - place));
+            let expected = text.replace('<', "\\u003c").replace('>', "\\u003e").replace('\u{2029}', "\\u2029");
+            assert_eq!(script_safe(&text), expected, "at {place}");
         }
     }
 }

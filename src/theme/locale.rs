@@ -178,7 +178,7 @@ pub fn money(amount: Money, language: &str) -> String {
     if !matches!(locale.sign, Sign::Last) {
         text.push_str(sign);
         // A sign of letters is never glued to its digits: CHF 12.90.
-        if matches!(locale.sign, Sign::FirstApart) || sign.ends_with(char::is_alphabetic) {
+        if matches!(locale.sign, Sign::FirstApart) || sign.ends_with(is_letter) {
             text.push(HARD);
         }
     }
@@ -192,6 +192,11 @@ pub fn money(amount: Money, language: &str) -> String {
         text.push_str(sign);
     }
     text
+}
+
+// The block of currency signs holds no letter, and asking for each of them is dear: there is one in most prices.
+fn is_letter(sign: char) -> bool {
+    !matches!(sign, '\u{20a0}'..='\u{20cf}') && sign.is_alphabetic()
 }
 
 /// A count as a language writes it: `1,200`, `1.200`.

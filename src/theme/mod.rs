@@ -11,5 +11,6 @@ pub mod filters;
 pub mod locale;
 pub mod look;
 pub mod policy;
+mod scan;
 pub mod texts;
 pub mod view;

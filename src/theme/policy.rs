@@ -12,6 +12,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use memchr::memchr_iter;
 use sha2::{Digest, Sha256};
 
+use super::scan::tags_with_s;
+
 /// Headers that say the same for every page of a shop, whoever sends it.
 pub const SAME_FOR_ALL: [(&str, &str); 4] = [
     ("X-Content-Type-Options", "nosniff"),
@@ -45,19 +47,19 @@ pub struct Block<'a> {
 
 /// The blocks of a page that a policy has to name: styles, and scripts that are neither files nor data.
 pub fn blocks(page: &[u8]) -> impl Iterator<Item = Block<'_>> {
-    let mut rest = page;
+    let mut tags = tags_with_s(page);
+    let mut over = 0;
     std::iter::from_fn(move || {
         loop {
-            let (start, name) = memchr_iter(b'<', rest).find_map(|at| Some((at + 1, block_name(&rest[at + 1..])?)))?;
-            rest = &rest[start..];
-            let end = tag_end(rest)?;
-            let attributes = &rest[name.len()..end];
-            rest = &rest[end + 1..];
+            let at = tags.find(|at| *at >= over)?;
+            let tag = &page[at + 1..];
+            let Some(name) = block_name(tag) else { continue };
+            let end = tag_end(tag)?;
+            let rest = &tag[end + 1..];
             let closes = |at: &usize| rest.get(at + 1) == Some(&b'/') && begins_with(&rest[at + 2..], name);
-            let close = memchr_iter(b'<', rest).find(closes);
-            let text = &rest[..close.unwrap_or(rest.len())];
-            rest = &rest[text.len()..];
-            if let Some(kind) = kind(name, attributes) {
+            let text = &rest[..memchr_iter(b'<', rest).find(closes).unwrap_or(rest.len())];
+            over = page.len() - rest.len() + text.len();
+            if let Some(kind) = kind(name, &tag[name.len()..end]) {
                 return Some(Block { kind, text });
             }
         }

@@ -182,9 +182,7 @@ pub(super) fn summary(html: &str, limit: usize) -> String {
             rest = &rest[end + 1..];
             continue;
         }
-        // Most of a text is words of ASCII: they are taken whole.
-        let is_plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'&');
-        let plain = rest.bytes().take(limit + 1 - length).take_while(is_plain).count();
+        let plain = words(&rest.as_bytes()[..rest.len().min(limit + 1 - length)]);
         let mut sign = [0; 4];
         let (part, bytes): (&str, usize) = match plain {
             0 if first == b'&' => {
@@ -215,6 +213,23 @@ pub(super) fn summary(html: &str, limit: usize) -> String {
         }
     }
     text
+}
+
+// How many bytes are words of ASCII with one space between them, which are taken whole: most of a text is.
+fn words(bytes: &[u8]) -> usize {
+    let mut before = b' ';
+    let mut is_word = |byte: &u8| {
+        // A space goes before a full stop, and before another space.
+        let is_plain = match byte {
+            b' ' | b'.' | b',' => before != b' ',
+            b'<' | b'&' => false,
+            byte => byte.is_ascii_graphic(),
+        };
+        before = *byte;
+        is_plain
+    };
+    let count = bytes.iter().take_while(|byte| is_word(byte)).count();
+    if count > 0 && bytes[count - 1] == b' ' { count - 1 } else { count }
 }
 
 /// A plain text, cut at a word where it has more than `limit` characters.
@@ -264,5 +279,31 @@ mod tests {
             "one two, three. Four < five & six"
         );
         assert_eq!(summary("", 10), "");
+    }
+
+    proptest::proptest! {
+        /// The same, one sign after the other.
+        #[test]
+        fn a_summary_is_its_words_with_one_space_between_them(html in "([a-z]{1,3}|[ .,\\n]|<b>|&amp;|ö){0,60}", limit in 3_usize..40) {
+            let (mut text, mut is_apart) = (String::new(), false);
+            let mut rest = html.as_str();
+            while let Some(sign) = rest.chars().next() {
+                let (is_gap, sign, length) = match rest {
+                    _ if rest.starts_with("<b>") => (true, sign, 3),
+                    _ if rest.starts_with("&amp;") => (false, '&', 5),
+                    _ => (sign.is_whitespace(), sign, sign.len_utf8()),
+                };
+                if !is_gap && is_apart && !text.is_empty() && !matches!(sign, '.' | ',') {
+                    text.push(' ');
+                }
+                if !is_gap {
+                    text.push(sign);
+                }
+                is_apart = is_gap;
+                rest = &rest[length..];
+            }
+            let expected = shortened(&text, limit);
+            proptest::prop_assert_eq!(summary(&html, limit), expected);
+        }
     }
 }
