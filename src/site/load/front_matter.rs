@@ -2,6 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
+use super::plain;
 use super::written::{Place, parse};
 use crate::site::problem::{Problem, Problems, SourceFile};
 
@@ -37,7 +38,7 @@ pub(super) fn cut(file: &SourceFile) -> Result<Cut<'_>, Problem> {
 /// Front matter as typed values, with the text that follows it.
 pub(super) fn read<'a, T: DeserializeOwned>(file: &'a SourceFile, problems: &mut Problems) -> Option<(T, &'a str, Place<'a>)> {
     let result = cut(file).and_then(|cut| {
-        let values = parse(file, cut.toml, cut.offset)?;
+        let values = plain::parse(cut.toml).map_or_else(|| parse(file, cut.toml, cut.offset), Ok)?;
         Ok((values, cut.body, Place { file, offset: cut.offset }))
     });
     result.map_err(|problem| problems.push(problem)).ok()

@@ -14,6 +14,7 @@ pub mod html;
 pub mod marks;
 mod pages;
 mod parsed;
+mod plain;
 mod prices;
 mod products;
 mod promotions;
