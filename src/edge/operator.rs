@@ -8,7 +8,7 @@ use http_body_util::Full;
 
 use super::app::App;
 use crate::store::orphans::Reconciliation;
-use crate::telemetry::page;
+use crate::telemetry::{page, process};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
@@ -77,9 +77,10 @@ fn origin_secret(app: &App) -> &'static str {
 fn metrics(app: &App) -> String {
     app.metrics.set_read_only(is_short_of_room(app));
     let requests = app.metrics.at(app.gate.under_way(), app.strain.newcomers_per_second().unwrap_or(0.0), app.strain.waited());
+    let taken = process::registry();
     match &app.till {
-        Some(till) => page(&[requests, till.metrics().at(&till.levels(app))]),
-        None => page(&[requests]),
+        Some(till) => page(&[requests, till.metrics().at(&till.levels(app)), &taken]),
+        None => page(&[requests, &taken]),
     }
 }
 

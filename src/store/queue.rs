@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -95,6 +96,7 @@ pub(super) struct Queue {
     /// Transactions so far, and the steps they held.
     commits: AtomicU64,
     steps: AtomicU64,
+    busy_ns: AtomicU64,
 }
 
 #[derive(Default)]
@@ -128,7 +130,14 @@ impl Queue {
             most: QUEUE_MAX,
             commits: self.commits.load(Ordering::Relaxed),
             steps: self.steps.load(Ordering::Relaxed),
+            busy: Duration::from_nanos(self.busy_ns.load(Ordering::Relaxed)),
         }
+    }
+
+    /// Counts the time that a batch took since it was begun.
+    pub(super) fn worked(&self, begun_at: Instant) {
+        let nanoseconds = u64::try_from(begun_at.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.busy_ns.fetch_add(nanoseconds, Ordering::Relaxed);
     }
 
     /// Lets whoever takes steps end once there are none.

@@ -2,6 +2,8 @@
 //!
 //! Always  one look gives one consistent state; a switch that is thrown twice is thrown once.
 
+use std::time::Duration;
+
 use super::queue::Lane;
 use super::steps::{outbox, payments, switches};
 use super::tx::Tx;
@@ -62,6 +64,8 @@ pub struct Queued {
     pub commits: u64,
     /// Steps that shared them.
     pub steps: u64,
+    /// Time that connections have spent on them, waiting for the disk and for others included.
+    pub busy: Duration,
 }
 
 impl Queued {

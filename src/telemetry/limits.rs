@@ -4,6 +4,7 @@
 //! Limits  every label is one of a fixed set; nothing a client sends makes a new series.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -65,6 +66,7 @@ pub struct LimitMetrics {
     queued: Family<LaneLabel, Gauge>,
     commits: Counter,
     steps: Counter,
+    busy: Counter<f64, AtomicU64>,
     inbox_waiting: Gauge,
     inbox_oldest: Gauge,
     inbox_events: Family<ResultLabel, Counter>,
@@ -98,8 +100,8 @@ pub struct Levels {
     pub store_up: bool,
     /// Steps that wait for the writer, by lane.
     pub queued: Vec<(&'static str, usize)>,
-    /// Transactions of the store's writer and the steps that shared them, since the start.
-    pub written: (u64, u64),
+    /// Transactions of the store, the steps that shared them, and the time that they took, since the start.
+    pub written: (u64, u64, Duration),
     /// Events that wait, and for how many seconds the oldest does.
     pub inbox: (u64, i64),
     /// Per kind: promised work that waits, and for how many seconds the oldest does.
@@ -137,6 +139,7 @@ impl LimitMetrics {
             queued: Family::default(),
             commits: Counter::default(),
             steps: Counter::default(),
+            busy: Counter::default(),
             inbox_waiting: Gauge::default(),
             inbox_oldest: Gauge::default(),
             inbox_events: Family::default(),
@@ -189,6 +192,8 @@ impl LimitMetrics {
         page.register("store_queue", "Steps that wait for the store's writer", self.queued.clone());
         page.register("store_commits", "Transactions of the store's writer", self.commits.clone());
         page.register("store_steps", "Steps that shared them", self.steps.clone());
+        let help = "Time that connections to the store have spent on them";
+        page.register_with_unit("store_busy", help, Unit::Seconds, self.busy.clone());
         page.register("inbox_waiting", "Events of the gateway that are not dealt with yet", self.inbox_waiting.clone());
         let age = "For how long the oldest of them has waited";
         page.register_with_unit("inbox_oldest", age, Unit::Seconds, self.inbox_oldest.clone());
@@ -254,6 +259,7 @@ impl LimitMetrics {
         }
         self.commits.inc_by(levels.written.0.saturating_sub(self.commits.get()));
         self.steps.inc_by(levels.written.1.saturating_sub(self.steps.get()));
+        self.busy.inner().store(levels.written.2.as_secs_f64().to_bits(), Ordering::Relaxed);
         self.inbox_waiting.set(whole(levels.inbox.0));
         self.inbox_oldest.set(levels.inbox.1);
         // What waits no more is told no more: kinds come and go.

@@ -1,10 +1,11 @@
 //! Telemetry: what is counted and timed.
 //!
-//! Owns    counters and histograms of requests and of what limits them, and how far subscribers are behind, in Prometheus' text format;
-//!         what is promised of them.
+//! Owns    counters and histograms of requests, of what limits them and of what the process takes, and how far subscribers are behind, in
+//!         Prometheus' text format; what is promised of them.
 //! Knows   nothing of shops, and no customer data.
 
 pub mod limits;
+pub mod process;
 pub mod requests;
 pub mod slo;
 pub mod subscribers;

@@ -122,7 +122,7 @@ impl Till {
             paused: seen.watch.pause.is_some(),
             store_up: seen.error.is_none(),
             queued: vec![("urgent", queued.urgent), ("fresh", queued.fresh)],
-            written: (queued.commits, queued.steps),
+            written: (queued.commits, queued.steps, queued.busy),
             inbox: (seen.watch.inbox.count, age(&seen.watch.inbox)),
             outbox: outbox.collect(),
             ..Levels::default()

@@ -141,7 +141,9 @@ fn serve(reach: &Reach, queue: &Queue, serves: Serves) {
     let mut session = None;
     while let Some(batch) = queue.next_batch(1, serves) {
         for mut job in batch {
+            let begun_at = Instant::now();
             let told = run(reach, &mut session, &mut job);
+            queue.worked(begun_at);
             job.step.answer(told);
         }
     }

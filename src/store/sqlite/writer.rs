@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use rusqlite::Connection;
 
@@ -36,7 +37,9 @@ impl Writer {
         let (served, kept) = (Arc::clone(&queue), Arc::clone(&room));
         let thread = std::thread::Builder::new().name("store writer".to_owned()).spawn(move || {
             while let Some(batch) = served.next_batch(BATCH_MAX, Serves::All) {
+                let begun_at = Instant::now();
                 commit(&connection, batch, Some(&kept));
+                served.worked(begun_at);
             }
         });
         Self { queue, room, thread: Some(thread.expect("a thread can be started while the process starts")) }
