@@ -12,6 +12,7 @@ use super::edge::Stops;
 use super::{CommandError, source};
 use crate::load::arrivals::{self, MAX_CROWD, Stage};
 use crate::load::client::Client;
+use crate::load::cost::{Cost, Levels};
 use crate::load::measure;
 use crate::load::record::Record;
 use crate::load::report::{About, Report};
@@ -91,6 +92,9 @@ pub(super) struct Args {
     /// A host that is no loopback address and may be sent load; may be given several times
     #[arg(long, value_name = "HOST")]
     allow_host: Vec<String>,
+    /// Operators' listener of an edge, such as http://127.0.0.1:9081: what the run took of it is told; several times for several edges
+    #[arg(long, value_name = "URL")]
+    operator: Vec<String>,
     /// End with exit code 1 where this holds, such as "p99(checkout) > 500ms" or "errors > 1%"; may be given several times
     #[arg(long, value_name = "CONDITION", value_parser = |text: &str| text.parse::<Threshold>())]
     fail_if: Vec<Threshold>,
@@ -191,6 +195,9 @@ async fn load(args: &Args, plan: Plan) -> Result<Report, CommandError> {
     let pages = args.pages.as_deref().map(|text| Target::of(text, &args.allow_host)).transpose().map_err(usage)?;
     let client = |target| Client::new(target, args.connections.into(), args.patience).map_err(CommandError::World);
     let shop = client(target.clone())?;
+    let operators =
+        args.operator.iter().map(|text| Target::of(text, &args.allow_host)).collect::<Result<Vec<_>, _>>().map_err(usage)?;
+    let operators = operators.into_iter().map(client).collect::<Result<Vec<_>, _>>()?;
     // Without a file, products are known from the shop's own sitemap, and where that is, there are pages.
     let pages = match (pages, &args.sitemap) {
         (Some(pages), _) => Some(client(pages)?),
@@ -220,8 +227,13 @@ async fn load(args: &Args, plan: Plan) -> Result<Report, CommandError> {
     let (goods, market, person) = (found.goods, args.market.clone(), plan.person);
     let world = Arc::new(World { shop, pages, goods, market, person, seed, record });
     let screen = Screen::new(lasts);
+    let before = levels(&operators).await?;
     let ended: Ended = run_course(&world, &course, stops.next(), |progress| screen.show(progress)).await;
     screen.finish();
+    let cost = Cost::between(&before, &levels(&operators).await?).filter(|cost| cost.edges > 0);
+    if cost.is_none() && !operators.is_empty() {
+        notes.push("an edge was started anew meanwhile: what the run took of it is not known".to_owned());
+    }
     let about = About {
         target: target.to_string(),
         seed,
@@ -230,10 +242,27 @@ async fn load(args: &Args, plan: Plan) -> Result<Report, CommandError> {
         connections: args.connections.into(),
         planned,
         max_inside: course.max_inside,
+        cost,
         notes,
     };
     let report = Report::of(&mut world.record(), about, &args.fail_if);
     Ok(report)
+}
+
+/// What edges' own pages say now.
+async fn levels(operators: &[Client]) -> Result<Vec<Levels>, CommandError> {
+    let mut all = Vec::with_capacity(operators.len());
+    for operator in operators {
+        let request = http::Request::get("/metrics").body(Default::default()).expect("a fixed request is well-formed");
+        let asked = operator.ask(request, Instant::now()).await.1;
+        let told = |reason: String| {
+            CommandError::World(format!("{}/metrics: {reason}; name the operators' listener of an edge", operator.target()))
+        };
+        let answer = asked.map_err(|error| told(error.to_string()))?;
+        let page = std::str::from_utf8(&answer.body).unwrap_or_default();
+        all.push(Levels::read(page).ok_or_else(|| told(format!("answers {} and no metrics of an edge", answer.status)))?);
+    }
+    Ok(all)
 }
 
 async fn look_around(args: &Args, plan: &Plan, shop: &Client, pages: Option<&Client>, seed: u64) -> Result<Found, CommandError> {

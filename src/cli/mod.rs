@@ -21,6 +21,7 @@ mod log;
 mod openapi;
 mod orders;
 mod pause;
+mod plan;
 mod prices;
 mod publish;
 mod recipe;
@@ -72,6 +73,8 @@ enum Command {
     Store(store::Args),
     /// Send shoppers to a running shop at a stated rate, and tell what that was like for them
     Load(load::Args),
+    /// Say how many edges, connections and processors a peak needs, from what `vitrine load` has measured
+    Plan(plan::Args),
     /// Print the HTTP contract as OpenAPI 3.1
     Openapi(openapi::Args),
     /// Make signing keys
@@ -128,6 +131,7 @@ pub fn run() -> ExitCode {
         Command::Webhooks(args) => webhooks::run(args),
         Command::Store(args) => store::run(args),
         Command::Load(args) => load::run(args),
+        Command::Plan(args) => plan::run(args),
         Command::Openapi(args) => openapi::run(args),
         Command::Keygen(args) => keygen::run(args),
     };

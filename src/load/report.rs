@@ -9,6 +9,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use super::cost::Cost;
 use super::record::{Clocks, Outcome, Point, Record};
 use super::run::Ended;
 use super::scenario::Step;
@@ -155,6 +156,8 @@ pub struct Report {
     pub point_seconds: f64,
     /// The run over time.
     pub points: Vec<Point>,
+    /// What it took of the edges; `None`: nobody said where they tell it.
+    pub cost: Option<Cost>,
     /// What is to be known of these figures.
     pub notes: Vec<String>,
     /// What was asked of the run.
@@ -178,6 +181,8 @@ pub struct About {
     pub planned: u64,
     /// Shoppers inside, at most.
     pub max_inside: usize,
+    /// What it took of the edges, where they were asked.
+    pub cost: Option<Cost>,
     /// What is to be known.
     pub notes: Vec<String>,
 }
@@ -240,6 +245,7 @@ impl Report {
             generator_late: Times::of(&record.late),
             point_seconds: record.slice.as_secs_f64(),
             points: std::mem::take(&mut record.points),
+            cost: about.cost,
             notes: about.notes,
             thresholds: Vec::new(),
         };
@@ -293,6 +299,27 @@ impl Report {
         }
     }
 
+    // What an edge took, in a line.
+    fn spent(&self, cost: &Cost) -> String {
+        let Cost { edges, processors, cpu_seconds, commits, resident_bytes, .. } = *cost;
+        let edges = if edges == 1 { "the edge".to_owned() } else { format!("{edges} edges") };
+        let mut line = format!(
+            "{cpu_seconds:.2} s of processor time of {edges} ({:.0} % of {processors} processors)",
+            cpu_seconds / self.seconds / f64::from(processors.max(1)) * 100.0
+        );
+        if self.orders_paid > 0 {
+            let orders = self.orders_paid as f64;
+            line.push_str(&format!(
+                ", {:.2} ms and {:.1} transactions an order",
+                cpu_seconds * 1e3 / orders,
+                commits as f64 / orders
+            ));
+        } else {
+            line.push_str(&format!(", {:.3} ms a request", cpu_seconds * 1e3 / self.requests.max(1) as f64));
+        }
+        line + &format!(", {} MB held", resident_bytes / 1_000_000)
+    }
+
     /// Whether a threshold is broken.
     pub fn is_broken(&self) -> bool {
         self.thresholds.iter().any(|judged| judged.broken)
@@ -321,6 +348,9 @@ impl Report {
             self.shed
         ));
         say(format_args!("orders    {} paid, {:.0} a minute", self.orders_paid, self.orders_per_minute));
+        if let Some(cost) = &self.cost {
+            say(format_args!("cost      {}", self.spent(cost)));
+        }
         say(format_args!(""));
         say(format_args!(
             "{:<14}{:>9}{:>11}{:>11}{:>11}{:>11}{:>11}{:>13}",

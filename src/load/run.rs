@@ -290,6 +290,7 @@ mod tests {
             connections,
             planned: stage.count(),
             max_inside,
+            cost: None,
             notes: Vec::new(),
         };
         let report = Report::of(&mut world.record(), about, &[]);

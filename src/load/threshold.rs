@@ -186,6 +186,7 @@ mod tests {
             connections: 1,
             planned: 2,
             max_inside: 9,
+            cost: None,
             notes: Vec::new(),
         };
         Report::of(&mut record, about, &[])

@@ -137,6 +137,60 @@ fn a_threshold_that_is_broken_ends_with_1() {
 }
 
 #[test]
+fn what_a_run_takes_of_an_edge_is_told_and_planned_by() {
+    let shop = Shop::open();
+    let operator = format!("http://127.0.0.1:{}", shop.edge.port("for operators:"));
+    assert_eq!(run(shop.folder.path(), &["stock", "set", "CUP-1", "100", "--reason", "a sale"]).0, 0);
+    let words = ["--scenario", "checkout", "--sku", "CUP-1", "--rate", "20/s", "--for", "2s", "--operator", &operator];
+    let (code, report, told) = shop.load(&words);
+    assert_eq!((code, count(&report["orders_paid"])), (0, 40), "{told}");
+    let cost = &report["cost"];
+    assert_eq!(count(&cost["edges"]), 1, "{cost}");
+    // A payment is three steps of the store at least, and the edge does something for it.
+    assert!(count(&cost["steps"]) >= 120 && count(&cost["gateway_calls"]) >= 80, "{cost}");
+    let positive = |name: &str| cost[name].as_f64().is_some_and(|number| number > 0.0);
+    for name in ["cpu_seconds", "store_busy_seconds", "commits", "resident_bytes", "processors"] {
+        assert!(positive(name), "{name}: {cost}");
+    }
+    assert!(told.contains("transactions an order"), "{told}");
+
+    let plan = |words: &[&str]| run(shop.folder.path(), &[&["plan", "report.json"], words].concat());
+    let (code, out, told) = plan(&["--orders", "60/min", "--peak", "2", "--json", "--out", "plan"]);
+    assert_eq!(code, 0, "{told}");
+    let planned: Value = serde_json::from_str(&out).expect("JSON");
+    let per_order = cost["cpu_seconds"].as_f64().expect("a number") * 1e3 / 40.0;
+    let found = planned["edges"]["cpu_ms_per_order"].as_f64().expect("a number");
+    assert!((found - per_order).abs() < 1e-6, "{found} {per_order}");
+    assert!(count(&planned["edges"]["at_peak"]) >= 2 && planned["lacks"].as_array().is_some_and(Vec::is_empty), "{planned}");
+    for file in ["RUNBOOK.md", "edge.env", "autoscaler.yaml", "prometheus-adapter.yaml"] {
+        assert!(shop.folder.path().join("plan").join(file).is_file(), "{file}");
+    }
+    // Each command that the runbook names is one.
+    let runbook = fs::read_to_string(shop.folder.path().join("plan/RUNBOOK.md")).expect("written");
+    let commands = runbook.split("`vitrine ").skip(1).map(|rest| rest.split('`').next().expect("it ends"));
+    let mut named = 0;
+    for command in commands {
+        let words = command.split(' ').take_while(|word| word.bytes().all(|byte| byte.is_ascii_lowercase()));
+        let words: Vec<&str> = words.chain(["--help"]).collect();
+        assert_eq!(run(shop.folder.path(), &words).0, 0, "{command}");
+        named += 1;
+    }
+    assert!(named >= 8, "{named} in {runbook}");
+    // What does not fit ends with 1; what is no measurement is wrong usage.
+    let (code, out, _) = plan(&["--orders", "600/min", "--gateway-rate", "1/s"]);
+    assert_eq!((code, out.contains("LACKS      the gateway takes 1 payments/s")), (1, true), "{out}");
+    let (code, _, told) = shop.load(&["--scenario", "add", "--rate", "10/s", "--for", "1s"]);
+    assert_eq!(code, 0, "{told}");
+    let (code, _, told) = plan(&["--orders", "60/min"]);
+    assert_eq!((code, told.contains("--operator")), (2, true), "{told}");
+    let (code, _, told) = shop.load(&["--scenario", "add", "--operator", &operator.replace("127.0.0.1", "192.0.2.1")]);
+    assert_eq!((code, told.contains("--allow-host 192.0.2.1")), (2, true), "{told}");
+    let page = format!("http://127.0.0.1:{}", shop.edge.port("checkout on"));
+    let (code, _, told) = shop.load(&["--scenario", "add", "--operator", &page]);
+    assert_eq!((code, told.contains("name the operators' listener")), (3, true), "{told}");
+}
+
+#[test]
 fn another_host_is_refused_before_anything_is_sent() {
     let folder = tempfile::tempdir().expect("a folder");
     let load = |words: &[&str]| run(folder.path(), &[&["load"], words].concat());
