@@ -54,6 +54,9 @@ pub(super) struct Args {
     /// nginx: folder of logs [default: /var/log/nginx]
     #[arg(long, value_name = "DIR")]
     log: Option<String>,
+    /// Kubernetes: so many edges that keep orders in one PostgreSQL database [default: one edge with a file]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    replicas: Option<u16>,
 }
 
 pub(super) fn run(args: Args) -> Result<(), CommandError> {
@@ -67,11 +70,15 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
         certificate: args.certificate.clone(),
         certificate_key: args.certificate_key.clone(),
         log: args.log.clone(),
+        replicas: args.replicas,
     };
     for (flag, value) in [("--edge", &args.edge), ("--listen", &args.listen.iter().cloned().collect())] {
         if let Some(odd) = value.iter().find(|text| text.is_empty() || text.contains(|sign: char| !is_of_address(sign))) {
             return Err(CommandError::Usage(format!("{flag}: `{odd}` is not an address; write one such as 127.0.0.1:8081")));
         }
+    }
+    if args.replicas.is_some() && args.recipe != Recipe::Kubernetes {
+        return Err(CommandError::Usage("--replicas is for the recipe `kubernetes` alone".to_owned()));
     }
     let built = built(&args)?;
     let subject = Subject {

@@ -135,6 +135,8 @@ pub struct Options {
     pub certificate_key: Option<String>,
     /// Folder of logs.
     pub log: Option<String>,
+    /// So many edges on one database; `None`: one edge with a file.
+    pub replicas: Option<u16>,
 }
 
 /// Why a recipe cannot be written.
@@ -485,6 +487,9 @@ fn secrets(subject: &Subject<'_>) -> Vec<(String, &'static str)> {
         ("VITRINE_TOKEN_KEYS".to_owned(), "third line of `vitrine keygen`"),
         ("VITRINE_SMTP_URL".to_owned(), "smtps://user:password@host"),
     ];
+    if subject.options.replicas.is_some() {
+        secrets.push(("VITRINE_DATABASE_URL".to_owned(), "postgresql://user:password@host/database?sslmode=require"));
+    }
     if subject.front.origin_secret_header.is_some() {
         secrets.push(("VITRINE_ORIGIN_SECRETS".to_owned(), "last line of `vitrine keygen`; the host has it too"));
     }

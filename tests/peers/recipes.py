@@ -30,6 +30,15 @@ region = "eu-central-1"
 BESIDE = pathlib.Path(sys.executable).parent
 
 
+def kinds(text):
+    """The kinds of a file's objects, each of them judged."""
+    found = []
+    for part in yaml.safe_load_all(text):
+        kubernetes_validate.validate(part, "1.30", strict=True)
+        found.append(part["kind"])
+    return found
+
+
 class Recipes(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -62,12 +71,30 @@ class Recipes(unittest.TestCase):
         self.judged(BESIDE / "cfn-lint", self.recipe("cloudfront") / "cloudfront.json")
 
     def test_kubernetes_takes_its_objects(self):
-        text = (self.recipe("kubernetes") / "edge.yaml").read_text()
-        kinds = []
-        for part in yaml.safe_load_all(text):
-            kubernetes_validate.validate(part, "1.30", strict=True)
-            kinds.append(part["kind"])
-        self.assertEqual(kinds, ["StatefulSet", "Service", "PodDisruptionBudget"])
+        alone = (self.recipe("kubernetes") / "edge.yaml").read_text()
+        self.assertEqual(kinds(alone), ["StatefulSet", "Service", "PodDisruptionBudget"])
+        several = (self.recipe("kubernetes", "--replicas", "3", "--force") / "edge.yaml").read_text()
+        self.assertEqual(kinds(several), ["Deployment", "Service", "PodDisruptionBudget"])
+        self.assertIn("VITRINE_DATABASE_URL", several)
+
+    def test_kubernetes_takes_the_autoscaler_of_a_plan(self):
+        folder = pathlib.Path(self.made.name) / "plan"
+        folder.mkdir()
+        times = {"response": {"count": 600, "p99_ms": 40}}
+        cost = {"edges": 1, "processors": 2, "cpu_seconds": 6, "store_busy_seconds": 2, "commits": 480, "steps": 600,
+                "gateway_calls": 360, "resident_bytes": 50_000_000}
+        report = {"began_at": "2026-01-02T03:04:05Z", "seconds": 60, "requests": 1200, "shed": 0, "orders_paid": 120, "cost": cost,
+                  "checkout": times, "steps": [{"step": "pay", **times}]}
+        (folder / "mix.json").write_text(json.dumps(report))
+        words = ["plan", folder / "mix.json", "--orders", "600/min", "--peak", "10", "--out", folder]
+        subprocess.run([BINARY, *words], cwd=self.shop, check=True, capture_output=True)
+        autoscaler = (folder / "autoscaler.yaml").read_text()
+        self.assertEqual(kinds(autoscaler), ["HorizontalPodAutoscaler"])
+        scaled = yaml.safe_load(autoscaler)["spec"]["scaleTargetRef"]
+        edge = yaml.safe_load_all((self.recipe("kubernetes", "--replicas", "3", "--force") / "edge.yaml").read_text())
+        found = next(part for part in edge if part["kind"] == "Deployment")
+        self.assertEqual((scaled["apiVersion"], scaled["kind"], scaled["name"]), (found["apiVersion"], found["kind"], found["metadata"]["name"]))
+        self.assertEqual(len(yaml.safe_load((folder / "prometheus-adapter.yaml").read_text())["rules"]), 1)
 
     def test_github_and_gitlab_take_their_jobs(self):
         schema = [BESIDE / "check-jsonschema", "--builtin-schema"]
