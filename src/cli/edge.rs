@@ -19,7 +19,7 @@ use crate::edge::front::OriginSecrets;
 use crate::edge::live::{Live, is_loopback};
 use crate::edge::pointed::Pointed;
 use crate::edge::{operator, server};
-use crate::publish::host::follow;
+use crate::publish::service::follow;
 
 /// Secrets are in the environment alone, where no list of processes shows them.
 const SECRETS: &str = "Secrets, from the environment only:

@@ -9,6 +9,7 @@ use toml::de::DeTable;
 
 use super::purge::WrittenPurge;
 use super::{check_origin, is_word};
+use crate::edge::live::is_loopback;
 use crate::publish::target::{Caching, Place as Whereto, Previews, Target};
 use crate::site::load::written::Place;
 use crate::site::manifest::Encoding;
@@ -26,8 +27,8 @@ pub(super) struct WrittenTarget {
     kind: Spanned<Kind>,
     bucket: Option<Spanned<String>>,
     container: Option<Spanned<String>>,
-    account: Option<String>,
-    region: Option<String>,
+    account: Option<Spanned<String>>,
+    region: Option<Spanned<String>>,
     endpoint: Option<Spanned<String>>,
     path: Option<Spanned<String>>,
     prefix: Option<Spanned<String>>,
@@ -50,6 +51,27 @@ enum Kind {
     Gcs,
     Azure,
     Folder,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::S3 => "s3",
+            Self::Gcs => "gcs",
+            Self::Azure => "azure",
+            Self::Folder => "folder",
+        }
+    }
+
+    /// What says where it is.
+    fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::S3 => &["bucket", "region", "endpoint"],
+            Self::Gcs => &["bucket", "endpoint"],
+            Self::Azure => &["container", "account", "endpoint"],
+            Self::Folder => &["path"],
+        }
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -86,15 +108,8 @@ impl WrittenTarget {
             let message = "a target's name is made of a–z, 0–9 and hyphens";
             problems.push(place.problem(&self.name, message).hint("write name = \"production\""));
         }
-        if let Some(endpoint) = &self.endpoint {
-            let text = endpoint.get_ref();
-            if text.contains('@') {
-                let message = "credentials do not belong into site.toml";
-                problems.push(place.problem(endpoint, message).hint(CREDENTIALS).unshown());
-            } else if let Err(reason) = check_origin(text) {
-                problems.push(place.problem(endpoint, reason).hint("write an origin such as \"https://s3.example\""));
-            }
-        }
+        self.check_keys(place, problems);
+        self.check_endpoint(place, problems);
         let prefix = path_of(self.prefix.as_ref(), "", place, problems);
         let whereto = self.place(place, root, problems)?;
         let beside = match &whereto {
@@ -138,6 +153,52 @@ impl WrittenTarget {
         })
     }
 
+    // What a kind takes no notice of would be believed to do something.
+    fn check_keys(&self, place: Place<'_>, problems: &mut Problems) {
+        let kind = *self.kind.get_ref();
+        let texts = [
+            ("bucket", &self.bucket),
+            ("container", &self.container),
+            ("account", &self.account),
+            ("region", &self.region),
+            ("endpoint", &self.endpoint),
+            ("path", &self.path),
+        ];
+        let strange = texts.into_iter().filter(|(key, value)| value.is_some() && !kind.keys().contains(key));
+        for (key, value) in strange {
+            let message = format!("a target of kind {} takes no `{key}`", kind.name());
+            let hint = format!("take it out; it takes {}", kind.keys().join(", "));
+            problems.push(place.problem(value.as_ref().expect("it is there"), message).hint(hint));
+        }
+    }
+
+    fn check_endpoint(&self, place: Place<'_>, problems: &mut Problems) {
+        let Some(endpoint) = &self.endpoint else { return };
+        let text = endpoint.get_ref();
+        if text.contains('@') {
+            let message = "credentials do not belong into site.toml";
+            problems.push(place.problem(endpoint, message).hint(CREDENTIALS).unshown());
+            return;
+        }
+        // Where names of hosts hold no account, as on this machine, Azure's services take it as a path.
+        let account = text.splitn(4, '/').nth(3).filter(|_| matches!(self.kind.get_ref(), Kind::Azure));
+        let origin = account.and_then(|account| text.strip_suffix(account)?.strip_suffix('/')).unwrap_or(text);
+        let is_account = |account: &str| !account.is_empty() && account.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let reason = match check_origin(origin) {
+            Err(reason) => Some(reason),
+            Ok(()) if account.is_some_and(|account| !is_account(account)) => {
+                Some(format!("`{text}` goes on after the host with what is no account"))
+            }
+            Ok(()) if origin.starts_with("http://") && !is_loopback(origin) => {
+                Some("http is for this machine alone: credentials would go in the clear".to_owned())
+            }
+            Ok(()) => None,
+        };
+        if let Some(reason) = reason {
+            problems.push(place.problem(endpoint, reason).hint("write an origin such as \"https://s3.example\""));
+        }
+    }
+
     fn previews(&mut self, place: Place<'_>, problems: &mut Problems) -> Option<Previews> {
         let Some(url) = self.preview_url.take() else {
             if let Some(other) = &self.compare_with {
@@ -174,13 +235,12 @@ impl WrittenTarget {
                 None
             }
         };
-        let endpoint = self.endpoint.take().map(Spanned::into_inner);
+        let [account, region, endpoint] =
+            [self.account.take(), self.region.take(), self.endpoint.take()].map(|value| value.map(Spanned::into_inner));
         Some(match *self.kind.get_ref() {
-            Kind::S3 => Whereto::S3 { bucket: needed("bucket", self.bucket.take())?, region: self.region.take(), endpoint },
-            Kind::Gcs => Whereto::Gcs { bucket: needed("bucket", self.bucket.take())? },
-            Kind::Azure => {
-                Whereto::Azure { container: needed("container", self.container.take())?, account: self.account.take(), endpoint }
-            }
+            Kind::S3 => Whereto::S3 { bucket: needed("bucket", self.bucket.take())?, region, endpoint },
+            Kind::Gcs => Whereto::Gcs { bucket: needed("bucket", self.bucket.take())?, endpoint },
+            Kind::Azure => Whereto::Azure { container: needed("container", self.container.take())?, account, endpoint },
             Kind::Folder => {
                 let written = self.path.take();
                 let path = root.join(needed("path", written.clone())?);

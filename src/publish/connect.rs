@@ -5,6 +5,7 @@
 //! Limits  CONNECT until a connection stands, ANSWER until an answer's head is here; a job's lease outlives both.
 
 use std::error::Error;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -78,6 +79,10 @@ struct Service(Client<HttpsConnector<Tcp>, HttpRequestBody>);
 #[error("nobody answers at the cloud's metadata address")]
 struct NoCloud(#[source] HttpError);
 
+#[derive(Debug, thiserror::Error)]
+#[error("{0} is asked by plain http, in which credentials go in the clear: write https")]
+struct InTheClear(String);
+
 impl HttpConnector for Connector {
     fn connect(&self, _: &object_store::ClientOptions) -> object_store::Result<HttpClient> {
         let mut tcp = Tcp::new();
@@ -87,7 +92,7 @@ impl HttpConnector for Connector {
         let tls = HttpsConnectorBuilder::new()
             .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
             .map_err(|error| object_store::Error::Generic { store: "HTTP", source: error.into() })?;
-        // Plain HTTP is refused where the address is read, save for this machine.
+        // Plain HTTP is judged for each request, since its address may stand in the environment too.
         let connector = tls.https_or_http().enable_http1().wrap_connector(tcp);
         let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).build(connector);
         Ok(HttpClient::new(Service(client)))
@@ -98,6 +103,11 @@ impl HttpConnector for Connector {
 impl HttpService for Service {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         if !is_metadata(request.uri()) {
+            if request.uri().scheme_str() == Some("http") && !is_near(request.uri()) {
+                let host = request.uri().host().unwrap_or_default().to_owned();
+                // Of a kind that is not tried again.
+                return Err(HttpError::new(HttpErrorKind::Unknown, InTheClear(host)));
+            }
             return self.send(request, ANSWER).await;
         }
         let mut last = None;
@@ -119,6 +129,16 @@ impl Service {
         let (parts, body) = answer.map_err(|error| HttpError::new(kind(&error, error.is_connect()), error))?.into_parts();
         let body = body.map_err(|error| HttpError::new(kind(&error, false), error));
         Ok(HttpResponse::from_parts(parts, HttpResponseBody::new(body)))
+    }
+}
+
+// This machine, and addresses that no router passes on, where clouds have more than one service (RFC 3927, RFC 6761).
+fn is_near(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_link_local(),
+        Ok(IpAddr::V6(address)) => address.is_loopback() || address.is_unicast_link_local(),
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
     }
 }
 

@@ -1,9 +1,8 @@
 //! Host: a target, opened. What is asked of it in our words, whatever service it is.
 //!
-//! Owns    names of objects, headers, conditional writes, and what is said when a service refuses.
+//! Owns    names of objects, headers and conditional writes.
 //! Knows   `LocalFileSystem` takes neither headers nor a condition on an earlier state: a folder's lock (`lease`) stands for the latter.
-//! Limits  a request is tried again for RETRY at most (5xx, throttling, broken connections), with growing pauses; files of PART bytes
-//!         and more are sent in parts, and one of them is held at a time.
+//! Limits  what `object_store` does not repeat when a connection breaks is tried TRIES times more.
 
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
@@ -11,28 +10,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
-use object_store::aws::AmazonS3Builder;
-use object_store::azure::MicrosoftAzureBuilder;
-use object_store::gcp::GoogleCloudStorageBuilder;
-use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{
-    Attribute, Attributes, GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload,
-    RetryConfig, UpdateVersion, WriteMultipart,
-};
-use tokio::io::AsyncReadExt;
+use object_store::{Attribute, Attributes, GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, UpdateVersion};
+use tokio::sync::Semaphore;
 
 use super::PublishError;
-use super::connect::Connector;
+use super::body::HELD_KIB;
 use super::plan::Seen;
+use super::service::{store, told};
 use super::target::{Caching, Place, Target};
 use crate::site::check::page_address;
 use crate::site::manifest::Entry;
 
-/// How long a request is tried again.
-const RETRY: Duration = Duration::from_secs(90);
-/// Bytes of a part; S3 takes none below 5 MiB.
-const PART: usize = 8 << 20;
 /// Tries of what `object_store` itself does not repeat when a connection breaks: conditional writes and removals.
 const TRIES: u32 = 4;
 /// Under which name an object carries the hash of its bytes.
@@ -41,7 +30,9 @@ const HASH: &str = "blake3";
 /// A target, opened.
 #[derive(Clone, Debug)]
 pub struct Host {
-    store: Arc<dyn ObjectStore>,
+    pub(super) store: Arc<dyn ObjectStore>,
+    /// KiB of bodies that may be held yet.
+    pub(super) held: Arc<Semaphore>,
     public: String,
     private: String,
     has_addresses: bool,
@@ -62,15 +53,6 @@ pub enum Over {
     Nothing,
     /// On this state.
     Version(Version),
-}
-
-/// Bytes to put.
-#[derive(Clone, Debug)]
-pub enum Body {
-    /// At hand.
-    Bytes(Bytes),
-    /// In a file.
-    File(PathBuf),
 }
 
 /// An object as a listing tells it.
@@ -100,6 +82,7 @@ impl Host {
     pub fn over(store: Arc<dyn ObjectStore>, target: &Target) -> Self {
         Self {
             store,
+            held: Arc::new(Semaphore::new(HELD_KIB as usize)),
             public: join(target.place.folder_name(), &target.prefix),
             private: join(&target.private, &target.prefix),
             has_addresses: target.place.has_addresses(),
@@ -111,6 +94,10 @@ impl Host {
     /// The store and the private prefix in it, for whoever follows the pointer.
     pub fn private(&self) -> (Arc<dyn ObjectStore>, String) {
         (self.store.clone(), self.private.clone())
+    }
+
+    pub(super) fn private_key(&self, name: &str) -> String {
+        join(&self.private, name)
     }
 
     /// The lock file of a target that is a folder of this machine.
@@ -126,42 +113,6 @@ impl Host {
             Some(address) => address.trim_start_matches('/'),
         };
         join(&self.public, name)
-    }
-
-    /// Puts a file of the build; gives what the target calls its state.
-    pub async fn put(&self, path: &str, entry: &Entry, body: Body) -> Result<Option<String>, PublishError> {
-        let key = self.key(path);
-        let failed = |error: &object_store::Error| self.failed("put", &key, error);
-        let location = location(&key)?;
-        let headers = self.headers(path, entry);
-        let size = usize::try_from(entry.size).unwrap_or(usize::MAX);
-        let bytes = match body {
-            Body::File(file) if size >= PART => {
-                let options = PutMultipartOptions { attributes: headers, ..PutMultipartOptions::default() };
-                let upload = self.store.put_multipart_opts(&location, options).await.map_err(|error| failed(&error))?;
-                let mut parts = WriteMultipart::new_with_chunk_size(upload, PART);
-                let unreadable = |error: std::io::Error| PublishError::File { path: path.to_owned(), reason: error.to_string() };
-                let mut file = tokio::fs::File::open(&file).await.map_err(unreadable)?;
-                let mut part = vec![0; PART];
-                loop {
-                    let read = file.read(&mut part).await.map_err(unreadable)?;
-                    if read == 0 {
-                        break;
-                    }
-                    parts.wait_for_capacity(1).await.map_err(|error| failed(&error))?;
-                    parts.write(&part[..read]);
-                }
-                return Ok(parts.finish().await.map_err(|error| failed(&error))?.e_tag);
-            }
-            Body::File(file) => {
-                let read = tokio::fs::read(&file).await;
-                read.map_err(|error| PublishError::File { path: path.to_owned(), reason: error.to_string() })?.into()
-            }
-            Body::Bytes(bytes) => bytes,
-        };
-        let options = PutOptions { attributes: headers, ..PutOptions::default() };
-        let put = self.store.put_opts(&location, PutPayload::from_bytes(bytes), options).await;
-        Ok(put.map_err(|error| failed(&error))?.e_tag)
     }
 
     /// What lies at a path of the build.
@@ -367,7 +318,7 @@ impl Host {
         listing.try_collect().await.map_err(|error| self.failed("list", prefix, &error))
     }
 
-    fn headers(&self, path: &str, entry: &Entry) -> Attributes {
+    pub(super) fn headers(&self, path: &str, entry: &Entry) -> Attributes {
         let mut headers = Attributes::new();
         if self.folder.is_some() {
             return headers;
@@ -379,82 +330,13 @@ impl Host {
         headers
     }
 
-    fn failed(&self, what: &str, key: &str, error: &object_store::Error) -> PublishError {
+    pub(super) fn failed(&self, what: &str, key: &str, error: &object_store::Error) -> PublishError {
         PublishError::Host { what: format!("{what} {key}"), reason: told(error) }
     }
 }
 
-/// The store and the prefix in it that an address names: `s3://BUCKET/PREFIX`, `gs://…`, `az://CONTAINER/PREFIX`, `file:///FOLDER`.
-pub fn follow(address: &str) -> Result<(Arc<dyn ObjectStore>, String), PublishError> {
-    let failed = |reason: String| PublishError::Host { what: address.to_owned(), reason };
-    let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
-    let (first, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-    let (first, prefix) = (first.to_owned(), prefix.trim_matches('/').to_owned());
-    let place = match scheme {
-        "s3" => Place::S3 { bucket: first, region: None, endpoint: None },
-        "gs" => Place::Gcs { bucket: first },
-        "az" => Place::Azure { account: None, container: first, endpoint: None },
-        "file" if first.is_empty() => Place::Folder { parent: PathBuf::from("/"), name: prefix.clone() },
-        _ => {
-            return Err(failed(
-                "write s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX or file:///FOLDER".to_owned(),
-            ));
-        }
-    };
-    Ok((store(&place).map_err(|error| failed(told(&error)))?, prefix))
-}
-
-fn store(place: &Place) -> object_store::Result<Arc<dyn ObjectStore>> {
-    let retry = RetryConfig { retry_timeout: RETRY, ..RetryConfig::default() };
-    // Plain HTTP carries credentials in the clear: for this machine alone.
-    let is_near =
-        |endpoint: &Option<String>| endpoint.as_ref().is_some_and(|origin| origin.starts_with("http://") && is_loopback(origin));
-    Ok(match place {
-        Place::S3 { bucket, region, endpoint } => {
-            let mut builder =
-                AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(retry).with_http_connector(Connector);
-            if let Some(region) = region {
-                builder = builder.with_region(region);
-            }
-            if let Some(endpoint) = endpoint {
-                builder = builder.with_endpoint(endpoint).with_allow_http(is_near(&Some(endpoint.clone())));
-            }
-            Arc::new(builder.build()?)
-        }
-        Place::Gcs { bucket } => {
-            let builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket).with_retry(retry);
-            Arc::new(builder.with_http_connector(Connector).build()?)
-        }
-        Place::Azure { account, container, endpoint } => {
-            let mut builder = MicrosoftAzureBuilder::from_env().with_container_name(container).with_retry(retry);
-            if let Some(account) = account {
-                builder = builder.with_account(account);
-            }
-            if let Some(endpoint) = endpoint {
-                builder = builder.with_endpoint(endpoint.clone()).with_allow_http(is_near(&Some(endpoint.clone())));
-            }
-            Arc::new(builder.with_http_connector(Connector).build()?)
-        }
-        Place::Folder { parent, name } => {
-            let folder = parent.join(name);
-            let unusable = |error| {
-                let reason =
-                    format!("{}: {error}; name another `path` in site.toml, or let this user write there", folder.display());
-                object_store::Error::Generic { store: "folder", source: reason.into() }
-            };
-            std::fs::create_dir_all(&folder).map_err(unusable)?;
-            Arc::new(LocalFileSystem::new_with_prefix(parent)?)
-        }
-    })
-}
-
 async fn pause(attempt: u32) {
     tokio::time::sleep(Duration::from_millis(50 << attempt)).await;
-}
-
-fn is_loopback(origin: &str) -> bool {
-    let host = origin.parse::<http::Uri>().ok().and_then(|uri| Some(uri.host()?.trim_matches(['[', ']']).to_owned()));
-    host.is_some_and(|host| host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback()))
 }
 
 fn join(prefix: &str, name: &str) -> String {
@@ -466,35 +348,9 @@ fn join(prefix: &str, name: &str) -> String {
 }
 
 // As it is written: `Path::from` would escape signs, and the object would lie under another address.
-fn location(key: &str) -> Result<Path, PublishError> {
+pub(super) fn location(key: &str) -> Result<Path, PublishError> {
     Path::parse(key)
         .map_err(|error| PublishError::File { path: key.to_owned(), reason: format!("no object can be called so: {error}") })
-}
-
-// What a service said, and what to do about it.
-pub(super) fn told(error: &object_store::Error) -> String {
-    use object_store::Error;
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        let said = inner.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        cause = inner.source();
-    }
-    let hint = match error {
-        Error::Unauthenticated { .. } | Error::PermissionDenied { .. } => {
-            "; these credentials may not do that: check the keys in the environment and what they are allowed"
-        }
-        Error::NotFound { .. } => "; there is no such bucket or container, or it is in another region",
-        _ if text.contains("NoSuchBucket") => "; there is no such bucket, or it is in another region",
-        _ if text.contains("169.254.169.254") || text.contains("metadata") => {
-            "; no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the like, in the environment"
-        }
-        _ => "",
-    };
-    format!("{}{hint}", text.replace('\n', " "))
 }
 
 /// Whether a file has the bytes that a build's entry tells.

@@ -26,6 +26,8 @@ const TRY_EVERY: Duration = Duration::from_millis(500);
 pub struct Lease {
     /// This job's name, which no other has.
     pub holder: String,
+    /// When it was taken, by the target's clock, in seconds since 1970; `None`: that is this machine's.
+    pub taken_at: Option<i64>,
     kind: Kind,
 }
 
@@ -81,7 +83,10 @@ impl Lease {
                 None => Self::try_take(host, holder, life).await?,
             };
             match taken {
-                Ok(kind) => return Ok(Self { holder: holder.to_owned(), kind }),
+                Ok(kind) => {
+                    let taken_at = if matches!(kind, Kind::Object { .. }) { host.written_at(LEASE).await? } else { None };
+                    return Ok(Self { holder: holder.to_owned(), taken_at, kind });
+                }
                 Err(holder) if Instant::now() >= until => return Err(PublishError::Busy { holder }),
                 Err(_) => tokio::time::sleep(TRY_EVERY).await,
             }

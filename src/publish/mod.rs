@@ -6,6 +6,7 @@
 //! Always  an object is put only when all that it may refer to is there, and removed only when nothing refers to it any more, kept
 //!         copies of older pages included; what an older record needs is kept until that record goes.
 
+pub mod body;
 pub mod guard;
 pub mod host;
 pub mod job;
@@ -14,6 +15,7 @@ pub mod plan;
 pub mod purge;
 pub mod record;
 pub mod remove;
+pub mod service;
 pub mod target;
 pub mod upload;
 pub mod verify;

@@ -85,6 +85,8 @@ pub enum Place {
     Gcs {
         /// The bucket.
         bucket: String,
+        /// Origin of a service other than Google's.
+        endpoint: Option<String>,
     },
     /// Azure Blob Storage.
     Azure {
@@ -92,7 +94,7 @@ pub enum Place {
         account: Option<String>,
         /// The container.
         container: String,
-        /// Origin of a service other than Azure's.
+        /// Address of a service other than Azure's: an origin, with the account as its path where names of hosts hold none.
         endpoint: Option<String>,
     },
     /// A folder of this machine that a server serves. What shoppers must not read lies beside it.

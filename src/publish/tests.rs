@@ -18,10 +18,11 @@ use object_store::{
 };
 
 use super::PublishError;
+use super::body::{Body, PART};
 use super::host::Host;
 use super::job::{BundleFile, State, Wish, kept};
 use super::lease::Lease;
-use super::record::{LEASE, RECORD, Record};
+use super::record::{LEASE, RECORD, Record, Retired};
 use super::target::{Caching, Place, Target};
 use super::upload::{Job, Outcome, Source, carry_out};
 use crate::site::manifest::{Entry, Manifest};
@@ -356,13 +357,17 @@ async fn what_nothing_refers_to_any_more_goes_after_its_time_and_not_before() {
 
 /// Goes back to a publication.
 async fn back(store: Arc<InMemory>, id: u64) {
+    try_back(store, id).await.expect("gone back");
+}
+
+async fn try_back(store: Arc<InMemory>, id: u64) -> std::result::Result<Outcome, PublishError> {
     let host = Host::over(store.clone(), &target());
     let state = State::read(&host, "tiny", &[key().verifying_key()]).await.expect("read");
     let earlier = state.earlier(&host, Some(id), "tiny").await.expect("it is kept");
     let bundle = BundleFile::new(&earlier.bundle, state.bundle(&host, &earlier.bundle).await.expect("it is kept"));
     let source = Source { kept: kept(&host).await.expect("a list"), ..Source::default() };
     let mortal = Mortal::new(store, usize::MAX, false);
-    run(mortal, &earlier.manifest(), &source, &bundle, Some(id), MONTH + HOUR).await.expect("gone back");
+    run(mortal, &earlier.manifest(), &source, &bundle, Some(id), MONTH + HOUR).await
 }
 
 #[tokio::test]
@@ -434,6 +439,103 @@ async fn another_shops_target_and_what_cannot_be_read_are_refused() {
     assert!(cut.contains("published.json on the target was changed by hand or cut"), "{cut}");
     store.put(&name, "{\"format\": 9}".into()).await.expect("newer");
     assert!(told("tiny").await.contains("has format 9, this vitrine reads 1"));
+}
+
+async fn objects(store: &InMemory, below: &str) -> Vec<String> {
+    let listed: Vec<ObjectMeta> = store.list(Some(&Path::from(below))).try_collect().await.expect("a list");
+    listed.into_iter().map(|meta| meta.location.to_string()).collect()
+}
+
+#[tokio::test]
+async fn a_large_file_goes_in_parts_and_comes_back_from_what_was_kept_of_it() {
+    let large = |letter: &str| letter.repeat(2 * PART + 17);
+    let (a, b) = (made(&[("index.html", "home"), ("feed.xml", &large("a"))]), made(&[("feed.xml", &large("b"))]));
+    let store = Arc::new(InMemory::new());
+    publish(store.clone(), &a, 0).await.expect("published");
+    check_holds(store.clone(), &a).await;
+    publish(store.clone(), &b, HOUR).await.expect("published");
+    check_holds(store.clone(), &b).await;
+    let tampered = Arc::new(store.fork());
+    back(store.clone(), 1).await;
+    check_holds(store, &a).await;
+
+    // What was kept and is another thing by now is found before anything is put.
+    let kept = objects(&tampered, "_vitrine/live/kept").await;
+    for name in &kept {
+        tampered.put(&Path::from(name.as_str()), large("c").into()).await.expect("put");
+    }
+    let before = objects(&tampered, "live").await;
+    let told = try_back(tampered.clone(), 1).await.expect_err("it is refused").to_string();
+    assert!(!kept.is_empty() && told.contains("feed.xml") && told.contains("on the target is not what it was"), "{told}");
+    assert_eq!(objects(&tampered, "live").await, before);
+    check_holds(tampered, &b).await;
+}
+
+#[tokio::test]
+async fn bytes_that_change_after_they_were_proven_become_no_object() {
+    let store = Arc::new(InMemory::new());
+    let host = Host::over(store.clone(), &target());
+    let folder = tempfile::tempdir().expect("a folder");
+    for (text, now) in [("page 1".to_owned(), "page 2".to_owned()), ("a".repeat(PART + 1), "b".repeat(PART + 1))] {
+        let entry = Entry::of("index.html", text.as_bytes());
+        // As many bytes, more, and fewer.
+        for bytes in [now.clone(), format!("{text}!"), text[1..].to_owned()] {
+            let file = folder.path().join("index.html");
+            std::fs::write(&file, bytes).expect("written");
+            let told = host.put("index.html", &entry, &Body::File(file)).await.expect_err("it is refused").to_string();
+            assert!(told.contains("index.html is not what manifest.json says (other bytes)"), "{told}");
+            assert!(objects(&store, "live").await.is_empty());
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_no_target_could_hold_is_refused_before_anything_is_put() {
+    for (path, size, expected) in [
+        ("a/film.1.mp4", (5 << 30) + 1, "a/film.1.mp4: it has 5368709121 bytes, and a published file at most 5368709120"),
+        ("../secret.html", 4, "live/../secret: no object can be called so"),
+        ("a//b.css", 4, "live/a//b.css: no object can be called so"),
+    ] {
+        let (store, mut build) = (Arc::new(InMemory::new()), first());
+        build.manifest.files.insert(path.to_owned(), Entry { size, ..Entry::of(path, b"text") });
+        let told = publish(store.clone(), &build, 0).await.expect_err("it is refused").to_string();
+        assert!(told.contains(expected), "{told}");
+        assert!(objects(&store, "live").await.is_empty() && record(&store).await.is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_was_edited_by_hand_is_believed_of_nothing_but_what_it_says() {
+    let store = Arc::new(InMemory::new());
+    publish(store.clone(), &first(), 0).await.expect("published");
+    let name = Path::from(format!("_vitrine/live/{RECORD}"));
+    let good = record(&store).await.expect("published");
+    let edited = async |change: &dyn Fn(&mut Record)| {
+        let world = Arc::new(store.fork());
+        let mut record = good.clone();
+        change(&mut record);
+        world.put(&name, serde_json::to_vec(&record).expect("plain data").into()).await.expect("put");
+        world
+    };
+    // Another hash: that file is put again, and no other.
+    let world = edited(&|record| {
+        record.files.get_mut("products/mug.html").expect("it is there").entry.hash = blake3::hash(b"?");
+    });
+    let world = world.await;
+    assert_eq!(publish(world.clone(), &first(), HOUR).await.expect("published").put, 1);
+    check_holds(world, &first()).await;
+    // A path that leads out of the target is never removed.
+    let world = edited(&|record| {
+        let stored = record.files["index.html"].clone();
+        record.retired.insert("../../other/index.html".to_owned(), Retired { stored: Some(stored), last: 1, until: 0 });
+    });
+    let world = world.await;
+    let other = Path::from("other/index.html");
+    world.put(&other, "another's".into()).await.expect("put");
+    let told = publish(world.clone(), &first(), HOUR).await.expect_err("it is refused").to_string();
+    assert!(told.contains("no object can be called so"), "{told}");
+    assert!(world.head(&other).await.is_ok());
+    check_holds(world, &first()).await;
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Upload: carries out a plan, in its order, and writes the record.
 //!
-//! Limits  AT_ONCE requests at a time; what is held of a file is one part.
+//! Limits  AT_ONCE requests at a time; `body` bounds what is held of files.
 //! Always  before anything is written every file is as the build made it, and the lease is asked before every object. An error ends the
 //!         phase it happens in: what comes after is never put.
 
@@ -12,7 +12,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use rayon::prelude::*;
 
 use super::PublishError;
-use super::host::{Body, Host, Over, is_as_built};
+use super::body::{Body, check_size};
+use super::host::{Host, Over, is_as_built, location};
 use super::job::{State, Wish};
 use super::lease::Lease;
 use super::plan::{Phase, Plan, Upload};
@@ -77,56 +78,43 @@ pub struct Job<'a> {
 }
 
 impl Source {
-    // Where the bytes of an entry are, proven.
-    fn find(&self, path: &str, entry: &Entry) -> Result<Found, PublishError> {
-        let kept = || self.kept.get(&entry.hash.to_string());
+    // Where the bytes of an entry are; those of a file are proven.
+    fn find(&self, path: &str, entry: &Entry) -> Result<Body, PublishError> {
+        check_size(path, entry)?;
+        let kept = || self.kept.get(&entry.hash.to_string()).map(|name| Body::Kept(name.clone()));
         let Some(folder) = &self.folder else {
             let lost = || PublishError::File { path: path.to_owned(), reason: "its bytes are on the target no more".to_owned() };
-            return kept().map(|name| Found::Kept(name.clone())).ok_or_else(lost);
+            return kept().ok_or_else(lost);
         };
         let file = self.siblings.get(path).cloned().unwrap_or_else(|| folder.join(path));
         match (is_as_built(&file, entry), kept()) {
-            (Ok(()), _) => Ok(Found::File(file)),
-            (Err(_), Some(name)) => Ok(Found::Kept(name.clone())),
+            (Ok(()), _) => Ok(Body::File(file)),
+            (Err(_), Some(kept)) => Ok(kept),
             (Err(reason), None) => Err(PublishError::NotAsBuilt { path: path.to_owned(), reason }),
         }
     }
 
-    async fn body(&self, host: &Host, path: &str, entry: &Entry) -> Result<Body, PublishError> {
-        match self.find(path, entry)? {
-            Found::File(file) => Ok(Body::File(file)),
-            Found::Kept(name) => {
-                let bytes = host.read_private(&name).await?.map(|(bytes, _)| bytes);
-                let bytes = bytes.filter(|bytes| blake3::hash(bytes) == entry.hash);
-                let lost =
-                    || PublishError::File { path: path.to_owned(), reason: format!("{name} on the target is not what it was") };
-                bytes.map(Body::Bytes).ok_or_else(lost)
-            }
-        }
-    }
-
-    /// Proves that all there is to put is there.
+    /// Proves that all there is to put is there, and tells where.
     ///
     /// Errors: the first file that is not.
-    pub async fn prove(&self, host: &Host, uploads: &[Upload]) -> Result<(), PublishError> {
+    pub async fn prove(&self, host: &Host, uploads: &[Upload]) -> Result<BTreeMap<String, Body>, PublishError> {
+        for upload in uploads {
+            location(&host.key(&upload.path))?;
+        }
         let (source, list) = (self.clone(), uploads.to_vec());
         let found = tokio::task::spawn_blocking(move || {
-            let find = |upload: &Upload| source.find(&upload.path, &upload.entry);
-            list.par_iter().map(find).collect::<Result<Vec<_>, _>>()
+            let find = |upload: Upload| Ok((upload.path.clone(), (source.find(&upload.path, &upload.entry)?, upload.entry)));
+            list.into_par_iter().map(find).collect::<Result<BTreeMap<_, _>, _>>()
         });
-        let found = found.await.expect("nothing in it panics")?;
-        let kept = uploads.iter().zip(found).filter(|(_, found)| matches!(found, Found::Kept(_)));
-        stream::iter(kept.map(Ok))
-            .try_for_each_concurrent(AT_ONCE, |(upload, _)| async {
-                self.body(host, &upload.path, &upload.entry).await.map(drop)
-            })
-            .await
+        let found: BTreeMap<String, (Body, Entry)> = found.await.expect("nothing in it panics")?;
+        let kept = found.iter().filter_map(|(path, (body, entry))| match body {
+            Body::Kept(name) => Some(Ok((path, entry, name))),
+            Body::File(_) => None,
+        });
+        let proofs = stream::iter(kept);
+        proofs.try_for_each_concurrent(AT_ONCE, |(path, entry, name)| host.prove_kept(path, entry, name)).await?;
+        Ok(found.into_iter().map(|(path, (body, _))| (path, body)).collect())
     }
-}
-
-enum Found {
-    File(PathBuf),
-    Kept(String),
 }
 
 /// Carries out a plan. Until the record is written, which is last, nothing is published; whoever comes after an error goes on.
@@ -143,7 +131,7 @@ pub async fn carry_out(job: Job<'_>, state: &State, wish: &Wish<'_>, plan: &Plan
     {
         return Ok(outcome);
     }
-    wish.source.prove(host, &plan.uploads).await?;
+    let bodies = wish.source.prove(host, &plan.uploads).await?;
     let intent = begin(job, wish, plan).await?;
     failpoint!("INTENT");
     if let Some(record) = &state.record {
@@ -155,7 +143,7 @@ pub async fn carry_out(job: Job<'_>, state: &State, wish: &Wish<'_>, plan: &Plan
     keep(job, plan, &mut outcome).await?;
     let (assets, rest): (Vec<&Upload>, Vec<&Upload>) = plan.uploads.iter().partition(|upload| upload.phase == Phase::Asset);
     let mut stored = BTreeMap::new();
-    put(job, wish, "assets", &assets, &mut stored).await?;
+    put(job, &bodies, "assets", &assets, &mut stored).await?;
     put_bundle(job, state, wish).await?;
     failpoint!("BUNDLE");
     if points {
@@ -166,7 +154,7 @@ pub async fn carry_out(job: Job<'_>, state: &State, wish: &Wish<'_>, plan: &Plan
     record_prices(job, wish).await?;
     delete(job, &plan.drops).await?;
     for step in rest.chunk_by(|one, other| (one.phase, one.rank()) == (other.phase, other.rank())) {
-        put(job, wish, words(step[0].phase), step, &mut stored).await?;
+        put(job, &bodies, words(step[0].phase), step, &mut stored).await?;
     }
     delete(job, &plan.deletions).await?;
     owe(job, state, wish, plan).await?;
@@ -234,7 +222,7 @@ async fn keep(job: Job<'_>, plan: &Plan, outcome: &mut Outcome) -> Result<(), Pu
 
 async fn put(
     job: Job<'_>,
-    wish: &Wish<'_>,
+    bodies: &BTreeMap<String, Body>,
     words: &'static str,
     uploads: &[&Upload],
     stored: &mut BTreeMap<String, Stored>,
@@ -244,9 +232,8 @@ async fn put(
     let mut puts = stream::iter(uploads)
         .map(|upload| async move {
             job.lease.check()?;
-            let body = wish.source.body(job.host, &upload.path, &upload.entry).await?;
             failpoint!("PUT");
-            let e_tag = job.host.put(&upload.path, &upload.entry, body).await?;
+            let e_tag = job.host.put(&upload.path, &upload.entry, &bodies[&upload.path]).await?;
             Ok::<_, PublishError>((upload.path.clone(), Stored { entry: upload.entry, e_tag }))
         })
         .buffer_unordered(AT_ONCE);

@@ -467,7 +467,7 @@ impl TargetFacts {
         };
         let (pointer, credentials) = match &target.place {
             Place::S3 { bucket, .. } => (within("s3", bucket), vec!["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"]),
-            Place::Gcs { bucket } => (within("gs", bucket), vec!["GOOGLE_SERVICE_ACCOUNT_KEY"]),
+            Place::Gcs { bucket, .. } => (within("gs", bucket), vec!["GOOGLE_SERVICE_ACCOUNT_KEY"]),
             Place::Azure { container, .. } => {
                 (within("az", container), vec!["AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT_KEY"])
             }

@@ -139,7 +139,7 @@ fn what_publishes_needs_a_target_and_cloudfront_a_bucket() {
     }
     assert_eq!(written(Recipe::Cloudfront, |_, _, target| *target = None), Err(RecipeError::NoBucket));
     let other = |target: &mut Option<Target>| {
-        target.as_mut().expect("there is one").place = Place::Gcs { bucket: "b".to_owned() };
+        target.as_mut().expect("there is one").place = Place::Gcs { bucket: "b".to_owned(), endpoint: None };
     };
     assert_eq!(written(Recipe::Cloudfront, |_, _, target| other(target)), Err(RecipeError::NoBucket));
     let edge = |recipe| written(recipe, |_, _, target| *target = None).expect("an edge may take a file")[0].text.clone();

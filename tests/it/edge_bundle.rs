@@ -209,10 +209,22 @@ fn an_edge_follows_the_published_pointer_and_takes_higher_sequences_only() {
     published.publish(9, 2290);
     assert_eq!(published.refresh(&app, &mut seen), Ok(true));
     assert_eq!((lamp_price(&app), ready(&app)["refused"].clone()), (2290, Value::Null));
+    // A disk on which the copy cannot be kept: told, and taken once it can.
+    let aside = folder.path().with_extension("aside");
+    fs::rename(folder.path(), &aside).expect("moved");
+    fs::write(folder.path(), "no folder").expect("a file in its place");
+    published.publish(10, 100);
+    let told = published.refresh(&app, &mut seen).expect_err("it cannot be kept");
+    assert!(told.contains(&folder.path().display().to_string()), "{told}");
+    assert_eq!((lamp_price(&app), ready(&app)["refused"].as_str().is_some()), (2290, true));
+    fs::remove_file(folder.path()).and_then(|()| fs::rename(&aside, folder.path())).expect("moved back");
+    assert_eq!(published.refresh(&app, &mut seen), Ok(true));
+    published.publish(11, 2290);
+    assert_eq!(published.refresh(&app, &mut seen), Ok(true));
     // After a restart too, and without the store.
     published.publish(8, 100);
     let again = published.runtime.block_on(published.pointed.load()).expect("its copy");
-    assert_eq!(again.sequence, 9);
+    assert_eq!(again.sequence, 11);
     let alone = Pointed { store: Arc::new(InMemory::new()), ..published.pointed.clone() };
-    assert_eq!(published.runtime.block_on(alone.load()).expect("its copy").sequence, 9);
+    assert_eq!(published.runtime.block_on(alone.load()).expect("its copy").sequence, 11);
 }

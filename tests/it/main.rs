@@ -42,6 +42,7 @@ mod precompress;
 mod previews;
 mod prices;
 mod publish;
+mod publish_trouble;
 mod purge;
 mod readme;
 mod recipe;

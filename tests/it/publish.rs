@@ -295,12 +295,45 @@ fn targets_are_checked_where_they_are_written() {
     check(&format!("{s3}\n[[publish]]\n{s3}"), &["there are two targets `live`"]);
     check("name = \"Live\"\nkind = \"s3\"\n", &["made of a–z", "this target names no `bucket`"]);
     check("name = \"live\"\nkind = \"azure\"\n", &["this target names no `container`"]);
+    let far = "http is for this machine alone: credentials would go in the clear";
+    check(&format!("{s3}endpoint = \"http://s3.example\"\n"), &["site.toml:", far]);
+    check("name = \"live\"\nkind = \"gcs\"\nbucket = \"b\"\nendpoint = \"http://10.0.0.1:4443\"\n", &[far]);
+    let azure = "name = \"live\"\nkind = \"azure\"\ncontainer = \"c\"\n";
+    check(&format!("{azure}endpoint = \"http://azure.example/account\"\n"), &[far]);
+    check(&format!("{azure}endpoint = \"https://azure.example/a/b\"\n"), &["goes on after the host"]);
+    check(&format!("{s3}endpoint = \"https://s3.example/b\"\n"), &["goes on after the host"]);
+    check(
+        &format!("{s3}path = \"www\"\ncontainer = \"c\"\naccount = \"a\"\n"),
+        &[
+            "a target of kind s3 takes no `path`",
+            "takes no `container`",
+            "takes no `account`",
+            "it takes bucket, region, endpoint",
+        ],
+    );
+    check("name = \"live\"\nkind = \"folder\"\npath = \"www\"\nregion = \"r\"\n", &["a target of kind folder takes no `region`"]);
     let shop =
         folder(&[("site.toml", &(site("EUR") + "\n[[publish]]\n" + s3 + "\n[[publish]]\n" + &s3.replace("live", "test")))]);
     let (code, _, told) = run(shop.path(), &["publish"]);
     assert!(code == 2 && told.contains("name a target with --target: live, test"), "{told}");
     let (code, _, told) = run(shop.path(), &["publish", "--target", "prod"]);
     assert!(code == 2 && told.contains("no target `prod`, only live, test"), "{told}");
+}
+
+#[test]
+fn credentials_go_to_no_other_machine_in_the_clear() {
+    let bucket = "\n[[publish]]\nname = \"live\"\nkind = \"s3\"\nbucket = \"b\"\nregion = \"eu-central-1\"\n";
+    let shop = folder(&[("site.toml", &(site("EUR") + bucket)), ("content/products/mug.md", &mug("9.00"))]);
+    build(shop.path());
+    // An address of the environment passes by site.toml's checks.
+    let environment = [
+        ("AWS_ENDPOINT", "http://s3.example"),
+        ("AWS_ALLOW_HTTP", "true"),
+        ("AWS_ACCESS_KEY_ID", "key"),
+        ("AWS_SECRET_ACCESS_KEY", "s3cret"),
+    ];
+    let (code, _, told) = ended(&command(shop.path(), &["publish", "--dry-run"], &environment));
+    assert!(code == 3 && told.contains("s3.example is asked by plain http, in which credentials go in the clear"), "{told}");
 }
 
 #[test]

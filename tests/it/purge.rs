@@ -143,6 +143,19 @@ fn a_busy_api_is_asked_again_and_a_refusal_leaves_the_publication_standing() {
     let (code, _, told) = run(root, &["publish", "--purge"]);
     assert!(code == 0 && told.contains("caches were told of everything") && cdn.asked().is_empty(), "{told}");
 
+    // Whoever looks for what was changed by hand is told of it too, and whoever puts that back pays it.
+    let owed = edit(root, "9.30");
+    cdn.next(&[NO]);
+    assert_eq!(run(root, &["publish"]).0, 4);
+    let (code, out, told) = run(root, &["publish", "--verify", "--json"]);
+    let findings: Value = serde_json::from_str(&out).expect("findings");
+    assert_eq!((code, &findings["owed"], &findings["changed"]), (1, &json!(owed), &json!([])));
+    assert!(told.contains(&format!("caches were not told of {} addresses", owed.len())), "{told}");
+    assert!(told.contains("\n  https://tiny.example/products/mug\n"), "{told}");
+    cdn.asked();
+    assert_eq!(publish(root, &["--repair"])["purged"].as_u64(), Some(owed.len() as u64));
+    assert_eq!((files(&cdn.asked()), run(root, &["publish", "--verify"]).0), (owed, 0));
+
     // What a publication owes, the next one pays, even one that has nothing to put.
     let owed = edit(root, "9.50");
     cdn.next(&[NO]);

@@ -26,6 +26,8 @@ mod published;
 mod report;
 mod wanted;
 
+/// Seconds between this machine's clock and the target's that are worth a warning; a request may be under way for some.
+const CLOCK_TOLD: i64 = 60;
 /// Credentials are in the environment alone.
 const CREDENTIALS: &str = "Credentials, from the environment or the cloud's own chain:
   AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY …     Amazon S3 and what speaks as it does
@@ -136,7 +138,7 @@ impl From<PublishError> for CommandError {
 }
 
 pub(in crate::cli) fn run(args: Args) -> Result<(), CommandError> {
-    let desk = Desk::open(&args.whereto)?;
+    let mut desk = Desk::open(&args.whereto)?;
     let is_about_all = matches!(args.action, Some(Action::List { previews: true }));
     if desk.target.previews.is_some() && desk.preview.is_none() && !is_about_all {
         let message = format!("the target `{}` holds previews: name one with --prefix pr-42", desk.target.name);
@@ -194,7 +196,7 @@ impl Desk {
         Ok(Self { config, target, preview, host, key, known, now: jiff::Timestamp::now(), json: whereto.json })
     }
 
-    async fn publish(&self, args: &Args) -> Result<(), CommandError> {
+    async fn publish(&mut self, args: &Args) -> Result<(), CommandError> {
         let wanted = self.built(args)?;
         if args.dry_run {
             let state = self.state().await?;
@@ -206,6 +208,7 @@ impl Desk {
         }
         let caller = self.caller()?;
         let lease = self.lease(args).await?;
+        self.set_clock(&lease);
         let result = async {
             let state = self.state().await?;
             let plan = state.plan(&self.target, &wanted.wish(self));
@@ -220,12 +223,13 @@ impl Desk {
 
     // A change that no build asks for: what it wants is found while nobody else writes.
     async fn write<'a>(
-        &'a self,
+        &'a mut self,
         args: &'a Args,
         work: impl for<'b> FnOnce(&'b Self, &'b Args, &'b mut State) -> Work<'b>,
     ) -> Result<(), CommandError> {
         let caller = if args.dry_run { None } else { self.caller()? };
         let lease = self.lease(args).await?;
+        self.set_clock(&lease);
         let result = async {
             let mut state = self.state().await?;
             let wanted = work(self, args, &mut state).await?;
@@ -247,6 +251,17 @@ impl Desk {
         let holder = format!("job-{:016x}", u64::from_le_bytes(name));
         let life = Duration::from_secs(self.target.lease_seconds);
         Ok(Lease::take(&self.host, &holder, life, Duration::from_secs(args.wait)).await?)
+    }
+
+    // What is kept, and for how long, is reckoned by the target's clock: a machine whose own is wrong would remove what caches still name.
+    fn set_clock(&mut self, lease: &Lease) {
+        let Some(theirs) = lease.taken_at.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok()) else { return };
+        let ahead = self.now.as_second() - theirs.as_second();
+        if ahead.abs() > CLOCK_TOLD {
+            let (seconds, way) = (ahead.abs(), if ahead > 0 { "ahead of" } else { "behind" });
+            eprintln!("warning: this machine's clock is {seconds} s {way} the target's, which counts; set it");
+        }
+        self.now = theirs;
     }
 
     async fn state(&self) -> Result<State, CommandError> {

@@ -12,7 +12,7 @@ use crate::site::manifest;
 impl Desk {
     pub(super) async fn verify(&self) -> Result<(), CommandError> {
         let state = self.state().await?;
-        let findings = verify(&self.host, &state, self.record(&state)?).await?;
+        let findings = verify(&self.host, &self.target, &state, self.record(&state)?).await?;
         self.tell_findings(&findings);
         if self.json {
             println!("{}", serde_json::to_string_pretty(&findings).expect("findings are plain data"));
@@ -48,22 +48,32 @@ impl Desk {
             eprintln!("nothing was published to `{}` yet", self.target.name);
             return Ok(());
         };
-        let failed = |error: std::io::Error| CommandError::World(format!("{}: {error}", to.display()));
+        let failed = |error: std::io::Error| {
+            let shown = to.display();
+            CommandError::World(format!("{shown}: {error}; what was fetched there before is no whole publication any more"))
+        };
         std::fs::create_dir_all(to).map_err(failed)?;
         let mut text = Vec::new();
         record.manifest().write(&mut text).map_err(failed)?;
         let mut files = vec![("shop.bundle", Some(state.bundle(&self.host, &record.bundle).await?))];
         files.push(("_redirects", self.host.read("_redirects").await?));
         files.push((history::FILE, self.host.read_private(history::FILE).await?.map(|(bytes, _)| bytes)));
-        // The last, so that a folder with a manifest in it is whole.
+        // First away and last in its place: a folder with a manifest in it is whole, though the disk was full meanwhile.
         files.push((manifest::FILE, Some(text.into())));
+        let remove = |name: &str| match std::fs::remove_file(to.join(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(error)),
+            _ => Ok(()),
+        };
+        remove(manifest::FILE)?;
         for (name, bytes) in files {
+            let draft = to.join(format!("{name}.new"));
             match bytes {
-                Some(bytes) => std::fs::write(to.join(name), bytes).map_err(failed)?,
-                None => match std::fs::remove_file(to.join(name)) {
-                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
-                    _ => {}
-                },
+                Some(bytes) => {
+                    let written = std::fs::write(&draft, bytes).and_then(|()| std::fs::rename(&draft, to.join(name)));
+                    // A draft that was cut would take the room that is missing.
+                    written.inspect_err(|_| drop(std::fs::remove_file(&draft))).map_err(failed)?;
+                }
+                None => remove(name)?,
             }
         }
         eprintln!("publication {} of `{}` is in {}", record.id, self.target.name, to.display());

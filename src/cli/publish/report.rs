@@ -188,6 +188,14 @@ impl Desk {
         if findings.unfinished {
             eprintln!("a job has not finished: publish again");
         }
+        let owed = &findings.owed;
+        if !owed.is_empty() {
+            eprintln!("caches were not told of {} addresses; `--purge` or `--repair` tells them:", owed.len());
+            owed.iter().take(SHOWN).for_each(|url| eprintln!("  {url}"));
+            if owed.len() > SHOWN {
+                eprintln!("  and {} more; --json lists them all", owed.len() - SHOWN);
+            }
+        }
         if findings.is_well() {
             eprintln!("all is as it was published");
         }

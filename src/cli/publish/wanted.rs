@@ -146,7 +146,7 @@ impl Desk {
     // What was published last, once more: from the build where it is the same, else from what the target keeps.
     pub(super) async fn repair(&self, args: &Args, state: &mut State) -> Result<Wanted, CommandError> {
         let record = self.record(state)?.clone();
-        let findings = verify(&self.host, state, &record).await?;
+        let findings = verify(&self.host, &self.target, state, &record).await?;
         self.tell_findings(&findings);
         state.look(&self.host, findings.paths()).await?;
         let (manifest, base_url, rollback_to) = (record.manifest(), record.base_url, record.rollback_to);

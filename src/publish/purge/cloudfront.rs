@@ -11,7 +11,7 @@ use object_store::client::HttpRequest;
 
 use super::{Answer, Verdict, by_status, path_of};
 use crate::publish::connect::Connector;
-use crate::publish::host::told as told_by_store;
+use crate::publish::service::told as told_by_store;
 
 /// Paths of an invalidation: a third of what may be under way, so that one does not wait for another job's.
 pub(super) const BATCH: usize = 1000;
