@@ -12,6 +12,7 @@ use vitrine::commerce::catalog::{Catalog, Product};
 use vitrine::commerce::history::{PriceHistory, PriceStep};
 use vitrine::commerce::ids::{CartId, CouponCode, MarketId, Sku, SkuHash, Timestamp};
 use vitrine::commerce::money::Currency;
+use vitrine::commerce::outside::OutsidePrices;
 use vitrine::commerce::pricing::{PricingFacts, price_cart};
 use vitrine::commerce::rules::Rules;
 
@@ -29,7 +30,8 @@ fn main() {
     println!("pricing with {PRODUCTS} products, one thread");
     for (lines, codes) in [(1, &[][..]), (5, &[]), (5, &["TEN"]), (100, &[]), (100, &["TEN"])] {
         let cart = cart(lines, codes);
-        let facts = PricingFacts { catalog: &catalog, rules: &rules, at: Timestamp(0), shipping_choice: None, used_up: &[] };
+        let (outside, at) = (&OutsidePrices::NONE, Timestamp(0));
+        let facts = PricingFacts { catalog: &catalog, rules: &rules, at, shipping_choice: None, outside, used_up: &[] };
         let (mut count, begin) = (0u32, Instant::now());
         while begin.elapsed() < MEASURED {
             black_box(price_cart(black_box(&cart), &facts)).expect("the cart can be priced");

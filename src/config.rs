@@ -10,6 +10,7 @@ mod makers;
 mod payment;
 mod publish;
 mod purge;
+mod services;
 mod shipping;
 mod slo;
 mod theme;
@@ -34,9 +35,12 @@ use crate::site::load::written::{Place, parse};
 use crate::site::problem::{Kind, Problem, Problems, SourceFile};
 use crate::site::{BuildSettings, Returns, Shop, UrlStyle, load};
 use crate::telemetry::slo::Objectives;
+use crate::theme::bundle::services::PricingTerms;
 use crate::theme::bundle::{FrontTerms, MailTerms, PaymentTerms, SubscriberTerms};
 use crate::theme::countries;
 use crate::theme::look::Look;
+
+pub use self::services::NamedCategory;
 
 /// The settings file's name.
 pub const FILE: &str = "site.toml";
@@ -56,6 +60,10 @@ pub struct Config {
     pub webhooks: Vec<SubscriberTerms>,
     /// What stands before the edge.
     pub front: FrontTerms,
+    /// Who tells prices beside the catalogue.
+    pub pricing: Option<PricingTerms>,
+    /// Categories that sections name; the catalogue, which is read later, has to have them.
+    pub named_categories: Vec<NamedCategory>,
     /// The host whose limits a check counts (`[build] host`).
     pub host: Option<Host>,
     /// How pages become files.
@@ -115,6 +123,8 @@ pub fn read(root: &Path, problems: &mut Problems) -> Option<Config> {
             let is_origin_secret = problem.message.starts_with("unknown key `") && problem.message.contains("origin_secret");
             if is_origin_secret {
                 problems.push(problem.hint(edge::SECRET).unshown());
+            } else if problem.message == "unknown key `token`" && !is_told {
+                problems.push(problem.hint(services::TOKEN).unshown());
             } else if !is_told {
                 problems.push(problem);
             }
@@ -140,6 +150,8 @@ struct Written {
     webhooks: Vec<webhooks::WrittenSubscriber>,
     #[serde(default)]
     edge: edge::WrittenEdge,
+    #[serde(default)]
+    pricing: services::WrittenPricing,
     #[serde(default)]
     build: WrittenBuild,
     #[serde(default)]
@@ -301,6 +313,8 @@ impl Written {
         let mail = self.mail.checked(place, problems);
         let webhooks = webhooks::checked(self.webhooks, place, problems);
         let front = self.edge.checked(place, problems);
+        let mut named_categories = Vec::new();
+        let pricing = self.pricing.checked(&mut named_categories, place, problems);
         let targets = publish::checked(self.publish, place, root, problems);
         let objectives = self.slo.checked(place, problems);
         let look = self.theme.checked(place, root, problems);
@@ -335,6 +349,8 @@ impl Written {
             mail,
             webhooks,
             front,
+            pricing,
+            named_categories,
             host,
             build,
             sources,

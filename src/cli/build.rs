@@ -208,6 +208,7 @@ fn print(
         mail: &source.config.mail,
         webhooks: &source.config.webhooks,
         front: &source.config.front,
+        pricing: source.config.pricing.as_ref(),
         cache,
         pictures: &source::cache(&source.root).join("images"),
         key: &key,

@@ -86,6 +86,7 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
         url_style: config.build.url_style,
         front: &config.front,
         payment: &config.payment,
+        pricing: config.pricing.as_ref(),
         webhooks: &config.webhooks,
         target: target(&config, args.target.as_deref())?,
         built: &built,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::CommandError;
 use crate::commerce::ids::{Sku, Timestamp};
-use crate::config::{self, Config};
+use crate::config::{self, Config, NamedCategory};
 use crate::site::load::{self, Loaded, history};
 use crate::site::makers::{self, Coverage};
 use crate::site::problem::{Problem, Problems, SourceFile};
@@ -64,6 +64,11 @@ impl Source {
         let mut config = settings(root, base_url, problems)?;
         let mut loaded = load::load(root, &config.rules, &config.sources, cache, problems);
         facets::check(&config.build.facets, &loaded, problems);
+        let is_missing = |named: &&NamedCategory| loaded.catalog.category_index(&named.path).is_none();
+        // A shop that is begun has settings first.
+        if !loaded.products.is_empty() {
+            config.named_categories.iter().filter(is_missing).for_each(|named| problems.push(named.problem.clone()));
+        }
         config.rules.promotions = loaded.promotions.clone();
         config.rules.words = loaded.words.clone();
         let makers = makers::check(&config.build.makers, &loaded, &config.rules, problems);

@@ -10,13 +10,15 @@ use super::{CommandError, webhooks};
 use crate::edge::app::App;
 use crate::edge::http::{Call, Mount, Reply};
 use crate::edge::input::Form;
-use crate::edge::live::Live;
+use crate::edge::live::{Live, is_loopback};
 use crate::edge::perform::mail::Mailer;
+use crate::edge::perform::services::{Services, Way, Wire};
 use crate::edge::perform::subscribers::{PATIENCE, Subscribers};
 use crate::edge::perform::{Till, rounds};
 use crate::gateway::Gateway;
 use crate::gateway::sandbox::{self, PageReply, PageRequest, Sandbox};
 use crate::gateway::stripe::{self, Secret, Stripe, StripeError};
+use crate::gateway::transport::Transport;
 
 /// `smtp://user:password@host:port`: a secret, so from the environment only.
 const SMTP_URL: &str = "VITRINE_SMTP_URL";
@@ -28,6 +30,9 @@ const STRIPE_WEBHOOK_SECRETS: &str = "VITRINE_STRIPE_WEBHOOK_SECRETS";
 const STRIPE_PUBLISHABLE_KEY: &str = "VITRINE_STRIPE_PUBLISHABLE_KEY";
 /// Where Stripe's API is, for tests: https, or this machine.
 const STRIPE_API_BASE: &str = "VITRINE_STRIPE_API_BASE";
+
+/// What is shown to the pricing service.
+const PRICING_TOKEN: &str = "VITRINE_PRICING_TOKEN";
 
 /// Where a till keeps its files.
 #[derive(Clone, Debug)]
@@ -61,12 +66,30 @@ pub(super) fn open(app: &mut App, places: &Places) -> Result<(), CommandError> {
             .map_err(|error| CommandError::Usage(format!("{SMTP_URL}: {error}; write smtps://user:password@host:465")))?,
         Err(_) => Mailer::Folder(places.state.join("mail")),
     };
+    app.services = services(&live)?;
     let subscribers = Subscribers::new(webhooks::secrets()?, PATIENCE).map_err(CommandError::World)?;
     subscribers.metrics.register(app.metrics.registry());
     let till = Till::new(store, gateway, mailer).at_most(app.settings.payments_per_second).telling(subscribers);
     app.till = Some(Arc::new(till));
     app.mounts.extend(mounts);
     Ok(())
+}
+
+/// The ways to the shop's own services.
+///
+/// Errors: a service on another machine without a token, or one that is no token.
+fn services(live: &Live) -> Result<Services, CommandError> {
+    let terms = live.bundle.pricing.as_ref();
+    let token = std::env::var(PRICING_TOKEN).ok();
+    if let Some(terms) = terms.filter(|terms| token.is_none() && !is_loopback(&terms.url)) {
+        return Err(CommandError::Usage(format!(
+            "prices are asked for at {}: set {PRICING_TOKEN} to the token that is shown there",
+            terms.url
+        )));
+    }
+    let wire = Wire::Http(Transport::new().map_err(CommandError::World)?);
+    let pricing = Way { wire: Some(wire), token };
+    Services::new(pricing).map_err(|error| CommandError::Usage(format!("{PRICING_TOKEN}: {error}")))
 }
 
 /// Finishes what a crash has left behind, then goes the rounds in the background.

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::catalog::{Catalog, Product, Variant};
 use super::ids::{CartId, CouponCode, MarketId, SkuHash, Timestamp};
 use super::money::MAX_MINOR;
+use super::outside::OutsidePrices;
 use super::rules::Market;
 
 /// Lines a cart may hold: 100 lines keep the token under its 2,800 bytes.
@@ -244,6 +245,15 @@ pub struct CartFacts<'a> {
     pub currency: super::money::Currency,
     /// The instant.
     pub at: Timestamp,
+    /// What is told beside the catalogue's prices, for the cart's market.
+    pub outside: &'a OutsidePrices,
+}
+
+impl CartCommand {
+    /// The variant it puts in.
+    pub fn adds(&self) -> Option<SkuHash> {
+        if let Self::AddLine { sku, .. } = self { Some(*sku) } else { None }
+    }
 }
 
 impl Cart {
@@ -314,14 +324,16 @@ impl Cart {
         Ok(next)
     }
 
-    /// Puts the cart into another market: the destination is asked anew, and a price in another currency is not called changed.
-    pub fn move_to(&mut self, market: &Market, catalog: &Catalog, at: Timestamp) {
+    /// Puts the cart into another market, whose facts they are: the destination is asked anew, and a price in another currency is not called changed.
+    pub fn move_to(&mut self, market: &Market, facts: &CartFacts<'_>) {
         self.market = market.id.clone();
         self.destination = None;
         for line in &mut self.lines {
-            let sold = catalog.variant(line.sku);
-            let price = sold.and_then(|(_, variant)| variant.current_price(market.currency, at));
-            line.seen_price_minor = price.map_or(line.seen_price_minor, |price| price.unit.minor);
+            if let Some((_, variant)) = facts.catalog.variant(line.sku)
+                && let Some(price) = facts.outside.current_price(variant, facts.currency, facts.at)
+            {
+                line.seen_price_minor = price.unit.minor;
+            }
         }
     }
 
@@ -355,7 +367,7 @@ impl<'a> CartFacts<'a> {
     }
 
     fn unit_minor(&self, variant: &Variant) -> i64 {
-        variant.current_price(self.currency, self.at).map_or(0, |price| price.unit.minor)
+        self.outside.current_price(variant, self.currency, self.at).map_or(0, |price| price.unit.minor)
     }
 }
 

@@ -7,6 +7,7 @@ use super::cart::{Cart, Destination, LineItem};
 use super::catalog::{Catalog, Price, Product, ProductStatus, QuantityRule, StockPolicy, Variant};
 use super::ids::{CartId, CategoryPath, CouponCode, MarketId, ShippingRateId, Sku, Slug, TaxClass, Timestamp};
 use super::money::{Currency, Rounding};
+use super::outside::OutsidePrices;
 use super::pricing::{PricedCart, PricingFacts, PricingRejection, price_cart};
 use super::promotion::{Benefit, Promotion};
 use super::rules::{Market, RoundingScope, Rules};
@@ -67,8 +68,8 @@ impl Shop {
     pub(crate) fn price(&self, cart: &Cart) -> Result<PricedCart, PricingRejection> {
         let catalog = self.catalog();
         let choice = self.shipping_choice.as_ref();
-        let facts =
-            PricingFacts { catalog: &catalog, rules: &self.rules, at: NOW, shipping_choice: choice, used_up: &self.used_up };
+        let (outside, used_up) = (&OutsidePrices::NONE, &self.used_up);
+        let facts = PricingFacts { catalog: &catalog, rules: &self.rules, at: NOW, shipping_choice: choice, outside, used_up };
         price_cart(cart, &facts)
     }
 }

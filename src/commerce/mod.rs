@@ -18,6 +18,7 @@ pub mod language;
 pub mod measure;
 pub mod money;
 pub mod order;
+pub mod outside;
 pub mod payment;
 pub mod pricing;
 pub mod problems;

@@ -1,7 +1,7 @@
 //! Pricing: the one place where totals are made.
 //!
 //! Owns    lines → discounts → shipping → tax → totals. It composes; the arithmetic of each step lives with its noun.
-//! Knows   the unit price only through `Variant::current_price`, which pages and feeds ask too.
+//! Knows   the unit price only through `Variant::current_price`, which pages and feeds ask too, and what is told beside it from outside.
 //! Always  integer minor units, largest-remainder splitting, the market's named rounding; parts add up to the total to the last
 //!         minor unit; nothing is ever negative.
 
@@ -12,6 +12,7 @@ use super::catalog::{Catalog, CurrentPrice, Product, Variant};
 use super::ids::{CouponCode, ShippingRateId, Sku, Slug, TaxClass, Timestamp};
 use super::language::Words;
 use super::money::{Currency, Money};
+use super::outside::OutsidePrices;
 use super::promotion::{CouponRefusal, Promotion, PromotionFacts, largest_joinable_sets};
 use super::rules::{Market, Rules};
 use super::shipping::zone_of;
@@ -37,6 +38,8 @@ pub struct PricingFacts<'a> {
     pub at: Timestamp,
     /// The rate chosen so far; the cheapest offered one is used where it is missing or not offered.
     pub shipping_choice: Option<&'a ShippingRateId>,
+    /// What is told beside the catalogue's prices, for the cart's market.
+    pub outside: &'a OutsidePrices,
     /// Codes known to be used up (from the store's snapshot).
     pub used_up: &'a [CouponCode],
 }
@@ -239,8 +242,9 @@ fn collect_goods<'a>(cart: &'a Cart, facts: &PricingFacts<'a>, market: &Market) 
     for line in &cart.lines {
         let countable = goods.len() < MAX_LINES && (1..=MAX_QUANTITY).contains(&line.quantity);
         let sold = facts.catalog.variant(line.sku).filter(|(product, _)| countable && product.is_active(facts.at));
-        let priced =
-            sold.and_then(|(product, variant)| Some((product, variant, variant.current_price(market.currency, facts.at)?)));
+        let priced = sold.and_then(|(product, variant)| {
+            Some((product, variant, facts.outside.current_price(variant, market.currency, facts.at)?))
+        });
         match priced {
             Some((product, variant, price)) => {
                 goods.push(Good { line, product, variant, price, subtotal_minor: (price.unit * line.quantity).minor });

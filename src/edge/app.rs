@@ -16,6 +16,7 @@ use super::key_ring::KeyRing;
 use super::limits::clients::Clients;
 use super::limits::shed::{Gate, Strain, Weight};
 use super::live::Live;
+use super::perform::services::Services;
 use super::perform::{PAYMENTS_PER_SECOND, Till};
 use super::router::Router;
 use crate::commerce::ids::{CartId, CouponCode, SkuHash, Timestamp};
@@ -52,6 +53,8 @@ pub struct App {
     pub origin: OriginSecrets,
     /// How fast each shopper may open and pay checkouts.
     pub clients: Clients,
+    /// Systems of the merchant's own that are asked while a shopper waits.
+    pub services: Services,
     next_request: AtomicU64,
     leaving: AtomicBool,
 }
@@ -168,6 +171,7 @@ impl App {
             strain: Strain::default(),
             origin: OriginSecrets::default(),
             clients: Clients::default(),
+            services: Services::default(),
             settings,
             router,
             next_request: AtomicU64::new(random_u64()),

@@ -14,6 +14,7 @@ use crate::commerce::cart::Cart;
 use crate::commerce::catalog::{Product, QuantityRule, StockPolicy, Variant};
 use crate::commerce::ids::{MarketId, ShippingRateId, Timestamp};
 use crate::commerce::money::Money;
+use crate::commerce::outside::OutsidePrices;
 use crate::commerce::pricing::{CouponOutcome, PricedCart, PricedLine, PricingFacts, PricingRejection, price_cart};
 use crate::commerce::tax::TaxMode;
 use crate::theme::locale;
@@ -27,6 +28,8 @@ pub struct ReplyFacts<'a> {
     pub live: &'a Live,
     /// The snapshot of stock; `None` where stock is not to be judged (it is reserved for this shopper already).
     pub stock: Option<&'a StockSnapshot>,
+    /// What is told beside the catalogue's prices; nothing where prices are frozen.
+    pub outside: &'a OutsidePrices,
     /// The instant.
     pub at: Timestamp,
     /// The chosen rate.
@@ -44,8 +47,9 @@ impl StockSnapshot {
 pub fn price(cart: &Cart, facts: &ReplyFacts<'_>) -> Result<PricedCart, PricingRejection> {
     let bundle = &facts.live.bundle;
     let used_up = facts.stock.map_or(&[][..], |stock| &stock.used_up);
-    let (catalog, rules, at, shipping_choice) = (&bundle.catalog, &bundle.rules, facts.at, facts.shipping_choice);
-    price_cart(cart, &PricingFacts { catalog, rules, at, shipping_choice, used_up })
+    let ReplyFacts { outside, at, shipping_choice, .. } = *facts;
+    let (catalog, rules) = (&bundle.catalog, &bundle.rules);
+    price_cart(cart, &PricingFacts { catalog, rules, at, shipping_choice, outside, used_up })
 }
 
 /// The answer to a shopper without a cart.
@@ -169,6 +173,9 @@ fn line_notes(index: usize, line: &PricedLine, priced: &PricedCart, facts: &Repl
     let mut notes = Vec::new();
     if priced.wrong_quantity.contains(&line.id) {
         notes.push(about(Severity::Error, "wrong_quantity", Say::of("line.other_quantity").with("name", &name)));
+    }
+    if facts.outside.is_unconfirmed(line.sku.hash()) {
+        notes.push(about(Severity::Error, "price_unconfirmed", Say::of("line.price_unconfirmed").with("name", &name)));
     }
     if let Some((left, variant)) = units_left(line, facts) {
         if left == 0 && variant.stock_policy == StockPolicy::Deny {

@@ -14,8 +14,10 @@ use super::session::Session;
 use super::words::{self, Note, Severity};
 use crate::commerce::cart::{Cart, CartCommand, CartFacts, CartRejection, Destination};
 use crate::commerce::catalog::StockPolicy;
-use crate::commerce::ids::{CouponCode, MarketId, Sku, Timestamp};
+use crate::commerce::ids::{CouponCode, MarketId, Sku, SkuHash, Timestamp};
+use crate::commerce::outside::OutsidePrices;
 use crate::commerce::pricing::PricingRejection;
+use crate::commerce::rules::Market;
 use crate::theme::texts::Say;
 
 /// One request's view of the shop and of its cart.
@@ -49,10 +51,19 @@ impl Desk {
         Self { app, live, session, now }
     }
 
+    /// What is told beside the catalogue's prices of what is in the cart, and of one SKU more, in the market it is in or goes to.
+    pub async fn outside(&self, market: Option<&MarketId>, one_more: Option<SkuHash>) -> OutsidePrices {
+        let cart = self.session.cart.as_ref();
+        let skus = cart.into_iter().flat_map(|cart| cart.lines.iter().map(|line| line.sku)).chain(one_more);
+        let root = &self.live.bundle.rules.root_market().id;
+        let (market, _) = self.live.market(market.or(cart.map(|cart| &cart.market)).unwrap_or(root));
+        self.app.services.prices(&self.live, market, skus.collect(), &self.app.clock).await
+    }
+
     /// The cart as it is.
-    pub fn show(&self) -> Result<CartReply, Failure> {
+    pub async fn show(&self) -> Result<CartReply, Failure> {
         let mut reply = match &self.session.cart {
-            Some(cart) => self.described(cart)?,
+            Some(cart) => self.described(cart, &self.outside(None, None).await)?,
             None => cart_reply::empty(&self.live, &self.live.bundle.rules.root_market().id),
         };
         self.tell_loss(&mut reply);
@@ -81,26 +92,34 @@ impl Desk {
     }
 
     /// The cart after a granted wish. `place`: the market it shall be in from now on, where the wish says so.
-    pub fn decide(&self, command: CartCommand, place: Option<(MarketId, String)>) -> Result<Cart, CartRejection> {
+    pub fn decide(
+        &self,
+        command: CartCommand,
+        place: Option<(MarketId, String)>,
+        outside: &OutsidePrices,
+    ) -> Result<Cart, CartRejection> {
         let root = &self.live.bundle.rules.root_market().id;
         let market = place.as_ref().map_or(root, |(market, _)| market);
         let mut cart = self.session.cart_or_new(&self.app, &self.live, market, self.now);
         if let Some((market, language)) = place {
             if cart.market != market {
                 let (market, _) = self.live.market(&market);
-                cart.move_to(market, &self.live.bundle.catalog, self.now);
+                cart.move_to(market, &self.cart_facts(market, outside));
             }
             cart.language = language;
         }
         let (market, _) = self.live.market(&cart.market);
-        let facts = CartFacts { catalog: &self.live.bundle.catalog, currency: market.currency, at: self.now };
-        cart.apply(command, &facts)
+        cart.apply(command, &self.cart_facts(market, outside))
+    }
+
+    fn cart_facts<'a>(&'a self, market: &Market, outside: &'a OutsidePrices) -> CartFacts<'a> {
+        CartFacts { catalog: &self.live.bundle.catalog, currency: market.currency, at: self.now, outside }
     }
 
     /// Prices and describes a cart.
-    pub fn described(&self, cart: &Cart) -> Result<CartReply, Failure> {
+    pub fn described(&self, cart: &Cart, outside: &OutsidePrices) -> Result<CartReply, Failure> {
         let stock = self.app.stock.load();
-        let facts = ReplyFacts { live: &self.live, stock: Some(&stock), at: self.now, shipping_choice: None };
+        let facts = ReplyFacts { live: &self.live, stock: Some(&stock), outside, at: self.now, shipping_choice: None };
         let priced = cart_reply::price(cart, &facts).map_err(|rejection| unpriced(&rejection))?;
         Ok(cart_reply::build(cart, &priced, &facts))
     }

@@ -18,6 +18,7 @@ use crate::commerce::cart::Cart;
 use crate::commerce::checkout::{Checkout, CheckoutState};
 use crate::commerce::ids::Timestamp;
 use crate::commerce::order::{Order, OrderState};
+use crate::commerce::outside::OutsidePrices;
 use crate::commerce::payment::{Attempt, AttemptState};
 use crate::commerce::pricing::PricedCart;
 use crate::theme::texts::Say;
@@ -110,7 +111,7 @@ pub fn order_reply(live: &Live, keys: &KeyRing, order: &Order, shows_mail: bool)
         }
         _ => ("pending", Vec::new()),
     };
-    let facts = ReplyFacts { live, stock: None, at: order.created_at, shipping_choice: None };
+    let facts = ReplyFacts { live, stock: None, outside: &OutsidePrices::NONE, at: order.created_at, shipping_choice: None };
     let (_, site) = live.market(&quote.market);
     let lines: Vec<LineReply> = quote.priced.lines.iter().map(|line| cart_reply::line_reply(line, &facts, site)).collect();
     let shipping_name = quote.priced.shipping.as_ref().map(|option| match &option.delivery {

@@ -7,11 +7,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::app::{App, StockSnapshot};
-use super::cart_reply::{self, ReplyFacts};
+use super::app::App;
 use super::cart_token;
 use super::carts::Desk;
-use super::checkout_reply::{self, CHECKING, CheckoutFacts, checkout_reply};
+use super::checkout_reply::{self, CHECKING};
+use super::drafts::Shown;
 use super::error::Failure;
 use super::http::{Call, Reply};
 use super::idempotency::unwell;
@@ -19,15 +19,14 @@ use super::input::{Form, check_lengths};
 use super::key_ring::Purpose;
 use super::payable;
 use super::perform::{self, Begun, MoveOn, NoPayment, Purchase, Till, Turned};
-use super::reply::{ChangedTotal, CheckoutReply, OrderReply};
+use super::reply::{ChangedTotal, OrderReply};
 use super::words::{self, Note, Severity};
-use crate::commerce::address::{Address, Contact, FieldProblem};
+use crate::commerce::address::{Address, Contact};
 use crate::commerce::cart::Cart;
 use crate::commerce::checkout::{Checkout, CheckoutState, Command, Facts, Rejection, decide};
-use crate::commerce::ids::{CheckoutId, CouponCode, OrderId, ShippingRateId, Sku};
+use crate::commerce::ids::{CheckoutId, OrderId, ShippingRateId, Sku};
 use crate::commerce::order::{Order, OrderState};
-use crate::commerce::pricing::PricedCart;
-use crate::commerce::quote::{Quote, QuoteParts, quote_problems};
+use crate::commerce::quote::Quote;
 use crate::store::{OpenCheckout, Refusal, SaveDetails, StoreError};
 use crate::theme::texts::Say;
 
@@ -84,25 +83,6 @@ pub enum Opening {
     Spent(Box<Order>),
 }
 
-/// A checkout with what it is shown by.
-#[derive(Debug)]
-pub struct Shown {
-    /// As stored.
-    pub checkout: Checkout,
-    cart: Cart,
-    priced: PricedCart,
-    problems: Vec<FieldProblem>,
-    is_fresh: bool,
-}
-
-impl Shown {
-    /// The same after its quote was committed, where it has one.
-    fn frozen(self) -> Self {
-        failpoint!("K2", self.checkout.quote.is_some());
-        self
-    }
-}
-
 impl Counter {
     /// Reads the session of a request.
     ///
@@ -129,7 +109,7 @@ impl Counter {
         };
         let tells = details.is_some();
         let fresh = self.fresh(cart, details.unwrap_or_default())?;
-        let drafted = tells.then(|| self.drafted(fresh.clone()));
+        let drafted = if tells { Some(self.drafted(fresh.clone()).await) } else { None };
         let quote = drafted.as_ref().and_then(|drafted| drafted.as_ref().ok()?.checkout.quote.clone());
         let known = match self.till.store.open_checkout(OpenCheckout::of(&fresh), quote).await {
             Ok(known) => known,
@@ -226,95 +206,17 @@ impl Counter {
         };
         let save = SaveDetails::of(&told);
         // What was told is kept, even where it cannot be priced now.
-        let drafted = self.drafted(told);
+        let drafted = self.drafted(told).await;
         let quote = drafted.as_ref().ok().and_then(|shown| shown.checkout.quote.clone());
         let kept = self.till.store.save_details(save, quote).await.map_err(|error| self.refused(&error, checkout))?;
-        drafted.map(|shown| Shown { checkout: kept, ..shown }.frozen())
-    }
-
-    /// Prices a checkout, with a quote that is to be frozen where all is known and nothing stands against it.
-    fn drafted(&self, checkout: Checkout) -> Result<Shown, Failure> {
-        let mut shown = self.priced(checkout)?;
-        let checkout = &shown.checkout;
-        let judged = self.is_stock_judged(checkout);
-        let stock = self.desk.app.stock.load();
-        let is_blocked = cart_reply::build(
-            &shown.cart,
-            &shown.priced,
-            &ReplyFacts { stock: judged.then_some(&stock), ..self.reply_facts(checkout) },
-        )
-        .messages
-        .iter()
-        .any(|message| message.severity == "error");
-        if !shown.problems.is_empty() || is_blocked {
-            return Ok(shown);
-        }
-        let quote = Quote::freeze(QuoteParts {
-            id: perform::new_quote_id(),
-            checkout: checkout.id.clone(),
-            cart_id: checkout.cart_id,
-            cart_revision: checkout.cart_revision,
-            market: checkout.market.clone(),
-            language: checkout.language.clone(),
-            contact: checkout.contact.clone(),
-            address: checkout.address.clone(),
-            priced: shown.priced.clone(),
-            created_at: self.desk.now,
-            expires_at: self.desk.now.plus_seconds(self.desk.live.bundle.rules.quote_seconds),
-        });
-        failpoint!("K1");
-        shown.checkout.quote = Some(quote);
-        Ok(shown)
-    }
-
-    /// A checkout as it stands: by its quote while that holds, else priced now. `is_fresh`: see `Turned`.
-    pub fn shown(&self, checkout: Checkout, is_fresh: bool) -> Result<Shown, Failure> {
-        let holds = !matches!(checkout.state(self.desk.now), CheckoutState::Incomplete | CheckoutState::Canceled);
-        match checkout.quote.clone().filter(|_| holds) {
-            Some(quote) => {
-                let cart = self.cart_of(&checkout)?;
-                Ok(Shown { checkout, cart, priced: quote.priced, problems: Vec::new(), is_fresh })
-            }
-            None => self.priced(checkout),
-        }
-    }
-
-    /// The same for a page: the lines are those of the cart as it is now, and a quote that ran out is made anew, since its total is
-    /// shown before it is paid. What is still missing is not complained about before anything was told.
-    pub async fn looked_at(&self, checkout: Checkout) -> Result<Shown, Failure> {
-        let is_open = matches!(checkout.state(self.desk.now), CheckoutState::Incomplete | CheckoutState::ReadyForComplete);
-        let cart = self.cart_of(&checkout)?;
-        let is_stale = checkout.state(self.desk.now) == CheckoutState::Incomplete && checkout.quote.is_some();
-        if is_open && (is_stale || cart.revision != checkout.cart_revision) {
-            return self.save(&checkout, Details::default()).await;
-        }
-        let mut shown = self.shown(checkout, true)?;
-        if shown.checkout.contact == Contact::default() {
-            shown.problems.clear();
-        }
-        Ok(shown)
-    }
-
-    /// Priced now, with what still keeps a quote from being made.
-    fn priced(&self, checkout: Checkout) -> Result<Shown, Failure> {
-        let cart = self.cart_of(&checkout)?;
-        let stock = self.desk.app.stock.load();
-        // A use of a code that is held for this very checkout does not count against it.
-        let held = checkout.order.as_ref().filter(|order| order.state == OrderState::PendingPayment);
-        let is_own =
-            |code: &CouponCode| held.is_some_and(|order| order.quote.priced.coupons.iter().any(|own| own.code.names(code)));
-        let used_up = stock.used_up.iter().filter(|code| !is_own(code)).cloned().collect();
-        let stock = StockSnapshot { available: Default::default(), used_up };
-        let facts = ReplyFacts { stock: Some(&stock), ..self.reply_facts(&checkout) };
-        let priced = cart_reply::price(&cart, &facts).map_err(|rejection| super::carts::unpriced(&rejection))?;
-        let (market, _) = self.desk.live.market(&checkout.market);
-        let chosen = checkout.shipping_rate.as_ref();
-        let problems = quote_problems(&checkout.contact, &checkout.address, market, &priced, chosen);
-        Ok(Shown { checkout, cart, priced, problems, is_fresh: true })
+        drafted.map(|mut shown| {
+            shown.checkout = kept;
+            shown.frozen()
+        })
     }
 
     /// The cart that came along where it is the checkout's, else the one that was kept with it; it goes where the address says.
-    fn cart_of(&self, checkout: &Checkout) -> Result<Cart, Failure> {
+    pub(super) fn cart_of(&self, checkout: &Checkout) -> Result<Cart, Failure> {
         let carried = self.desk.session.cart.as_ref().filter(|cart| cart.id == checkout.cart_id);
         let mut cart = match carried {
             Some(cart) => cart.clone(),
@@ -330,31 +232,6 @@ impl Counter {
 
     fn token_of(&self, cart: &Cart) -> Result<String, Failure> {
         cart_token::encode(cart, &self.desk.app.keys).map_err(|rejection| super::carts::rejected(&rejection))
-    }
-
-    fn reply_facts<'a>(&'a self, checkout: &'a Checkout) -> ReplyFacts<'a> {
-        let shipping_choice = checkout.shipping_rate.as_ref();
-        ReplyFacts { live: &self.desk.live, stock: None, at: self.desk.now, shipping_choice }
-    }
-
-    /// Whether stock is judged: not where units are held for this very checkout.
-    fn is_stock_judged(&self, checkout: &Checkout) -> bool {
-        checkout.order.as_ref().is_none_or(|order| order.state == OrderState::Canceled)
-    }
-
-    /// The answer about a checkout.
-    pub fn reply(&self, shown: &Shown) -> CheckoutReply {
-        let stock = self.desk.app.stock.load();
-        let judged = self.is_stock_judged(&shown.checkout);
-        let methods = self.till.methods();
-        let facts = CheckoutFacts {
-            reply: ReplyFacts { stock: judged.then_some(&stock), ..self.reply_facts(&shown.checkout) },
-            keys: &self.desk.app.keys,
-            methods: &methods,
-            element: shown.checkout.quote.as_ref().and_then(|quote| self.till.element(quote.total())),
-            is_fresh: shown.is_fresh,
-        };
-        checkout_reply(&shown.checkout, &shown.cart, &shown.priced, &shown.problems, &facts)
     }
 
     /// Pays: holds units, writes order and attempt (T1), then opens the payment. A payment that is under way is shown instead.

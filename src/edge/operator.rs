@@ -60,6 +60,9 @@ fn ready(app: &App) -> Response<Full<Bytes>> {
     if let (Some(told), serde_json::Value::Object(till)) = (told.as_object_mut(), till) {
         told.extend(till);
     }
+    for (name, state) in app.services.told(app) {
+        told["dependencies"][name] = state;
+    }
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     answer(status, JSON, format!("{told}\n"))
 }
@@ -78,10 +81,11 @@ fn metrics(app: &App) -> String {
     app.metrics.set_read_only(is_short_of_room(app));
     let requests = app.metrics.at(app.gate.under_way(), app.strain.newcomers_per_second().unwrap_or(0.0), app.strain.waited());
     let taken = process::registry();
-    match &app.till {
-        Some(till) => page(&[requests, till.metrics().at(&till.levels(app)), &taken]),
-        None => page(&[requests, &taken]),
-    }
+    let mut registries = vec![requests, &taken];
+    let levels = app.till.as_ref().map(|till| (till, till.levels(app)));
+    registries.extend(levels.as_ref().map(|(till, levels)| till.metrics().at(levels)));
+    registries.extend(app.services.metrics(app).map(|services| services.registry()));
+    page(&registries)
 }
 
 fn answer(status: StatusCode, content_type: &'static str, body: String) -> Response<Full<Bytes>> {

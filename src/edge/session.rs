@@ -10,8 +10,9 @@ use super::app::App;
 use super::cart_token::{self, LIFE_SECONDS, TokenError};
 use super::http::Reply;
 use super::live::Live;
-use crate::commerce::cart::{Cart, CartRejection};
+use crate::commerce::cart::{Cart, CartFacts, CartRejection};
 use crate::commerce::ids::{MarketId, Timestamp};
+use crate::commerce::outside::OutsidePrices;
 use crate::theme::view::SiteView;
 
 /// Header by which clients without cookies carry the token.
@@ -146,7 +147,8 @@ fn in_open_market(mut cart: Cart, live: &Live, now: Timestamp) -> Cart {
     let (market, _) = live.market(&cart.market);
     if market.id != cart.market {
         cart.language = market.language.clone();
-        cart.move_to(market, &live.bundle.catalog, now);
+        let (catalog, outside) = (&live.bundle.catalog, &OutsidePrices::NONE);
+        cart.move_to(market, &CartFacts { catalog, currency: market.currency, at: now, outside });
     }
     cart
 }

@@ -21,6 +21,7 @@ use crate::edge::router::{PATHS, largest_body};
 use crate::publish::target::{Caching, Place, Target};
 use crate::site::UrlStyle;
 use crate::telemetry::slo::Objectives;
+use crate::theme::bundle::services::PricingTerms;
 use crate::theme::bundle::{FrontTerms, PaymentTerms, SubscriberTerms};
 
 use self::built::Built;
@@ -83,6 +84,8 @@ pub struct Subject<'a> {
     pub front: &'a FrontTerms,
     /// How it is paid: the edge's environment follows from it.
     pub payment: &'a PaymentTerms,
+    /// Who tells prices beside the catalogue: the edge's environment has what is shown there.
+    pub pricing: Option<&'a PricingTerms>,
     /// The merchant's own systems: their secrets are in the edge's environment.
     pub webhooks: &'a [SubscriberTerms],
     /// Where it is published.
@@ -499,6 +502,9 @@ fn secrets(subject: &Subject<'_>) -> Vec<(String, &'static str)> {
             secrets.push(("VITRINE_STRIPE_PUBLISHABLE_KEY".to_owned(), "of Stripe's dashboard"));
         }
         secrets.push(("VITRINE_STRIPE_WEBHOOK_SECRETS".to_owned(), "of the webhook's page at Stripe"));
+    }
+    if subject.pricing.is_some() {
+        secrets.push(("VITRINE_PRICING_TOKEN".to_owned(), "of the pricing service"));
     }
     for webhook in subject.webhooks {
         let name = webhook.name.to_ascii_uppercase().replace('-', "_");

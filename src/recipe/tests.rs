@@ -6,6 +6,7 @@ use super::*;
 use crate::recipe::built::Rule;
 use crate::recipe::limits::Host;
 use crate::site::Shop;
+use crate::theme::bundle::services::{PriceClass, WhenUnknown};
 
 const POLICY: &str = "default-src 'none'; script-src 'self' 'sha256-PiPoFgA5WUoziU9lZOGxNIu9egCI1CxKy3PurtWcAJ0='";
 
@@ -66,11 +67,20 @@ fn written(
     let payment = PaymentTerms { gateway: "stripe".to_owned(), ..PaymentTerms::default() };
     let webhooks = [SubscriberTerms { name: "erp-two".to_owned(), ..SubscriberTerms::default() }];
     let objectives = Objectives::default();
+    let usual = PriceClass { categories: Vec::new(), max_age_seconds: 0, when_unknown: WhenUnknown::Refuse, max_factor: 2 };
+    let pricing = PricingTerms {
+        url: "https://prices.shop.example".to_owned(),
+        timeout_ms: 800,
+        fresh_seconds: 30,
+        usual,
+        classes: Vec::new(),
+    };
     recipe.write(&Subject {
         shop: &shop,
         url_style: UrlStyle::Flat,
         front: &front,
         payment: &payment,
+        pricing: Some(&pricing),
         webhooks: &webhooks,
         target: target.as_ref(),
         built: &built,
@@ -162,6 +172,7 @@ fn an_edge_is_told_every_secret_that_its_shop_needs() {
             "VITRINE_ORIGIN_SECRETS",
             "VITRINE_STRIPE_SECRET_KEY",
             "VITRINE_STRIPE_WEBHOOK_SECRETS",
+            "VITRINE_PRICING_TOKEN",
             "VITRINE_WEBHOOK_SECRET_ERP_TWO",
             "AWS_SECRET_ACCESS_KEY",
         ] {

@@ -7,6 +7,7 @@
 pub mod limits;
 pub mod process;
 pub mod requests;
+pub mod services;
 pub mod slo;
 pub mod subscribers;
 

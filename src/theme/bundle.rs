@@ -7,18 +7,20 @@
 //! Always  a byte that is not as it was signed is refused by name, before anything is read out of the payload.
 
 pub mod pointer;
+pub mod services;
 
 use std::io::{self, BufWriter, Cursor, Read, Seek, Write};
 
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
+use self::services::PricingTerms;
 use super::view::SiteView;
 use crate::commerce::catalog::Catalog;
 use crate::commerce::rules::Rules;
 
 /// Format this binary writes and reads; another one is refused.
-pub const FORMAT: u32 = 8;
+pub const FORMAT: u32 = 9;
 
 const MAGIC: &[u8; 8] = b"vitrine\0";
 const SIGNED_BYTES: usize = 8 + 4 + 8 + 8 + 32;
@@ -53,6 +55,8 @@ pub struct Bundle<C = Catalog> {
     pub webhooks: Vec<SubscriberTerms>,
     /// What stands before the edge.
     pub front: FrontTerms,
+    /// Who tells prices beside the catalogue; `None`: nobody does.
+    pub pricing: Option<PricingTerms>,
 }
 
 /// Which gateway takes the money. Its secrets never travel: an edge has them from its environment.

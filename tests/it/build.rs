@@ -99,6 +99,7 @@ impl Tiny {
             mail: &vitrine::theme::bundle::MailTerms::default(),
             webhooks: &[],
             front: &vitrine::theme::bundle::FrontTerms::default(),
+            pricing: None,
             cache: None,
             pictures: &self.public().with_extension("sets"),
             key: &edge::signing_key(),

@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use vitrine::theme::bundle::SigningKey;
+use vitrine::theme::bundle::services::WhenUnknown;
 
 use crate::support::client;
 use crate::support::edge::{BASE_URL, bundle, signing_key};
@@ -262,8 +263,31 @@ fn stripes_form_needs_both_keys_of_one_mode() {
 }
 
 #[test]
+fn a_pricing_service_on_another_machine_is_shown_a_token() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut shop = bundle(BASE_URL, 1990);
+    let mut terms = crate::support::service::Service::open().terms(WhenUnknown::Catalogue);
+    terms.url = "https://prices.tiny.example/v1".to_owned();
+    shop.pricing = Some(terms);
+    fs::write(folder.path().join("shop.bundle"), shop.seal(&signing_key())).expect("a bundle");
+    for (token, expected) in [
+        (None, "prices are asked for at https://prices.tiny.example/v1: set VITRINE_PRICING_TOKEN"),
+        (Some("hush hush"), "VITRINE_PRICING_TOKEN: a token is 1 to 4096 visible ASCII signs without blanks"),
+    ] {
+        let mut command = edge(folder.path(), &signing_key());
+        command.env_remove("VITRINE_PRICING_TOKEN");
+        command.envs(token.map(|token| ("VITRINE_PRICING_TOKEN", token)));
+        let (code, told) = ended(&mut command);
+        assert!(code == 2 && told.contains(expected) && !told.contains("hush"), "{code}: {told}");
+    }
+}
+
+#[test]
 fn the_contract_is_printed() {
     let (code, text, _) = run(Path::new("."), &["openapi"]);
     let document: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!((code, document["openapi"].as_str()), (0, Some("3.1.0")));
+    let (code, text, _) = run(Path::new("."), &["openapi", "--services"]);
+    let document: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!((code, document["paths"]["/prices"].is_object()), (0, true));
 }

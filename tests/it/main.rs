@@ -52,6 +52,7 @@ mod restore;
 mod schedule;
 mod search;
 mod serve;
+mod services;
 mod shelf;
 mod shops;
 mod shortcodes;

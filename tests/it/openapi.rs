@@ -106,6 +106,15 @@ fn send_example(document: &Value, caller: &mut Caller, method: &str, path: &str,
     }
 }
 
+/// Holds a value against a schema of the services' document.
+pub(crate) fn check_service(schema: &str, value: &Value) {
+    let document: Value = serde_json::from_str(vitrine::edge::openapi::SERVICES).expect("the document is JSON");
+    let schema = &document["components"]["schemas"][schema];
+    assert!(schema.is_object(), "{value} is not described");
+    let found = breaches(&document, schema, value, "");
+    assert!(found.is_empty(), "{found:#?} in {value}");
+}
+
 /// Holds an answer of a route against the document.
 pub(crate) fn check(method: &str, path: &str, got: &Got) {
     let document = document();

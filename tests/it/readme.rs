@@ -50,7 +50,7 @@ fn the_reference_of_site_toml_is_a_whole_shop_and_names_every_key() {
 fn every_key_that_is_read_is_in_the_reference() {
     let readme = readme();
     let read = |path: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("the source");
-    let parts = ["edge", "facets", "images", "makers", "payment", "publish", "purge", "slo", "theme", "webhooks"]
+    let parts = ["edge", "facets", "images", "makers", "payment", "publish", "purge", "services", "slo", "theme", "webhooks"]
         .map(|part| read(&format!("src/config/{part}.rs")).replace("\npub(super) struct", "\nstruct"));
     let source = read("src/config.rs") + &parts.concat();
     let structs = source.split("\nstruct Written").skip(1);
@@ -70,6 +70,7 @@ fn every_series_of_metrics_is_in_the_readme() {
     crate::limits::Buyer::at(&rig).pay().expect(200);
     rig.run(rig.till().look_around());
     let (_, page) = rig.operator("/metrics");
+    let page = page + &crate::services::metrics_of_a_shop_with_services();
     let names = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
     let mut count = 0;
     for name in names {

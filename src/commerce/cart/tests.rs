@@ -7,6 +7,7 @@ use crate::commerce::catalog::{Price, ProductStatus, PropertyRule, QuantityRule}
 use crate::commerce::fixture::{NOW, Shop, cart, euro, price, sent_to};
 use crate::commerce::ids::Sku;
 use crate::commerce::money::Currency;
+use crate::commerce::outside::OutsidePrices;
 use crate::commerce::tax::TaxMode;
 
 fn sku(number: usize) -> SkuHash {
@@ -29,7 +30,7 @@ fn code(text: &str) -> CartCommand {
 /// What the wishes, in order, make of an empty cart; the first refusal ends it.
 fn after(shop: &Shop, wishes: impl IntoIterator<Item = CartCommand>) -> Result<Cart, CartRejection> {
     let catalog = shop.catalog();
-    let facts = CartFacts { catalog: &catalog, currency: euro(), at: NOW };
+    let facts = CartFacts { catalog: &catalog, currency: euro(), at: NOW, outside: &OutsidePrices::NONE };
     wishes.into_iter().try_fold(cart(&[], &[]), |cart, wish| cart.apply(wish, &facts))
 }
 
@@ -53,7 +54,7 @@ fn equal_lines_join_and_others_stand_apart() {
 fn every_granted_wish_counts_as_a_change() {
     assert_eq!(after(&Shop::of(&[100]), [add(0, 1), code("a"), code("a")]).map(|cart| cart.revision), Ok(3));
     let catalog = Shop::of(&[100]).catalog();
-    let facts = CartFacts { catalog: &catalog, currency: euro(), at: NOW.plus_seconds(5) };
+    let facts = CartFacts { catalog: &catalog, currency: euro(), at: NOW.plus_seconds(5), outside: &OutsidePrices::NONE };
     assert_eq!(cart(&[], &[]).apply(add(0, 1), &facts).map(|cart| cart.issued_at), Ok(NOW.plus_seconds(5)));
 }
 
@@ -107,7 +108,7 @@ fn a_line_that_is_no_longer_sold_can_still_be_taken_out() {
     let full = after(&shop, [add(0, 1)]).expect("it is sold");
     shop.products[0].status = ProductStatus::Archived;
     let catalog = shop.catalog();
-    let facts = CartFacts { catalog: &catalog, currency: euro(), at: NOW };
+    let facts = CartFacts { catalog: &catalog, currency: euro(), at: NOW, outside: &OutsidePrices::NONE };
     let emptied = full.apply(CartCommand::RemoveLine { line: only_line() }, &facts);
     assert_eq!(emptied.map(|cart| cart.lines), Ok(Vec::new()));
 }
@@ -187,7 +188,7 @@ fn in_another_market_the_place_is_asked_anew_and_no_price_is_called_changed() {
     };
     shop.rules.markets.push(us.clone());
     let mut moved = sent_to(after(&shop, [add(0, 1), add(1, 1)]).expect("both are sold"), "DE");
-    moved.move_to(&us, &shop.catalog(), NOW);
+    moved.move_to(&us, &CartFacts { catalog: &shop.catalog(), currency: us.currency, at: NOW, outside: &OutsidePrices::NONE });
     let priced = shop.price(&moved).expect("the market is open and nothing is taxed without a place");
     assert_eq!((moved.destination, priced.currency), (None, dollar));
     assert_eq!((priced.lines.len(), priced.lines[0].seen_price, priced.unavailable.len()), (1, None, 1));
@@ -223,7 +224,7 @@ proptest! {
             product.quantity = QuantityRule { min, max: 7, step };
         }
         let catalog = shop.catalog();
-        let facts = CartFacts { catalog: &catalog, currency: euro(), at: NOW };
+        let facts = CartFacts { catalog: &catalog, currency: euro(), at: NOW, outside: &OutsidePrices::NONE };
         let mut held = cart(&[], &[]);
         for wish in wishes {
             let Ok(next) = held.apply(wish, &facts) else { continue };

@@ -14,6 +14,7 @@ mod outbox;
 pub mod reconcile;
 pub mod refunds;
 pub mod rounds;
+pub mod services;
 pub mod subscribers;
 mod vitals;
 

@@ -52,16 +52,19 @@ pub async fn show(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     };
     let product = live.bundle.catalog.product(call.param("product")).filter(|product| product.is_active(now));
     let product = product.ok_or_else(|| Failure::not_found(Say::of("line.not_sold_any_more")))?;
+    let skus = product.variants.iter().map(|variant| variant.sku.hash()).collect();
+    let outside = app.services.prices(&live, market, skus, &app.clock).await;
     let variant_reply = |variant| {
         let variant: &crate::commerce::catalog::Variant = variant;
-        let price = variant.current_price(market.currency, now);
+        let price = outside.current_price(variant, market.currency, now);
         let availability = match price {
             Some(_) => Availability::of(variant.stock_policy, stock.available(variant)),
             None => Availability::NotForSale,
         };
         VariantReply {
             sku: variant.sku.as_str(),
-            price: price.map(|price| price.unit),
+            // A price that nobody would charge is not told.
+            price: price.filter(|_| !outside.is_unconfirmed(variant.sku.hash())).map(|price| price.unit),
             compare_at: price.and_then(|price| price.compare_at),
             availability,
         }

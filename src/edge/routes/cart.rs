@@ -54,7 +54,7 @@ struct SetDestination {
 pub async fn show(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     input::query(&call, &[])?;
     let desk = Desk::of(app, &call);
-    Ok(json(&desk.show()?))
+    Ok(json(&desk.show().await?))
 }
 
 /// `POST cart/lines`.
@@ -69,7 +69,7 @@ pub async fn add_line(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     let properties = body.properties.into_iter().collect();
     let command = CartCommand::AddLine { sku: sku.hash(), quantity, properties, seen_price_minor };
     let vitals = body.vitals.and_then(Whole::as_u32).and_then(|bucket| u8::try_from(bucket).ok());
-    answer(&desk, command, Some(place), vitals)
+    answer(&desk, command, Some(place), vitals).await
 }
 
 /// `PATCH cart/lines/{line}`.
@@ -77,14 +77,14 @@ pub async fn change_line(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     let body: ChangeLine = input::json(&call)?;
     let quantity = body.quantity.as_u32().ok_or_else(quantity_refused)?;
     let line = LineId(call.param("line").to_owned());
-    answer(&Desk::of(app, &call), CartCommand::SetQuantity { line, quantity }, None, None)
+    answer(&Desk::of(app, &call), CartCommand::SetQuantity { line, quantity }, None, None).await
 }
 
 /// `DELETE cart/lines/{line}`.
 pub async fn remove_line(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     input::nothing(&call)?;
     let line = LineId(call.param("line").to_owned());
-    answer(&Desk::of(app, &call), CartCommand::RemoveLine { line }, None, None)
+    answer(&Desk::of(app, &call), CartCommand::RemoveLine { line }, None, None).await
 }
 
 /// `PUT cart/coupons/{code}`.
@@ -92,14 +92,14 @@ pub async fn add_coupon(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     input::nothing(&call)?;
     let desk = Desk::of(app, &call);
     let code = desk.coupon(call.param("code"))?;
-    answer(&desk, CartCommand::AddCoupon { code }, None, None)
+    answer(&desk, CartCommand::AddCoupon { code }, None, None).await
 }
 
 /// `DELETE cart/coupons/{code}`.
 pub async fn remove_coupon(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     input::nothing(&call)?;
     let code = CouponCode::normal(call.param("code"));
-    answer(&Desk::of(app, &call), CartCommand::RemoveCoupon { code }, None, None)
+    answer(&Desk::of(app, &call), CartCommand::RemoveCoupon { code }, None, None).await
 }
 
 /// `PUT cart/destination`.
@@ -107,13 +107,13 @@ pub async fn set_destination(app: Arc<App>, call: Call) -> Result<Reply, Failure
     let body: SetDestination = input::json(&call)?;
     let desk = Desk::of(app, &call);
     let destination = desk.destination(&body.country, body.region.as_deref(), body.postal_code.as_deref())?;
-    answer(&desk, CartCommand::SetDestination { destination }, None, None)
+    answer(&desk, CartCommand::SetDestination { destination }, None, None).await
 }
 
 /// `GET cart/shipping-options`.
 pub async fn shipping_options(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     input::query(&call, &[])?;
-    let cart = Desk::of(app, &call).show()?;
+    let cart = Desk::of(app, &call).show().await?;
     Ok(json(&serde_json::json!({
         "destination": cart.destination,
         "shipping_options": cart.shipping_options,
@@ -127,12 +127,18 @@ pub fn json(value: &impl Serialize) -> Reply {
     Reply::with_type(StatusCode::OK, "application/json", body.into())
 }
 
-fn answer(desk: &Desk, command: CartCommand, place: Option<(MarketId, String)>, vitals: Option<u8>) -> Result<Reply, Failure> {
-    let mut cart = desk.decide(command, place).map_err(|rejection| rejected(&rejection))?;
+async fn answer(
+    desk: &Desk,
+    command: CartCommand,
+    place: Option<(MarketId, String)>,
+    vitals: Option<u8>,
+) -> Result<Reply, Failure> {
+    let outside = desk.outside(place.as_ref().map(|(market, _)| market), command.adds()).await;
+    let mut cart = desk.decide(command, place, &outside).map_err(|rejection| rejected(&rejection))?;
     if cart.vitals_bucket == 0 {
         cart.vitals_bucket = vitals.unwrap_or(0);
     }
-    let mut described = desk.described(&cart)?;
+    let mut described = desk.described(&cart, &outside)?;
     desk.tell_loss(&mut described);
     let mut reply = json(&described);
     desk.keep(&mut reply, &mut cart).map_err(|rejection| rejected(&rejection))?;

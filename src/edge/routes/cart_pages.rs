@@ -9,6 +9,7 @@ use http::StatusCode;
 
 use crate::commerce::cart::{CartCommand, LineId};
 use crate::commerce::ids::{CouponCode, MarketId, Sku};
+use crate::commerce::outside::OutsidePrices;
 use crate::edge::app::App;
 use crate::edge::cart_reply;
 use crate::edge::carts::{Desk, Place, quantity_refused, rejected};
@@ -24,7 +25,7 @@ const PROPERTY: &str = "property.";
 /// `GET /cart`.
 pub async fn show(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     let desk = Desk::of(app, &call);
-    let cart = desk.show()?;
+    let cart = desk.show().await?;
     Ok(pages::cart(&desk.live, &cart, StatusCode::OK))
 }
 
@@ -33,7 +34,7 @@ pub async fn add_line(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     let form = Form::of(&call)?;
     let desk = Desk::of(app, &call);
     let wish = wish_to_add(&desk, &form);
-    answer(&desk, wish)
+    answer(&desk, wish).await
 }
 
 /// `POST /cart/lines/{line}`: update or remove.
@@ -44,7 +45,7 @@ pub async fn change_line(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
         "remove" => Ok(CartCommand::RemoveLine { line }),
         _ => quantity(&form).map(|quantity| CartCommand::SetQuantity { line, quantity }),
     };
-    answer(&Desk::of(app, &call), wish.map(|command| (command, None)))
+    answer(&Desk::of(app, &call), wish.map(|command| (command, None))).await
 }
 
 /// `POST /cart/coupons`.
@@ -52,14 +53,14 @@ pub async fn add_coupon(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     let form = Form::of(&call)?;
     let desk = Desk::of(app, &call);
     let wish = desk.coupon(form.get("code")).map(|code| (CartCommand::AddCoupon { code }, None));
-    answer(&desk, wish)
+    answer(&desk, wish).await
 }
 
 /// `POST /cart/coupons/{code}/remove`.
 pub async fn remove_coupon(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     Form::of(&call)?;
     let code = CouponCode::normal(call.param("code"));
-    answer(&Desk::of(app, &call), Ok((CartCommand::RemoveCoupon { code }, None)))
+    answer(&Desk::of(app, &call), Ok((CartCommand::RemoveCoupon { code }, None))).await
 }
 
 /// `POST /cart/destination`.
@@ -67,7 +68,7 @@ pub async fn set_destination(app: Arc<App>, call: Call) -> Result<Reply, Failure
     let form = Form::of(&call)?;
     let desk = Desk::of(app, &call);
     let wish = desk.destination(form.get("country"), form.filled("region"), form.filled("postal_code"));
-    answer(&desk, wish.map(|destination| (CartCommand::SetDestination { destination }, None)))
+    answer(&desk, wish.map(|destination| (CartCommand::SetDestination { destination }, None))).await
 }
 
 type Wish = (CartCommand, Option<(MarketId, String)>);
@@ -87,19 +88,26 @@ fn quantity(form: &Form) -> Result<u32, Failure> {
     Whole::parse(form.get("quantity")).and_then(Whole::as_u32).ok_or_else(quantity_refused)
 }
 
-fn answer(desk: &Desk, wish: Result<Wish, Failure>) -> Result<Reply, Failure> {
+async fn answer(desk: &Desk, wish: Result<Wish, Failure>) -> Result<Reply, Failure> {
+    let outside = match &wish {
+        Ok((command, place)) => desk.outside(place.as_ref().map(|(market, _)| market), command.adds()).await,
+        Err(_) => OutsidePrices::NONE,
+    };
     let granted = wish.and_then(|(command, place)| {
-        let mut cart = desk.decide(command, place).map_err(|rejection| rejected(&rejection))?;
+        let mut cart = desk.decide(command, place, &outside).map_err(|rejection| rejected(&rejection))?;
         let mut reply = Reply::see_other("/cart");
         desk.keep(&mut reply, &mut cart).map_err(|rejection| rejected(&rejection))?;
         Ok(reply)
     });
-    granted.or_else(|failure| refusal(desk, &failure))
+    match granted {
+        Ok(reply) => Ok(reply),
+        Err(failure) => refusal(desk, &failure).await,
+    }
 }
 
 /// The unchanged cart with the reason on top.
-fn refusal(desk: &Desk, failure: &Failure) -> Result<Reply, Failure> {
-    let mut cart = desk.show()?;
+async fn refusal(desk: &Desk, failure: &Failure) -> Result<Reply, Failure> {
+    let mut cart = desk.show().await?;
     let note = Note::new(Severity::Error, failure.code(), failure.detail());
     cart.messages.push(note.told(desk.session.speaks(&desk.live).1));
     cart_reply::sort(&mut cart.messages);

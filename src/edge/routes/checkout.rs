@@ -55,7 +55,7 @@ pub async fn open(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
             let shown = counter.save(&checkout, told).await?;
             return Ok(described(&counter, &shown.checkout, json(&counter.reply(&shown)), status));
         }
-        answer(&counter, counter.present(checkout).await?, status)
+        answer(&counter, counter.present(checkout).await?, status).await
     };
     match (idempotency::key_of(&call)?, &counter.desk.session.cart) {
         (Some(key), Some(cart)) => {
@@ -71,7 +71,7 @@ pub async fn show(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     input::query(&call, &["token"])?;
     let counter = Counter::of(app, &call)?;
     let checkout = counter.find(&call).await?;
-    answer(&counter, counter.present(checkout).await?, StatusCode::OK)
+    answer(&counter, counter.present(checkout).await?, StatusCode::OK).await
 }
 
 /// `PATCH checkouts/{checkout}`.
@@ -100,7 +100,7 @@ pub async fn pay(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
             let confirmation = body.confirmation_token.as_deref();
             let wish = PayWish { quote_hash: &body.quote_hash, method: &body.method, confirmation };
             let paid = counter.pay(checkout, &wish).await?;
-            answer(&counter, paid, StatusCode::OK)
+            answer(&counter, paid, StatusCode::OK).await
         };
         let mut reply = idempotency::once(&counter, &keyed, &call.request_id, work).await?;
         if idempotency::is_replayed(&reply) {
@@ -118,7 +118,7 @@ pub async fn call_off(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     input::nothing(&call)?;
     let counter = Counter::of(app, &call)?;
     let checkout = counter.find(&call).await?;
-    answer(&counter, counter.moved(&checkout.id, MoveOn::CallOff).await?, StatusCode::OK)
+    answer(&counter, counter.moved(&checkout.id, MoveOn::CallOff).await?, StatusCode::OK).await
 }
 
 /// Runs work to its end even when the connection that asked for it is gone.
@@ -140,8 +140,8 @@ fn details(written: WrittenDetails) -> Details {
     }
 }
 
-fn answer(counter: &Counter, turned: Turned, status: StatusCode) -> Result<Reply, Failure> {
-    let shown = counter.shown(turned.checkout, turned.is_fresh)?;
+async fn answer(counter: &Counter, turned: Turned, status: StatusCode) -> Result<Reply, Failure> {
+    let shown = counter.shown(turned.checkout, turned.is_fresh).await?;
     Ok(described(counter, &shown.checkout, json(&counter.reply(&shown)), status))
 }
 

@@ -13,7 +13,8 @@ use crate::commerce::ids::ShippingRateId;
 use crate::edge::app::App;
 use crate::edge::cart_reply;
 use crate::edge::checkout_reply::order_url;
-use crate::edge::checkouts::{Counter, Details, Opening, PayWish, Shown};
+use crate::edge::checkouts::{Counter, Details, Opening, PayWish};
+use crate::edge::drafts::Shown;
 use crate::edge::error::Failure;
 use crate::edge::http::{Call, Reply};
 use crate::edge::idempotency::{self, Keyed};
@@ -43,7 +44,7 @@ pub async fn open(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
             Ok(reply)
         }
         Err(failure @ Failure::Refused { .. }) => {
-            let mut cart = counter.desk.show()?;
+            let mut cart = counter.desk.show().await?;
             let note = Note::new(Severity::Error, failure.code(), failure.detail());
             cart.messages.push(note.told(counter.desk.session.speaks(&counter.desk.live).1));
             cart_reply::sort(&mut cart.messages);
@@ -128,7 +129,7 @@ pub async fn call_off(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     Form::of(&call)?;
     let counter = Counter::of(app, &call)?;
     let checkout = counter.find(&call).await?;
-    lead(&counter, counter.moved(&checkout.id, MoveOn::CallOff).await?)
+    lead(&counter, counter.moved(&checkout.id, MoveOn::CallOff).await?).await
 }
 
 /// `GET` and `POST /checkout/{checkout}/return?token=`: back from the gateway. Only the token is believed, and where the payment
@@ -139,12 +140,12 @@ pub async fn come_back(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
         return Err(Failure::Forbidden { code: "bad_token", detail: Say::of("says.bad_token") });
     }
     failpoint!("K13");
-    lead(&counter, counter.moved(&call.param("checkout").into(), MoveOn::GoOn).await?)
+    lead(&counter, counter.moved(&call.param("checkout").into(), MoveOn::GoOn).await?).await
 }
 
 async fn on(counter: &Counter, call: &Call, paid: Result<Turned, Failure>) -> Result<Reply, Failure> {
     match paid {
-        Ok(turned) => lead(counter, turned),
+        Ok(turned) => lead(counter, turned).await,
         Err(failure @ (Failure::Conflict { .. } | Failure::Refused { .. })) => conflict(counter, call, failure).await,
         // The checkout is as it was, and can be paid from the same page once payments begin again.
         Err(failure) if failure.code().starts_with("payments_") => conflict(counter, call, failure).await,
@@ -153,7 +154,7 @@ async fn on(counter: &Counter, call: &Call, paid: Result<Turned, Failure>) -> Re
 }
 
 /// Where a shopper goes on, by where the payment stands.
-fn lead(counter: &Counter, turned: Turned) -> Result<Reply, Failure> {
+async fn lead(counter: &Counter, turned: Turned) -> Result<Reply, Failure> {
     let Turned { checkout, is_fresh, .. } = turned;
     if checkout.state(counter.desk.now) == CheckoutState::Completed {
         let order = checkout.order.as_ref().ok_or(Failure::Bug)?;
@@ -161,7 +162,7 @@ fn lead(counter: &Counter, turned: Turned) -> Result<Reply, Failure> {
         counter.forget_spent(&mut reply, &checkout);
         return Ok(reply);
     }
-    let shown = counter.shown(checkout, is_fresh)?;
+    let shown = counter.shown(checkout, is_fresh).await?;
     let payment = counter.reply(&shown).payment;
     let mut reply = match (payment.state.as_str(), payment.redirect_url) {
         ("redirect", Some(url)) => Reply::see_other(&url),
@@ -175,9 +176,9 @@ fn lead(counter: &Counter, turned: Turned) -> Result<Reply, Failure> {
 async fn stand(counter: &Counter, turned: Turned) -> Result<Reply, Failure> {
     let state = turned.checkout.state(counter.desk.now);
     match state {
-        CheckoutState::Completed => lead(counter, turned),
+        CheckoutState::Completed => lead(counter, turned).await,
         CheckoutState::CompleteInProgress => {
-            let shown = counter.shown(turned.checkout, turned.is_fresh)?;
+            let shown = counter.shown(turned.checkout, turned.is_fresh).await?;
             let is_open = counter.reply(&shown).payment.state == "redirect";
             Ok(if is_open { page(counter, &shown, None, StatusCode::OK) } else { checking(counter) })
         }

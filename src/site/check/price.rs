@@ -17,6 +17,7 @@ use super::{Finding, Findings};
 use crate::commerce::cart::{Cart, LineItem, MAX_LINES};
 use crate::commerce::catalog::Product;
 use crate::commerce::ids::{CartId, Sku, Timestamp};
+use crate::commerce::outside::OutsidePrices;
 use crate::commerce::pricing::{PricingFacts, price_cart};
 use crate::commerce::rules::Market;
 use crate::site::plan::{Page, PageKind, Plan};
@@ -204,7 +205,8 @@ impl<'a> Till<'a> {
 
 // The price a cart shows for one unit of each variant; a price that cannot be reckoned is none.
 fn ring_up(bundle: &Bundle, market: &Market, product: &Product, at: Timestamp) -> Vec<Option<Charged>> {
-    let facts = PricingFacts { catalog: &bundle.catalog, rules: &bundle.rules, at, shipping_choice: None, used_up: &[] };
+    let (catalog, rules, outside) = (&bundle.catalog, &bundle.rules, &OutsidePrices::NONE);
+    let facts = PricingFacts { catalog, rules, at, shipping_choice: None, outside, used_up: &[] };
     let mut charged = Vec::with_capacity(product.variants.len());
     for variants in product.variants.chunks(MAX_LINES) {
         let line = |sku: &Sku| LineItem { sku: sku.hash(), quantity: 1, properties: Vec::new(), seen_price_minor: 0 };

@@ -39,6 +39,7 @@ fn bundle() -> Bundle {
             url: "https://erp.example".to_owned(),
             events: vec!["order.paid".to_owned()],
         }],
+        pricing: None,
         front: FrontTerms {
             trusted_proxies: Some(vec!["10.0.0.0/8".to_owned()]),
             client_address_header: None,
@@ -92,10 +93,10 @@ fn bytes_behind_the_end_are_refused() {
 #[test]
 fn another_format_is_refused_with_what_to_do() {
     let mut bytes = bundle().seal(&key());
-    bytes[8] = 9;
+    bytes[8] = 10;
     let error = refused(&bytes);
-    assert_eq!(error, BundleError::UnknownFormat { found: 9 });
-    assert_eq!(error.to_string(), "unknown bundle format 9: this vitrine reads format 8; build again with the same version");
+    assert_eq!(error, BundleError::UnknownFormat { found: 10 });
+    assert_eq!(error.to_string(), "unknown bundle format 10: this vitrine reads format 9; build again with the same version");
 }
 
 #[test]

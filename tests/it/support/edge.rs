@@ -82,6 +82,7 @@ pub fn bundle(base_url: &str, lamp_minor: i64) -> Bundle {
         mail: MailTerms::default(),
         webhooks: Vec::new(),
         front: FrontTerms::default(),
+        pricing: None,
     }
 }
 

@@ -8,6 +8,7 @@ pub mod place;
 pub mod receiver;
 pub mod request;
 pub mod rig;
+pub mod service;
 pub mod shop;
 pub mod stripe;
 

@@ -8,6 +8,7 @@ use vitrine::commerce::ids::Timestamp;
 use vitrine::edge::app::{App, Clock, Settings};
 use vitrine::edge::live::Live;
 use vitrine::edge::perform::mail::{MailError, Mailer, Script};
+use vitrine::edge::perform::services::Services;
 use vitrine::edge::perform::{Till, rounds};
 use vitrine::gateway::sandbox::{CAPABILITIES, Sandbox};
 use vitrine::gateway::scripted::{Call, Listing, Refunds, Scripted};
@@ -59,6 +60,16 @@ impl Rig {
     }
 
     pub fn with(settings: Settings) -> Self {
+        Self::of(bundle(BASE_URL, 1990), settings, Services::default())
+    }
+
+    /// A shop that asks a service of its own.
+    pub fn asking(shop: Bundle, services: Services) -> Self {
+        let settings = Settings { patience: PATIENCE, payments_per_second: 1_000, ..Settings::default() };
+        Self::of(shop, settings, services)
+    }
+
+    fn of(shop: Bundle, settings: Settings, services: Services) -> Self {
         static RIGS: AtomicUsize = AtomicUsize::new(0);
         let folder = tempfile::tempdir().expect("a folder");
         let sandbox = Sandbox::open(&folder.path().join("sandbox.db"), BASE_URL, false).expect("a ledger");
@@ -67,9 +78,9 @@ impl Rig {
         let now = Arc::new(AtomicI64::new(NOW.0));
         let clock = now.clone();
         let clock = Clock::of(move || Timestamp(clock.load(Ordering::Relaxed)));
-        let shop = bundle(BASE_URL, 1990);
         let opened = Bundle::open(&shop.seal(&signing_key()), &[signing_key().verifying_key()], None).expect("our own bundle");
         let mut app = App::new(Live::new(opened, 1, false).expect("a whole shop"), key_ring(), settings, clock);
+        app.services = services;
         let name = format!("rig-{}-{}", std::process::id(), RIGS.fetch_add(1, Ordering::Relaxed));
         let opened = Store::open_inline(&name, seam(store.clone())).expect("memory");
         let rate = app.settings.payments_per_second;
@@ -96,6 +107,13 @@ impl Rig {
             self.pass(40);
             self.round();
         }
+    }
+
+    /// Takes another bundle into service.
+    pub fn go_live(&self, shop: &Bundle) {
+        let keys = [signing_key().verifying_key()];
+        let opened = Bundle::open(&shop.seal(&signing_key()), &keys, None).expect("our own bundle");
+        self.app.live.store(Arc::new(Live::new(opened, 2, false).expect("a whole shop")));
     }
 
     pub fn pass(&self, seconds: i64) {
