@@ -35,7 +35,7 @@ use crate::site::load::written::{Place, parse};
 use crate::site::problem::{Kind, Problem, Problems, SourceFile};
 use crate::site::{BuildSettings, Returns, Shop, UrlStyle, load};
 use crate::telemetry::slo::Objectives;
-use crate::theme::bundle::services::PricingTerms;
+use crate::theme::bundle::services::{InventoryTerms, PricingTerms};
 use crate::theme::bundle::{FrontTerms, MailTerms, PaymentTerms, SubscriberTerms};
 use crate::theme::countries;
 use crate::theme::look::Look;
@@ -62,6 +62,8 @@ pub struct Config {
     pub front: FrontTerms,
     /// Who tells prices beside the catalogue.
     pub pricing: Option<PricingTerms>,
+    /// Who holds units beside the store's own ledger.
+    pub inventory: Option<InventoryTerms>,
     /// Categories that sections name; the catalogue, which is read later, has to have them.
     pub named_categories: Vec<NamedCategory>,
     /// The host whose limits a check counts (`[build] host`).
@@ -152,6 +154,8 @@ struct Written {
     edge: edge::WrittenEdge,
     #[serde(default)]
     pricing: services::WrittenPricing,
+    #[serde(default)]
+    inventory: services::WrittenInventory,
     #[serde(default)]
     build: WrittenBuild,
     #[serde(default)]
@@ -315,6 +319,7 @@ impl Written {
         let front = self.edge.checked(place, problems);
         let mut named_categories = Vec::new();
         let pricing = self.pricing.checked(&mut named_categories, place, problems);
+        let inventory = self.inventory.checked(&mut named_categories, &webhooks, place, problems);
         let targets = publish::checked(self.publish, place, root, problems);
         let objectives = self.slo.checked(place, problems);
         let look = self.theme.checked(place, root, problems);
@@ -350,6 +355,7 @@ impl Written {
             webhooks,
             front,
             pricing,
+            inventory,
             named_categories,
             host,
             build,

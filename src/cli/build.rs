@@ -209,6 +209,7 @@ fn print(
         webhooks: &source.config.webhooks,
         front: &source.config.front,
         pricing: source.config.pricing.as_ref(),
+        inventory: source.config.inventory.as_ref(),
         cache,
         pictures: &source::cache(&source.root).join("images"),
         key: &key,

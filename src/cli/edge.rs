@@ -31,6 +31,7 @@ const SECRETS: &str = "Secrets, from the environment only:
   VITRINE_STRIPE_PUBLISHABLE_KEY   Its publishable key, of the same mode, where Stripe's form stands on the shop's page
   VITRINE_STRIPE_WEBHOOK_SECRETS   Secrets of the webhook endpoint /api/v1/webhooks/stripe, separated by commas
   VITRINE_PRICING_TOKEN            What is shown to the pricing service of [pricing], as a bearer token
+  VITRINE_INVENTORY_TOKEN          The same of the inventory service of [inventory]
   VITRINE_WEBHOOK_SECRET_NAME      Secrets of the webhook NAME of site.toml, separated by commas; all of them sign
   VITRINE_STRIPE_API_BASE          Where Stripe's API is, for tests: https, or this machine";
 

@@ -87,6 +87,7 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
         front: &config.front,
         payment: &config.payment,
         pricing: config.pricing.as_ref(),
+        inventory: config.inventory.as_ref(),
         webhooks: &config.webhooks,
         target: target(&config, args.target.as_deref())?,
         built: &built,

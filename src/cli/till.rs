@@ -34,6 +34,9 @@ const STRIPE_API_BASE: &str = "VITRINE_STRIPE_API_BASE";
 /// What is shown to the pricing service.
 const PRICING_TOKEN: &str = "VITRINE_PRICING_TOKEN";
 
+/// What is shown to the inventory service.
+const INVENTORY_TOKEN: &str = "VITRINE_INVENTORY_TOKEN";
+
 /// Where a till keeps its files.
 #[derive(Clone, Debug)]
 pub(super) struct Places {
@@ -79,17 +82,23 @@ pub(super) fn open(app: &mut App, places: &Places) -> Result<(), CommandError> {
 ///
 /// Errors: a service on another machine without a token, or one that is no token.
 fn services(live: &Live) -> Result<Services, CommandError> {
-    let terms = live.bundle.pricing.as_ref();
-    let token = std::env::var(PRICING_TOKEN).ok();
-    if let Some(terms) = terms.filter(|terms| token.is_none() && !is_loopback(&terms.url)) {
+    let bundle = &live.bundle;
+    let pricing = way(bundle.pricing.as_ref().map(|terms| terms.url.as_str()), PRICING_TOKEN)?;
+    let inventory = way(bundle.inventory.as_ref().map(|terms| terms.url.as_str()), INVENTORY_TOKEN)?;
+    let wrong = |variable: &'static str| move |error| CommandError::Usage(format!("{variable}: {error}"));
+    let services = Services::default().with_pricing(pricing).map_err(wrong(PRICING_TOKEN))?;
+    services.with_inventory(inventory).map_err(wrong(INVENTORY_TOKEN))
+}
+
+/// The way to a service, of which a later bundle may be the first to name the address.
+fn way(url: Option<&str>, variable: &str) -> Result<Way, CommandError> {
+    let token = std::env::var(variable).ok();
+    if let Some(url) = url.filter(|url| token.is_none() && !is_loopback(url)) {
         return Err(CommandError::Usage(format!(
-            "prices are asked for at {}: set {PRICING_TOKEN} to the token that is shown there",
-            terms.url
+            "the shop asks the service at {url}: set {variable} to the token that is shown there"
         )));
     }
-    let wire = Wire::Http(Transport::new().map_err(CommandError::World)?);
-    let pricing = Way { wire: Some(wire), token };
-    Services::new(pricing).map_err(|error| CommandError::Usage(format!("{PRICING_TOKEN}: {error}")))
+    Ok(Way { wire: Some(Wire::Http(Transport::new().map_err(CommandError::World)?)), token })
 }
 
 /// Finishes what a crash has left behind, then goes the rounds in the background.

@@ -1,16 +1,20 @@
-//! Services: `[pricing]` of site.toml, systems of the merchant's own that the edge asks while a shopper waits.
+//! Services: `[pricing]` and `[inventory]` of site.toml, systems of the merchant's own that the edge asks while a shopper waits.
 
 use serde::Deserialize;
 use toml::Spanned;
 
 use crate::commerce::ids::CategoryPath;
+use crate::edge::perform::services::SUBSCRIBER;
 use crate::edge::perform::subscribers::message::check_url;
 use crate::site::load::written::Place;
 use crate::site::problem::{Problem, Problems};
-use crate::theme::bundle::services::{PriceClass, PricingTerms, WhenUnknown};
+use crate::theme::bundle::SubscriberTerms;
+use crate::theme::bundle::services::{
+    InventoryClass, InventoryTerms, Oversell, PriceClass, PricingTerms, WhenSilent, WhenUnknown,
+};
 
 /// Where the token is.
-pub(super) const TOKEN: &str = "a token is never in a file: the one that is shown to a pricing service is in the edge's environment, as VITRINE_PRICING_TOKEN";
+pub(super) const TOKEN: &str = "a token is never in a file: those that are shown to services are in the edge's environment, as VITRINE_PRICING_TOKEN and VITRINE_INVENTORY_TOKEN";
 
 /// A shopper waits meanwhile: CHECKOUT.md 5.6 gives a read of a gateway no more.
 const TIMEOUT_MS: std::ops::RangeInclusive<i64> = 50..=5_000;
@@ -23,10 +27,10 @@ const MAX_FACTOR: std::ops::RangeInclusive<i64> = 2..=100;
 /// More are a price list of their own.
 const MAX_CLASSES: usize = 64;
 
-/// Where values come from.
+/// Where prices come from.
 #[derive(Clone, Copy, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
-enum Source {
+enum PriceSource {
     /// The catalogue alone.
     #[default]
     Catalogue,
@@ -38,7 +42,7 @@ enum Source {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct WrittenPricing {
-    source: Option<Spanned<Source>>,
+    source: Option<Spanned<PriceSource>>,
     url: Option<Spanned<String>>,
     timeout_ms: Option<Spanned<i64>>,
     fresh_seconds: Option<Spanned<i64>>,
@@ -58,6 +62,84 @@ struct WrittenPriceClass {
     max_factor: Option<Spanned<i64>>,
 }
 
+/// Where units are counted.
+#[derive(Clone, Copy, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+enum StockSource {
+    /// The store's own ledger alone.
+    #[default]
+    Ledger,
+    /// A service beside it.
+    Http,
+}
+
+/// `[inventory]`.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct WrittenInventory {
+    source: Option<Spanned<StockSource>>,
+    url: Option<Spanned<String>>,
+    timeout_ms: Option<Spanned<i64>>,
+    oversell: Option<Spanned<Oversell>>,
+    when_silent: Option<Spanned<WhenSilent>>,
+    classes: Vec<WrittenStockClass>,
+}
+
+/// `[[inventory.classes]]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenStockClass {
+    categories: Spanned<Vec<Spanned<String>>>,
+    oversell: Option<Oversell>,
+    when_silent: Option<WhenSilent>,
+}
+
+impl WrittenInventory {
+    /// `None`: units are the store's own. `webhooks`: names that are taken in the queue of what happened.
+    pub(super) fn checked(
+        self,
+        named: &mut Vec<NamedCategory>,
+        webhooks: &[SubscriberTerms],
+        place: Place<'_>,
+        problems: &mut Problems,
+    ) -> Option<InventoryTerms> {
+        let Some(source) = self.source.as_ref().filter(|source| *source.get_ref() == StockSource::Http) else {
+            let idle = [
+                self.url.as_ref().map(|url| place.problem(url, IDLE_STOCK)),
+                self.timeout_ms.as_ref().map(|number| place.problem(number, IDLE_STOCK)),
+                self.oversell.as_ref().map(|oversell| place.problem(oversell, IDLE_STOCK)),
+                self.when_silent.as_ref().map(|silent| place.problem(silent, IDLE_STOCK)),
+                self.classes.first().map(|class| place.problem(&class.categories, IDLE_STOCK)),
+            ];
+            if let Some(problem) = idle.into_iter().flatten().next() {
+                problems.push(problem.hint("write source = \"http\" under [inventory], or take this out"));
+            }
+            return None;
+        };
+        if webhooks.iter().any(|webhook| webhook.name == SUBSCRIBER) {
+            let problem = place.problem(source, format!("a webhook has the name `{SUBSCRIBER}`, by which this service is told"));
+            problems.push(problem.hint("give the webhook another name"));
+        }
+        let url = address(self.url.as_ref(), source, "https://stock.shop.example/v1", place, problems);
+        let usual = InventoryClass {
+            categories: Vec::new(),
+            oversell: self.oversell.map(Spanned::into_inner).unwrap_or_default(),
+            when_silent: self.when_silent.map(Spanned::into_inner).unwrap_or_default(),
+        };
+        if let Some(one_more) = self.classes.get(MAX_CLASSES) {
+            problems.push(place.problem(&one_more.categories, format!("at most {MAX_CLASSES} classes are told apart")));
+        }
+        let class = |written: WrittenStockClass| InventoryClass {
+            categories: categories(written.categories, named, place, problems),
+            oversell: written.oversell.unwrap_or(usual.oversell),
+            when_silent: written.when_silent.unwrap_or(usual.when_silent),
+        };
+        let classes = self.classes.into_iter().map(class).collect();
+        let timeout_ms = number(self.timeout_ms.as_ref(), TIMEOUT_MS, 1_000, place, problems);
+        Some(InventoryTerms { url: url?, timeout_ms, usual, classes })
+    }
+}
+
 /// A category that site.toml names, and what is said where the catalogue has none of that name.
 #[derive(Clone, Debug)]
 pub struct NamedCategory {
@@ -75,7 +157,7 @@ impl WrittenPricing {
         place: Place<'_>,
         problems: &mut Problems,
     ) -> Option<PricingTerms> {
-        let Some(source) = self.source.as_ref().filter(|source| *source.get_ref() == Source::Http) else {
+        let Some(source) = self.source.as_ref().filter(|source| *source.get_ref() == PriceSource::Http) else {
             // A setting that does nothing is one that somebody believes in.
             let idle = [self.url.as_ref().map(|url| place.problem(url, IDLE))];
             let numbers = [&self.timeout_ms, &self.fresh_seconds, &self.max_age_minutes, &self.max_factor];
@@ -121,12 +203,13 @@ impl WrittenPricing {
     }
 }
 
+const IDLE_STOCK: &str = "this does nothing: units are counted by the store alone";
 const IDLE: &str = "this does nothing: prices are the catalogue's";
 
 /// The service's address without a closing slash.
-fn address(
+fn address<T>(
     written: Option<&Spanned<String>>,
-    source: &Spanned<Source>,
+    source: &Spanned<T>,
     example: &str,
     place: Place<'_>,
     problems: &mut Problems,

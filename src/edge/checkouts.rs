@@ -266,6 +266,8 @@ impl Counter {
             return Err(Failure::refused("unknown_method", Say::of("says.no_method")));
         }
         let pass = payable::admitted(self, &checkout, quote.total()).await?;
+        payable::held(self, &checkout, &quote).await?;
+        failpoint!("HELD");
         let (live, keys, now) = (&self.desk.live, &self.desk.app.keys, self.desk.now);
         match self.till.begin(&Purchase { live, keys, checkout: &checkout, quote: &quote, confirmation, now }).await {
             Ok(taken) => {
@@ -433,7 +435,7 @@ impl Counter {
     }
 
     /// One message per line that is short, by the lines of the checkout's cart.
-    fn sold_out(&self, skus: &[Sku], checkout: &Checkout) -> Vec<Note> {
+    pub(super) fn sold_out(&self, skus: &[Sku], checkout: &Checkout) -> Vec<Note> {
         let lines = checkout.quote.as_ref().map_or(&[][..], |quote| &quote.priced.lines);
         let short = lines.iter().enumerate().filter(|(_, line)| skus.contains(&line.sku));
         let told = |(index, line): (usize, &crate::commerce::pricing::PricedLine)| {

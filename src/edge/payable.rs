@@ -7,15 +7,21 @@
 use super::checkouts::Counter;
 use super::error::Failure;
 use super::limits::seconds;
+use super::perform::services::{Held, Wish};
 use super::perform::{Closed, INTERRUPTED, NoPayment, Pass};
 use crate::commerce::checkout::Checkout;
 use crate::commerce::money::Money;
 use crate::commerce::order::OrderState;
 use crate::commerce::payment::AttemptState;
+use crate::commerce::quote::Quote;
 use crate::theme::texts::Say;
 
 /// Seconds after which a shopper may look whether paused payments begin again.
 const PAUSED_RETRY_S: u32 = 60;
+/// Why a payment does not begin whose units nobody confirms.
+pub const UNCONFIRMED: &str = "stock_unconfirmed";
+/// Seconds after which an inventory service that is left alone is asked again.
+const UNCONFIRMED_RETRY_S: u32 = 10;
 /// Seconds after which a key that was refused may have been mended.
 const SHUT_RETRY_S: u32 = 30;
 
@@ -26,6 +32,28 @@ pub async fn admitted(counter: &Counter, checkout: &Checkout, amount: Money) -> 
     match counter.till.admit(amount, &counter.desk.app.clock).await {
         Ok(pass) => Ok(pass),
         Err(why) => Err(refused(counter, checkout, why).await),
+    }
+}
+
+/// Whether the shop's inventory service lets these units be sold. Nothing is written before it is asked.
+///
+/// Errors: 409 where it has too few, 503 where it is silent and nothing is sold without its word.
+pub async fn held(counter: &Counter, checkout: &Checkout, quote: &Quote) -> Result<(), Failure> {
+    let Counter { desk, till, .. } = counter;
+    let before = checkout.order.as_ref().filter(|order| order.state != OrderState::Placed && order.quote.id != quote.id);
+    let replaces = before.map(|order| &order.quote.id);
+    let wish = Wish { live: &desk.live, quote, replaces, until: till.open_until(&desk.live, desk.now) };
+    match desk.app.services.hold(&wish, &desk.app.clock).await {
+        Held::Yes | Held::OwnLedger => Ok(()),
+        Held::Short(skus) => {
+            let (detail, messages) = (Say::of("payment.sold_out"), counter.sold_out(&skus, checkout));
+            Err(Failure::Conflict { code: "sold_out", detail, messages, total: None })
+        }
+        Held::Unconfirmed => {
+            nothing_else_pays(counter, checkout).await?;
+            let detail = Say::of("payment.stock_unconfirmed");
+            Err(Failure::Unavailable { code: UNCONFIRMED, detail, retry_after_s: UNCONFIRMED_RETRY_S })
+        }
     }
 }
 

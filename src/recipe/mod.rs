@@ -21,7 +21,7 @@ use crate::edge::router::{PATHS, largest_body};
 use crate::publish::target::{Caching, Place, Target};
 use crate::site::UrlStyle;
 use crate::telemetry::slo::Objectives;
-use crate::theme::bundle::services::PricingTerms;
+use crate::theme::bundle::services::{InventoryTerms, PricingTerms};
 use crate::theme::bundle::{FrontTerms, PaymentTerms, SubscriberTerms};
 
 use self::built::Built;
@@ -86,6 +86,8 @@ pub struct Subject<'a> {
     pub payment: &'a PaymentTerms,
     /// Who tells prices beside the catalogue: the edge's environment has what is shown there.
     pub pricing: Option<&'a PricingTerms>,
+    /// Who holds units beside the store's own ledger: the same.
+    pub inventory: Option<&'a InventoryTerms>,
     /// The merchant's own systems: their secrets are in the edge's environment.
     pub webhooks: &'a [SubscriberTerms],
     /// Where it is published.
@@ -505,6 +507,9 @@ fn secrets(subject: &Subject<'_>) -> Vec<(String, &'static str)> {
     }
     if subject.pricing.is_some() {
         secrets.push(("VITRINE_PRICING_TOKEN".to_owned(), "of the pricing service"));
+    }
+    if subject.inventory.is_some() {
+        secrets.push(("VITRINE_INVENTORY_TOKEN".to_owned(), "of the inventory service"));
     }
     for webhook in subject.webhooks {
         let name = webhook.name.to_ascii_uppercase().replace('-', "_");

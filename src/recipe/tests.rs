@@ -6,7 +6,7 @@ use super::*;
 use crate::recipe::built::Rule;
 use crate::recipe::limits::Host;
 use crate::site::Shop;
-use crate::theme::bundle::services::{PriceClass, WhenUnknown};
+use crate::theme::bundle::services::{InventoryClass, Oversell, PriceClass, WhenSilent, WhenUnknown};
 
 const POLICY: &str = "default-src 'none'; script-src 'self' 'sha256-PiPoFgA5WUoziU9lZOGxNIu9egCI1CxKy3PurtWcAJ0='";
 
@@ -75,12 +75,19 @@ fn written(
         usual,
         classes: Vec::new(),
     };
+    let inventory = InventoryTerms {
+        url: "https://stock.shop.example".to_owned(),
+        timeout_ms: 1_000,
+        usual: InventoryClass { categories: Vec::new(), oversell: Oversell::Never, when_silent: WhenSilent::Refuse },
+        classes: Vec::new(),
+    };
     recipe.write(&Subject {
         shop: &shop,
         url_style: UrlStyle::Flat,
         front: &front,
         payment: &payment,
         pricing: Some(&pricing),
+        inventory: Some(&inventory),
         webhooks: &webhooks,
         target: target.as_ref(),
         built: &built,
@@ -173,6 +180,7 @@ fn an_edge_is_told_every_secret_that_its_shop_needs() {
             "VITRINE_STRIPE_SECRET_KEY",
             "VITRINE_STRIPE_WEBHOOK_SECRETS",
             "VITRINE_PRICING_TOKEN",
+            "VITRINE_INVENTORY_TOKEN",
             "VITRINE_WEBHOOK_SECRET_ERP_TWO",
             "AWS_SECRET_ACCESS_KEY",
         ] {

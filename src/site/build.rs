@@ -38,7 +38,7 @@ use super::write::{Changes, Draft, Output, Put, WriteError};
 use super::{BuildSettings, Shop, search};
 use crate::commerce::ids::{Sku, Timestamp};
 use crate::commerce::rules::Rules;
-use crate::theme::bundle::services::PricingTerms;
+use crate::theme::bundle::services::{InventoryTerms, PricingTerms};
 use crate::theme::bundle::{Bundle, FrontTerms, MailTerms, PaymentTerms, SigningKey, SubscriberTerms};
 use crate::theme::engine::{Engine, TemplateError};
 use crate::theme::locale;
@@ -85,6 +85,8 @@ pub struct Order<'a> {
     pub front: &'a FrontTerms,
     /// Who tells prices beside the catalogue.
     pub pricing: Option<&'a PricingTerms>,
+    /// Who holds units beside the store's own ledger.
+    pub inventory: Option<&'a InventoryTerms>,
     /// Where to remember what pages were printed from; `None`: every page is printed, and every picture made anew.
     pub cache: Option<&'a Path>,
     /// Where the sets of pictures are kept; it may be deleted at any time.
@@ -532,14 +534,15 @@ fn bundle(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet, keys: &Keys)
     let mut key = keys.hasher();
     key.text(BUNDLE).text(&order.shop.id).text(&order.shop.order_prefix);
     key.text(&format!(
-        "{:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+        "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
         order.key.verifying_key(),
         order.rules,
         order.payment,
         order.mail,
         order.webhooks,
         order.front,
-        order.pricing
+        order.pricing,
+        order.inventory
     ));
     for category in order.loaded.catalog.categories() {
         key.text(&format!("{category:?}"));
@@ -579,6 +582,7 @@ fn seal(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet, file: &mut (im
         webhooks: order.webhooks.to_vec(),
         front: order.front.clone(),
         pricing: order.pricing.cloned(),
+        inventory: order.inventory.cloned(),
     };
     bundle.seal_to(file, order.key)
 }

@@ -38,6 +38,11 @@ struct ReasonLabel {
     reason: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabel {
+    result: &'static str,
+}
+
 /// Counters and gauges of one edge.
 #[derive(Debug)]
 pub struct ServiceMetrics {
@@ -47,6 +52,8 @@ pub struct ServiceMetrics {
     breaker: Family<StateLabel, Gauge>,
     prices: Family<SourceLabel, Counter>,
     refused: Family<ReasonLabel, Counter>,
+    holds: Family<ResultLabel, Counter>,
+    sales: Family<ResultLabel, Counter>,
     begun: Mutex<Vec<&'static str>>,
 }
 
@@ -59,6 +66,8 @@ impl Default for ServiceMetrics {
             breaker: Family::default(),
             prices: Family::default(),
             refused: Family::default(),
+            holds: Family::default(),
+            sales: Family::default(),
             begun: Mutex::default(),
         };
         let page = &mut metrics.registry;
@@ -68,6 +77,8 @@ impl Default for ServiceMetrics {
         page.register("outside_prices", "Prices that carts were priced by, by where they came from", metrics.prices.clone());
         let help = "Prices that the pricing service told and that were not believed";
         page.register("outside_prices_refused", help, metrics.refused.clone());
+        page.register("stock_holds", "Payments for which the inventory service was asked for units", metrics.holds.clone());
+        page.register("stock_sales", "Facts about orders told to the inventory service", metrics.sales.clone());
         metrics
     }
 }
@@ -104,6 +115,16 @@ impl ServiceMetrics {
     /// A told price was not believed.
     pub fn refused(&self, reason: &'static str) {
         self.refused.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    /// Units were asked for.
+    pub fn held(&self, result: &'static str) {
+        self.holds.get_or_create(&ResultLabel { result }).inc();
+    }
+
+    /// A fact about an order was told.
+    pub fn told(&self, result: &'static str) {
+        self.sales.get_or_create(&ResultLabel { result }).inc();
     }
 
     /// Sets the state of a breaker: each state there is, and whether it is in it.

@@ -14,7 +14,7 @@ use std::io::{self, BufWriter, Cursor, Read, Seek, Write};
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
-use self::services::PricingTerms;
+use self::services::{InventoryTerms, PricingTerms};
 use super::view::SiteView;
 use crate::commerce::catalog::Catalog;
 use crate::commerce::rules::Rules;
@@ -57,6 +57,8 @@ pub struct Bundle<C = Catalog> {
     pub front: FrontTerms,
     /// Who tells prices beside the catalogue; `None`: nobody does.
     pub pricing: Option<PricingTerms>,
+    /// Who holds units beside the store's own ledger; `None`: nobody does.
+    pub inventory: Option<InventoryTerms>,
 }
 
 /// Which gateway takes the money. Its secrets never travel: an edge has them from its environment.

@@ -100,6 +100,7 @@ impl Tiny {
             webhooks: &[],
             front: &vitrine::theme::bundle::FrontTerms::default(),
             pricing: None,
+            inventory: None,
             cache: None,
             pictures: &self.public().with_extension("sets"),
             key: &edge::signing_key(),

@@ -23,7 +23,7 @@ fn folder_with_bundle(key: &SigningKey, base_url: &str) -> tempfile::TempDir {
     folder
 }
 
-fn edge(folder: &Path, key: &SigningKey) -> Command {
+pub(crate) fn edge(folder: &Path, key: &SigningKey) -> Command {
     edge_at(folder, "127.0.0.1:0", "127.0.0.1:0", key)
 }
 
@@ -67,6 +67,11 @@ impl Running {
         let address = rest.split_once("http://127.0.0.1:").expect("an address").1;
         let digits: String = address.chars().take_while(char::is_ascii_digit).collect();
         digits.parse().expect("a port")
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn ended(&mut self) {
+        self.child.wait().expect("it ends");
     }
 
     fn signal(&self, name: &str) {
@@ -271,7 +276,7 @@ fn a_pricing_service_on_another_machine_is_shown_a_token() {
     shop.pricing = Some(terms);
     fs::write(folder.path().join("shop.bundle"), shop.seal(&signing_key())).expect("a bundle");
     for (token, expected) in [
-        (None, "prices are asked for at https://prices.tiny.example/v1: set VITRINE_PRICING_TOKEN"),
+        (None, "the shop asks the service at https://prices.tiny.example/v1: set VITRINE_PRICING_TOKEN"),
         (Some("hush hush"), "VITRINE_PRICING_TOKEN: a token is 1 to 4096 visible ASCII signs without blanks"),
     ] {
         let mut command = edge(folder.path(), &signing_key());

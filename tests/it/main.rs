@@ -59,6 +59,7 @@ mod shortcodes;
 mod signatures;
 mod sources;
 mod statements;
+mod stock;
 mod store;
 mod stripe;
 mod stripe_api;

@@ -7,7 +7,7 @@ use vitrine::commerce::outside::PriceFault;
 use vitrine::edge::limits::breaker::REST_MS;
 use vitrine::site::problem::Problems;
 use vitrine::theme::bundle::Bundle;
-use vitrine::theme::bundle::services::{PriceClass, WhenUnknown};
+use vitrine::theme::bundle::services::{Oversell, PriceClass, WhenSilent, WhenUnknown};
 
 use crate::limits::Buyer;
 use crate::openapi;
@@ -38,8 +38,14 @@ fn codes(told: &Value) -> Vec<&str> {
 /// What `/metrics` says of a shop that asks a service which is not always right.
 pub(crate) fn metrics_of_a_shop_with_services() -> String {
     let service = Service::open();
-    let rig = shop(&service, WhenUnknown::Catalogue);
-    add(&mut Caller::new(&rig.app), "LAMP-S", 1990);
+    let pricing = Some(service.terms(WhenUnknown::Catalogue));
+    let inventory = Some(service.stock_terms(Oversell::Never, WhenSilent::OwnLedger));
+    let rig = Rig::asking(Bundle { pricing, inventory, ..bundle(BASE_URL, 1990) }, service.services());
+    service.has("LAMP-S", 1);
+    let mut buyer = Buyer::at(&rig);
+    Buyer::gives_card(&rig, &buyer.pay().expect(200).json());
+    buyer.look();
+    rig.tell();
     rig.operator("/metrics").1
 }
 
@@ -328,7 +334,7 @@ fn an_answer_that_is_not_of_the_contract_is_none_and_the_cart_is_served() {
 fn a_token_that_is_not_taken_stops_the_asking_at_once_and_is_never_shown() {
     let service = Service::open();
     let way = vitrine::edge::perform::services::Way { token: Some("another-token-hush".to_owned()), ..service.way() };
-    let services = vitrine::edge::perform::services::Services::new(way).expect("it could be one");
+    let services = vitrine::edge::perform::services::Services::default().with_pricing(way).expect("it could be one");
     assert!(!format!("{services:?}").contains("hush"));
     let rig = Rig::asking(Bundle { pricing: Some(service.terms(WhenUnknown::Catalogue)), ..bundle(BASE_URL, 1990) }, services);
     for _ in 0..3 {
@@ -340,7 +346,7 @@ fn a_token_that_is_not_taken_stops_the_asking_at_once_and_is_never_shown() {
     assert_eq!(told["dependencies"]["pricing"]["state"], "key_refused");
     for token in ["", "two words", "line\nbreak", "ümlaut"] {
         let way = vitrine::edge::perform::services::Way { token: Some(token.to_owned()), ..service.way() };
-        let error = vitrine::edge::perform::services::Services::new(way).expect_err(token);
+        let error = vitrine::edge::perform::services::Services::default().with_pricing(way).expect_err(token);
         assert!(token.is_empty() || !error.contains(token), "{error}");
     }
 }
@@ -398,9 +404,12 @@ fn the_contracts_examples_are_what_it_describes() {
     let document: Value = serde_json::from_str(vitrine::edge::openapi::SERVICES).expect("the document is JSON");
     let prices = &document["paths"]["/prices"]["post"];
     openapi::check_service("PriceQuestion", &prices["requestBody"]["content"]["application/json"]["example"]);
-    let service = Service::open();
-    service.tells("LAMP-S", "EUR", 1990);
     openapi::check_service("PriceAnswer", &prices["responses"]["200"]["content"]["application/json"]["example"]);
+    let hold = &document["paths"]["/reservations/{reservation}"]["put"];
+    openapi::check_service("Hold", &hold["requestBody"]["content"]["application/json"]["example"]);
+    openapi::check_service("Shortage", &hold["responses"]["409"]["content"]["application/json"]["example"]);
+    let sale = &document["paths"]["/reservations/{reservation}/sale"]["post"];
+    openapi::check_service("Sale", &sale["requestBody"]["content"]["application/json"]["example"]);
 }
 
 /// Problems of a shop's settings with this section: line, message and hint of each.
@@ -451,6 +460,29 @@ fn settings_that_cannot_be_meant_are_told_where_they_stand() {
         let told = problems_of(&format!("{http}{setting}\n"));
         assert!(told.len() == 1 && told[0].0 >= 4 && told[0].1.contains(message), "{setting}: {told:?}");
         assert!(!setting.contains("hush") || told[0].2.contains("VITRINE_PRICING_TOKEN"), "{told:?}");
+    }
+}
+
+#[test]
+fn settings_of_units_that_cannot_be_meant_are_told_where_they_stand() {
+    let http = "[inventory]\nsource = \"http\"\nurl = \"https://stock.tiny.example/v1/\"\n";
+    assert_eq!(problems_of(http), []);
+    assert_eq!(problems_of("[inventory]\nsource = \"ledger\"\n"), []);
+    for (section, line, message) in [
+        ("[inventory]\nsource = \"http\"\n".to_owned(), 2, "nobody says where this service is"),
+        ("[inventory]\noversell = \"never\"\n".to_owned(), 2, "this does nothing"),
+        ("[inventory]\nsource = \"ledger\"\nwhen_silent = \"refuse\"\n".to_owned(), 3, "this does nothing"),
+        (format!("{http}oversell = \"maybe\"\n"), 4, "unknown variant `maybe`"),
+        (format!("{http}timeout_ms = 1\n"), 4, "write a number from 50 to 5000"),
+        (format!("{http}[[inventory.classes]]\ncategories = []\n"), 5, "a class of no category holds nothing"),
+        (
+            format!("{http}[[webhooks]]\nname = \"inventory\"\nurl = \"https://x.example\"\n"),
+            2,
+            "a webhook has the name `inventory`",
+        ),
+    ] {
+        let told = problems_of(&section);
+        assert!(told.len() == 1 && told[0].0 == line && told[0].1.contains(message), "{section}: {told:?}");
     }
 }
 

@@ -36,6 +36,9 @@ fn read(folder: &Path, before: &str, found: &mut BTreeMap<String, usize>) {
     }
 }
 
+/// And where the shop's inventory service holds units for a payment of which nothing is written yet. tests/it/stock.rs ends the edge there.
+const SERVICES: [&str; 1] = ["HELD"];
+
 #[test]
 fn every_failpoint_is_in_one_place() {
     let found = named("failpoint!(\"");
@@ -44,8 +47,8 @@ fn every_failpoint_is_in_one_place() {
         let expected = usize::from(ABSENT.iter().all(|(absent, _)| *absent != name));
         assert_eq!(found.get(&name).copied().unwrap_or(0), expected, "{name}");
     }
-    for name in RESTORING.into_iter().chain(PUBLISHING) {
+    for name in RESTORING.into_iter().chain(PUBLISHING).chain(SERVICES) {
         assert_eq!(found.get(name), Some(&1), "{name}");
     }
-    assert_eq!(found.len(), 40 - ABSENT.len() + RESTORING.len() + PUBLISHING.len(), "no other names: {found:?}");
+    assert_eq!(found.len(), 40 - ABSENT.len() + RESTORING.len() + PUBLISHING.len() + SERVICES.len(), "no other names: {found:?}");
 }

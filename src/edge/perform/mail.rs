@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 
+use super::services::STOCK_ALARM;
 use super::subscribers::message::instant;
 use crate::commerce::ids::Timestamp;
 use crate::commerce::order::Order;
@@ -179,9 +180,12 @@ pub(super) fn alarm(live: &Live, row: &OutboxRow) -> Result<Letter, MailError> {
     let site = &live.sites[0];
     let facts =
         Say::of("mail.alarm_facts").with("why", &row.detail).with("checkout", &row.checkout).with("attempt", &row.subject);
-    let [first, last] = ["mail.alarm", "mail.alarm_held"].map(|key| Say::of(key).with("shop", &site.name).text(site));
+    let keys = match row.subject.starts_with(STOCK_ALARM) {
+        true => ["mail.stock_subject", "mail.stock", "mail.stock_held"],
+        false => ["mail.alarm_subject", "mail.alarm", "mail.alarm_held"],
+    };
+    let [subject, first, last] = keys.map(|key| Say::of(key).with("shop", &site.name).text(site));
     let text = format!("{first}\n\n{}\n\n{last}\n", facts.text(site));
-    let subject = Say::of("mail.alarm_subject").with("shop", &site.name).text(site);
     to_merchant(live, &subject, text, &format!("alarm-{}", row.subject), row.created_at)
 }
 

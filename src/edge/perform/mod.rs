@@ -172,6 +172,11 @@ impl Till {
         Ok(taken)
     }
 
+    /// When the gateway's page of a payment that begins now is closed.
+    pub fn open_until(&self, live: &Live, now: Timestamp) -> Timestamp {
+        now.plus_seconds(self.gateway.capabilities().open_seconds(live.bundle.rules.reservation_seconds))
+    }
+
     fn attempt(&self, purchase: &Purchase<'_>, number: u32) -> Attempt {
         let Purchase { live, keys, checkout, quote, confirmation, now } = *purchase;
         let shop = &live.bundle.shop_id;
@@ -187,7 +192,7 @@ impl Till {
         let key = idempotency_key(shop, &checkout.id, Operation::Create, number);
         let known = self.gateway.capabilities();
         // Units are held for as long as the gateway's page is open, and that can be closed no sooner than the gateway allows.
-        let deadline_at = now.plus_seconds(known.open_seconds(live.bundle.rules.reservation_seconds));
+        let deadline_at = self.open_until(live, now);
         let create = CreatePayment {
             amount: if planted!("float_total") { floated(quote.total()) } else { quote.total() },
             return_url: format!("{}/checkout/{}/return?token={token}", site.base_url, checkout.id),

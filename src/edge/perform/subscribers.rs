@@ -13,12 +13,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde::Deserialize;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use self::message::{Message, Secret, check_url, secret_variable};
-use super::{Till, mail};
+use super::{Till, mail, services};
 use crate::commerce::ids::Timestamp;
+use crate::commerce::order::Order;
 use crate::edge::app::App;
 use crate::gateway::transport::Transport;
 use crate::store::StoreError;
@@ -106,7 +108,11 @@ pub async fn name(app: &App, till: &Till) -> Result<(), StoreError> {
     }
     let named = live.bundle.webhooks.iter();
     let named = named.map(|terms| Subscriber { name: terms.name.clone(), url: terms.url.clone(), events: terms.events.clone() });
-    till.store.name_subscribers(named.collect(), app.clock.now()).await?;
+    let events = || services::FACTS.iter().map(|kind| kind.name().to_owned()).collect();
+    let inventory = live.bundle.inventory.iter();
+    let inventory =
+        inventory.map(|terms| Subscriber { name: services::SUBSCRIBER.to_owned(), url: terms.url.clone(), events: events() });
+    till.store.name_subscribers(named.chain(inventory).collect(), app.clock.now()).await?;
     live.hash.clone_into(&mut subscribers.known.lock().unwrap_or_else(PoisonError::into_inner));
     Ok(())
 }
@@ -176,7 +182,10 @@ async fn one(app: &App, till: &Till, turn: &Turn) -> Result<Option<bool>, StoreE
         Next::Numbering => return Ok(Some(false)),
         Next::Nothing => return Ok(None),
     };
-    let sent = send(app, subscribers, name, &delivery).await;
+    let sent = match name.as_str() {
+        services::SUBSCRIBER => tell_inventory(app, till, &delivery).await,
+        _ => send(app, subscribers, name, &delivery).await,
+    };
     failpoint!("K27", sent.is_ok());
     let now = app.clock.now();
     match sent {
@@ -203,6 +212,19 @@ async fn send(app: &App, subscribers: &Subscribers, name: &str, delivery: &Deliv
     let Delivery { key, kind, at, sequence, document, .. } = delivery;
     let message = Message::event(key, kind, *at, *sequence, document);
     message.send(&subscribers.transport, &terms.url, secrets, app.clock.now(), subscribers.patience).await.map(drop)
+}
+
+/// The inventory service hears of the same facts in its own words.
+async fn tell_inventory(app: &App, till: &Till, delivery: &Delivery) -> Result<(), Failed> {
+    let failed = |error: String| Failed { error, is_gone: false };
+    let fact: Fact = serde_json::from_str(&delivery.document).map_err(|error| failed(error.to_string()))?;
+    app.services.tell(app, till, &delivery.kind, &fact.order).await.map_err(failed)
+}
+
+/// What of a fact's document the inventory service is told.
+#[derive(Deserialize)]
+struct Fact {
+    order: Order,
 }
 
 /// Tells the operator of outages, each once.

@@ -19,6 +19,7 @@ use crate::edge::error::Failure;
 use crate::edge::http::{Call, Reply};
 use crate::edge::idempotency::{self, Keyed};
 use crate::edge::input::Form;
+use crate::edge::payable::UNCONFIRMED;
 use crate::edge::perform::{MoveOn, Turned};
 use crate::edge::reply::CheckoutReply;
 use crate::edge::words::{Note, Severity};
@@ -148,7 +149,9 @@ async fn on(counter: &Counter, call: &Call, paid: Result<Turned, Failure>) -> Re
         Ok(turned) => lead(counter, turned).await,
         Err(failure @ (Failure::Conflict { .. } | Failure::Refused { .. })) => conflict(counter, call, failure).await,
         // The checkout is as it was, and can be paid from the same page once payments begin again.
-        Err(failure) if failure.code().starts_with("payments_") => conflict(counter, call, failure).await,
+        Err(failure) if failure.code().starts_with("payments_") || failure.code() == UNCONFIRMED => {
+            conflict(counter, call, failure).await
+        }
         Err(failure) => Err(failure),
     }
 }

@@ -40,6 +40,7 @@ fn bundle() -> Bundle {
             events: vec!["order.paid".to_owned()],
         }],
         pricing: None,
+        inventory: None,
         front: FrontTerms {
             trusted_proxies: Some(vec!["10.0.0.0/8".to_owned()]),
             client_address_header: None,

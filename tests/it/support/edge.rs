@@ -83,6 +83,7 @@ pub fn bundle(base_url: &str, lamp_minor: i64) -> Bundle {
         webhooks: Vec::new(),
         front: FrontTerms::default(),
         pricing: None,
+        inventory: None,
     }
 }
 

@@ -9,6 +9,7 @@ use vitrine::edge::app::{App, Clock, Settings};
 use vitrine::edge::live::Live;
 use vitrine::edge::perform::mail::{MailError, Mailer, Script};
 use vitrine::edge::perform::services::Services;
+use vitrine::edge::perform::subscribers::{self, Subscribers};
 use vitrine::edge::perform::{Till, rounds};
 use vitrine::gateway::sandbox::{CAPABILITIES, Sandbox};
 use vitrine::gateway::scripted::{Call, Listing, Refunds, Scripted};
@@ -65,8 +66,12 @@ impl Rig {
 
     /// A shop that asks a service of its own.
     pub fn asking(shop: Bundle, services: Services) -> Self {
-        let settings = Settings { patience: PATIENCE, payments_per_second: 1_000, ..Settings::default() };
-        Self::of(shop, settings, services)
+        // A shopper's patience is for the service as well, which may take all of its time.
+        let settings = Settings { patience: PATIENCE * 10, payments_per_second: 1_000, ..Settings::default() };
+        let rig = Self::of(shop, settings, services);
+        // As at an edge's start: what happens from now on is told.
+        rig.tell();
+        rig
     }
 
     fn of(shop: Bundle, settings: Settings, services: Services) -> Self {
@@ -85,7 +90,8 @@ impl Rig {
         let opened = Store::open_inline(&name, seam(store.clone())).expect("memory");
         let rate = app.settings.payments_per_second;
         let line = scripted(sandbox.clone(), gateway.clone(), Arc::clone(&calls));
-        app.till = Some(Arc::new(Till::new(opened, line, mailer(mail.clone(), Arc::clone(&mails))).at_most(rate)));
+        let till = Till::new(opened, line, mailer(mail.clone(), Arc::clone(&mails))).at_most(rate);
+        app.till = Some(Arc::new(till.telling(Subscribers::new(Default::default(), PATIENCE).expect("TLS"))));
         Self { app: Arc::new(app), sandbox, gateway, store, mail, calls, mails, now, _folder: folder }
     }
 
@@ -123,6 +129,11 @@ impl Rig {
     /// What an edge does by itself at its start: a sweep over all that waits, the outbox, a look around.
     pub fn round(&self) {
         let _ = self.run(rounds::recover(&self.app, &self.till()));
+    }
+
+    /// Tells the shop's own systems what happened.
+    pub fn tell(&self) -> usize {
+        self.run(subscribers::deliver(&self.app, &self.till())).expect("the store can be read")
     }
 
     /// A sweep over what is due.
