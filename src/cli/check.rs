@@ -6,6 +6,8 @@ use std::time::Instant;
 use super::source::{self, Source};
 use super::{CommandError, build, keys};
 use crate::commerce::ids::Timestamp;
+use crate::config::Config;
+use crate::edge::outcomes;
 use crate::edge::router::{Found, Router};
 use crate::recipe::built::Built;
 use crate::site::check::{Checked, Written, button, check};
@@ -42,9 +44,19 @@ pub(super) struct Args {
     /// Fail on warnings too
     #[arg(long)]
     strict: bool,
+    /// Write to stdout, as a table, what shoppers are answered while something that this shop depends on is down, slow or wrong
+    #[arg(long, conflicts_with = "report")]
+    matrix: bool,
     /// Write a report for machines to stdout
     #[arg(long, value_name = "FORMAT")]
     report: Option<build::Report>,
+}
+
+/// What was looked at.
+struct Looked {
+    checked: Checked,
+    /// What shoppers are answered while something is not well.
+    matrix: String,
 }
 
 /// How a check ended, for machines.
@@ -62,13 +74,17 @@ struct Report<'a> {
 pub(super) fn run(args: Args) -> Result<(), CommandError> {
     let started = Instant::now();
     let at = source::as_of(args.as_of.as_deref())?;
-    let (mut problems, checked) = if args.built { read_built(&args, at)? } else { build_and_read(&args, at)? };
+    let (mut problems, looked) = if args.built { read_built(&args, at)? } else { build_and_read(&args, at)? };
+    let (checked, matrix) = looked.map_or((None, None), |Looked { checked, matrix }| (Some(checked), Some(matrix)));
     let counts = checked.as_ref().map_or((0, 0, 0), |checked| (checked.pages, checked.addresses, checked.prices));
     if let Some(checked) = checked {
         problems.extend(checked.problems);
     }
     let (pages, addresses, prices) = counts;
     eprint!("{}", problems.render(source::colors()));
+    if let Some(matrix) = matrix.filter(|_| args.matrix) {
+        print!("{matrix}");
+    }
     let seconds = started.elapsed().as_secs_f64();
     if args.report.is_some() {
         let (errors, warnings) = (problems.errors(), problems.warnings());
@@ -85,7 +101,7 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
     Ok(())
 }
 
-fn build_and_read(args: &Args, at: Timestamp) -> Result<(Problems, Option<Checked>), CommandError> {
+fn build_and_read(args: &Args, at: Timestamp) -> Result<(Problems, Option<Looked>), CommandError> {
     let folder = source::state(&args.source).join("check");
     let (out, bundle) = (folder.join("public"), folder.join("shop.bundle"));
     let outcome = build::build(&build::Args {
@@ -112,7 +128,7 @@ fn build_and_read(args: &Args, at: Timestamp) -> Result<(Problems, Option<Checke
     Ok((outcome.problems, checked))
 }
 
-fn read_built(args: &Args, at: Timestamp) -> Result<(Problems, Option<Checked>), CommandError> {
+fn read_built(args: &Args, at: Timestamp) -> Result<(Problems, Option<Looked>), CommandError> {
     let mut problems = Problems::new();
     let cache = source::cache(&args.source);
     let source = Source::read(&args.source, args.base_url.as_deref(), Some(&cache), &mut problems);
@@ -122,7 +138,7 @@ fn read_built(args: &Args, at: Timestamp) -> Result<(Problems, Option<Checked>),
     Ok((problems, checked))
 }
 
-fn read(source: &Source, out: &Path, bundle: &Path, at: Timestamp) -> Result<Checked, CommandError> {
+fn read(source: &Source, out: &Path, bundle: &Path, at: Timestamp) -> Result<Looked, CommandError> {
     let bytes = std::fs::read(bundle)
         .map_err(|error| CommandError::World(format!("{}: {error}; `vitrine build` writes it", bundle.display())))?;
     let opened = match Bundle::open(&bytes, &keys::known_keys(&source::state(&source.root))?, Some(&source.config.shop.id)) {
@@ -130,7 +146,7 @@ fn read(source: &Source, out: &Path, bundle: &Path, at: Timestamp) -> Result<Che
         Err(error) => {
             let mut checked = Checked::default();
             checked.problems.push(Problem::about(&bundle.display().to_string(), error.to_string()).of(Kind::File));
-            return Ok(checked);
+            return Ok(Looked { checked, matrix: matrix(source) });
         }
     };
     let said = source.said();
@@ -157,5 +173,15 @@ fn read(source: &Source, out: &Path, bundle: &Path, at: Timestamp) -> Result<Che
         host.problems(&built).into_iter().for_each(|problem| checked.problems.push(problem));
     }
     checked.problems.extend(button::problems(&source.texts, &source.config.rules));
-    Ok(checked)
+    Ok(Looked { checked, matrix: matrix(source) })
+}
+
+/// The rows of what this shop depends on, in the words of its first market.
+fn matrix(source: &Source) -> String {
+    let Config { rules, pricing, inventory, .. } = &source.config;
+    let texts = source.texts.texts(&rules.root_market().language);
+    let known = outcomes::dependencies(pricing.as_ref(), inventory.as_ref());
+    let rows = outcomes::MATRIX.iter().filter(|(dependency, ..)| known.contains(dependency));
+    let lines = rows.map(|row| outcomes::line(row, |key| texts.plain(key).to_owned()));
+    std::iter::once(outcomes::HEAD.to_owned()).chain(lines).fold(String::new(), |text, line| text + &line + "\n")
 }

@@ -22,6 +22,7 @@ pub mod live;
 pub mod middleware;
 pub mod openapi;
 pub mod operator;
+pub mod outcomes;
 pub mod pages;
 pub mod payable;
 pub mod perform;
