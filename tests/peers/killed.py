@@ -42,8 +42,8 @@ def references(key, text):
     """What an object of the bucket leads to, as keys."""
     if key.endswith((".xml", ".txt")):
         found = set(re.findall(re.escape(ORIGIN) + r"[^<>\s\"']*", text))
-    elif key.endswith((".js", ".css")):
-        found = set(re.findall(r"[\"'(](/a/[^\"')]+)", text))
+    elif key.endswith((".js", ".css", ".json")):
+        found = {f"/{name}" for name in re.findall(r"[\"'(]/?(a/[^\"')]+\.\w+)[\"')]", text)}
     else:
         reader = References()
         reader.feed(text)
@@ -90,9 +90,9 @@ class World:
         return [path for path in paths if self.read(Tiny.key(None, path)) != (self.builds[build] / "public" / path).read_bytes()]
 
     def broken(self):
-        """References that lead nowhere, from the home page and robots.txt on."""
-        left, seen, broken = ["index.html", "robots.txt"], {"index.html", "robots.txt"}, []
-        left = [key for key in left if self.read(key) is not None]
+        """References that lead nowhere, from the home page, robots.txt and what the search begins with on."""
+        left = [key for key in ("index.html", "robots.txt", "search.json") if self.read(key) is not None]
+        seen, broken = set(left), []
         while left:
             key = left.pop()
             bytes = self.read(key)
@@ -169,8 +169,13 @@ def main():
     worlds, number = [], iter(range(1_000_000))
     try:
         after.environment = before.environment
-        after.write("mug", product("Mug", "9.50"))
+        for build, color in ((before, "red"), (after, "blue")):
+            (build.folder / "static").mkdir()
+            drawing = f'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9" fill="{color}"/></svg>'
+            (build.folder / "static/mug.svg").write_text(drawing)
+            build.write("mug", product("Mug", "9.00" if build is before else "9.50", "mug.svg"))
         after.write("bowl", product("Bowl", "7.00"))
+        before.build()
         (after.folder / "content/products/lamp.md").unlink()
         after.build()
         for build in (before, after):

@@ -195,8 +195,9 @@ allow_sandbox_on_public_host = true
 """
 
 
-def product(title, price):
-    return f'+++\ntitle = "{title}"\nsku = "{title.upper()}"\nprice = "{price}"\nstock = 1\n+++\n'
+def product(title, price, picture=None):
+    images = f'images = [{{ src = "{picture}", alt = "{title}" }}]\n' if picture else ""
+    return f'+++\ntitle = "{title}"\nsku = "{title.upper()}"\nprice = "{price}"\nstock = 1\n{images}+++\n'
 
 
 class Tiny:
