@@ -1,3 +1,5 @@
+//! Tests: what a plan says of made-up measurements.
+
 use super::measured::Report;
 use super::*;
 

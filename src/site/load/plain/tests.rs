@@ -1,3 +1,5 @@
+//! Tests: what is read is held against the library.
+
 use proptest::prelude::*;
 use toml::de::{DeTable, DeValue};
 
