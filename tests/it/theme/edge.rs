@@ -35,6 +35,7 @@ fn totals() -> Value {
     json!([
         { "kind": "subtotal", "label": "Subtotal", "amount": euro(10400), "included": false },
         { "kind": "discount", "label": "Hello", "amount": euro(-1040), "included": false },
+        { "kind": "shipping", "label": "Shipping", "amount": euro(0), "included": false },
         { "kind": "total", "label": "Total", "amount": euro(9360), "included": false },
     ])
 }
@@ -142,6 +143,26 @@ fn a_mail_names_lines_totals_and_the_order() {
     holds(&html, "2 × Bread &amp; board");
     holds(&html, "Ada &lt;A&gt;");
     holds(&html, "href=\"https://shop.example/orders/0191?token=x\"");
+}
+
+#[test]
+fn a_mail_calls_what_costs_nothing_free_and_a_country_by_its_name() {
+    let told = order("placed");
+    holds(&print("mail/order.txt", "order", &told, None), "Shipping: free\n");
+    holds(&print("mail/order.txt", "order", &told, None), "Weg 1\n04109 Leipzig\nGermany\n");
+    let html = print("mail/order.html", "order", &told, None);
+    assert!(
+        html.contains(">free</td>") && html.contains("04109 Leipzig<br>Germany<br>Parcel") && !html.contains("€0.00"),
+        "{html}"
+    );
+    // Where the shop sends nothing by now, the code has to do.
+    let mut elsewhere = serde_json::to_value(order("placed")).expect("JSON");
+    (elsewhere["address"]["country"], elsewhere["address"]["region"]) = ("XX".into(), "Zulia".into());
+    let elsewhere: OrderReply = serde_json::from_value(elsewhere).expect("the shape of the edge's answer");
+    holds(&print("mail/order.txt", "order", &elsewhere, None), "04109 Leipzig, Zulia\nXX\n");
+    holds(&print("mail/order.html", "order", &elsewhere, None), "04109 Leipzig, Zulia<br>XX<br>");
+    holds(&print("edge/order.html", "order", &elsewhere, None), "XX\n</address>");
+    holds(&print("edge/order.html", "order", &told, None), "Germany\n</address>");
 }
 
 #[test]
