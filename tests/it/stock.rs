@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 use vitrine::commerce::catalog::{Catalog, StockPolicy};
+use vitrine::store::Settlement;
 use vitrine::theme::bundle::Bundle;
 use vitrine::theme::bundle::services::{InventoryClass, Oversell, WhenSilent};
 
@@ -281,6 +282,41 @@ fn a_sale_is_told_again_until_it_is_answered_and_booked_once() {
     assert_eq!(service.units("LAMP-S"), (4, 0, 1));
     let mails = rig.mails.lock().expect("unharmed").clone();
     assert!(!mails.iter().any(|name| name.starts_with("alarm-")), "{mails:?}");
+}
+
+#[test]
+fn units_of_an_order_that_is_none_any_more_are_taken_back() {
+    let service = Service::open();
+    service.has("LAMP-S", 5);
+    let rig = strict(&service);
+    let mut buyer = Buyer::at(&rig);
+    let paying = buyer.pay().expect(200).json();
+    Buyer::gives_card(&rig, &paying);
+    // It is placed, and before its money is taken the house lets that go.
+    let (store, now) = (&rig.till().store, rig.app.clock.now());
+    let id = buyer.ready["id"].as_str().expect("an id").to_owned().as_str().into();
+    rig.run(async {
+        let taken = store.take_lease(&id, "a test", now, now.plus_seconds(60)).await.expect("a step").expect("a checkout");
+        let attempt = taken.checkout.attempt.expect("it is paid for");
+        let settlement = Settlement {
+            attempt: attempt.id,
+            now,
+            reference: attempt.reference.expect("it was opened"),
+            card: None,
+            order_prefix: String::new(),
+        };
+        let placed = store.place(&taken.lease.expect("it is free"), settlement).await.expect("placed");
+        store.ask_void(&placed.order.expect("an order").id, now).await.expect("it is not paid");
+    });
+    rig.tell();
+    assert_eq!(service.units("LAMP-S"), (4, 0, 1));
+    for _ in 0..3 {
+        rig.pass(120);
+        rig.round();
+        rig.tell();
+    }
+    assert_eq!((rig.orders(), rig.captured()), (vec!["canceled".to_owned()], 0));
+    assert_eq!(service.units("LAMP-S"), (5, 0, 0));
 }
 
 #[test]

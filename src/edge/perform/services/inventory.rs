@@ -172,7 +172,7 @@ impl Inventory {
             return Ok(Told::Yes);
         }
         if kind == FactKind::OrderCanceled.name() {
-            if order.number.is_none() {
+            if order.placed_at.is_none() {
                 // It was never sold: its hold ends by itself.
                 return Ok(Told::Yes);
             }
