@@ -15,6 +15,7 @@ mod oracle;
 mod plan;
 mod pump;
 mod regressions;
+mod services;
 mod shopper;
 mod tasks;
 mod world;
@@ -45,6 +46,9 @@ const SHOPPERS: usize = 20;
 /// Worlds of a usual run, each of some 35 checkouts; `tests/run` runs twenty times as many.
 const WORLDS: u64 = 30;
 
+/// Those in which the shop asks services of its own.
+const SERVICE_WORLDS: u64 = 18;
+
 /// What goes wrong in the world of a seed.
 fn plan(seed: u64) -> Plan {
     let (store, gateway, mail, crash) = match seed % 6 {
@@ -72,6 +76,13 @@ fn run(seed: u64, plan: Plan, is_traced: bool, people: impl Fn(&Arc<World>) -> V
         if let Err(breach) = world.oracle.lock().expect("unharmed").judge_end(&mut ledger, &mails, extra, world.now()) {
             world.condemn(breach);
         }
+        if plan.services > 0 {
+            let placed = world.oracle.lock().expect("unharmed").placed();
+            let mails: Vec<String> = mails.iter().map(|(name, _)| name.clone()).collect();
+            if let Err(breach) = world.shelves.lock().expect("unharmed").judge_end(&placed, &mails) {
+                world.condemn(breach);
+            }
+        }
     }
     let verdict = world.verdict();
     (world, verdict)
@@ -97,7 +108,7 @@ async fn merchant(world: Arc<World>) {
         world.wait(40).await;
         world.up().await;
         let Some(app) = world.app() else { continue };
-        app.live.store(world::shop(turn % 2));
+        app.live.store(world.shop(turn % 2));
         let Some(till) = app.till.clone() else { continue };
         let change = world.luck(|luck| luck.one_of(&[-1, 1, 2]));
         let sku = "LAMP-L".into();
@@ -261,6 +272,25 @@ fn moments() -> Option<String> {
     }
     println!("every moment once: {runs} runs");
     None
+}
+
+/// The same where the shop asks services of its own, which fail as well.
+#[test]
+fn services_that_fail_break_no_promise() {
+    let first = number("VITRINE_FIRST").unwrap_or(0);
+    let sold = |seed| {
+        // Seldom, often, and as good as always.
+        let services = [1, 100, 400][usize::try_from(seed / 6 % 3).expect("it is small")];
+        let plan = Plan { services, ..plan(seed) };
+        let (world, verdict) = run(seed, plan, false, crowd);
+        if let Some(breach) = verdict {
+            panic!("{}", told(seed, plan, &breach, crowd));
+        }
+        world.shelves.lock().expect("unharmed").sales()
+    };
+    let sales: usize = (first..first + number("VITRINE_WORLDS").unwrap_or(SERVICE_WORLDS)).map(sold).sum();
+    println!("services: {sales} sales were told");
+    assert!(sales > 0, "nobody bought anything");
 }
 
 #[test]

@@ -276,6 +276,12 @@ impl Oracle {
         self.rows().prepare_cached(query).and_then(|mut select| select.query_row([], |row| row.get(0))).expect("a count")
     }
 
+    /// Orders that are placed, by their ids.
+    pub fn placed(&self) -> BTreeSet<String> {
+        let mut select = self.rows().prepare_cached("SELECT id FROM orders WHERE state = 'placed'").expect("the schema is known");
+        select.query_map([], |row| row.get(0)).expect("rows").collect::<Result<_, _>>().expect("rows")
+    }
+
     /// Whether nothing is left to do: no attempt under way, no hold, no promised work.
     pub fn is_settled(&self) -> bool {
         self.count(

@@ -49,6 +49,8 @@ pub struct Plan {
     pub store: u64,
     pub gateway: u64,
     pub mail: u64,
+    /// Calls to the merchant's own services; 0: the shop names none.
+    pub services: u64,
     /// Webhooks that never come; 0: none are sent at all.
     pub hooks: u64,
     /// In a hundred thousand.

@@ -408,7 +408,9 @@ impl Shopper {
             let world = &self.world;
             [&world.lists_lost, &world.failures].iter().any(|count| count.load(Ordering::Relaxed) > 0)
         };
-        let has_reason = is_interrupted || is_in_doubt;
+        // The inventory service failed, or is left alone since it did.
+        let is_unconfirmed = got.status == 503 && got.body.contains("\"stock_unconfirmed\"") && self.world.has_harmed();
+        let has_reason = is_interrupted || is_in_doubt || is_unconfirmed;
         if got.status >= 500 && !has_reason && self.world.failures.load(Ordering::Relaxed) == failures {
             self.world.condemn(format!("a 5xx without a reason: {method} {path}: {}", got.body));
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use vitrine::commerce::ids::Timestamp;
 use vitrine::edge::app::App;
-use vitrine::edge::perform::{Till, reconcile, rounds};
+use vitrine::edge::perform::{Till, reconcile, rounds, subscribers};
 
 use super::world::World;
 
@@ -24,5 +24,8 @@ pub async fn delivering(world: Arc<World>, app: Arc<App>, till: Arc<Till>) {
         let seconds = world.luck(|luck| luck.one_of(&[1, 10, 40]));
         world.wait(seconds).await;
         let _ = rounds::deliver(&app, &till).await;
+        if world.plan.services > 0 {
+            let _ = subscribers::deliver(&app, &till).await;
+        }
     }
 }

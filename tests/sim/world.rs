@@ -9,26 +9,26 @@ use std::future::{Future, pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use vitrine::commerce::ids::Timestamp;
 use vitrine::edge::app::{App, Clock, Settings};
-use vitrine::edge::live::Live;
 use vitrine::edge::perform::mail::{MailError, Mailer, Script};
+use vitrine::edge::perform::subscribers::{PATIENCE, Subscribers};
 use vitrine::edge::perform::{Till, reconcile, rounds};
 use vitrine::gateway::capabilities::{Idempotency, Webhook};
 use vitrine::gateway::scripted::{Call, Scripted};
 use vitrine::gateway::{Capabilities, Gateway, Outcome, RemotePayment, sandbox};
 use vitrine::store::{Moment, Seam, Store, StoreError};
-use vitrine::theme::bundle::Bundle;
 
-use super::edge::{BASE_URL, NOW, bundle, key_ring, signing_key};
+use super::edge::{NOW, key_ring};
 use super::ledger::{KEY_SECONDS, Ledger, name_of};
 use super::luck::Luck;
 use super::oracle::Oracle;
 use super::plan::{Harm, Oddities, Plan, Twist};
 use super::pump::{self, Pump};
+use super::services;
 use super::tasks;
 
 /// Seconds a quote and a reservation are good for: short, so that runs outlive them.
@@ -42,20 +42,6 @@ const CAPABILITIES: Capabilities = Capabilities {
     ..sandbox::CAPABILITIES
 };
 
-static LIVE: LazyLock<[Arc<Live>; 2]> = LazyLock::new(|| [live(1990), live(2490)]);
-
-/// The shop with its small lamp at one of two prices.
-pub fn shop(index: usize) -> Arc<Live> {
-    LIVE[index].clone()
-}
-
-fn live(lamp_minor: i64) -> Arc<Live> {
-    let mut shop = bundle(BASE_URL, lamp_minor);
-    (shop.rules.quote_seconds, shop.rules.reservation_seconds) = (HOLD_SECONDS, HOLD_SECONDS);
-    let opened = Bundle::open(&shop.seal(&signing_key()), &[signing_key().verifying_key()], None).expect("our own bundle");
-    Arc::new(Live::new(opened, 1, false).expect("a whole shop"))
-}
-
 /// What outlives a crash.
 pub struct World {
     pub plan: Plan,
@@ -65,6 +51,7 @@ pub struct World {
     pub pump: Mutex<Pump>,
     /// File name and bytes of every mail that was taken.
     pub mails: Mutex<Vec<(String, Vec<u8>)>>,
+    pub shelves: Mutex<services::Shelves>,
     /// Store failures and lists without an answer, so that a 5xx is known to have a cause.
     pub failures: AtomicU64,
     pub lists_lost: AtomicU64,
@@ -106,6 +93,7 @@ impl World {
             oracle: Mutex::default(),
             pump: Mutex::new(Pump::of(seed)),
             mails: Mutex::default(),
+            shelves: Mutex::default(),
             failures: AtomicU64::new(0),
             lists_lost: AtomicU64::new(0),
             mail_answers_lost: AtomicU64::new(0),
@@ -421,7 +409,7 @@ impl World {
     fn start(self: &Arc<Self>) -> (Arc<App>, Arc<Till>) {
         let [clocked, called, listed, asked, mailed] = std::array::from_fn(|_| Arc::downgrade(self));
         let clock = Clock::of(move || Timestamp(clocked.upgrade().map_or(0, |world| world.now())));
-        let mut app = App::new(shop(0), key_ring(), Settings::default(), clock);
+        let mut app = App::new(self.shop(0), key_ring(), Settings::default(), clock);
         let gateway = Gateway::Scripted(Scripted {
             capabilities: CAPABILITIES,
             has_element: true,
@@ -462,7 +450,12 @@ impl World {
                 }
             })
         })));
-        let till = Arc::new(Till::new(self.open_store(), gateway, mailer));
+        let mut till = Till::new(self.open_store(), gateway, mailer);
+        if self.plan.services > 0 {
+            app.services = services::ways(self);
+            till = till.telling(Subscribers::new(BTreeMap::new(), PATIENCE).expect("TLS"));
+        }
+        let till = Arc::new(till);
         app.till = Some(till.clone());
         (Arc::new(app), till)
     }
@@ -578,6 +571,10 @@ impl World {
                 // What no webhook told of is found by the daily comparison.
                 let _ = reconcile::reconcile(app, till).await;
                 while rounds::deliver(app, till).await.is_ok_and(|count| count > 0) {}
+                if self.plan.services > 0 {
+                    self.tell_all(app, till).await;
+                    while rounds::deliver(app, till).await.is_ok_and(|count| count > 0) {}
+                }
                 break;
             }
         }
