@@ -45,6 +45,7 @@
 //! - What may a shopper do to a cart? [`commerce::cart::CartCommand`].
 //! - What crosses from build to edge? [`theme::bundle`]; what does a template see? [`theme::view`].
 //! - What does the edge answer? `edge/router.rs` holds every route in one table, [`edge::reply`] every answer's shape.
+//! - What is answered while something is down, slow or wrong? [`edge::outcomes`].
 //! - Which commands are there? [`cli`].
 //!
 //! # What always holds

@@ -53,6 +53,9 @@ impl Desk {
 
     /// What is told beside the catalogue's prices of what is in the cart, and of one SKU more, in the market it is in or goes to.
     pub async fn outside(&self, market: Option<&MarketId>, one_more: Option<SkuHash>) -> OutsidePrices {
+        if self.live.bundle.pricing.is_none() {
+            return OutsidePrices::NONE;
+        }
         let cart = self.session.cart.as_ref();
         let skus = cart.into_iter().flat_map(|cart| cart.lines.iter().map(|line| line.sku)).chain(one_more);
         let root = &self.live.bundle.rules.root_market().id;

@@ -304,6 +304,17 @@ fn it_is_asked_a_second_time_at_once_and_left_alone_after_three_failures() {
 }
 
 #[test]
+fn whoever_has_too_much_to_do_is_not_asked_again_at_once() {
+    let service = Service::open();
+    service.tells("LAMP-S", "EUR", 1500);
+    let rig = shop(&service, WhenUnknown::Catalogue);
+    service.next(&[Mishap::Status(429)]);
+    assert_eq!(unit(&add(&mut Caller::new(&rig.app), "LAMP-S", 1990), 0), 1990);
+    assert_eq!(service.asked().len(), 1);
+    assert_eq!(rig.metric("vitrine_service_calls_total{dependency=\"pricing\",outcome=\"failed\"}"), 1.0);
+}
+
+#[test]
 fn an_answer_that_is_not_of_the_contract_is_none_and_the_cart_is_served() {
     let elsewhere = Service::open();
     let mishaps = [

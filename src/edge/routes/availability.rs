@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::commerce::ids::MarketId;
 use crate::commerce::money::Money;
+use crate::commerce::outside::OutsidePrices;
 use crate::edge::app::App;
 use crate::edge::error::Failure;
 use crate::edge::http::{Call, Reply};
@@ -52,8 +53,13 @@ pub async fn show(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     };
     let product = live.bundle.catalog.product(call.param("product")).filter(|product| product.is_active(now));
     let product = product.ok_or_else(|| Failure::not_found(Say::of("line.not_sold_any_more")))?;
-    let skus = product.variants.iter().map(|variant| variant.sku.hash()).collect();
-    let outside = app.services.prices(&live, market, skus, &app.clock).await;
+    let outside = match &live.bundle.pricing {
+        None => OutsidePrices::NONE,
+        Some(_) => {
+            let skus = product.variants.iter().map(|variant| variant.sku.hash()).collect();
+            app.services.prices(&live, market, skus, &app.clock).await
+        }
+    };
     let variant_reply = |variant| {
         let variant: &crate::commerce::catalog::Variant = variant;
         let price = outside.current_price(variant, market.currency, now);

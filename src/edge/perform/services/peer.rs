@@ -182,7 +182,9 @@ impl Peer {
             locked(&self.retries).give(if sends == 1 { resend::BUDGET_PER_SEND } else { 0 });
             let answer = self.send(wire, call, until).await.and_then(|(status, body)| match status {
                 StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Ok(Err(Unanswered::Shut)),
-                status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => Err(status.to_string()),
+                // Whoever has too much to do is not asked again at once.
+                StatusCode::TOO_MANY_REQUESTS => Ok(Err(Unanswered::Failed)),
+                status if status.is_server_error() => Err(status.to_string()),
                 status => judge(status, &body).map(Ok),
             });
             let Err(reason) = &answer else { break answer };
@@ -195,8 +197,8 @@ impl Peer {
         };
         let (ended, outcome, answer) = match answer {
             Ok(Ok(said)) => (Ended::Well, "answered", Ok(said)),
-            Ok(Err(why)) => (Ended::Shut, "key_refused", Err(why)),
-            Err(_) => (Ended::Badly, "failed", Err(Unanswered::Failed)),
+            Ok(Err(Unanswered::Shut)) => (Ended::Shut, "key_refused", Err(Unanswered::Shut)),
+            Ok(Err(_)) | Err(_) => (Ended::Badly, "failed", Err(Unanswered::Failed)),
         };
         trial.settle(ended, clock);
         metrics.called(self.dependency, outcome);
