@@ -132,9 +132,23 @@ impl Drop for Shared {
 
 fn connect(address: &Address) -> Result<session::Session, StoreError> {
     session::Session::open(&address.config, &address.tls).map_err(|error| match error {
-        StoreError::Engine(reason) => StoreError::Engine(format!("the database ({address}) cannot be reached: {reason}")),
+        StoreError::Engine(reason) => {
+            let hint = hint(&reason);
+            StoreError::Engine(format!("the database ({address}) cannot be reached: {reason}{hint}"))
+        }
         other => other,
     })
+}
+
+// What to look at where the server itself said nothing.
+fn hint(reason: &str) -> &'static str {
+    match reason {
+        _ if reason.contains("certificate") || reason.contains("TLS") => "; check `sslmode` and `sslrootcert` in its address",
+        _ if reason.starts_with("the connection") || reason.starts_with("no answer") => {
+            "; see that it runs, that it listens there, and that this machine may reach it"
+        }
+        _ => "",
+    }
 }
 
 fn serve(reach: &Reach, queue: &Queue, serves: Serves) {
