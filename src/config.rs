@@ -13,6 +13,7 @@ mod purge;
 mod services;
 mod shipping;
 mod slo;
+mod store;
 mod theme;
 mod webhooks;
 
@@ -36,7 +37,7 @@ use crate::site::problem::{Kind, Problem, Problems, SourceFile};
 use crate::site::{BuildSettings, Returns, Shop, UrlStyle, load};
 use crate::telemetry::slo::Objectives;
 use crate::theme::bundle::services::{InventoryTerms, PricingTerms};
-use crate::theme::bundle::{FrontTerms, MailTerms, PaymentTerms, SubscriberTerms};
+use crate::theme::bundle::{FrontTerms, Keeper, MailTerms, PaymentTerms, SubscriberTerms};
 use crate::theme::countries;
 use crate::theme::look::Look;
 
@@ -64,6 +65,8 @@ pub struct Config {
     pub pricing: Option<PricingTerms>,
     /// Who holds units beside the store's own ledger.
     pub inventory: Option<InventoryTerms>,
+    /// Where orders are kept.
+    pub keeper: Option<Keeper>,
     /// Categories that sections name; the catalogue, which is read later, has to have them.
     pub named_categories: Vec<NamedCategory>,
     /// The host whose limits a check counts (`[build] host`).
@@ -156,6 +159,8 @@ struct Written {
     pricing: services::WrittenPricing,
     #[serde(default)]
     inventory: services::WrittenInventory,
+    #[serde(default)]
+    store: store::WrittenStore,
     #[serde(default)]
     build: WrittenBuild,
     #[serde(default)]
@@ -356,6 +361,7 @@ impl Written {
             front,
             pricing,
             inventory,
+            keeper: self.store.keeper(),
             named_categories,
             host,
             build,

@@ -210,6 +210,7 @@ fn print(
         front: &source.config.front,
         pricing: source.config.pricing.as_ref(),
         inventory: source.config.inventory.as_ref(),
+        keeper: source.config.keeper,
         cache,
         pictures: &source::cache(&source.root).join("images"),
         key: &key,

@@ -132,6 +132,7 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
     };
     let live = loaded.map_err(|error| CommandError::World(error.to_string()))?;
     webhooks::check_secrets(&live.bundle)?;
+    shelf.check(live.bundle.keeper)?;
     // The pool of mail connections starts a task of its own when it is made.
     let _entered = runtime.enter();
     let mut app = App::new(live, edge_keys.tokens, args.settings(), Clock::system());

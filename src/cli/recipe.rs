@@ -156,6 +156,12 @@ fn down(args: &Args, config: &Config) -> Down {
 /// What the recipe cannot do by itself.
 fn notes(args: &Args, config: &Config, built: &Built) -> Vec<String> {
     let mut notes = Vec::new();
+    if args.replicas.is_some() && config.keeper.is_none() {
+        notes.push(
+            "an edge that was not told of the database would start with a file of its own: write engine = \"postgres\" under [store] in site.toml"
+                .to_owned(),
+        );
+    }
     if args.recipe.is_host() {
         let is_beside = matches!(args.recipe, Recipe::Nginx | Recipe::Caddy);
         let trusts_loopback = |text: &String| text.parse::<Network>().is_ok_and(|network| network.holds([127, 0, 0, 1].into()));

@@ -10,6 +10,7 @@ use super::stock::failed;
 use super::{CommandError, STATE, STATE_FOLDER};
 use crate::store::postgres::{Address, CONNECTIONS, CONNECTIONS_MAX};
 use crate::store::{Store, StoreError};
+use crate::theme::bundle::Keeper;
 
 /// `postgresql://USER:PASSWORD@HOST/DATABASE`: a secret, so from the environment only.
 const DATABASE_URL: &str = "VITRINE_DATABASE_URL";
@@ -78,6 +79,26 @@ impl std::fmt::Display for Shelf {
 }
 
 impl Shelf {
+    /// Whether it is where the shop says that its orders are. An edge beside the others that looked elsewhere would sell the same units
+    /// once more, and nobody would miss its orders for long.
+    ///
+    /// Errors: it is not, with what to set.
+    pub(super) fn check(&self, keeper: Option<Keeper>) -> Result<(), CommandError> {
+        let told = match (keeper, self) {
+            (Some(Keeper::Database), Self::File(path)) => format!(
+                "the shop keeps its orders in a database ([store] of site.toml), and this edge would keep them in {}: set {DATABASE_URL} to \
+                 the database's address",
+                path.display()
+            ),
+            (Some(Keeper::File), Self::Database { .. }) => format!(
+                "the shop keeps its orders in the file of its one edge ([store] of site.toml), and {DATABASE_URL} names a database: take it \
+                 away, or write engine = \"postgres\" under [store] and build again"
+            ),
+            _ => return Ok(()),
+        };
+        Err(CommandError::Usage(told))
+    }
+
     /// Opens it, making it where there is none.
     pub(super) fn open(&self) -> Result<Store, StoreError> {
         match self {

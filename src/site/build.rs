@@ -39,7 +39,7 @@ use super::{BuildSettings, Shop, search};
 use crate::commerce::ids::{Sku, Timestamp};
 use crate::commerce::rules::Rules;
 use crate::theme::bundle::services::{InventoryTerms, PricingTerms};
-use crate::theme::bundle::{Bundle, FrontTerms, MailTerms, PaymentTerms, SigningKey, SubscriberTerms};
+use crate::theme::bundle::{Bundle, FrontTerms, Keeper, MailTerms, PaymentTerms, SigningKey, SubscriberTerms};
 use crate::theme::engine::{Engine, TemplateError};
 use crate::theme::locale;
 use crate::theme::look::Look;
@@ -87,6 +87,8 @@ pub struct Order<'a> {
     pub pricing: Option<&'a PricingTerms>,
     /// Who holds units beside the store's own ledger.
     pub inventory: Option<&'a InventoryTerms>,
+    /// Where orders are kept; `None`: nobody said.
+    pub keeper: Option<Keeper>,
     /// Where to remember what pages were printed from; `None`: every page is printed, and every picture made anew.
     pub cache: Option<&'a Path>,
     /// Where the sets of pictures are kept; it may be deleted at any time.
@@ -534,7 +536,7 @@ fn bundle(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet, keys: &Keys)
     let mut key = keys.hasher();
     key.text(BUNDLE).text(&order.shop.id).text(&order.shop.order_prefix);
     key.text(&format!(
-        "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+        "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
         order.key.verifying_key(),
         order.rules,
         order.payment,
@@ -542,7 +544,8 @@ fn bundle(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet, keys: &Keys)
         order.webhooks,
         order.front,
         order.pricing,
-        order.inventory
+        order.inventory,
+        order.keeper
     ));
     for category in order.loaded.catalog.categories() {
         key.text(&format!("{category:?}"));
@@ -583,6 +586,7 @@ fn seal(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet, file: &mut (im
         front: order.front.clone(),
         pricing: order.pricing.cloned(),
         inventory: order.inventory.cloned(),
+        keeper: order.keeper,
     };
     bundle.seal_to(file, order.key)
 }

@@ -59,6 +59,17 @@ pub struct Bundle<C = Catalog> {
     pub pricing: Option<PricingTerms>,
     /// Who holds units beside the store's own ledger; `None`: nobody does.
     pub inventory: Option<InventoryTerms>,
+    /// Where orders are kept; `None`: nobody said.
+    pub keeper: Option<Keeper>,
+}
+
+/// Where orders are kept. An edge that looked elsewhere would sell the same units once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Keeper {
+    /// In the file of the one edge.
+    File,
+    /// In a database that edges share. Its address is a secret and never travels.
+    Database,
 }
 
 /// Which gateway takes the money. Its secrets never travel: an edge has them from its environment.

@@ -101,6 +101,7 @@ impl Tiny {
             front: &vitrine::theme::bundle::FrontTerms::default(),
             pricing: None,
             inventory: None,
+            keeper: None,
             cache: None,
             pictures: &self.public().with_extension("sets"),
             key: &edge::signing_key(),

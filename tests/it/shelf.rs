@@ -46,6 +46,7 @@ fn a_database_that_is_not_there_is_named_without_its_password() {
     let address = format!("postgresql://ada:s3crete@{nobody}/shop");
     let (code, _, told) = run(folder.path(), &address, &["stock", "show"]);
     assert!(code == 3 && told.contains(&format!("ada at {nobody}, database shop")), "{code} {told}");
+    assert!(told.contains("see that it runs"), "{told}");
     assert!(!told.contains("s3crete"), "{told}");
 }
 
@@ -68,4 +69,31 @@ fn commands_work_on_the_database_that_the_edges_share() {
     // Whoever looks at a file says which.
     let (code, _, told) = run(folder.path(), &address, &["store", "verify", "none.db"]);
     assert!(code == 3 && told.contains("there is no store at none.db"), "{told}");
+}
+
+#[test]
+fn an_edge_that_would_look_elsewhere_than_the_shop_says_does_not_start() {
+    // An edge that got past the question would end at this address, which is taken.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let listen = taken.local_addr().expect("its address").to_string();
+    let database = "postgresql://ada:s3crete@127.0.0.1:1/shop";
+    for (engine, address, expected) in
+        [("postgres", None, "set VITRINE_DATABASE_URL to"), ("sqlite", Some(database), "write engine = \"postgres\"")]
+    {
+        let folder = tempfile::tempdir().expect("a folder");
+        let shop = |words: &[&str]| vitrine(folder.path()).args(words).output().expect("the binary runs").status.code();
+        assert_eq!(shop(&["init", "."]), Some(0));
+        let site = folder.path().join("site.toml");
+        let text = std::fs::read_to_string(&site).expect("written by init");
+        std::fs::write(&site, format!("{text}\n[store]\nengine = \"{engine}\"\n")).expect("written");
+        assert_eq!(shop(&["build"]), Some(0));
+        let mut edge = vitrine(folder.path());
+        edge.args(["edge", "--listen", &listen, "--operator", "127.0.0.1:0"]);
+        edge.envs(address.map(|address| ("VITRINE_DATABASE_URL", address)));
+        let output = edge.output().expect("the binary runs");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && told.contains(expected), "{engine}: {told}");
+        assert!(!told.contains("s3crete"), "{told}");
+        assert!(!folder.path().join(".vitrine/shop.db").exists(), "nothing was begun");
+    }
 }

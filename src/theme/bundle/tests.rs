@@ -41,6 +41,7 @@ fn bundle() -> Bundle {
         }],
         pricing: None,
         inventory: None,
+        keeper: None,
         front: FrontTerms {
             trusted_proxies: Some(vec!["10.0.0.0/8".to_owned()]),
             client_address_header: None,

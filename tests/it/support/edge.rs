@@ -84,6 +84,7 @@ pub fn bundle(base_url: &str, lamp_minor: i64) -> Bundle {
         front: FrontTerms::default(),
         pricing: None,
         inventory: None,
+        keeper: None,
     }
 }
 
