@@ -163,7 +163,10 @@ impl State {
     /// A record that can be gone back to; `None` as its number: the last one before this.
     pub async fn earlier(&self, host: &Host, id: Option<u64>, shop_id: &str) -> Result<Record, PublishError> {
         let nothing = |reason: &str| PublishError::Unreadable { name: RECORD.to_owned(), reason: reason.to_owned() };
-        let record = self.record.as_ref().ok_or_else(|| nothing("is not there: nothing was published yet"))?;
+        let Some(record) = self.record.as_ref() else {
+            let which = id.map_or_else(|| "none".to_owned(), |id| format!("no publication {id}"));
+            return Err(nothing(&format!("is not there: nothing was published yet, and {which} can be gone back to")));
+        };
         let ids: Vec<String> = record.history.iter().map(|past| past.id.to_string()).collect();
         let wanted = id.or_else(|| record.history.last().map(|past| past.id));
         let Some(wanted) = wanted else { return Err(nothing("names no earlier publication that could be gone back to")) };
