@@ -468,6 +468,8 @@ async fn a_large_file_goes_in_parts_and_comes_back_from_what_was_kept_of_it() {
     let told = try_back(tampered.clone(), 1).await.expect_err("it is refused").to_string();
     assert!(!kept.is_empty() && told.contains("feed.xml") && told.contains("on the target is not what it was"), "{told}");
     assert_eq!(objects(&tampered, "live").await, before);
+    let begun = objects(&tampered, "_vitrine/live/intents").await;
+    assert!(begun.is_empty(), "nothing was begun: {begun:?}");
     check_holds(tampered, &b).await;
 }
 
