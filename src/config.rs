@@ -32,7 +32,7 @@ use crate::edge::perform::mail::check_mailbox;
 use crate::publish::target::Target;
 use crate::recipe::limits::Host;
 use crate::site::load::sources::{BodyFormat, BulkFormat, BulkSource, Mapping, WeightUnit};
-use crate::site::load::written::{Place, parse};
+use crate::site::load::written::{Place, parse_known};
 use crate::site::problem::{Kind, Problem, Problems, SourceFile};
 use crate::site::{BuildSettings, Returns, Shop, UrlStyle, load};
 use crate::telemetry::slo::Objectives;
@@ -118,25 +118,29 @@ pub fn read(root: &Path, problems: &mut Problems) -> Option<Config> {
         }
     };
     let file = SourceFile::new(FILE, &text);
-    let written: Written = match parse(&file, &text, 0) {
-        Ok(written) => written,
-        Err(problem) => {
-            // A secret is told whatever else is wrong: it has to come out of the file, and of its history.
-            let secrets = publish::secrets(&file, &text);
-            let is_told = secrets.iter().any(|secret| (secret.line, &secret.message) == (problem.line, &problem.message));
-            secrets.into_iter().for_each(|secret| problems.push(secret));
-            let is_origin_secret = problem.message.starts_with("unknown key `") && problem.message.contains("origin_secret");
-            if is_origin_secret {
-                problems.push(problem.hint(edge::SECRET).unshown());
-            } else if problem.message == "unknown key `token`" && !is_told {
-                problems.push(problem.hint(services::TOKEN).unshown());
-            } else if !is_told {
-                problems.push(problem);
-            }
-            return None;
+    let mut found = Vec::new();
+    let written: Option<Written> = parse_known(&file, &text, 0, &mut found);
+    if !found.is_empty() {
+        tell(&file, &text, found, problems);
+    }
+    written?.checked(Place { file: &file, offset: 0 }, root, problems)
+}
+
+// A secret is told whatever else is wrong: it has to come out of the file, and of its history.
+fn tell(file: &SourceFile, text: &str, found: Vec<Problem>, problems: &mut Problems) {
+    let secrets = publish::secrets(file, text);
+    for problem in found {
+        let is_secret = secrets.iter().any(|secret| (secret.line, &secret.message) == (problem.line, &problem.message));
+        let is_origin_secret = problem.message.starts_with("unknown key `") && problem.message.contains("origin_secret");
+        if is_origin_secret {
+            problems.push(problem.hint(edge::SECRET).unshown());
+        } else if problem.message == "unknown key `token`" && !is_secret {
+            problems.push(problem.hint(services::TOKEN).unshown());
+        } else if !is_secret {
+            problems.push(problem);
         }
-    };
-    written.checked(Place { file: &file, offset: 0 }, root, problems)
+    }
+    secrets.into_iter().for_each(|secret| problems.push(secret));
 }
 
 #[derive(Deserialize)]

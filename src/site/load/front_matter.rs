@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use super::plain;
-use super::written::{Place, parse};
+use super::written::{Place, parse_known};
 use crate::site::problem::{Problem, Problems, SourceFile};
 
 const FENCE: &str = "+++";
@@ -37,11 +37,11 @@ pub(super) fn cut(file: &SourceFile) -> Result<Cut<'_>, Problem> {
 
 /// Front matter as typed values, with the text that follows it.
 pub(super) fn read<'a, T: DeserializeOwned>(file: &'a SourceFile, problems: &mut Problems) -> Option<(T, &'a str, Place<'a>)> {
-    let result = cut(file).and_then(|cut| {
-        let values = plain::parse(cut.toml).map_or_else(|| parse(file, cut.toml, cut.offset), Ok)?;
-        Ok((values, cut.body, Place { file, offset: cut.offset }))
-    });
-    result.map_err(|problem| problems.push(problem)).ok()
+    let cut = cut(file).map_err(|problem| problems.push(problem)).ok()?;
+    let mut found = Vec::new();
+    let values = plain::parse(cut.toml).or_else(|| parse_known(file, cut.toml, cut.offset, &mut found));
+    found.into_iter().for_each(|problem| problems.push(problem));
+    Some((values?, cut.body, Place { file, offset: cut.offset }))
 }
 
 /// A problem in the text that follows the front matter of a file; `None` where the file holds another text by now, or has no front matter.

@@ -1,24 +1,67 @@
 //! Written: TOML text → typed values, with serde's complaints turned into problems at their place.
 
+use std::ops::Range;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use crate::commerce::ids::Timestamp;
 use crate::commerce::money::{Currency, Money, Percent};
 use crate::site::problem::{Problem, Problems, SourceFile, nearest};
 
+/// Mistakes of one file that are told; one with more is another kind of file, and the rest of it is left unread.
+const MAX_MISTAKES: usize = 50;
+
 /// Reads TOML that stands in `file` from byte `offset` on (front matter; 0 for a whole file).
 pub fn parse<T: DeserializeOwned>(file: &SourceFile, toml: &str, offset: usize) -> Result<T, Problem> {
-    toml::from_str(toml).map_err(|error| {
-        let span = error.span().unwrap_or(0..0);
-        let (message, hint, _) = unknown_key(error.message().trim());
-        let problem = Problem::at(file, span.start + offset..span.end + offset, message);
-        match hint {
-            Some(hint) => problem.hint(hint),
-            None => problem,
+    toml::from_str(toml).map_err(|error| told(file, &error, offset))
+}
+
+/// The same, with all that is wrong: keys that nothing is known of are told, each, and what is left without them is read.
+pub fn parse_known<T: DeserializeOwned>(file: &SourceFile, toml: &str, offset: usize, problems: &mut Vec<Problem>) -> Option<T> {
+    let (mut table, errors) = DeTable::parse_recoverable(toml);
+    if !errors.is_empty() {
+        problems.extend(errors.iter().take(MAX_MISTAKES).map(|error| told(file, error, offset)));
+        return None;
+    }
+    for _ in 0..MAX_MISTAKES {
+        let error = match T::deserialize(toml::Deserializer::from(table.clone())) {
+            Ok(values) => return Some(values),
+            Err(error) => error,
+        };
+        problems.push(told(file, &error, offset));
+        let is_unknown = unknown_key(error.message().trim()).2.is_some();
+        if !(is_unknown && error.span().is_some_and(|span| forget(table.get_mut(), &span))) {
+            return None;
         }
-    })
+    }
+    None
+}
+
+/// Takes the key that stands there out of a table, however deep; whether it was found.
+fn forget(table: &mut DeTable<'_>, at: &Range<usize>) -> bool {
+    let found = table.keys().find(|key| key.span() == *at).cloned();
+    found.is_some_and(|key| table.remove(&key).is_some()) || table.iter_mut().any(|(_, value)| forget_within(value.get_mut(), at))
+}
+
+fn forget_within(value: &mut DeValue<'_>, at: &Range<usize>) -> bool {
+    match value {
+        DeValue::Table(table) => forget(table, at),
+        DeValue::Array(values) => values.iter_mut().any(|value| forget_within(value.get_mut(), at)),
+        _ => false,
+    }
+}
+
+fn told(file: &SourceFile, error: &toml::de::Error, offset: usize) -> Problem {
+    let span = error.span().unwrap_or(0..0);
+    let (message, hint, _) = unknown_key(error.message().trim());
+    let problem = Problem::at(file, span.start + offset..span.end + offset, message);
+    match hint {
+        Some(hint) => problem.hint(hint),
+        None => problem,
+    }
 }
 
 /// What serde says, for people: the message, a hint and the key where one is unknown.
@@ -121,5 +164,50 @@ impl Place<'_> {
                 None
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Shelf {
+        name: String,
+        #[serde(default)]
+        boards: Vec<Board>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Board {
+        width: u32,
+    }
+
+    fn read(text: &str) -> (Option<Shelf>, Vec<String>) {
+        let file = SourceFile::new("a.toml", text);
+        let mut found = Vec::new();
+        let shelf = parse_known(&file, text, 0, &mut found);
+        (shelf, found.into_iter().map(|problem| format!("{} {}", problem.line, problem.message)).collect())
+    }
+
+    #[test]
+    fn every_unknown_key_is_told_and_the_rest_is_read() {
+        let (shelf, told) = read("name = 'a'\ncolour = 1\n[[boards]]\nwidth = 7\nwitdh = 8\n[lamp]\non = true\n");
+        assert_eq!(told, ["2 unknown key `colour`", "6 unknown key `lamp`", "5 unknown key `witdh`"]);
+        let shelf = shelf.expect("the rest is a shelf");
+        assert_eq!((shelf.name.as_str(), shelf.boards[0].width), ("a", 7));
+        // What is wrong beside them is told after them, and nothing is read then.
+        let (shelf, told) = read("colour = 1\nname = 2\n");
+        assert!(shelf.is_none());
+        assert_eq!((told.len(), told[0].as_str()), (2, "1 unknown key `colour`"));
+    }
+
+    #[test]
+    fn every_slip_in_the_writing_is_told() {
+        let (shelf, told) = read("name = \n[[boards]\nwidth = 7\n");
+        assert!(shelf.is_none() && told.len() > 1, "{told:?}");
+        assert!(told[0].starts_with("1 "), "{told:?}");
     }
 }
