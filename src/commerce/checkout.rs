@@ -267,7 +267,7 @@ pub fn decide(checkout: &Checkout, command: &Command, facts: &Facts) -> Result<D
     match command {
         Command::Pay { .. } => unreachable!("ruled on above"),
         Command::GatewayOpened(report) | Command::GatewayReported(report) => reported(checkout, attempt, report, facts),
-        Command::GatewayRejected { reason } => Ok(rejected(attempt, reason, facts)),
+        Command::GatewayRejected { reason } => Ok(rejected(checkout, attempt, reason, facts)),
         Command::GatewayUnknown => Ok(Decision::stay().then(attempt.state.is_live().then_some(Effect::LookUp))),
         Command::Deadline => Ok(deadline(checkout, attempt, facts)),
     }
@@ -379,25 +379,27 @@ fn honoured(checkout: &Checkout, report: &Report) -> Result<(), String> {
 
 fn canceled(checkout: &Checkout, attempt: &Attempt) -> Decision {
     match attempt.state {
-        AttemptState::Capturing | AttemptState::Review if attempt.void_asked_at.is_some() => {
-            let next = Next { attempt: Some(AttemptState::Canceled), order: Some(OrderState::Canceled) };
-            Decision::of(Step::CancelAttempt, next, &[])
-        }
+        AttemptState::Capturing | AttemptState::Review if attempt.void_asked_at.is_some() => let_go(),
         AttemptState::Capturing => Decision::review("the authorization was lost before the capture"),
         AttemptState::Paid | AttemptState::Canceled | AttemptState::Declined => Decision::stay(),
         AttemptState::Review if checkout.is_placed() => Decision::stay(),
-        _ => {
-            let next = Next { attempt: Some(AttemptState::Canceled), order: Some(OrderState::Canceled) };
-            Decision::of(Step::CancelAttempt, next, &[])
-        }
+        _ => let_go(),
     }
 }
 
-fn rejected(attempt: &Attempt, reason: &str, facts: &Facts) -> Decision {
+fn let_go() -> Decision {
+    let next = Next { attempt: Some(AttemptState::Canceled), order: Some(OrderState::Canceled) };
+    Decision::of(Step::CancelAttempt, next, &[])
+}
+
+fn rejected(checkout: &Checkout, attempt: &Attempt, reason: &str, facts: &Facts) -> Decision {
+    let is_over = attempt.deadline_at <= facts.now;
     match attempt.state {
+        // The gateway has no such payment, its time is over, and the house wants its units back.
+        AttemptState::Review if attempt.void_asked_at.is_some() && is_over && !checkout.is_placed() => let_go(),
         AttemptState::IntentPending => Decision::to(Step::Decline, AttemptState::Declined, &[]).because(reason),
         // The gateway does not know what it told us of. It may be late by its own copies; after the deadline a person has to look.
-        AttemptState::AwaitingShopper | AttemptState::Authorized if attempt.deadline_at <= facts.now => Decision::review(reason),
+        AttemptState::AwaitingShopper | AttemptState::Authorized if is_over => Decision::review(reason),
         AttemptState::AwaitingShopper | AttemptState::Authorized => Decision::stay(),
         AttemptState::Capturing => Decision::review(reason),
         AttemptState::Paid | AttemptState::Declined | AttemptState::Canceled | AttemptState::Review => Decision::stay(),

@@ -9,6 +9,7 @@ pub mod address;
 pub mod cart;
 pub mod catalog;
 pub mod checkout;
+pub mod dispute;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod history;

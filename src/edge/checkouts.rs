@@ -26,6 +26,7 @@ use crate::commerce::cart::Cart;
 use crate::commerce::checkout::{Checkout, CheckoutState, Command, Facts, Rejection, decide};
 use crate::commerce::ids::{CheckoutId, OrderId, ShippingRateId, Sku};
 use crate::commerce::order::{Order, OrderState};
+use crate::commerce::payment::AttemptState;
 use crate::commerce::quote::Quote;
 use crate::store::{OpenCheckout, Refusal, SaveDetails, StoreError};
 use crate::theme::texts::Say;
@@ -158,7 +159,23 @@ impl Counter {
             return Err(no_such_checkout());
         }
         let checkout = self.stored(&id).await?;
-        if self.is_held(&checkout) || self.is_proven { Ok(checkout) } else { Err(no_such_checkout()) }
+        if !self.is_held(&checkout) && !self.is_proven {
+            return Err(no_such_checkout());
+        }
+        self.leading(checkout).await
+    }
+
+    /// The checkout that speaks for its cart: one whose own payment is over says nothing of money while another of the same cart is paid,
+    /// or has become the order (I13, I22).
+    async fn leading(&self, checkout: Checkout) -> Result<Checkout, Failure> {
+        if checkout.attempt.as_ref().is_none_or(|attempt| attempt.state.is_live() || attempt.state == AttemptState::Paid) {
+            return Ok(checkout);
+        }
+        let order = self.till.store.order_by_cart(checkout.cart_id).await.map_err(|error| self.unsure(&error))?;
+        let Some(order) = order.filter(|order| order.checkout != checkout.id) else { return Ok(checkout) };
+        let other = self.stored(&order.checkout).await?;
+        let speaks = order.state == OrderState::Placed || other.attempt.as_ref().is_some_and(|attempt| attempt.state.is_live());
+        Ok(if speaks { other } else { checkout })
     }
 
     /// Whether the checkout's own cart came along.

@@ -46,6 +46,7 @@ pub async fn held(counter: &Counter, checkout: &Checkout, quote: &Quote) -> Resu
     match desk.app.services.hold(&wish, &desk.app.clock).await {
         Held::Yes | Held::OwnLedger => Ok(()),
         Held::Short(skus) => {
+            nothing_else_pays(counter, checkout).await?;
             let (detail, messages) = (Say::of("payment.sold_out"), counter.sold_out(&skus, checkout));
             Err(Failure::Conflict { code: "sold_out", detail, messages, total: None })
         }

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use self::capabilities::Capabilities;
 
 use self::event::{About, Event, NotHeard};
+use crate::commerce::dispute::Dispute;
 use crate::commerce::ids::Timestamp;
 use crate::commerce::money::Money;
 use crate::commerce::refund::RefundReport;
@@ -320,6 +321,19 @@ impl Gateway {
     /// Every refund of a payment, whoever made it, in any order.
     pub async fn refunds(&self, reference: &str) -> Outcome<Vec<RefundReport>> {
         call!(self, refunds(reference))
+    }
+
+    /// Every dispute of a payment, in any order.
+    pub async fn disputes(&self, reference: &str) -> Outcome<Vec<Dispute>> {
+        match self {
+            Self::Stripe(stripe) => stripe.disputes(reference).await,
+            _ => Outcome::Done(Vec::new()),
+        }
+    }
+
+    /// Whether events of this kind tell of a dispute.
+    pub fn is_of_dispute(&self, kind: &str) -> bool {
+        matches!(self, Self::Stripe(_)) && stripe::is_of_dispute(kind)
     }
 
     /// Every payment that was opened since, whoever opened it: a page of them, and the name to go on after. What is not understood and

@@ -57,6 +57,8 @@ pub struct InboxRow {
     pub id: i64,
     /// The gateway's name for it.
     pub event: String,
+    /// What happened, in the gateway's words.
+    pub kind: String,
     /// The checkout it is about, where it names one.
     pub checkout: Option<CheckoutId>,
     /// The number of the attempt it is about, where it names one.

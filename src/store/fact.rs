@@ -25,12 +25,20 @@ pub enum FactKind {
     OrderRefunded,
     /// A person has to look at a payment.
     PaymentReview,
+    /// A customer disputes a payment at the bank.
+    PaymentDisputed,
 }
 
 impl FactKind {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::OrderPlaced, Self::OrderPaid, Self::OrderCanceled, Self::OrderRefunded, Self::PaymentReview];
+    pub const ALL: [Self; 6] = [
+        Self::OrderPlaced,
+        Self::OrderPaid,
+        Self::OrderCanceled,
+        Self::OrderRefunded,
+        Self::PaymentReview,
+        Self::PaymentDisputed,
+    ];
 
     /// Its name in the store, in site.toml and on the wire.
     pub fn name(self) -> &'static str {
@@ -40,6 +48,7 @@ impl FactKind {
             Self::OrderCanceled => "order.canceled",
             Self::OrderRefunded => "order.refunded",
             Self::PaymentReview => "payment.review",
+            Self::PaymentDisputed => "payment.disputed",
         }
     }
 }

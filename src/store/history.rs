@@ -20,9 +20,9 @@ pub struct Happened {
 /// Something that does not move on by itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Stuck {
-    /// `payment`, `orphan`, `refund`, `unanswered`, `work`.
+    /// `payment`, `orphan`, `refund`, `difference`, `dispute`, `unanswered`, `work`.
     pub kind: String,
-    /// Its name: of an attempt, a payment at the gateway, a refund, promised work.
+    /// Its name: of an attempt, a payment or a dispute at the gateway, a refund, promised work.
     pub subject: String,
     /// The number of its order, or the order's id; none where it has none.
     pub order: Option<String>,

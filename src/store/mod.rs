@@ -292,6 +292,7 @@ macro_rules! look {
 
 use {look, step};
 // After the macros, which they use.
+pub mod disputes;
 pub mod export;
 pub mod history;
 mod keys;

@@ -209,10 +209,10 @@ impl Store {
         step!(self, Urgent, move |tx| refunds::told(tx, &refund, now))
     }
 
-    /// Asks for the held money of a placed order to be let go. The edge does it, and the order is canceled then; where the money was taken
-    /// meanwhile, the order is paid and stays.
+    /// Asks for the held money of a placed order to be let go, or of one whose payment waits for a person. The edge does it, and the order
+    /// is canceled then, once the gateway holds nothing of it; where the money was taken meanwhile, the order is paid and stays.
     ///
-    /// Errors: refused where the order is not placed, or is paid.
+    /// Errors: refused where the order neither is placed nor waits for a person, or is paid.
     pub async fn ask_void(&self, order: &OrderId, now: Timestamp) -> Result<(), StoreError> {
         let order = order.clone();
         step!(self, Fresh, move |tx| refunds::ask_void(tx, &order, now))

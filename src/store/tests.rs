@@ -429,3 +429,21 @@ fn what_is_being_paid_cannot_be_changed() {
         assert_eq!(found.expect("a look").as_ref(), attempts.first());
     });
 }
+
+#[test]
+fn what_an_edge_with_a_fast_clock_has_claimed_is_not_claimed_by_one_with_a_slow_clock() {
+    let (_place, store) = new_store();
+    run(async {
+        let quote = quoted(&store, 1, 1).await;
+        pay(&store, &quote, 5).await;
+        store.promise_alarm_once("a thing", &quote.checkout, "why", NOW).await.expect("promised");
+        // The one is three seconds ahead of the other, and each claims for a minute of its own.
+        let (fast, slow) = (NOW.plus_seconds(3), NOW);
+        let claim =
+            async |now: Timestamp| store.claim_outbox("edge", Share::Mails, 10, now, now.plus_seconds(60)).await.expect("rows");
+        assert_eq!(claim(fast).await.len(), 1);
+        assert_eq!(claim(slow).await.len(), 0, "it is being sent");
+        // A clock that was set back by more than clocks differ keeps nobody waiting.
+        assert_eq!(claim(NOW.plus_seconds(-3600)).await.len(), 1);
+    });
+}

@@ -17,6 +17,8 @@ pub enum Fault {
     FailActed,
     /// F6: 500, kept under the key; it is done later.
     FailThenRoll,
+    /// 500, kept under the key, and it is never done.
+    FailKept,
     /// F7: 409, the key is in use.
     InUse,
     /// F8: 429 for too many calls.
@@ -79,7 +81,7 @@ impl Fault {
     pub fn named(name: &str) -> Option<Self> {
         let all =
             [Self::BlackHole, Self::Drip, Self::WrongAmount, Self::WrongCurrency, Self::WrongMode, Self::Race, Self::ForgetKey];
-        let all = Self::BY_CHANCE.into_iter().chain(all).chain([Self::RefundPends, Self::Unauthorized]);
+        let all = Self::BY_CHANCE.into_iter().chain(all).chain([Self::RefundPends, Self::Unauthorized, Self::FailKept]);
         all.into_iter().find(|fault| format!("{fault:?}").to_lowercase() == name)
     }
 }

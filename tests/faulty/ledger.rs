@@ -104,6 +104,10 @@ impl Tx<'_> {
         self.0.execute(sql, params![id, kind, document.to_string()]).expect("kept");
     }
 
+    pub(super) fn remove(&self, id: &str) {
+        self.0.execute("DELETE FROM objects WHERE id = ?1", params![id]).expect("removed");
+    }
+
     pub(super) fn all(&self, kind: &str) -> Vec<Value> {
         let mut select = self.0.prepare("SELECT document FROM objects WHERE kind = ?1 ORDER BY seq").expect("SQL");
         let rows = select.query_map([kind], |row| row.get::<_, String>(0)).expect("rows");

@@ -157,9 +157,19 @@ impl Faulty {
         self.shared.ledger().transact(|tx| wire::refund(tx, &form.to_vec(), true, self.shared.now()));
     }
 
+    /// The customer disputes a payment at the bank, or that moves on.
+    pub fn dispute(&self, intent: &str, status: &str) {
+        self.shared.ledger().transact(|tx| wire::dispute(tx, intent, status, self.shared.now()));
+    }
+
     /// Something of another program's on the same account.
     pub fn put(&self, object: &Value) {
         self.shared.ledger().transact(|tx| tx.put(object));
+    }
+
+    /// The shop's key is another account's by now: nobody knows of that object there.
+    pub fn forget(&self, id: &str) {
+        self.shared.ledger().transact(|tx| tx.remove(id));
     }
 
     /// Refunds that were taken on fail at the bank.

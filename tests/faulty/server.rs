@@ -147,6 +147,7 @@ fn operation(call: &Call) -> Option<&'static str> {
         "GET /v1/events" => "events",
         "POST /v1/refunds" => "refund",
         "GET /v1/refunds" => "refunds",
+        "GET /v1/disputes" => "disputes",
         _ if line.starts_with("GET /v1/checkout/sessions/") || line.starts_with("GET /v1/payment_intents/") => "fetch",
         _ if line.ends_with("/expire") => "expire",
         _ if line.ends_with("/capture") => "capture",
@@ -183,6 +184,11 @@ async fn answered(shared: &Shared, mut call: Call, fault: Option<Fault>) -> Resu
             });
             Some((status, said))
         }
+        Some(Fault::FailKept) => {
+            let (status, said) = plain(500, "internal");
+            shared.ledger().transact(|tx| tx.keep(&call.key, &call.line, &call.body, status, &said.to_string()));
+            Some((status, said))
+        }
         Some(Fault::Fail) => Some(plain(500, "internal")),
         Some(Fault::InUse) => Some(plain(409, "idempotency_key_in_use")),
         Some(Fault::TooMany) => Some(plain(429, "rate_limit")),
@@ -193,7 +199,7 @@ async fn answered(shared: &Shared, mut call: Call, fault: Option<Fault>) -> Resu
         call.status = status;
         log(&call);
         let mut response = whole(status, said.to_string());
-        let retry = if matches!(fault, Some(Fault::TooMany | Fault::FailThenRoll)) { "false" } else { "true" };
+        let retry = if matches!(fault, Some(Fault::TooMany | Fault::FailThenRoll | Fault::FailKept)) { "false" } else { "true" };
         response.headers_mut().insert("stripe-should-retry", retry.parse().expect("a value"));
         return Ok(response);
     }
@@ -294,6 +300,7 @@ fn done(tx: &super::ledger::Tx<'_>, shared: &Shared, call: &Call, fault: Option<
             expanded(wire::cancel(tx, id, now))
         }
         ["POST", "v1", "refunds"] => wire::refund(tx, &form, fault == Some(Fault::RefundPends), now),
+        ["GET", "v1", "disputes"] => wire::list(tx, "dispute", &form, is_stale),
         ["GET", "v1", "refunds"] => wire::list(tx, "refund", &form, is_stale),
         ["GET", "v1", "events"] => wire::list(tx, "event", &form, false),
         _ => wire::missing(),
@@ -328,7 +335,7 @@ async fn steered(shared: &Shared, path: &str, body: &str) -> Response<Partial> {
         ("/_deliver", []) => return whole(200, format!("{:?}\n", hooks::deliver(shared).await)),
         ("/_ledger", []) => {
             let ledger = shared.ledger();
-            let kinds = ["checkout.session", "payment_intent", "refund", "event"];
+            let kinds = ["checkout.session", "payment_intent", "refund", "dispute", "event"];
             let told: serde_json::Map<String, Value> =
                 kinds.iter().map(|kind| ((*kind).to_owned(), ledger.objects(kind).into())).collect();
             return whole(200, Value::from(told).to_string());

@@ -323,6 +323,28 @@ pub(super) fn fail_refunds(tx: &Tx<'_>, now: i64) {
     }
 }
 
+/// The customer's bank asks about a payment, or decides.
+pub(super) fn dispute(tx: &Tx<'_>, intent: &str, status: &str, now: i64) {
+    let intent = tx.get(intent).expect("an intent");
+    let known = tx.all("dispute").into_iter().find(|dispute| dispute["payment_intent"] == intent["id"]);
+    let kind = match (&known, status) {
+        (None, _) => "charge.dispute.created",
+        (_, "won" | "lost" | "warning_closed") => "charge.dispute.closed",
+        _ => "charge.dispute.updated",
+    };
+    let mut dispute = known.unwrap_or_else(|| {
+        json!({
+            "id": tx.id("du"), "object": "dispute", "amount": intent["amount"], "currency": intent["currency"],
+            "charge": intent["latest_charge"], "payment_intent": intent["id"], "reason": "product_not_received", "metadata": {},
+            "evidence_details": {"due_by": now + 7 * 24 * 3600, "has_evidence": false, "past_due": false, "submission_count": 0},
+            "is_charge_refundable": false, "livemode": intent["livemode"], "created": now,
+        })
+    });
+    dispute["status"] = json!(status);
+    tx.put(&dispute);
+    tell(tx, kind, &dispute, now);
+}
+
 pub(super) fn expire_holds(tx: &Tx<'_>, now: i64) {
     for mut intent in tx.all("payment_intent").into_iter().filter(|intent| intent["status"] == "requires_capture") {
         intent["status"] = json!("canceled");

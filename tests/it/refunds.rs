@@ -64,7 +64,7 @@ fn a_customer_is_told_of_a_refund_once_and_again_only_in_the_same_letter() {
 }
 
 /// An order that is paid by Stripe.
-fn sold() -> StripeShop {
+pub(crate) fn sold() -> StripeShop {
     let shop = StripeShop::open();
     let (mut shopper, url) = at_the_page(&shop, "LAMP-S");
     let back = shop.faulty.give_card(session_of(&url), GOOD);
@@ -124,7 +124,7 @@ fn a_refund_whose_key_is_forgotten_is_looked_up_and_never_sent_anew() {
 }
 
 /// What the webhooks that wait are about, whichever way they come.
-fn hears(shop: &StripeShop, fault: HookFault) -> Vec<Option<String>> {
+pub(crate) fn hears(shop: &StripeShop, fault: HookFault) -> Vec<Option<String>> {
     let before = shop.inbox().len();
     shop.faulty.hooks_go(fault);
     assert!(shop.deliver().iter().all(|status| *status == 204));
@@ -133,7 +133,7 @@ fn hears(shop: &StripeShop, fault: HookFault) -> Vec<Option<String>> {
 }
 
 /// Paid on Stripe's page or by its form on the shop's own: the payment has another name each time.
-fn sold_either_way() -> [StripeShop; 2] {
+pub(crate) fn sold_either_way() -> [StripeShop; 2] {
     let shop = StripeShop::with_element();
     let mut shopper = Shopper::with(&shop.counter, "LAMP-S", 1);
     let ready = shopper.check_out();

@@ -101,6 +101,24 @@ fn the_last_unit_that_it_has_is_sold_once_whatever_the_own_ledger_says() {
 }
 
 #[test]
+fn a_cart_that_another_checkout_has_paid_for_hears_of_its_order_and_not_that_nothing_was_charged() {
+    let service = Service::open();
+    service.has("LAMP-S", 1);
+    let rig = strict(&service);
+    let mut buyer = Buyer::at(&rig);
+    // A second tab with the same cart.
+    let mut caller = buyer.caller.clone();
+    let opened = caller.json("POST", "/api/v1/checkouts", json!({})).expect(201).json();
+    let path = format!("/api/v1/checkouts/{}", opened["id"].as_str().expect("an id"));
+    let ready = caller.json("PATCH", &path, details()).expect(200).json();
+    let mut other = Buyer { caller, path, ready };
+    paid(&rig, &mut buyer);
+    let got = other.pay();
+    assert!(!got.body.contains("not been charged"), "{}", got.body);
+    assert_eq!(got.code(409), "cart_spent");
+}
+
+#[test]
 fn the_own_ledger_decides_all_the_same() {
     let service = Service::open();
     service.has("LAMP-S", 50);

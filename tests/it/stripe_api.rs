@@ -143,10 +143,13 @@ fn calls_of(shop: StripeShop, gateway: fn(&str) -> vitrine::gateway::Gateway) ->
     shop.counter.run(async {
         let _ = gateway.cancel("tiny:c:cancel:1", session_of(&held)).await;
         let _ = gateway.refunds(session_of(&url)).await;
+        let _ = gateway.disputes(session_of(&url)).await;
         let _ = gateway.refund("tiny:refund:1", session_of(&url), Money::new(100, euro)).await;
         let _ = gateway.payments(vitrine::commerce::ids::Timestamp(0), Some(session_of(&held))).await;
         let _ = gateway.lookup("tiny:c:create:1", vitrine::commerce::ids::Timestamp(0)).await;
     });
+    let intent = shop.faulty.objects("payment_intent")[0]["id"].as_str().expect("a name").to_owned();
+    shop.faulty.dispute(&intent, "needs_response");
     shop.catch_up();
     let calls = shop.faulty.calls();
     (shop, calls)
@@ -164,6 +167,7 @@ fn every_request_is_one_that_stripe_describes() {
         "/v1/checkout/sessions",
         "/v1/checkout/sessions/{session}",
         "/v1/checkout/sessions/{session}/expire",
+        "/v1/disputes",
         "/v1/events",
         "/v1/payment_intents",
         "/v1/payment_intents/{intent}",
@@ -205,6 +209,7 @@ fn what_is_read_is_what_stripe_shows() {
         (&hosted, "payment_intent"),
         (&hosted, "charge"),
         (&hosted, "refund"),
+        (&hosted, "dispute"),
         (&hosted, "event"),
         (&element, "payment_intent"),
         (&element, "charge"),

@@ -64,7 +64,9 @@ pub const ERP_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 /// Names the merchant's own system in a shop, which is told everything.
 fn told(shop: &mut Bundle) -> receiver::Receiver {
     let erp = receiver::Receiver::open();
-    let events = ["order.placed", "order.paid", "order.canceled", "order.refunded", "payment.review"].map(str::to_owned).to_vec();
+    let events = ["order.placed", "order.paid", "order.canceled", "order.refunded", "payment.review", "payment.disputed"]
+        .map(str::to_owned)
+        .to_vec();
     shop.webhooks = vec![SubscriberTerms { name: "erp".to_owned(), url: erp.url(), events }];
     erp
 }

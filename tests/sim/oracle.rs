@@ -248,15 +248,29 @@ impl Oracle {
         }
     }
 
-    /// Keys of all attempts of a checkout.
+    /// Keys of all attempts of a checkout's cart: what one tab says holds for the other.
     pub fn keys_of(&self, checkout: &str) -> Vec<String> {
-        let mut select = self.rows().prepare_cached("SELECT key FROM attempts WHERE checkout = ?1").expect("the schema is known");
+        let query = "SELECT key FROM attempts WHERE checkout IN
+            (SELECT id FROM checkouts WHERE cart_id = (SELECT cart_id FROM checkouts WHERE id = ?1))";
+        let mut select = self.rows().prepare_cached(query).expect("the schema is known");
         select.query_map([checkout], |row| row.get(0)).expect("rows").collect::<Result<_, _>>().expect("rows")
     }
 
-    /// A shopper was told that these were not charged.
-    pub fn told_uncharged(&mut self, keys: Vec<String>) {
+    /// A shopper was told that these were not charged: they were not, and will not be.
+    pub fn told_uncharged(&mut self, keys: Vec<String>) -> Result<(), String> {
+        for key in &keys {
+            let query = "SELECT EXISTS (SELECT 1 FROM ledger JOIN attempts ON attempts.id = attempt WHERE key = ?1 AND kind = 'captured')";
+            let is_charged: bool = self
+                .rows()
+                .prepare_cached(query)
+                .and_then(|mut select| select.query_row([key], |row| row.get(0)))
+                .expect("a row");
+            if is_charged {
+                return Err(format!("I13: a shopper was told that nothing was charged, and {key} was before"));
+            }
+        }
         self.uncharged.extend(keys);
+        Ok(())
     }
 
     /// Whether the cart of a checkout has a placed order.

@@ -420,7 +420,9 @@ impl Shopper {
         let says_uncharged = got.body.contains("not been charged") || got.body.contains("nothing was charged");
         if let (true, Some(known)) = (says_uncharged, known) {
             self.world.tell(|| format!("shopper {} hears that nothing was charged", self.name));
-            lock(&self.world.oracle).told_uncharged(known);
+            if let Err(breach) = lock(&self.world.oracle).told_uncharged(known) {
+                self.world.condemn(breach);
+            }
         }
         Some(got)
     }

@@ -219,13 +219,20 @@ fn stuck(store: &Store, is_json: bool, now: Timestamp) -> Result<(), CommandErro
 fn advice(kind: &str) -> &'static str {
     match kind {
         "payment" => {
-            "look the payment up at the gateway; void or give back there what is no order's, then `vitrine orders resolve NAME --note …`"
+            "look the payment up at the gateway; void or give back there what is no order's; `vitrine orders cancel ORDER` lets its units go \
+             once nothing is held, `vitrine orders resolve NAME --note …` takes it off this list"
         }
         "orphan" => {
             "look the payment up at the gateway and give it back there if it is nobody's, then `vitrine orders resolve NAME --note …`"
         }
         "refund" => {
             "ask for it again with `vitrine orders refund`, or pay the customer another way, then `vitrine orders resolve NAME --note …`"
+        }
+        "difference" => {
+            "compare the payment at the gateway with `vitrine orders show`; what agrees again is off this list after the next comparison"
+        }
+        "dispute" => {
+            "answer it at the gateway's pages, with what proves the delivery, before its time is over; it leaves this list once that is done"
         }
         "unanswered" => "the edge asks on by itself; look whether it runs, and whether the gateway answers (/readyz)",
         _ => "the edge tries on by itself; the reason says what is in its way",

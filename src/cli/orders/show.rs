@@ -5,6 +5,7 @@ use serde_json::json;
 use super::super::CommandError;
 use super::super::stock::{failed, instant, wait_for};
 use super::{name_of, print_json, printable, summary};
+use crate::commerce::dispute::{Dispute, DisputeState};
 use crate::commerce::order::{Order, OrderState};
 use crate::commerce::payment::{Attempt, AttemptState};
 use crate::commerce::refund::RefundState;
@@ -15,7 +16,11 @@ pub(super) fn run(store: &Store, order: &Order, is_json: bool) -> Result<(), Com
     let history = wait_for(store.history(&order.id))?.map_err(failed)?;
     let refunds = wait_for(store.refunds(&order.id))?.map_err(failed)?;
     let checkout = wait_for(store.checkout(&order.checkout))?.map_err(failed)?;
-    let next = next(order, checkout.and_then(|checkout| checkout.attempt).as_ref(), &refunds);
+    let disputes = wait_for(store.disputes(&order.id))?.map_err(failed)?;
+    let next = match disputes.iter().find(|dispute| dispute.state == DisputeState::NeedsResponse) {
+        Some(dispute) => answer(dispute),
+        None => next(order, checkout.and_then(|checkout| checkout.attempt).as_ref(), &refunds),
+    };
     if is_json {
         let refund = |one: &Refund| {
             json!({
@@ -25,7 +30,7 @@ pub(super) fn run(store: &Store, order: &Order, is_json: bool) -> Result<(), Com
             })
         };
         let refunds: Vec<_> = refunds.iter().map(refund).collect();
-        return print_json(&json!({"order": order, "refunds": refunds, "history": history, "next": next}));
+        return print_json(&json!({"order": order, "refunds": refunds, "disputes": disputes, "history": history, "next": next}));
     }
     show(order);
     println!("history");
@@ -34,6 +39,11 @@ pub(super) fn run(store: &Store, order: &Order, is_json: bool) -> Result<(), Com
     }
     println!("next      {next}");
     Ok(())
+}
+
+fn answer(dispute: &Dispute) -> String {
+    let by = dispute.respond_by.map_or(String::new(), |by| format!(" by {}", instant(by)));
+    format!("the payment is disputed; answer {} at the gateway{by}", printable(&dispute.reference))
 }
 
 /// What happens by itself, or what a person has to do.

@@ -18,6 +18,9 @@ use crate::store::{Lease, Refusal, StoreError};
 /// For so long after the time of a payment is over a call that was given up may arrive and move money.
 const LATE_SECONDS: i64 = 120;
 
+/// For so long a cancel is sent under one key.
+const CANCEL_KEY_SECONDS: i64 = 3600;
+
 /// What a gateway said.
 pub(super) struct Answer {
     /// For the rules.
@@ -97,6 +100,9 @@ impl Till {
         }
         let key = |operation| idempotency_key(shop, &attempt.checkout, operation, attempt.number);
         let said = match (attempt.state, wish) {
+            (AttemptState::IntentPending, wish) if wish == Wish::CallOff || attempt.cancel_sent_at.is_some() => {
+                self.give_up(question, &key(Operation::Cancel)).await?
+            }
             (AttemptState::IntentPending, _) => self.open(question).await,
             (AttemptState::Paid, _) => return Ok(None),
             (AttemptState::Capturing | AttemptState::Review, _) if attempt.void_asked_at.is_some() => {
@@ -124,15 +130,16 @@ impl Till {
         let Question { attempt, now, pass, clock, .. } = *question;
         let known = self.gateway.capabilities();
         let is_keyed = known.idempotency != Idempotency::None;
-        // What moves money by itself is not sent once its time is over: the shopper may have gone, and what was agreed is old.
-        let is_over = attempt.deadline_at <= now && self.gateway.confirms(&attempt.body);
+        // Nothing is sent once its time is over: the shopper may have gone, what was agreed is old, and a page would be over at once. So a
+        // failure that the gateway keeps under the key holds nobody's units and cart for as long as the gateway keeps it.
+        let is_over = attempt.deadline_at <= now;
         if is_over || now.0 - attempt.created_at.0 > known.usable_key_seconds() {
             match self.find(attempt).await {
                 Outcome::Done(Some(payment)) => return Said::Opened(payment),
                 // The last send may still be on its way, and whoever is told that nothing was charged pays again.
                 Outcome::Done(None) if is_over && now.0 < attempt.deadline_at.0 + LATE_SECONDS => return Said::Unknown,
                 // Without keys every call is a new one: it is made where the last one provably did nothing.
-                Outcome::Done(None) if is_keyed => return Said::No("it was never opened".to_owned()),
+                Outcome::Done(None) if is_keyed || is_over => return Said::No("it was never opened".to_owned()),
                 Outcome::Done(None) => {}
                 Outcome::Rejected(_) | Outcome::Accepted | Outcome::Unknown(_) => return Said::Unknown,
             }
@@ -155,6 +162,24 @@ impl Till {
         match self.find(attempt).await {
             Outcome::Done(Some(payment)) => Said::Opened(payment),
             Outcome::Done(None) | Outcome::Rejected(_) | Outcome::Accepted | Outcome::Unknown(_) => Said::Unknown,
+        }
+    }
+
+    // Who gives up before the payment is open: that is noted, so that nobody goes on with it later. A page is opened to be closed. What
+    // moves money by itself is not sent any more; where an earlier send has arrived, it counts as any payment that is called off.
+    async fn give_up(&self, question: &Question<'_>, key: &str) -> Result<Said, StoreError> {
+        let Question { lease, attempt, now, .. } = *question;
+        let confirms = self.gateway.confirms(&attempt.body);
+        let found = if confirms { self.find(attempt).await } else { Outcome::Done(None) };
+        if let Outcome::Done(Some(_)) = found {
+            return self.cancel(question, key).await;
+        }
+        self.store.note_cancel(lease, &attempt.id, now).await?;
+        match found {
+            Outcome::Done(_) if !confirms => Ok(self.open(question).await),
+            Outcome::Done(_) if now.0 >= attempt.deadline_at.0 + LATE_SECONDS => Ok(Said::No("it was never opened".to_owned())),
+            // The last send may still be on its way.
+            Outcome::Done(_) | Outcome::Rejected(_) | Outcome::Accepted | Outcome::Unknown(_) => Ok(Said::Unknown),
         }
     }
 
@@ -219,6 +244,11 @@ impl Till {
         let attempt = question.attempt;
         let said = self.look(attempt).await;
         let Said::Stands(found) = &said else { return Ok(said) };
+        // What was given back at the gateway's own pages is held by nobody.
+        let is_back = found.state == RemoteState::Captured && found.refunded_minor >= found.amount.minor;
+        if is_back && attempt.state == AttemptState::Review && attempt.void_asked_at.is_some() {
+            return Ok(Said::Stands(RemotePayment { state: RemoteState::Canceled, ..found.clone() }));
+        }
         let is_sent =
             attempt.cancel_sent_at.is_some() || attempt.state == AttemptState::Review || attempt.void_asked_at.is_some();
         let stays = match found.state {
@@ -226,7 +256,9 @@ impl Till {
             RemoteState::Authorized => !is_sent,
             // It stays payable until its own time is over, and is looked at until then.
             RemoteState::Open => !self.gateway.capabilities().can_cancel_open,
-            RemoteState::Processing | RemoteState::Declined => false,
+            // The shopper has paid, and how that ends is not known yet.
+            RemoteState::Processing => true,
+            RemoteState::Declined => false,
         };
         if stays {
             return Ok(said);
@@ -237,7 +269,10 @@ impl Till {
             Err(StoreError::Refused(Refusal::WrongState)) => return Ok(said),
             Err(error) => return Err(error),
         }
-        Ok(match self.gateway.cancel(key, &found.reference).await {
+        // Called off twice is called off once: a failure that the gateway keeps under a key is left behind with it.
+        let age = attempt.cancel_sent_at.map_or(0, |sent| question.now.0 - sent.0);
+        let key = if age < CANCEL_KEY_SECONDS { key.to_owned() } else { format!("{key}:{}", age / CANCEL_KEY_SECONDS) };
+        Ok(match self.gateway.cancel(&key, &found.reference).await {
             Outcome::Done(payment) if payment.state == RemoteState::Canceled && is_refused(found) => {
                 Said::Stands(RemotePayment { state: RemoteState::Declined, decline_code: found.decline_code.clone(), ..payment })
             }

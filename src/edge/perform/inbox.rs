@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use super::{Till, Turn, Wish, reconcile, refunds};
+use super::{Till, Turn, Wish, disputes, reconcile, refunds};
 use crate::commerce::ids::{CheckoutId, Timestamp};
 use crate::commerce::payment::{Attempt, AttemptState, Operation, idempotency_key};
 use crate::edge::app::App;
@@ -17,6 +17,7 @@ use crate::gateway::event::{About, Event, NotHeard};
 use crate::gateway::{Outcome, RemoteState};
 use crate::store::StoreError;
 use crate::store::event::{EventResult, InboxRow, NewEvent};
+use crate::store::orphans::DifferenceKind;
 
 /// Rows taken at once.
 const CLAIM_ROWS: u32 = 16;
@@ -161,7 +162,7 @@ async fn act(app: &App, till: &Till, events: &[InboxRow]) -> Result<Result<Event
     let mut named = row.checkout.clone().zip(row.attempt);
     if let (None, Some(reference)) = (&named, &row.reference) {
         if let Some(attempt) = till.store.attempt_by_reference(gateway, reference).await? {
-            return look_at(app, till, &attempt, events.iter().map(|event| event.id).collect()).await;
+            return heard(app, till, &attempt, events).await;
         }
         match till.gateway.whose(reference).await {
             Outcome::Done(About::Attempt { shop, .. }) if shop != app.live.load().bundle.shop_id => {
@@ -180,7 +181,21 @@ async fn act(app: &App, till: &Till, events: &[InboxRow]) -> Result<Result<Event
             false => Err("the payment it names could not be looked up"),
         });
     };
-    look_at(app, till, &attempt, events.iter().map(|event| event.id).collect()).await
+    heard(app, till, &attempt, events).await
+}
+
+async fn heard(
+    app: &App,
+    till: &Till,
+    attempt: &Attempt,
+    events: &[InboxRow],
+) -> Result<Result<EventResult, &'static str>, StoreError> {
+    if events.iter().any(|event| till.gateway.is_of_dispute(&event.kind))
+        && let Err(reason) = disputes::heard(app, till, attempt).await?
+    {
+        return Ok(Err(reason));
+    }
+    look_at(app, till, attempt, events.iter().map(|event| event.id).collect()).await
 }
 
 /// Lets an attempt have its turn, or lets go of what an older one still holds.
@@ -236,10 +251,12 @@ pub(super) async fn stray(app: &App, till: &Till, attempt: &Attempt) -> Result<R
                 }
             }
         }
+        RemoteState::Captured if payment.refunded_minor >= payment.amount.minor => Ok(Ok(EventResult::Applied)),
         RemoteState::Captured => {
             let reason = "an older payment of this checkout was taken as well; give it back";
             tracing::error!(checkout = %attempt.checkout, attempt = attempt.number, reason, "a payment has to be looked at");
-            till.store.promise_alarm(&attempt.id, reason, app.clock.now()).await?;
+            // It is listed until the daily comparison finds that it went back.
+            till.store.keep_difference(&attempt.id, DifferenceKind::Amount, reason, app.clock.now()).await?;
             till.due.notify_one();
             Ok(Ok(EventResult::Applied))
         }

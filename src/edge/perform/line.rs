@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use crate::commerce::dispute::Dispute;
 use crate::commerce::ids::Timestamp;
 use crate::commerce::money::Money;
 use crate::commerce::refund::RefundReport;
@@ -309,6 +310,14 @@ impl Line {
 
     pub(super) async fn refunds(&self, reference: &str) -> Outcome<Vec<RefundReport>> {
         self.beside("refunds", self.shared.gateway.refunds(reference)).await
+    }
+
+    pub(super) async fn disputes(&self, reference: &str) -> Outcome<Vec<Dispute>> {
+        self.beside("disputes", self.shared.gateway.disputes(reference)).await
+    }
+
+    pub(super) fn is_of_dispute(&self, kind: &str) -> bool {
+        self.shared.gateway.is_of_dispute(kind)
     }
 
     pub(super) async fn payments(&self, since: Timestamp, after: Option<&str>) -> Outcome<Page<Listed>> {

@@ -18,6 +18,7 @@ use crate::edge::key_ring::KeyRing;
 use crate::edge::live::Live;
 use crate::edge::reply::OrderReply;
 use crate::store::OutboxRow;
+use crate::store::disputes::DISPUTE_ALARM;
 use crate::store::fact::Outage;
 use crate::store::orphans::{Orphan, OrphanState};
 use crate::store::refunds::Refund;
@@ -180,13 +181,20 @@ pub(super) fn alarm(live: &Live, row: &OutboxRow) -> Result<Letter, MailError> {
     let site = &live.sites[0];
     let facts =
         Say::of("mail.alarm_facts").with("why", &row.detail).with("checkout", &row.checkout).with("attempt", &row.subject);
-    let keys = match row.subject.starts_with(STOCK_ALARM) {
-        true => ["mail.stock_subject", "mail.stock", "mail.stock_held"],
-        false => ["mail.alarm_subject", "mail.alarm", "mail.alarm_held"],
+    let keys = match &row.subject {
+        subject if subject.starts_with(STOCK_ALARM) => ["mail.stock_subject", "mail.stock", "mail.stock_held"],
+        subject if subject.starts_with(DISPUTE_ALARM) => ["mail.dispute_subject", "mail.dispute", "mail.dispute_held"],
+        _ => ["mail.alarm_subject", "mail.alarm", "mail.alarm_held"],
     };
     let [subject, first, last] = keys.map(|key| Say::of(key).with("shop", &site.name).text(site));
     let text = format!("{first}\n\n{}\n\n{last}\n", facts.text(site));
-    to_merchant(live, &subject, text, &format!("alarm-{}", row.subject), row.created_at)
+    to_merchant(
+        live,
+        &subject,
+        text,
+        &format!("alarm-{}-{}", row.subject, &blake3::hash(row.detail.as_bytes()).to_hex()[..8]),
+        row.created_at,
+    )
 }
 
 /// Tells the merchant that a system of theirs accepts no events.

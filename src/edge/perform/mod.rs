@@ -6,6 +6,7 @@
 //! Source  CHECKOUT.md section 5: T1 to T4, keys, leases, recovery.
 
 mod ask;
+mod disputes;
 pub mod inbox;
 mod line;
 pub mod mail;
@@ -311,7 +312,9 @@ impl Till {
             if planted!("amount_not_compared") {
                 answer.believe(attempt);
             }
-            wish = Wish::GoOn;
+            // What was opened only to be closed is closed now.
+            let closes = wish == Wish::CallOff && attempt.state == AttemptState::IntentPending;
+            wish = if closes { Wish::CallOff } else { Wish::GoOn };
             let facts = Facts { now, live: answer.live };
             let decision = match decide(&checkout, &answer.command, &facts) {
                 Ok(decision) => decision,
@@ -321,7 +324,8 @@ impl Till {
                     return Ok((if is_foreign { Learned::Foreign } else { Learned::Nothing }, None));
                 }
             };
-            let goes_on = decision.effects.iter().any(|effect| matches!(effect, Effect::Capture | Effect::LookUp));
+            let goes_on = decision.effects.iter().any(|effect| matches!(effect, Effect::Capture | Effect::LookUp))
+                || closes && decision.step == Step::RecordOpened;
             let is_known = answer.command != Command::GatewayUnknown;
             let is_last = !goes_on || !is_known || step == MAX_STEPS;
             // What is promised by a step of its own is promised under the lease as well.

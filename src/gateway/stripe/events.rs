@@ -19,7 +19,7 @@ const TOLERANCE_SECONDS: i64 = 300;
 const MAX_SIGNATURES: usize = 8;
 
 /// What has to be subscribed to.
-pub const KINDS: [&str; 17] = [
+pub const KINDS: [&str; 18] = [
     "checkout.session.completed",
     "checkout.session.expired",
     "checkout.session.async_payment_succeeded",
@@ -36,6 +36,7 @@ pub const KINDS: [&str; 17] = [
     "refund.updated",
     "refund.failed",
     "charge.dispute.created",
+    "charge.dispute.updated",
     "charge.dispute.closed",
 ];
 
@@ -132,8 +133,8 @@ pub(super) fn about(object: &Value) -> About {
     match (text("shop"), text("checkout"), number(), object["object"].as_str(), object["id"].as_str()) {
         (Some(shop), Some(checkout), Some(number), _, _) => About::Attempt { shop, checkout, number },
         (_, _, _, Some("checkout.session"), Some(id)) => About::Reference(id.to_owned()),
-        // One that was made at Stripe's own pages carries none of our names; its intent does.
-        (_, _, _, Some("refund"), _) => {
+        // One that was made at Stripe's own pages, or by the customer's bank, carries none of our names; its intent does.
+        (_, _, _, Some("refund" | "dispute"), _) => {
             object["payment_intent"].as_str().map_or(About::Nothing, |intent| About::Reference(intent.to_owned()))
         }
         _ => About::Nothing,

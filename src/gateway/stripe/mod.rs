@@ -11,6 +11,7 @@
 
 mod amounts;
 mod client;
+mod disputes;
 mod events;
 mod form;
 mod intent;
@@ -31,6 +32,7 @@ use super::capabilities::{Capabilities, Idempotency, Modification, Webhook};
 use super::event::{About, Event, NotHeard};
 use super::sandbox::is_loopback;
 use super::{CreatePayment, Element, Hint, Listed, Outcome, Page, RemotePayment, RemoteState};
+use crate::commerce::dispute::Dispute;
 use crate::commerce::ids::Timestamp;
 use crate::commerce::money::{Currency, Money};
 use crate::commerce::refund::{RefundReport, RefundStanding};
@@ -111,6 +113,14 @@ pub enum StripeError {
     /// The client cannot be made.
     #[error("{0}")]
     Client(String),
+}
+
+/// Where disputes are listed.
+const DISPUTES: &str = "/v1/disputes";
+
+/// Whether events of this kind tell of a dispute.
+pub(super) fn is_of_dispute(kind: &str) -> bool {
+    kind.starts_with(disputes::KIND)
 }
 
 impl Stripe {
@@ -323,8 +333,17 @@ impl Stripe {
         }
     }
 
-    /// Turns the pages of the intent's refunds.
     pub(super) async fn refunds(&self, reference: &str) -> Outcome<Vec<RefundReport>> {
+        self.of_intent("/v1/refunds", reference, refunds::read).await
+    }
+
+    pub(super) async fn disputes(&self, reference: &str) -> Outcome<Vec<Dispute>> {
+        self.of_intent(DISPUTES, reference, disputes::read).await
+    }
+
+    /// Turns the pages of a list of what there is about the payment's intent. One that is not understood makes the whole unsure: a sum
+    /// without it would be wrong.
+    async fn of_intent<T>(&self, path: &str, reference: &str, read: fn(&Value) -> Option<T>) -> Outcome<Vec<T>> {
         let (session, _) = match self.standing(reference).await.done() {
             Ok(found) => found,
             Err(outcome) => return outcome,
@@ -336,21 +355,26 @@ impl Stripe {
             if let Some(after) = &after {
                 query = query.with("starting_after", after);
             }
-            let list = match self.client.get(&format!("/v1/refunds?{}", query.text())).await {
+            let list = match self.client.get(&format!("{path}?{}", query.text())).await {
                 Said::Yes(list) => list,
+                // A restricted key that may do all else may lack this right: that is for the shop to know, and no outage.
+                Said::No(refusal) if path == DISPUTES && matches!(refusal.status, 401 | 403) => {
+                    return Outcome::Rejected(refusal.code);
+                }
                 Said::No(refusal) => return rejected(refusal),
                 Said::Unsure(reason) => return Outcome::Unknown(reason),
             };
-            let Some(page) = refunds::page(&list) else {
-                return Outcome::Unknown("a list of refunds that is not understood".to_owned());
-            };
-            after = page.last().map(|last: &RefundReport| last.reference.clone());
-            all.extend(page);
+            let Some(shown) = list["data"].as_array() else { return Outcome::Unknown("a list that is none".to_owned()) };
+            for one in shown {
+                let Some(one) = read(one) else { return Outcome::Unknown("a list that is not understood".to_owned()) };
+                all.push(one);
+            }
+            after = shown.last().and_then(|last| last["id"].as_str()).map(str::to_owned);
             if list["has_more"] != true {
                 return Outcome::Done(all);
             }
         }
-        Outcome::Unknown("too many refunds of one payment".to_owned())
+        Outcome::Unknown("too many entries about one payment".to_owned())
     }
 
     /// Sessions with their intents, newest first, down to those of before `since`; then intents that have none.

@@ -41,8 +41,3 @@ pub(super) fn read(refund: &Value) -> Option<RefundReport> {
         made_at: Timestamp(refund["created"].as_i64()?),
     })
 }
-
-/// A page of refunds; `None` where one of them is not understood: a sum without it would be wrong.
-pub(super) fn page(list: &Value) -> Option<Vec<RefundReport>> {
-    list["data"].as_array()?.iter().map(read).collect()
-}

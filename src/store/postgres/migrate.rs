@@ -10,7 +10,10 @@ use crate::store::StoreError;
 use crate::store::tx::{Param, Row, Tx, params};
 
 /// The schema, oldest first, by the version it has in every engine; a file that was published is never changed.
-pub(super) const MIGRATIONS: &[(i64, &str)] = &[(10, include_str!("../migrations/postgres/0010_start.sql"))];
+pub(super) const MIGRATIONS: &[(i64, &str)] = &[
+    (10, include_str!("../migrations/postgres/0010_start.sql")),
+    (11, include_str!("../migrations/postgres/0011_disputes.sql")),
+];
 
 /// A migration of a large shop takes its time, and so does the wait for another edge's.
 const PATIENCE: Duration = Duration::from_secs(600);

@@ -171,10 +171,11 @@ pub(in crate::store) fn take_lease(
     until: Timestamp,
 ) -> Result<Option<Lease>, StoreError> {
     lock(tx, Lock::Checkout(checkout))?;
-    // A lease that ends later than a fresh one would is of before the clock was set back; its holder is fenced off.
+    // A lease that ends later than a fresh one of any edge would is of before the clock was set back; its holder is fenced off.
     let update = "UPDATE checkouts SET lease_owner = ?2, lease_fence = lease_fence + 1, lease_until = ?4
-         WHERE id = ?1 AND (lease_owner IS NULL OR lease_until <= ?3 OR lease_until > ?4) RETURNING lease_fence";
-    let fence = tx.query_opt(update, params![checkout.as_str(), owner, now.0, until.0], |row| row.get(0))?;
+         WHERE id = ?1 AND (lease_owner IS NULL OR lease_until <= ?3 OR lease_until > ?4 + ?5) RETURNING lease_fence";
+    let fence =
+        tx.query_opt(update, params![checkout.as_str(), owner, now.0, until.0, outbox::CLOCKS_APART_SECONDS], |row| row.get(0))?;
     Ok(fence.map(|fence| Lease { checkout: checkout.clone(), fence, events: Vec::new(), is_last: false }))
 }
 

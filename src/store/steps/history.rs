@@ -26,11 +26,18 @@ const HISTORY: &str = "
         FROM refunds WHERE order_id = ?1
     UNION ALL SELECT changed_at, 'refund', id || ' ' || state || ', sent ' || sent || ' times' || coalesce(', ' || reference, '')
             || coalesce(', ' || failure, '') FROM refunds WHERE order_id = ?1
+    UNION ALL SELECT made_at, 'dispute', disputes.reference || ' begun over ⟨' || disputes.amount_minor || ' ' || disputes.currency || '⟩, '
+            || disputes.reason FROM disputes JOIN attempts ON attempts.id = attempt WHERE order_id = ?1
+    UNION ALL SELECT disputes.changed_at, 'dispute', disputes.reference || ' ' || disputes.state
+        FROM disputes JOIN attempts ON attempts.id = attempt WHERE order_id = ?1
     UNION ALL SELECT told_at, 'mail', 'refund ' || id FROM refunds WHERE order_id = ?1 AND told_at IS NOT NULL AND key IS NOT NULL
     UNION ALL SELECT coalesce(done_at, next_at), CASE WHEN kind IN ('confirmation', 'alarm') THEN 'mail' ELSE 'work' END, kind
             || CASE WHEN done_at IS NULL THEN ' waits, tried ' || tries || ' times' ELSE ' done' END || coalesce(', ' || last_error, '') || CASE detail WHEN '' THEN '' ELSE ', ' || detail END
         FROM outbox WHERE subject = ?1 OR subject IN (SELECT id FROM attempts WHERE order_id = ?1)
             OR subject IN (SELECT 'refund-' || id FROM refunds WHERE order_id = ?1)
+    UNION ALL SELECT coalesce(outbox.done_at, outbox.next_at), 'mail', 'alarm' || CASE WHEN outbox.done_at IS NULL THEN ' waits' ELSE ' done' END || ', ' || detail
+        FROM attempts JOIN outbox ON outbox.kind = 'alarm' AND outbox.subject > attempts.id || '.' AND outbox.subject < attempts.id || '/'
+        WHERE order_id = ?1
     UNION ALL SELECT received_at, 'event', kind || ' ' || event || ', ' || coalesce(result, 'waits') || coalesce(', ' || last_error, '')
         FROM inbox WHERE EXISTS (SELECT 1 FROM attempts WHERE order_id = ?1 AND
             (inbox.checkout = attempts.checkout AND inbox.attempt = attempts.number OR inbox.reference = attempts.reference))
@@ -53,6 +60,15 @@ fn with_amounts(detail: String) -> String {
         let (amount, after) = rest.split_once('⟩')?;
         let (minor, code) = amount.split_once(' ')?;
         Some(format!("{before}{}{after}", Money::new(minor.parse().ok()?, Currency::from_code(code)?)))
+    };
+    spelled().unwrap_or(detail)
+}
+
+/// Spells `@1798761600`, which is in seconds since 1970, as people do.
+fn with_instants(detail: String) -> String {
+    let spelled = || {
+        let (before, seconds) = detail.rsplit_once('@')?;
+        Some(format!("{before}{}", jiff::Timestamp::from_second(seconds.parse().ok()?).ok()?))
     };
     spelled().unwrap_or(detail)
 }
@@ -82,6 +98,13 @@ pub(in crate::store) fn stuck(tx: &Tx<'_>, late_since: Timestamp) -> Result<Vec<
          UNION ALL SELECT 'unanswered', refunds.id, coalesce(orders.number, orders.id), changed_at, coalesce(failure, refunds.state)
              FROM refunds JOIN orders ON orders.id = order_id WHERE refunds.state = 'pending' AND changed_at <= ?1
          UNION ALL SELECT 'orphan', reference, NULL, found_at, reason FROM orphans WHERE state IN ('found', 'returning') AND found_at <= ?1
+         UNION ALL SELECT 'difference', attempts.id, coalesce(orders.number, orders.id), found_at, detail
+             FROM differences JOIN attempts ON attempts.id = attempt JOIN orders ON orders.id = order_id
+         UNION ALL SELECT 'dispute', disputes.reference, coalesce(orders.number, orders.id), made_at,
+                'over ⟨' || disputes.amount_minor || ' ' || disputes.currency || '⟩, ' || disputes.reason
+                || coalesce(', to be answered by @' || respond_by, '')
+             FROM disputes JOIN attempts ON attempts.id = attempt JOIN orders ON orders.id = order_id
+             WHERE disputes.state = 'needs_response'
          UNION ALL SELECT 'work', kind || ' ' || subject, NULL, created_at, 'tried ' || tries || ' times: ' || coalesce(last_error, '')
              FROM outbox WHERE done_at IS NULL AND created_at <= ?1 AND tries > 0
          ORDER BY since"
@@ -92,7 +115,7 @@ pub(in crate::store) fn stuck(tx: &Tx<'_>, late_since: Timestamp) -> Result<Vec<
             subject: row.get(1)?,
             order: row.get(2)?,
             since: Timestamp(row.get(3)?),
-            reason: row.get(4)?,
+            reason: with_instants(with_amounts(row.get(4)?)),
         })
     };
     tx.query(select, params![late_since.0], read)

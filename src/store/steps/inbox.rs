@@ -1,7 +1,7 @@
 //! Inbox: what gateways say, kept before it is acted on, claimed for a while and crossed off.
 
 use super::locks::claiming;
-use super::outbox::{self, RETRY_MAX_SECONDS, TOLD_AFTER_SECONDS, pause_seconds};
+use super::outbox::{self, CLOCKS_APART_SECONDS, RETRY_MAX_SECONDS, TOLD_AFTER_SECONDS, pause_seconds};
 use crate::commerce::ids::{CheckoutId, Timestamp};
 use crate::store::StoreError;
 use crate::store::event::{EventResult, InboxRow, NewEvent};
@@ -39,11 +39,11 @@ pub(in crate::store) fn claim(tx: &Tx<'_>, limit: u32, now: Timestamp, until: Ti
         tx,
         "UPDATE inbox SET claimed_until = ?3, tries = tries + 1 WHERE id IN",
         "SELECT id FROM inbox WHERE done_at IS NULL AND (next_at <= ?2 OR next_at > ?2 + ?4)
-             AND (claimed_until <= ?2 OR claimed_until > ?3) ORDER BY next_at, id LIMIT ?1",
+             AND (claimed_until <= ?2 OR claimed_until > ?3 + ?5) ORDER BY next_at, id LIMIT ?1",
         "SELECT id FROM due",
-        "RETURNING id, event, checkout, attempt, reference, tries - 1"
+        "RETURNING id, event, kind, checkout, attempt, reference, tries - 1"
     );
-    let mut rows = tx.query(update, params![limit, now.0, until.0, RETRY_MAX_SECONDS], read)?;
+    let mut rows = tx.query(update, params![limit, now.0, until.0, RETRY_MAX_SECONDS, CLOCKS_APART_SECONDS], read)?;
     rows.sort_by_key(|row| row.id);
     Ok(rows)
 }
@@ -52,10 +52,11 @@ fn read(row: &Row<'_>) -> Result<InboxRow, StoreError> {
     Ok(InboxRow {
         id: row.get(0)?,
         event: row.get(1)?,
-        checkout: row.get::<_, Option<String>>(2)?.map(CheckoutId),
-        attempt: row.get(3)?,
-        reference: row.get(4)?,
-        tries: row.get(5)?,
+        kind: row.get(2)?,
+        checkout: row.get::<_, Option<String>>(3)?.map(CheckoutId),
+        attempt: row.get(4)?,
+        reference: row.get(5)?,
+        tries: row.get(6)?,
     })
 }
 

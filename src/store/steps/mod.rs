@@ -6,6 +6,7 @@
 
 pub(super) mod checkouts;
 pub(super) mod differences;
+pub(super) mod disputes;
 pub(super) mod facts;
 pub(super) mod history;
 pub(super) mod inbox;

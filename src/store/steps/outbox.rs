@@ -7,6 +7,8 @@ use crate::store::{OutboxKind, OutboxRow, Share, StoreError};
 
 /// The longest wait between two tries.
 pub(super) const RETRY_MAX_SECONDS: i64 = 900;
+/// Clocks of edges on one database differ by no more. What is claimed until later than that was claimed before a clock was set back.
+pub(super) const CLOCKS_APART_SECONDS: i64 = 300;
 /// What is not done after so long is told to a person, and tried on.
 pub(super) const TOLD_AFTER_SECONDS: i64 = 72 * 3600;
 
@@ -31,6 +33,11 @@ pub(super) fn promise(
          WHERE ?6 AND outbox.done_at IS NOT NULL",
         params![kind.name(), subject, checkout.as_str(), detail, now.0, is_repeatable],
     )?;
+    // Another alarm about it that was not sent yet says something else: both are sent.
+    let waits = "SELECT 1 FROM outbox WHERE kind = ?1 AND subject = ?2 AND done_at IS NULL AND detail <> ?3";
+    if kind == OutboxKind::Alarm && tx.exists(waits, params![kind.name(), subject, detail])? {
+        alarm_once(tx, &format!("{subject}.{}", now.0), checkout, detail, now)?;
+    }
     Ok(())
 }
 
@@ -63,12 +70,13 @@ pub(in crate::store) fn claim(
         tx,
         "UPDATE outbox SET claimed_by = ?1, claimed_until = ?4, tries = tries + 1 WHERE id IN",
         "SELECT id FROM outbox WHERE done_at IS NULL AND (next_at <= ?3 OR next_at > ?3 + ?5)
-             AND (claimed_until <= ?3 OR claimed_until > ?4) AND (kind IN ('confirmation', 'alarm')) = ?6 ORDER BY next_at, id LIMIT ?2",
+             AND (claimed_until <= ?3 OR claimed_until > ?4 + ?7) AND (kind IN ('confirmation', 'alarm')) = ?6 ORDER BY next_at, id LIMIT ?2",
         "SELECT id FROM due",
         "RETURNING id, kind, subject, checkout, detail, tries - 1, created_at"
     );
     let is_mails = share == Share::Mails;
-    let mut rows = tx.query(update, params![owner, limit, now.0, until.0, RETRY_MAX_SECONDS, is_mails], read)?;
+    let mut rows =
+        tx.query(update, params![owner, limit, now.0, until.0, RETRY_MAX_SECONDS, is_mails, CLOCKS_APART_SECONDS], read)?;
     rows.sort_by_key(|row| row.id);
     Ok(rows)
 }

@@ -3,7 +3,7 @@
 //! Always  what enters the ledger does so in the transaction that moves the refund on, once.
 
 use super::locks::{Lock, claiming, lock};
-use super::outbox::{self, RETRY_MAX_SECONDS, TOLD_AFTER_SECONDS};
+use super::outbox::{self, CLOCKS_APART_SECONDS, RETRY_MAX_SECONDS, TOLD_AFTER_SECONDS};
 use super::{facts, inbox, stock};
 use crate::commerce::ids::{AttemptId, CheckoutId, OrderId, Timestamp};
 use crate::commerce::money::{Currency, Money};
@@ -113,16 +113,16 @@ pub(in crate::store) fn claim(
         tx,
         "UPDATE refunds SET lease_owner = ?1, lease_fence = lease_fence + 1, lease_until = ?4 WHERE id IN",
         "SELECT id FROM refunds WHERE state IN ('pending', 'accepted') AND (next_at <= ?3 OR next_at > ?3 + ?5)
-             AND (lease_until <= ?3 OR lease_until > ?4)
+             AND (lease_until <= ?3 OR lease_until > ?4 + ?6)
              AND NOT EXISTS (SELECT 1 FROM refunds AS other WHERE other.attempt = refunds.attempt
-                                 AND other.lease_until > ?3 AND other.lease_until <= ?4)
+                                 AND other.lease_until > ?3 AND other.lease_until <= ?4 + ?6)
              AND NOT EXISTS (SELECT 1 FROM refunds AS earlier WHERE earlier.attempt = refunds.attempt AND earlier.id < refunds.id
                                  AND earlier.state IN ('pending', 'accepted') AND (earlier.next_at <= ?3 OR earlier.next_at > ?3 + ?5))
          ORDER BY attempt LIMIT ?2",
         "SELECT id FROM due",
         "RETURNING *"
     );
-    let mut refunds = tx.query(update, params![owner, limit, now.0, until.0, RETRY_MAX_SECONDS], read)?;
+    let mut refunds = tx.query(update, params![owner, limit, now.0, until.0, RETRY_MAX_SECONDS, CLOCKS_APART_SECONDS], read)?;
     refunds.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(refunds)
 }
@@ -324,7 +324,9 @@ pub(in crate::store) fn awaits(tx: &Tx<'_>, attempt: &AttemptId) -> Result<bool,
 pub(in crate::store) fn ask_void(tx: &Tx<'_>, order: &OrderId, now: Timestamp) -> Result<(), StoreError> {
     lock(tx, Lock::Order(order.as_str()))?;
     let select = "SELECT attempts.id, attempts.checkout FROM attempts JOIN orders ON orders.id = order_id
-         WHERE orders.id = ?1 AND orders.state = 'placed' AND paid_at IS NULL AND attempts.state IN ('capturing', 'review')
+         WHERE orders.id = ?1 AND paid_at IS NULL
+             AND (orders.state = 'placed' AND attempts.state IN ('capturing', 'review')
+                  OR orders.state = 'pending_payment' AND attempts.state = 'review')
          ORDER BY attempts.number DESC LIMIT 1";
     let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, CheckoutId(row.get(1)?)));
     let (attempt, checkout) = tx.query_opt(select, params![order.as_str()], read)?.ok_or(Refusal::WrongState)?;
