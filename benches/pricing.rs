@@ -102,7 +102,7 @@ fn rules() -> Rules {
             }],
         }],
         "words": {}, "promotions": [{
-            "id": "ten", "title": "Ten percent", "code": "TEN", "benefit": { "Percentage": "10" }, "minimum_minor": [],
+            "id": "ten", "title": "Ten percent", "trigger": { "Code": "TEN" }, "benefit": { "Percentage": "10" }, "minimum_minor": [], "minimum_quantity": 0,
             "markets": [], "products": [], "categories": ["home"], "starts_at": null, "ends_at": null, "usage_limit": null,
             "stacking_class": "order", "combines_with": [],
         }],

@@ -9,7 +9,7 @@ use super::ids::{CartId, CategoryPath, CouponCode, MarketId, ShippingRateId, Sku
 use super::money::{Currency, Rounding};
 use super::outside::OutsidePrices;
 use super::pricing::{PricedCart, PricingFacts, PricingRejection, price_cart};
-use super::promotion::{Benefit, Promotion};
+use super::promotion::{Benefit, Promotion, Trigger};
 use super::rules::{Market, RoundingScope, Rules};
 use super::shipping::{RatePrice, ShippingRate, ShippingZone};
 use super::tax::{TaxMode, TaxRates, TaxTable};
@@ -22,7 +22,7 @@ pub(crate) const NOW: Timestamp = Timestamp(1_000_000);
 pub(crate) struct Shop {
     pub products: Vec<Product>,
     pub rules: Rules,
-    pub used_up: Vec<CouponCode>,
+    pub used_up: Vec<String>,
     pub shipping_choice: Option<ShippingRateId>,
 }
 
@@ -53,7 +53,7 @@ impl Shop {
         self
     }
 
-    /// Adds a coupon.
+    /// Adds a promotion.
     pub(crate) fn with(mut self, promotion: Promotion) -> Self {
         self.rules.promotions.push(promotion);
         self
@@ -175,9 +175,10 @@ pub(crate) fn coupon(id: &str, benefit: Benefit) -> Promotion {
     Promotion {
         id: id.into(),
         title: id.into(),
-        code: CouponCode::normal(id),
+        trigger: Trigger::Code(CouponCode::normal(id)),
         benefit,
         minimum_minor: Vec::new(),
+        minimum_quantity: 0,
         markets: Vec::new(),
         products: Vec::new(),
         categories: Vec::<CategoryPath>::new(),

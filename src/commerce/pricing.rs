@@ -7,21 +7,28 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::cart::{Cart, LineId, LineItem, MAX_COUPONS, MAX_LINES, MAX_QUANTITY};
+use super::cart::{Cart, LineId, LineItem, MAX_LINES, MAX_QUANTITY};
 use super::catalog::{Catalog, CurrentPrice, Product, Variant};
-use super::ids::{CouponCode, ShippingRateId, Sku, Slug, TaxClass, Timestamp};
+use super::ids::{ShippingRateId, Sku, Slug, TaxClass, Timestamp};
 use super::language::Words;
 use super::money::{Currency, Money};
 use super::outside::OutsidePrices;
-use super::promotion::{CouponRefusal, Promotion, PromotionFacts, largest_joinable_sets};
+use super::promotion::{Promoted, Promotion, PromotionFacts};
 use super::rules::{Market, Rules};
 use super::shipping::zone_of;
 use super::tax::{TaxMode, TaxPart};
-use deal::Deal;
+use deal::{Deal, Trade};
+pub use hints::Hint;
 use levy::levy;
+use offers::Offers;
+pub use offers::{AutomaticDiscount, CouponOutcome};
 
 mod deal;
+mod hints;
 mod levy;
+mod offers;
+#[cfg(test)]
+mod promotions;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
@@ -40,8 +47,8 @@ pub struct PricingFacts<'a> {
     pub shipping_choice: Option<&'a ShippingRateId>,
     /// What is told beside the catalogue's prices, for the cart's market.
     pub outside: &'a OutsidePrices,
-    /// Codes known to be used up (from the store's snapshot).
-    pub used_up: &'a [CouponCode],
+    /// Ids of promotions known to be used up (from the store's snapshot).
+    pub used_up: &'a [String],
 }
 
 /// A cart with its prices. All amounts in `currency`, minor units.
@@ -59,6 +66,12 @@ pub struct PricedCart {
     pub wrong_quantity: Vec<LineId>,
     /// What each typed code did.
     pub coupons: Vec<CouponOutcome>,
+    /// What automatic promotions took off.
+    #[serde(default)]
+    pub automatic: Vec<AutomaticDiscount>,
+    /// What little more would bring; of the moment, so never frozen.
+    #[serde(skip)]
+    pub hints: Vec<Hint>,
     /// Rates for the destination with prices; empty without destination or where nothing needs a parcel.
     pub shipping_options: Vec<ShippingOption>,
     /// The rate the totals count; `None`: not known yet, or nothing to ship.
@@ -84,6 +97,13 @@ impl PricedCart {
         let is_sent = self.shipping.is_some() || !self.needs_shipping;
         let tax_is_known = self.tax_country.is_some() && !self.destination_unserved;
         !self.lines.is_empty() && self.wrong_quantity.is_empty() && tax_is_known && is_sent
+    }
+
+    /// Whether a use of that promotion is held by whoever pays this.
+    pub fn uses(&self, promotion: &Promotion) -> bool {
+        let is_typed = |coupon: &CouponOutcome| promotion.code().is_some_and(|own| own.names(&coupon.code));
+        self.automatic.iter().any(|given| given.promotion == promotion.id)
+            || self.coupons.iter().any(|coupon| coupon.result.is_ok() && is_typed(coupon))
     }
 }
 
@@ -112,7 +132,7 @@ pub struct PricedLine {
     pub seen_price: Option<Money>,
     /// quantity × unit price.
     pub subtotal: Money,
-    /// What coupons take off this line.
+    /// What promotions take off this line.
     pub discount: Money,
     /// subtotal − discount (without tax in an exclusive market).
     pub total: Money,
@@ -135,19 +155,8 @@ pub struct ShippingOption {
     pub name: String,
     /// Such as `2–3 working days`.
     pub delivery: Option<String>,
-    /// Before a free-shipping coupon.
+    /// Before a promotion makes it free.
     pub price: Money,
-}
-
-/// What a typed code did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CouponOutcome {
-    /// The code.
-    pub code: CouponCode,
-    /// The promotion's title, where the code is known.
-    pub title: Option<String>,
-    /// What it gave, or why not.
-    pub result: Result<Money, CouponRefusal>,
 }
 
 /// The sums. `total = subtotal − discount + shipping − shipping_discount + (tax, in an exclusive market)`.
@@ -159,7 +168,7 @@ pub struct Totals {
     pub discount: Money,
     /// The chosen rate's price; 0 while unknown.
     pub shipping: Money,
-    /// What coupons take off shipping.
+    /// What promotions take off shipping.
     pub shipping_discount: Money,
     /// Σ taxes; inside the total in an inclusive market.
     pub tax: Money,
@@ -192,19 +201,24 @@ pub fn price_cart(cart: &Cart, facts: &PricingFacts<'_>) -> Result<PricedCart, P
     let destination = cart.destination.as_ref().filter(|place| market.countries.contains(&place.country));
     let zone = destination.and_then(|place| zone_of(&facts.rules.shipping, &market.id, &place.country));
 
-    let verdicts = judge_coupons(cart, facts, market, &goods);
-    let promotions = applicable(&verdicts);
-    let deal = largest_joinable_sets(&promotions)
-        .iter()
-        .map(|set| Deal::of(set, &goods, zone, market, facts.shipping_choice))
-        .min_by_key(|deal| deal.payable_minor(&goods))
-        .expect("no code at all is a choice too");
+    let lines: Vec<Promoted<'_>> = goods.iter().map(Good::promoted).collect();
+    let judged_by = PromotionFacts {
+        market: &market.id,
+        currency: market.currency,
+        at: facts.at,
+        goods_minor: goods.iter().map(|good| good.subtotal_minor).sum(),
+        lines: &lines,
+        used_up: facts.used_up,
+    };
+    let offers = Offers::of(cart, facts.rules, &judged_by);
+    let trade = Trade { market, zone, goods: &goods, lines: &lines, choice: facts.shipping_choice };
+    let deal = offers.best(&trade);
     let levied = levy(&goods, &deal, destination, market, facts.rules)?;
 
     let needs_shipping = goods.iter().any(|good| good.variant.requires_shipping);
     let said = Said { words: &facts.rules.words, language: &cart.language };
-    let lines = goods.iter().zip(&deal.discounts).zip(&levied.line_taxes);
-    let lines: Vec<PricedLine> = lines.map(|((good, discount), tax)| good.priced(*discount, *tax, &said)).collect();
+    let parts = goods.iter().zip(&deal.discounts).zip(&levied.line_taxes);
+    let priced: Vec<PricedLine> = parts.map(|((good, discount), tax)| good.priced(*discount, *tax, &said)).collect();
     Ok(PricedCart {
         currency: market.currency,
         tax_mode: market.tax_mode,
@@ -214,16 +228,18 @@ pub fn price_cart(cart: &Cart, facts: &PricingFacts<'_>) -> Result<PricedCart, P
             .filter(|good| !good.product.quantity.allows(good.line.quantity))
             .map(|good| good.line.id())
             .collect(),
-        coupons: outcomes(verdicts, &deal, market.currency, &said),
+        coupons: offers.outcomes(&deal, market.currency, &said),
+        automatic: offers.discounts(&deal, market.currency, &said),
+        hints: hints::hints(&offers, &deal, &trade, &judged_by, &said),
         needs_shipping,
-        destination_unserved: cart.destination.is_some() && (destination.is_none() || needs_shipping && deal.options.is_empty()),
+        destination_unserved: cart.destination.is_some() && (destination.is_none() || needs_shipping && deal.has_no_rate()),
         tax_country: levied.country,
         taxes: levied.parts.into_iter().map(|part| TaxPart { name: said.word(&part.name), ..part }).collect(),
         shipping_tax: Money::new(levied.shipping_tax, market.currency),
-        totals: totals(&lines, &deal, levied.shipping_tax, market),
-        shipping: deal.shipping().cloned().map(|option| said.option(option)),
-        shipping_options: deal.options.into_iter().map(|option| said.option(option)).collect(),
-        lines,
+        totals: totals(&priced, &deal, levied.shipping_tax, market),
+        shipping: deal.shipping(&trade).map(|option| said.option(option)),
+        shipping_options: deal.options(&trade).into_iter().map(|option| said.option(option)).collect(),
+        lines: priced,
     })
 }
 
@@ -273,6 +289,11 @@ impl Said<'_> {
 }
 
 impl Good<'_> {
+    fn promoted(&self) -> Promoted<'_> {
+        let (quantity, in_parcel) = (self.line.quantity, self.variant.requires_shipping);
+        Promoted { product: self.product, quantity, unit_minor: self.price.unit.minor, in_parcel }
+    }
+
     fn weight_g(&self) -> u64 {
         let unit_g = if self.variant.requires_shipping { self.variant.weight_g } else { 0 };
         u64::from(unit_g) * u64::from(self.line.quantity)
@@ -301,53 +322,6 @@ impl Good<'_> {
             weight_g: self.weight_g(),
         }
     }
-}
-
-/// What is known about each typed code before codes are weighed against each other, in the order of typing.
-type Verdict<'a> = (&'a CouponCode, Option<&'a Promotion>, Result<(), CouponRefusal>);
-
-fn judge_coupons<'a>(cart: &'a Cart, facts: &PricingFacts<'a>, market: &Market, goods: &[Good<'_>]) -> Vec<Verdict<'a>> {
-    let lines: Vec<(&Product, bool)> = goods.iter().map(|good| (good.product, good.variant.requires_shipping)).collect();
-    let judged_by = PromotionFacts {
-        market: &market.id,
-        currency: market.currency,
-        at: facts.at,
-        goods_minor: goods.iter().map(|good| good.subtotal_minor).sum(),
-        lines: &lines,
-        used_up: facts.used_up,
-    };
-    let mut verdicts: Vec<Verdict<'a>> = Vec::with_capacity(cart.coupons.len());
-    for code in &cart.coupons {
-        let promotion = facts.rules.promotions.iter().find(|promotion| promotion.code.names(code));
-        let is_repeated = verdicts.len() >= MAX_COUPONS || verdicts.iter().any(|(earlier, ..)| earlier.names(code));
-        let result = match promotion {
-            None => Err(CouponRefusal::Unknown),
-            Some(_) if is_repeated => Err(CouponRefusal::NotCombinable),
-            Some(promotion) => promotion.judge(&judged_by),
-        };
-        verdicts.push((code, promotion, result));
-    }
-    verdicts
-}
-
-fn applicable<'a>(verdicts: &[Verdict<'a>]) -> Vec<&'a Promotion> {
-    let granted = verdicts.iter().filter(|(_, _, result)| result.is_ok());
-    let mut promotions: Vec<&Promotion> = granted.filter_map(|(_, promotion, _)| *promotion).collect();
-    promotions.sort_by_key(|promotion| promotion.rank());
-    promotions
-}
-
-fn outcomes(verdicts: Vec<Verdict<'_>>, deal: &Deal<'_>, currency: Currency, said: &Said<'_>) -> Vec<CouponOutcome> {
-    let outcome = |(code, promotion, result): Verdict<'_>| {
-        let given = || deal.given.iter().find(|(given, _)| promotion.is_some_and(|promotion| promotion.id == given.id));
-        let amount = || given().map(|(_, minor)| Money::new(*minor, currency)).ok_or(CouponRefusal::NotCombinable);
-        CouponOutcome {
-            code: code.clone(),
-            title: promotion.map(|promotion| said.word(&promotion.title)),
-            result: result.and_then(|()| amount()),
-        }
-    };
-    verdicts.into_iter().map(outcome).collect()
 }
 
 fn totals(lines: &[PricedLine], deal: &Deal<'_>, shipping_tax: i64, market: &Market) -> Totals {

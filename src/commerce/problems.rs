@@ -5,14 +5,15 @@
 
 use std::collections::BTreeMap;
 
-use super::ids::{CouponCode, MarketId, ShippingRateId, TaxClass};
+use super::ids::{MarketId, ShippingRateId, TaxClass};
 use super::money::MAX_MINOR;
-use super::promotion::{Benefit, Promotion};
 use super::rules::Rules;
 use super::shipping::{RatePrice, ShippingRate, ShippingZone};
 pub use of_catalog::CatalogProblem;
+pub use of_promotions::PromotionProblem;
 
 mod of_catalog;
+mod of_promotions;
 
 /// Something in site.toml or content/promotions.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -121,60 +122,22 @@ pub enum RulesProblem {
     /// Outside 0 to `MAX_MINOR`.
     #[error("an amount of `{name}` is negative or larger than any price this shop can hold")]
     AmountOutOfRange {
-        /// Id of the shipping rate or promotion.
+        /// Id of the shipping rate.
         name: String,
     },
-    /// Only the first would ever be found.
-    #[error("the promotions `{first}` and `{second}` have the same code `{code}`; give one another code")]
-    DuplicateCode {
-        /// The code.
-        code: CouponCode,
-        /// Id of the one that would count.
-        first: String,
-        /// Id of the other.
-        second: String,
-    },
-    /// Nobody could type it.
-    #[error("the code of the promotion `{promotion}` is blank, or longer than a cart can hold")]
-    BadCode {
-        /// Its id.
-        promotion: String,
-    },
-    /// Warning: it never holds.
-    #[error("the promotion `{promotion}` ends before it starts")]
-    NeverHolds {
-        /// Its id.
-        promotion: String,
-    },
-    /// It names a market that does not exist.
-    #[error("the promotion `{promotion}` names the market `{market}`, which does not exist")]
-    PromotionWithoutMarket {
-        /// Its id.
-        promotion: String,
-        /// As written.
-        market: MarketId,
-    },
-    /// Warning: a misspelt class joins nothing.
-    #[error("the promotion `{promotion}` combines with the class `{class}`, which no other promotion has")]
-    JoinsNothing {
-        /// Its id.
-        promotion: String,
-        /// As written.
-        class: String,
-    },
+    /// A promotion.
+    #[error(transparent)]
+    Promotion(#[from] PromotionProblem),
 }
 
 impl RulesProblem {
     /// Whether the shop can still be built: it sells less than its owner may think, but nothing wrong.
     pub fn is_warning(&self) -> bool {
-        matches!(
-            self,
-            Self::NoShippingZone { .. }
-                | Self::CountryInTwoZones { .. }
-                | Self::ZoneOutsideMarket { .. }
-                | Self::NeverHolds { .. }
-                | Self::JoinsNothing { .. }
-        )
+        match self {
+            Self::NoShippingZone { .. } | Self::CountryInTwoZones { .. } | Self::ZoneOutsideMarket { .. } => true,
+            Self::Promotion(problem) => problem.is_warning(),
+            _ => false,
+        }
     }
 }
 
@@ -185,9 +148,7 @@ impl Rules {
         self.market_problems(&mut found);
         self.tax_problems(&mut found);
         self.shipping_problems(&mut found);
-        for (index, promotion) in self.promotions.iter().enumerate() {
-            self.promotion_problems(index, promotion, &mut found);
-        }
+        found.extend(self.problems_of_promotions().into_iter().map(RulesProblem::Promotion));
         found
     }
 
@@ -263,33 +224,6 @@ impl Rules {
         for country in zone.countries.iter().filter(|country| !market.countries.contains(country)) {
             let (zone, market) = (zone.id.clone(), zone.market.clone());
             found.push(RulesProblem::ZoneOutsideMarket { zone, country: country.clone(), market });
-        }
-    }
-
-    fn promotion_problems(&self, index: usize, promotion: &Promotion, found: &mut Vec<RulesProblem>) {
-        let id = || promotion.id.clone();
-        if !promotion.code.is_typable() {
-            found.push(RulesProblem::BadCode { promotion: id() });
-        }
-        if let Some(first) = self.promotions[..index].iter().find(|other| other.code.names(&promotion.code)) {
-            let (code, first) = (promotion.code.clone(), first.id.clone());
-            found.push(RulesProblem::DuplicateCode { code, first, second: id() });
-        }
-        if matches!((promotion.starts_at, promotion.ends_at), (Some(from), Some(until)) if until <= from) {
-            found.push(RulesProblem::NeverHolds { promotion: id() });
-        }
-        for market in promotion.markets.iter().filter(|market| self.market(market).is_none()) {
-            found.push(RulesProblem::PromotionWithoutMarket { promotion: id(), market: market.clone() });
-        }
-        let fixed = if let Benefit::Fixed(amounts) = &promotion.benefit { &amounts[..] } else { &[] };
-        if !fixed.iter().chain(&promotion.minimum_minor).all(|(_, minor)| is_amount(*minor)) {
-            found.push(RulesProblem::AmountOutOfRange { name: id() });
-        }
-        for class in &promotion.combines_with {
-            let is_other = |other: &Promotion| other.id != promotion.id && other.stacking_class == *class;
-            if !self.promotions.iter().any(is_other) {
-                found.push(RulesProblem::JoinsNothing { promotion: id(), class: class.clone() });
-            }
         }
     }
 }

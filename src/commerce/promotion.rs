@@ -1,27 +1,39 @@
-//! Promotion: the rule behind a coupon code, whether it applies, and what it takes off.
+//! Promotion: the rule behind a discount, whether it applies, and which of them may be joined.
 //!
-//! Owns    conditions, coverage, the arithmetic of one benefit, and which promotions may be joined.
+//! Owns    conditions, coverage and the joining of classes; what a benefit takes off is in `benefit`.
 //! Always  takes at most what a line still costs; what several give does not depend on the order in which codes were typed.
 
 use serde::{Deserialize, Serialize};
 
+use super::cart::MAX_LINES;
 use super::catalog::Product;
 use super::ids::{CategoryPath, CouponCode, MarketId, Slug, Timestamp};
-use super::money::{Currency, Money, Percent, Rounding};
+use super::money::{Currency, Money};
+pub use benefit::{Benefit, BuyGet, Tier, TierFrom, TierOff};
+pub(crate) use benefit::{Missing, Taking};
 
-/// A declared coupon (content/promotions/ID.toml).
+mod benefit;
+
+/// Automatic promotions a shop may declare: every cart is held against each of them.
+pub const MAX_AUTOMATIC: usize = 50;
+/// Promotions that are weighed against each other for one cart: all joinable sets of them are tried, at most 256.
+pub const MAX_WEIGHED: usize = 8;
+
+/// A declared promotion (content/promotions/ID.toml).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Promotion {
     /// The file's name.
     pub id: String,
     /// What the cart calls it.
     pub title: String,
-    /// What the shopper types.
-    pub code: CouponCode,
+    /// What makes it count.
+    pub trigger: Trigger,
     /// What it gives.
     pub benefit: Benefit,
     /// Fewest goods before discounts, per currency (minor units); in another currency it does not apply. Empty: no minimum.
     pub minimum_minor: Vec<(Currency, i64)>,
+    /// Fewest units of what it covers; 0: no minimum.
+    pub minimum_quantity: u32,
     /// Only these markets; empty: all.
     pub markets: Vec<MarketId>,
     /// Only lines of these products or categories; both empty: all lines.
@@ -40,15 +52,13 @@ pub struct Promotion {
     pub combines_with: Vec<String>,
 }
 
-/// What a promotion gives.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Benefit {
-    /// Percent off the lines it covers.
-    Percentage(Percent),
-    /// An amount off, spread over the lines it covers, never more than they cost; minor units per currency.
-    Fixed(Vec<(Currency, i64)>),
-    /// The chosen shipping rate costs nothing.
-    FreeShipping,
+/// What makes a promotion count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Trigger {
+    /// Nothing: it counts in every cart that it holds for.
+    Automatic,
+    /// The shopper types this.
+    Code(CouponCode),
 }
 
 /// Why a code gives nothing; each has a stable code and a buyer's text.
@@ -79,9 +89,24 @@ pub enum CouponRefusal {
     /// It covers no line of this cart.
     #[error("this code does not cover anything in the cart")]
     NothingCovered,
+    /// There are too few units of what it covers.
+    #[error("this code needs {more} more of what it covers")]
+    TooFew {
+        /// How many are missing.
+        more: u32,
+    },
+    /// What it makes cheaper is not in the cart.
+    #[error("this code needs {more} more of what it makes cheaper")]
+    NoReward {
+        /// How many are missing.
+        more: u32,
+    },
     /// A better one of its class, or one it may not be joined with, counts instead.
-    #[error("another code in the cart gives more, and the two cannot be joined")]
+    #[error("another discount in the cart gives more, and the two cannot be joined")]
     NotCombinable,
+    /// With it the delivery would cost more than it takes off.
+    #[error("the order costs less without this code, because of its delivery")]
+    CostsMore,
 }
 
 impl CouponRefusal {
@@ -95,7 +120,10 @@ impl CouponRefusal {
             Self::OtherMarket => "coupon_other_market",
             Self::BelowMinimum { .. } => "coupon_below_minimum",
             Self::NothingCovered => "coupon_nothing_covered",
+            Self::TooFew { .. } => "coupon_too_few",
+            Self::NoReward { .. } => "coupon_no_reward",
             Self::NotCombinable => "coupon_not_combinable",
+            Self::CostsMore => "coupon_costs_more",
         }
     }
 }
@@ -111,15 +139,62 @@ pub(crate) struct PromotionFacts<'a> {
     pub at: Timestamp,
     /// Goods before discounts, minor units.
     pub goods_minor: i64,
-    /// Product of every line, and whether that line needs a parcel.
-    pub lines: &'a [(&'a Product, bool)],
-    /// Codes known to be used up.
-    pub used_up: &'a [CouponCode],
+    /// What is in the cart.
+    pub lines: &'a [Promoted<'a>],
+    /// Ids of promotions known to be used up.
+    pub used_up: &'a [String],
+}
+
+/// A line as promotions see it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Promoted<'a> {
+    /// What it is of.
+    pub product: &'a Product,
+    /// Units.
+    pub quantity: u32,
+    /// Price of each before discounts, minor units.
+    pub unit_minor: i64,
+    /// Whether it goes into the parcel.
+    pub in_parcel: bool,
+}
+
+/// Some of a cart's lines, each a bit at its place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LineSet(u128);
+
+const _: () = assert!(MAX_LINES <= u128::BITS as usize, "every line has a bit");
+
+impl LineSet {
+    fn of(lines: &[Promoted<'_>], is_in: impl Fn(&Promoted<'_>) -> bool) -> Self {
+        let bits = lines.iter().enumerate().filter(|(_, line)| is_in(line));
+        Self(bits.fold(0, |set, (index, _)| set | 1 << index))
+    }
+
+    pub(crate) fn has(self, index: usize) -> bool {
+        self.0 & 1 << index != 0
+    }
+
+    fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    fn units(self, lines: &[Promoted<'_>]) -> u64 {
+        lines.iter().enumerate().filter(|(index, _)| self.has(*index)).map(|(_, line)| u64::from(line.quantity)).sum()
+    }
+}
+
+/// The lines that a promotion is about, found once for a cart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reach {
+    /// Those it covers.
+    pub covered: LineSet,
+    /// Those it makes cheaper for the others; empty where it has no such.
+    pub rewarded: LineSet,
 }
 
 impl Promotion {
-    /// Whether it may be used here and now, by itself.
-    pub(crate) fn judge(&self, facts: &PromotionFacts<'_>) -> Result<(), CouponRefusal> {
+    /// Whether it may be used here and now, by itself, and then for which lines.
+    pub(crate) fn judge(&self, facts: &PromotionFacts<'_>) -> Result<Reach, CouponRefusal> {
         if !self.markets.is_empty() && !self.markets.contains(facts.market) {
             return Err(CouponRefusal::OtherMarket);
         }
@@ -129,29 +204,68 @@ impl Promotion {
         if self.ends_at.is_some_and(|until| facts.at >= until) {
             return Err(CouponRefusal::Expired);
         }
-        if facts.used_up.iter().any(|code| code.names(&self.code)) {
+        if facts.used_up.contains(&self.id) {
             return Err(CouponRefusal::UsedUp);
         }
-        if let Benefit::Fixed(amounts) = &self.benefit {
-            amount_in(amounts, facts.currency).ok_or(CouponRefusal::OtherMarket)?;
+        if !self.is_offered_in(facts.currency) {
+            return Err(CouponRefusal::OtherMarket);
         }
-        if !self.minimum_minor.is_empty() {
-            let minimum = amount_in(&self.minimum_minor, facts.currency).ok_or(CouponRefusal::OtherMarket)?;
-            if facts.goods_minor < minimum {
-                return Err(CouponRefusal::BelowMinimum { minimum: Money::new(minimum, facts.currency) });
-            }
+        if let Some(minimum) = amount_in(&self.minimum_minor, facts.currency).filter(|minimum| facts.goods_minor < *minimum) {
+            return Err(CouponRefusal::BelowMinimum { minimum: Money::new(minimum, facts.currency) });
         }
-        let helps = |(product, in_parcel): &(&Product, bool)| {
-            self.covers(product) && (*in_parcel || self.benefit != Benefit::FreeShipping)
+        let reach = self.reach(facts.lines);
+        if reach.covered.is_empty() {
+            return Err(CouponRefusal::NothingCovered);
+        }
+        let more = u64::from(self.minimum_quantity).saturating_sub(reach.covered.units(facts.lines));
+        if more > 0 {
+            return Err(CouponRefusal::TooFew { more: u32::try_from(more).unwrap_or(u32::MAX) });
+        }
+        self.benefit.needs(&reach, facts.lines, facts.currency).map_or(Ok(reach), Err)
+    }
+
+    /// Whether it has amounts in that currency, where it has amounts.
+    pub fn is_offered_in(&self, currency: Currency) -> bool {
+        let has_minimum = self.minimum_minor.is_empty() || amount_in(&self.minimum_minor, currency).is_some();
+        has_minimum && self.benefit.is_given_in(currency)
+    }
+
+    pub(crate) fn reach(&self, lines: &[Promoted<'_>]) -> Reach {
+        let needs_parcel = self.benefit == Benefit::FreeShipping;
+        let covered = LineSet::of(lines, |line| (line.in_parcel || !needs_parcel) && self.covers(line.product));
+        let rewarded = match &self.benefit {
+            Benefit::BuyGet(deal) if deal.has_own_reward() => LineSet::of(lines, |line| deal.rewards(line.product)),
+            Benefit::BuyGet(_) => covered,
+            _ => LineSet::default(),
         };
-        if facts.lines.iter().any(helps) { Ok(()) } else { Err(CouponRefusal::NothingCovered) }
+        Reach { covered, rewarded }
     }
 
     /// Whether it counts for lines of that product.
     pub fn covers(&self, product: &Product) -> bool {
         let everything = self.products.is_empty() && self.categories.is_empty();
-        let by_category = |held: &CategoryPath| self.categories.iter().any(|category| held.is_within(category));
-        everything || self.products.contains(&product.slug) || product.categories.iter().any(by_category)
+        everything || names(&self.products, &self.categories, product)
+    }
+
+    /// Every amount it is written with, per currency.
+    pub(crate) fn amounts(&self) -> impl Iterator<Item = (Currency, i64)> {
+        self.minimum_minor.iter().copied().chain(self.benefit.amounts())
+    }
+
+    /// The code that is typed for it.
+    pub fn code(&self) -> Option<&CouponCode> {
+        match &self.trigger {
+            Trigger::Code(code) => Some(code),
+            Trigger::Automatic => None,
+        }
+    }
+
+    /// Under which name its uses are counted. A code in any case is upper case there, so that no two of these are the same.
+    pub fn use_key(&self) -> CouponCode {
+        match &self.trigger {
+            Trigger::Code(code) => code.clone(),
+            Trigger::Automatic => automatic_key(&self.id),
+        }
     }
 
     /// Whether the two may count in one cart.
@@ -161,77 +275,61 @@ impl Promotion {
             && other.combines_with.contains(&self.stacking_class)
     }
 
-    /// What it takes off each covered line, in minor units. `left_minor` is what the lines still cost, 0 for those not covered.
-    ///
-    /// Rounding: once over all covered lines, then split over them, largest remainder first.
-    pub(crate) fn take_off(&self, left_minor: &[i64], currency: Currency, rounding: Rounding) -> Vec<i64> {
-        let covered: i64 = left_minor.iter().sum();
-        let amount = match &self.benefit {
-            Benefit::Percentage(percent) => {
-                rounding.divide(i128::from(covered) * i128::from(percent.millionths()), Percent::WHOLE.millionths().into())
-            }
-            Benefit::Fixed(amounts) => amount_in(amounts, currency).unwrap_or(0).min(covered),
-            Benefit::FreeShipping => 0,
-        };
-        Money::split_minor(amount, left_minor)
-    }
-
-    /// Percentages count first, then amounts, then shipping; equals by id. So the order of typing does not matter.
+    /// Whole units count first, then percentages, then amounts, then shipping; equals by id. So the order of typing does not matter.
     pub(crate) fn rank(&self) -> (u8, &str) {
         let kind = match self.benefit {
-            Benefit::Percentage(_) => 0,
-            Benefit::Fixed(_) => 1,
-            Benefit::FreeShipping => 2,
+            Benefit::BuyGet(_) => 0,
+            Benefit::Percentage(_) => 1,
+            Benefit::Tiers(_) => 2,
+            Benefit::Fixed(_) => 3,
+            Benefit::FreeShipping => 4,
         };
         (kind, &self.id)
     }
+}
+
+/// Under which name the uses of an automatic promotion are counted.
+pub fn automatic_key(id: &str) -> CouponCode {
+    CouponCode(format!("auto:{id}"))
+}
+
+fn names(products: &[Slug], categories: &[CategoryPath], product: &Product) -> bool {
+    let by_category = |held: &CategoryPath| categories.iter().any(|category| held.is_within(category));
+    products.contains(&product.slug) || product.categories.iter().any(by_category)
 }
 
 fn amount_in(amounts: &[(Currency, i64)], currency: Currency) -> Option<i64> {
     amounts.iter().find(|(held, _)| *held == currency).map(|(_, minor)| *minor)
 }
 
-/// Every choice of promotions that may count together and to which no other could be added. At least one choice, maybe empty.
+/// Every set of promotions that may count together, the empty one among them; a set has the bit of each member's place.
 ///
-/// Limits: a cart holds at most `cart::MAX_COUPONS` codes, so at most 32 sets are looked at.
-pub(crate) fn largest_joinable_sets<'a>(promotions: &[&'a Promotion]) -> Vec<Vec<&'a Promotion>> {
-    assert!(promotions.len() <= super::cart::MAX_COUPONS, "a cart holds few codes");
-    let members = |set: u32| (0..promotions.len()).filter(move |index| set & (1 << index) != 0);
-    let joinable =
-        |set: u32| members(set).all(|one| members(set).all(|other| one == other || promotions[one].joins(promotions[other])));
-    let sets: Vec<u32> = (0..1 << promotions.len()).filter(|set| joinable(*set)).collect();
-    let is_largest = |set: &u32| !sets.iter().any(|other| other != set && other & set == *set);
-    sets.iter().filter(|set| is_largest(set)).map(|set| members(*set).map(|index| promotions[index]).collect()).collect()
+/// Limits: at most `MAX_WEIGHED` promotions.
+pub(crate) fn joinable_sets(promotions: &[&Promotion]) -> Vec<u32> {
+    assert!(promotions.len() <= MAX_WEIGHED, "few promotions are weighed at once");
+    let joins_of = |one: &&Promotion| {
+        let joined = promotions.iter().enumerate().filter(|(_, other)| one.joins(other));
+        joined.fold(0, |set, (index, _)| set | 1 << index)
+    };
+    let joins: Vec<u32> = promotions.iter().map(joins_of).collect();
+    let mut sets: Vec<u32> = vec![0];
+    for (index, joins) in joins.iter().enumerate() {
+        for place in 0..sets.len() {
+            if sets[place] & !joins == 0 {
+                sets.push(sets[place] | 1 << index);
+            }
+        }
+    }
+    sets
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commerce::fixture::{coupon, euro, euros_off, percent_off};
-
-    #[track_caller]
-    fn check(benefit: Benefit, left_minor: &[i64], expected: &[i64]) {
-        assert_eq!(coupon("a", benefit).take_off(left_minor, euro(), Rounding::HalfUp), expected);
-    }
+    use crate::commerce::fixture::{coupon, euros_off};
 
     #[test]
-    fn what_is_taken_off_is_spread_over_what_is_left() {
-        check(percent_off("10"), &[1000, 0, 500], &[100, 0, 50]);
-        check(percent_off("100"), &[1, 2, 3], &[1, 2, 3]);
-        check(percent_off("0"), &[1, 2, 3], &[0, 0, 0]);
-        check(euros_off(100), &[200, 100, 0], &[67, 33, 0]);
-        check(euros_off(100), &[20, 10], &[20, 10]);
-        check(euros_off(100), &[0, 0], &[0, 0]);
-        check(Benefit::FreeShipping, &[200], &[0]);
-    }
-
-    #[test]
-    fn nothing_is_taken_off_in_a_currency_without_amount() {
-        check(Benefit::Fixed(Vec::new()), &[200], &[0]);
-    }
-
-    #[test]
-    fn joinable_sets_cannot_be_made_larger() {
+    fn joinable_sets_are_all_that_join_and_no_others() {
         let promotion = |id: &str, joins: &[&str]| {
             let mut promotion = coupon(id, euros_off(1));
             promotion.combines_with = joins.iter().map(|class| (*class).to_owned()).collect();
@@ -240,11 +338,21 @@ mod tests {
         // a–b, b–c and c–d join; a names d, but d does not name a.
         let all = [promotion("a", &["b", "d"]), promotion("b", &["a", "c"]), promotion("c", &["b", "d"]), promotion("d", &["c"])];
         let sets = |chosen: &[&Promotion]| {
-            let ids = |set: Vec<&Promotion>| set.iter().map(|promotion| promotion.id.clone()).collect::<String>();
-            largest_joinable_sets(chosen).into_iter().map(ids).collect::<Vec<_>>()
+            let ids =
+                |set: u32| (0..chosen.len()).filter(move |index| set & 1 << index != 0).map(|index| chosen[index].id.clone());
+            let mut sets: Vec<String> = joinable_sets(chosen).into_iter().map(|set| ids(set).collect()).collect();
+            sets.sort();
+            sets
         };
-        assert_eq!(sets(&all.iter().collect::<Vec<_>>()), ["ab", "bc", "cd"]);
-        assert_eq!(sets(&[&all[0], &all[3]]), ["a", "d"]);
+        assert_eq!(sets(&all.iter().collect::<Vec<_>>()), ["", "a", "ab", "b", "bc", "c", "cd", "d"]);
+        assert_eq!(sets(&[&all[0], &all[3]]), ["", "a", "d"]);
         assert_eq!(sets(&[]), [""]);
+    }
+
+    #[test]
+    fn uses_of_two_promotions_are_never_counted_as_one() {
+        let automatic = Promotion { trigger: Trigger::Automatic, ..coupon("spring", euros_off(1)) };
+        assert_eq!(automatic.use_key(), "auto:spring".into());
+        assert_ne!(coupon("auto:spring", euros_off(1)).use_key(), automatic.use_key());
     }
 }

@@ -19,7 +19,7 @@ use super::live::Live;
 use super::perform::services::Services;
 use super::perform::{PAYMENTS_PER_SECOND, Till};
 use super::router::Router;
-use crate::commerce::ids::{CartId, CouponCode, SkuHash, Timestamp};
+use crate::commerce::ids::{CartId, SkuHash, Timestamp};
 use crate::telemetry::requests::RequestMetrics;
 
 /// What the edge needs to answer.
@@ -103,8 +103,8 @@ impl Default for Settings {
 pub struct StockSnapshot {
     /// Units that can be sold (on hand less reserved).
     pub available: BTreeMap<SkuHash, u32>,
-    /// Codes whose uses are all taken.
-    pub used_up: Vec<CouponCode>,
+    /// Ids of promotions whose uses are all taken.
+    pub used_up: Vec<String>,
 }
 
 /// Where the instant comes from: the system, or a test.

@@ -95,6 +95,7 @@ pub fn build(cart: &Cart, priced: &PricedCart, facts: &ReplyFacts<'_>) -> CartRe
     if !priced.unavailable.is_empty() {
         notes.push(Note::new(Severity::Warning, "line_unavailable", Say::of("line.gone")).about("/lines"));
     }
+    notes.extend(priced.hints.iter().map(words::of_hint));
     let mut messages: Vec<Message> = notes.iter().map(|note| note.told(words)).collect();
     sort(&mut messages);
     let blocked = messages.iter().any(|message| message.severity == "error");
@@ -236,15 +237,11 @@ pub fn totals(priced: &PricedCart, site: &SiteView) -> Vec<TotalReply> {
     let sums = &priced.totals;
     let less = |amount: Money| Money::new(-amount.minor, amount.currency);
     let mut parts = vec![total("subtotal", "totals.subtotal", sums.subtotal)];
-    if sums.discount.minor != 0 {
-        parts.push(total("discount", "totals.discount", less(sums.discount)));
-    }
+    parts.extend(discounts(priced, false, total("discount", "totals.discount", less(sums.discount))));
     if priced.shipping.is_some() {
         parts.push(total("shipping", "totals.shipping", sums.shipping));
     }
-    if sums.shipping_discount.minor != 0 {
-        parts.push(total("shipping_discount", "totals.shipping_discount", less(sums.shipping_discount)));
-    }
+    parts.extend(discounts(priced, true, total("shipping_discount", "totals.shipping_discount", less(sums.shipping_discount))));
     let included = priced.tax_mode == TaxMode::Inclusive;
     for part in &priced.taxes {
         let key = if included { "totals.tax_included" } else { "totals.tax" };
@@ -254,6 +251,24 @@ pub fn totals(priced: &PricedCart, site: &SiteView) -> Vec<TotalReply> {
     }
     parts.push(total("total", "totals.total", sums.total));
     parts
+}
+
+/// Each discount by its title, those of codes first; `sum` is all of them.
+fn discounts(priced: &PricedCart, on_shipping: bool, sum: TotalReply) -> Vec<TotalReply> {
+    let typed = priced.coupons.iter().filter(|coupon| coupon.on_shipping == on_shipping).filter_map(|coupon| {
+        let amount = coupon.result.as_ref().ok().filter(|amount| amount.minor != 0)?;
+        Some((coupon.title.as_deref().unwrap_or(coupon.code.as_str()), *amount))
+    });
+    let automatic = priced.automatic.iter().filter(|given| given.on_shipping == on_shipping);
+    let part = |(title, amount): (&str, Money)| TotalReply {
+        label: title.to_owned(),
+        amount: Money::new(-amount.minor, amount.currency),
+        ..sum.clone()
+    };
+    let parts: Vec<TotalReply> = typed.chain(automatic.map(|given| (given.title.as_str(), given.amount))).map(part).collect();
+    // A quote of before discounts were told one by one has one sum.
+    let told: i64 = parts.iter().map(|part| part.amount.minor).sum();
+    if told == sum.amount.minor { parts } else { vec![sum] }
 }
 
 fn total(kind: &str, key: &'static str, amount: Money, site: &SiteView) -> TotalReply {

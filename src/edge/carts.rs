@@ -151,7 +151,8 @@ impl Desk {
     /// The code as it is kept. A code nobody has declared is refused here, so that it takes no place in the cart.
     pub fn coupon(&self, typed: &str) -> Result<CouponCode, Failure> {
         let code = CouponCode::normal(typed);
-        let is_known = self.live.bundle.rules.promotions.iter().any(|promotion| promotion.code.names(&code));
+        let is_known =
+            self.live.bundle.rules.promotions.iter().any(|promotion| promotion.code().is_some_and(|own| own.names(&code)));
         if is_known { Ok(code) } else { Err(field_refused("coupon_unknown", "/code", Say::of("coupon.unknown"))) }
     }
 

@@ -14,7 +14,6 @@ use super::reply::CheckoutReply;
 use crate::commerce::address::{Contact, FieldProblem};
 use crate::commerce::cart::Cart;
 use crate::commerce::checkout::{Checkout, CheckoutState};
-use crate::commerce::ids::CouponCode;
 use crate::commerce::order::OrderState;
 use crate::commerce::outside::OutsidePrices;
 use crate::commerce::pricing::PricedCart;
@@ -113,11 +112,12 @@ impl Counter {
         let skus = cart.lines.iter().map(|line| line.sku).collect();
         let outside = self.desk.app.services.prices(&self.desk.live, market, skus, &self.desk.app.clock).await;
         let stock = self.desk.app.stock.load();
-        // A use of a code that is held for this very checkout does not count against it.
+        // A use of a promotion that is held for this very checkout does not count against it.
         let held = checkout.order.as_ref().filter(|order| order.state == OrderState::PendingPayment);
-        let is_own =
-            |code: &CouponCode| held.is_some_and(|order| order.quote.priced.coupons.iter().any(|own| own.code.names(code)));
-        let used_up = stock.used_up.iter().filter(|code| !is_own(code)).cloned().collect();
+        let promotions = &self.desk.live.bundle.rules.promotions;
+        let named = |id: &str| promotions.iter().find(|promotion| promotion.id == id);
+        let is_own = |id: &str| held.zip(named(id)).is_some_and(|(order, promotion)| order.quote.priced.uses(promotion));
+        let used_up = stock.used_up.iter().filter(|id| !is_own(id)).cloned().collect();
         let stock = StockSnapshot { available: Default::default(), used_up };
         let facts = ReplyFacts { stock: Some(&stock), ..self.reply_facts(&checkout, &outside) };
         let priced = cart_reply::price(&cart, &facts).map_err(|rejection| super::carts::unpriced(&rejection))?;

@@ -80,7 +80,7 @@ pub struct LineReply {
     pub per_measure: Option<PerMeasureReply>,
     /// quantity × unit price.
     pub subtotal: Money,
-    /// Taken off by coupons.
+    /// Taken off by promotions.
     pub discount: Money,
     /// subtotal − discount.
     pub total: Money,
@@ -152,7 +152,8 @@ pub struct ShippingOptionReply {
     pub selected: bool,
 }
 
-/// A part of the total. Kinds: `subtotal`, `discount` (negative), `shipping`, `shipping_discount` (negative), `tax` (one per rate; with
+/// A part of the total. Kinds: `subtotal`, `discount` (one per promotion, negative, its title the label), `shipping`, `shipping_discount`
+/// (the same), `tax` (one per rate; with
 /// `included: true` it is inside the others), `total`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TotalReply {

@@ -8,7 +8,7 @@ use super::reply::Message;
 use crate::commerce::address::{FieldFault, FieldProblem};
 use crate::commerce::cart::{CartRejection, MAX_COUPONS, MAX_LINES};
 use crate::commerce::checkout::Rejection;
-use crate::commerce::pricing::PricingRejection;
+use crate::commerce::pricing::{Hint, PricingRejection};
 use crate::commerce::promotion::CouponRefusal;
 use crate::theme::texts::Say;
 use crate::theme::view::SiteView;
@@ -93,8 +93,25 @@ pub fn of_coupon(refusal: &CouponRefusal) -> Say {
         CouponRefusal::OtherMarket => Say::of("coupon.other_market"),
         CouponRefusal::BelowMinimum { minimum } => Say::of("coupon.below_minimum").with_money("minimum", *minimum),
         CouponRefusal::NothingCovered => Say::of("coupon.nothing_covered"),
+        CouponRefusal::TooFew { more } => Say::of("coupon.too_few").counting(u64::from(*more)),
+        CouponRefusal::NoReward { more } => Say::of("coupon.no_reward").counting(u64::from(*more)),
         CouponRefusal::NotCombinable => Say::of("coupon.not_combinable"),
+        CouponRefusal::CostsMore => Say::of("coupon.costs_more"),
     }
+}
+
+/// What little more would bring.
+pub fn of_hint(hint: &Hint) -> Note {
+    let (code, say) = match hint {
+        Hint::FreeRate { missing } => ("hint_free_shipping", Say::of("hint.free_shipping").with_money("amount", *missing)),
+        Hint::Value { title, missing } => {
+            ("hint_value", Say::of("hint.value").with("title", title).with_money("amount", *missing))
+        }
+        Hint::Units { title, missing } => {
+            ("hint_units", Say::of("hint.units").with("title", title).counting(u64::from(*missing)))
+        }
+    };
+    Note::new(Severity::Info, code, say)
 }
 
 /// A cart that cannot be priced.

@@ -42,6 +42,7 @@ mod policy;
 mod precompress;
 mod previews;
 mod prices;
+mod promotions;
 mod publish;
 mod publish_trouble;
 mod purge;

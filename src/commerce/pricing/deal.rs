@@ -1,14 +1,26 @@
 //! Deal: what one choice of promotions makes of a cart's discounts and shipping.
 //!
-//! Owns    the order of taking off, the rates offered for what is left, and the rate that counts. `pricing` picks the best deal.
+//! Owns    the order of taking off, the rates offered for what is left, and the rate that counts. `offers` picks the best deal.
 
 use crate::commerce::ids::ShippingRateId;
-use crate::commerce::money::{Currency, Money};
-use crate::commerce::promotion::{Benefit, Promotion};
+use crate::commerce::money::Money;
+use crate::commerce::promotion::{Benefit, Promoted, Promotion, Taking};
 use crate::commerce::rules::Market;
-use crate::commerce::shipping::{Parcel, ShippingZone};
+use crate::commerce::shipping::{Parcel, ShippingRate, ShippingZone};
 
+use super::offers::Candidate;
 use super::{Good, ShippingOption};
+
+/// What all deals of a cart are made of.
+#[derive(Clone, Copy)]
+pub(super) struct Trade<'a> {
+    pub market: &'a Market,
+    pub zone: Option<&'a ShippingZone>,
+    pub goods: &'a [Good<'a>],
+    /// The same as promotions see them.
+    pub lines: &'a [Promoted<'a>],
+    pub choice: Option<&'a ShippingRateId>,
+}
 
 /// What one set of promotions makes of the cart; all amounts in minor units.
 pub(super) struct Deal<'a> {
@@ -16,8 +28,8 @@ pub(super) struct Deal<'a> {
     pub discounts: Vec<i64>,
     /// By each promotion.
     pub given: Vec<(&'a Promotion, i64)>,
-    /// Rates offered, in the zone's order.
-    pub options: Vec<ShippingOption>,
+    /// Rates offered with their price, in the zone's order.
+    rates: Vec<(&'a ShippingRate, i64)>,
     /// Index of the one that counts.
     chosen: Option<usize>,
     /// Off shipping.
@@ -25,29 +37,26 @@ pub(super) struct Deal<'a> {
 }
 
 impl<'a> Deal<'a> {
-    pub(super) fn of(
-        set: &[&'a Promotion],
-        goods: &[Good<'_>],
-        zone: Option<&ShippingZone>,
-        market: &Market,
-        choice: Option<&ShippingRateId>,
-    ) -> Self {
-        let mut discounts = vec![0; goods.len()];
-        let mut given = Vec::with_capacity(set.len());
-        for promotion in set {
-            let left: Vec<i64> = goods
-                .iter()
-                .zip(&discounts)
-                .map(|(good, taken)| if promotion.covers(good.product) { good.subtotal_minor - taken } else { 0 })
-                .collect();
-            let parts = promotion.take_off(&left, market.currency, market.rounding);
+    /// `set`: in the order of their ranks.
+    pub(super) fn of<'c>(set: impl Iterator<Item = &'c Candidate<'a>>, trade: &Trade<'a>) -> Self
+    where
+        'a: 'c,
+    {
+        let goods = trade.goods;
+        let taking = Taking { currency: trade.market.currency, rounding: trade.market.rounding };
+        let mut left: Vec<i64> = goods.iter().map(|good| good.subtotal_minor).collect();
+        let mut given = Vec::new();
+        for Candidate { promotion, reach } in set {
+            let parts = promotion.benefit.take_off(reach, trade.lines, &left, taking);
             given.push((*promotion, parts.iter().sum()));
-            discounts.iter_mut().zip(parts).for_each(|(taken, part)| *taken += part);
+            left.iter_mut().zip(parts).for_each(|(left, part)| *left -= part);
         }
-        let options = shipping_options(goods, &discounts, zone, market.currency);
-        let chosen = options.iter().position(|option| Some(&option.id) == choice);
-        let cheapest = || (0..options.len()).min_by_key(|index| options[*index].price.minor);
-        let mut deal = Self { discounts, given, chosen: chosen.or_else(cheapest), options, shipping_discount: 0 };
+        let rates = offered_rates(trade, left.iter().sum());
+        let wanted = rates.iter().position(|(rate, _)| Some(&rate.id) == trade.choice);
+        let cheapest = || (0..rates.len()).min_by_key(|index| rates[*index].1);
+        let chosen = wanted.or_else(cheapest);
+        let discounts = goods.iter().zip(&left).map(|(good, left)| good.subtotal_minor - left).collect();
+        let mut deal = Self { discounts, given, chosen, rates, shipping_discount: 0 };
         deal.free_shipping();
         deal
     }
@@ -60,12 +69,28 @@ impl<'a> Deal<'a> {
         }
     }
 
-    pub(super) fn shipping(&self) -> Option<&ShippingOption> {
-        self.chosen.map(|index| &self.options[index])
+    /// Rates offered, in the zone's order.
+    pub(super) fn options(&self, trade: &Trade<'_>) -> Vec<ShippingOption> {
+        self.rates.iter().map(|rate| option(*rate, trade)).collect()
+    }
+
+    /// The one that counts.
+    pub(super) fn shipping(&self, trade: &Trade<'_>) -> Option<ShippingOption> {
+        self.chosen.map(|index| option(self.rates[index], trade))
+    }
+
+    /// The rate that counts, with its price.
+    pub(super) fn rate(&self) -> Option<(&'a ShippingRate, i64)> {
+        self.chosen.map(|index| self.rates[index])
+    }
+
+    /// Whether no rate takes what is to be sent.
+    pub(super) fn has_no_rate(&self) -> bool {
+        self.rates.is_empty()
     }
 
     pub(super) fn shipping_minor(&self) -> i64 {
-        self.shipping().map_or(0, |option| option.price.minor)
+        self.rate().map_or(0, |(_, minor)| minor)
     }
 
     /// What the shopper pays before tax that comes on top: the less, the better the deal.
@@ -75,25 +100,18 @@ impl<'a> Deal<'a> {
     }
 }
 
-fn shipping_options(
-    goods: &[Good<'_>],
-    discounts: &[i64],
-    zone: Option<&ShippingZone>,
-    currency: Currency,
-) -> Vec<ShippingOption> {
-    let needs_parcel = goods.iter().any(|good| good.variant.requires_shipping);
-    let Some(zone) = zone.filter(|_| needs_parcel) else { return Vec::new() };
-    let parcel = Parcel {
-        weight_g: goods.iter().map(Good::weight_g).sum(),
-        goods_minor: goods.iter().zip(discounts).map(|(good, taken)| good.subtotal_minor - taken).sum(),
-    };
-    let offered = zone.rates.iter().filter_map(|rate| Some((rate, rate.price_minor(parcel)?)));
-    offered
-        .map(|(rate, minor)| ShippingOption {
-            id: rate.id.clone(),
-            name: rate.name.clone(),
-            delivery: rate.delivery.clone(),
-            price: Money::new(minor, currency),
-        })
-        .collect()
+fn offered_rates<'a>(trade: &Trade<'a>, goods_minor: i64) -> Vec<(&'a ShippingRate, i64)> {
+    let needs_parcel = trade.goods.iter().any(|good| good.variant.requires_shipping);
+    let Some(zone) = trade.zone.filter(|_| needs_parcel) else { return Vec::new() };
+    let parcel = Parcel { weight_g: trade.goods.iter().map(Good::weight_g).sum(), goods_minor };
+    zone.rates.iter().filter_map(|rate| Some((rate, rate.price_minor(parcel)?))).collect()
+}
+
+fn option((rate, minor): (&ShippingRate, i64), trade: &Trade<'_>) -> ShippingOption {
+    ShippingOption {
+        id: rate.id.clone(),
+        name: rate.name.clone(),
+        delivery: rate.delivery.clone(),
+        price: Money::new(minor, trade.market.currency),
+    }
 }

@@ -1,5 +1,7 @@
 //! Pricing: what holds for every cart. Small spaces in full, large ones by chance.
 
+use std::num::NonZeroU32;
+
 use proptest::prelude::*;
 
 use crate::commerce::cart::{Cart, MAX_QUANTITY};
@@ -7,8 +9,8 @@ use crate::commerce::catalog::SaleWindow;
 use crate::commerce::fixture::*;
 use crate::commerce::ids::Timestamp;
 use crate::commerce::money::{MAX_MINOR, Rounding};
-use crate::commerce::promotion::Benefit;
-use crate::commerce::rules::RoundingScope;
+use crate::commerce::promotion::{Benefit, BuyGet, Promotion, Tier, TierFrom, TierOff, Trigger};
+use crate::commerce::rules::{RoundingScope, Rules};
 use crate::commerce::shipping::RatePrice;
 use crate::commerce::tax::TaxMode;
 
@@ -44,8 +46,12 @@ fn adds_up(priced: &PricedCart) {
         assert_eq!(line.subtotal.minor, line.unit_price.minor * i64::from(line.quantity));
         assert!(line.tax.minor <= line.total.minor, "{line:?}");
     }
-    let given: i64 = priced.coupons.iter().filter_map(|coupon| coupon.result.as_ref().ok()).map(|money| money.minor).sum();
-    assert_eq!(given, totals.discount.minor + totals.shipping_discount.minor);
+    for (on_shipping, expected) in [(false, totals.discount), (true, totals.shipping_discount)] {
+        let typed = priced.coupons.iter().filter(|coupon| coupon.on_shipping == on_shipping);
+        let automatic = priced.automatic.iter().filter(|given| given.on_shipping == on_shipping);
+        let typed = typed.filter_map(|coupon| coupon.result.as_ref().ok()).map(|money| money.minor);
+        assert_eq!(typed.chain(automatic.map(|given| given.amount.minor)).sum::<i64>(), expected.minor);
+    }
 }
 
 #[test]
@@ -84,7 +90,32 @@ fn any_benefit() -> impl Strategy<Value = Benefit> {
         (0u32..=1_000_000).prop_map(|millionths| percent_off(&percent_text(millionths))),
         (0..200_000i64).prop_map(euros_off),
         Just(Benefit::FreeShipping),
+        any_buy_get(),
+        prop::collection::vec((any::<bool>(), 1..200_000i64, 0u32..=1_000_000), 1..4).prop_map(any_tiers),
     ]
+}
+
+fn any_buy_get() -> impl Strategy<Value = Benefit> {
+    let units = || (1u32..5).prop_map(|units| NonZeroU32::new(units).expect("some"));
+    let (own, times) = (any::<bool>(), prop::option::of(units()));
+    (units(), units(), 0u32..=1_000_000, own, times).prop_map(|(buy, get, millionths, own, times)| {
+        let off = percent_text(millionths).parse().expect("a percentage");
+        let categories = if own { vec!["shelf".into()] } else { Vec::new() };
+        Benefit::BuyGet(BuyGet { buy, get, off, products: Vec::new(), categories, times })
+    })
+}
+
+fn any_tiers(mut steps: Vec<(bool, i64, u32)>) -> Benefit {
+    steps.sort_by_key(|(_, from, _)| *from);
+    let by_units = steps[0].0;
+    let tier = |(is_percent, from, off): (bool, i64, u32)| Tier {
+        from: if by_units { TierFrom::Quantity((from / 10_000) as u32) } else { TierFrom::Value(vec![(euro(), from)]) },
+        off: match is_percent {
+            true => TierOff::Percentage(percent_text(off).parse().expect("a percentage")),
+            false => TierOff::Fixed(vec![(euro(), off.into())]),
+        },
+    };
+    Benefit::Tiers(steps.into_iter().map(tier).collect())
 }
 
 fn percent_text(millionths: u32) -> String {
@@ -102,7 +133,7 @@ prop_compose! {
         rates in (0u32..=1_000_000, 0u32..=1_000_000),
         shipping_by_class in any::<bool>(),
         post in (any_price(), prop::option::of(any_price())),
-        promotions in prop::collection::vec((any_benefit(), 0..3u8, prop::collection::vec(0..3u8, 0..3), any::<bool>()), 0..5),
+        promotions in prop::collection::vec((any_benefit(), 0..3u8, prop::collection::vec(0..3u8, 0..3), any::<bool>(), any::<bool>()), 0..5),
         free_over in prop::option::of(any_price()),
     ) -> Shop {
         let prices: Vec<i64> = products.iter().map(|(price, ..)| *price).collect();
@@ -121,11 +152,14 @@ prop_compose! {
         by_post.free_over_minor = free_over;
         shop = shop.sends_by(by_post).sends_by(by_value);
         shop.shipping_choice = post.1.map(|_| "value".into());
-        for ((benefit, class, joins, shelved), id) in promotions.into_iter().zip(["c0", "c1", "c2", "c3", "c4"]) {
+        for ((benefit, class, joins, shelved, typed), id) in promotions.into_iter().zip(["c0", "c1", "c2", "c3", "c4"]) {
             let mut promotion = coupon(id, benefit);
             promotion.stacking_class = class.to_string();
             promotion.combines_with = joins.iter().map(u8::to_string).collect();
             promotion.categories = if shelved { vec!["shelf".into()] } else { Vec::new() };
+            if !typed {
+                promotion.trigger = Trigger::Automatic;
+            }
             shop = shop.with(promotion);
         }
         shop
@@ -162,17 +196,25 @@ proptest! {
     }
 
     #[test]
-    fn no_single_code_beats_the_chosen_ones(mut shop in any_shop(), cart in any_cart()) {
-        // One flat rate: where shipping depends on the goods' value, a code may cost more in shipping than it gives.
-        shop.rules.shipping[0].rates = vec![flat("post", 490)];
-        let goods_and_post = |cart: &Cart| {
-            let totals = shop.price(cart).expect("it prices").totals;
-            totals.subtotal.minor - totals.discount.minor + totals.shipping.minor - totals.shipping_discount.minor
+    fn no_other_choice_of_promotions_costs_less(shop in any_shop(), cart in any_cart()) {
+        let before_tax = |shop: &Shop| {
+            let priced = shop.price(&cart).expect("it prices");
+            let totals = priced.totals;
+            let paid = totals.subtotal.minor - totals.discount.minor + totals.shipping.minor - totals.shipping_discount.minor;
+            (paid, priced)
         };
-        for code in &cart.coupons {
-            let mut alone = cart.clone();
-            alone.coupons = vec![code.clone()];
-            prop_assert!(goods_and_post(&cart) <= goods_and_post(&alone));
+        let (paid, priced) = before_tax(&shop);
+        let all = &shop.rules.promotions;
+        for set in 0u32..1 << all.len() {
+            let is_in = |(index, _): &(usize, &Promotion)| set & 1 << index != 0;
+            let some = all.iter().enumerate().filter(is_in).map(|(_, promotion)| promotion.clone()).collect();
+            let fewer = Shop { rules: Rules { promotions: some, ..shop.rules.clone() }, ..shop.clone() };
+            prop_assert!(paid <= before_tax(&fewer).0);
+        }
+        let counts = |promotion: &&Promotion| priced.uses(promotion);
+        let counted: Vec<&Promotion> = all.iter().filter(counts).collect();
+        for (index, one) in counted.iter().enumerate() {
+            prop_assert!(counted[index + 1..].iter().all(|other| one.joins(other)));
         }
     }
 

@@ -5,7 +5,7 @@ use crate::commerce::catalog::{ProductStatus, QuantityRule, SaleWindow};
 use crate::commerce::fixture::*;
 use crate::commerce::ids::Timestamp;
 use crate::commerce::money::{MAX_MINOR, Money, Rounding};
-use crate::commerce::promotion::{Benefit, CouponRefusal};
+use crate::commerce::promotion::{Benefit, CouponRefusal, Trigger};
 use crate::commerce::rules::RoundingScope;
 use crate::commerce::shipping::RatePrice;
 use crate::commerce::tax::TaxMode;
@@ -219,7 +219,7 @@ fn codes_that_give_nothing_say_why() {
         bend(&mut promotion);
         check_coupons(&Shop::of(&[1000]).with(promotion), &cart(&[(0, 1)], &["code"]), &[Err(expected)]);
     };
-    refused(|promotion| promotion.code = "OTHER".into(), "coupon_unknown");
+    refused(|promotion| promotion.trigger = Trigger::Code("OTHER".into()), "coupon_unknown");
     refused(|promotion| promotion.starts_at = Some(Timestamp(NOW.0 + 1)), "coupon_not_yet");
     refused(|promotion| promotion.ends_at = Some(NOW), "coupon_expired");
     refused(|promotion| promotion.markets = vec!["us".into()], "coupon_other_market");
@@ -337,9 +337,13 @@ fn a_place_nobody_delivers_to_is_told() {
 fn free_over_looks_at_goods_after_discounts() {
     let mut parcel = flat("parcel", 490);
     parcel.free_over_minor = Some(1000);
-    let shop = Shop::of(&[1000]).sends_by(parcel).with(coupon("cent", euros_off(1)));
+    let shop = Shop::of(&[1000]).sends_by(parcel).with(coupon("cent", euros_off(1))).with(coupon("more", euros_off(500)));
     check(&shop, &sent_to(cart(&[(0, 1)], &[]), "DE"), (1000, 0, 0, 0, 160, 1000));
-    check(&shop, &sent_to(cart(&[(0, 1)], &["cent"]), "DE"), (1000, 1, 490, 0, 160 + 78, 1489));
+    check(&shop, &sent_to(cart(&[(0, 1)], &["more"]), "DE"), (1000, 500, 490, 0, 80 + 78, 990));
+    // A discount that would make the order dearer is left out, and its code hears why.
+    let there = sent_to(cart(&[(0, 1)], &["cent"]), "DE");
+    check(&shop, &there, (1000, 0, 0, 0, 160, 1000));
+    check_coupons(&shop, &there, &[Err("coupon_costs_more")]);
 }
 
 #[test]

@@ -5,6 +5,9 @@ use crate::commerce::cart::{MAX_PROPERTIES, MAX_QUANTITY};
 use crate::commerce::catalog::{Catalog, Category, Price, Product, ProductOption, PropertyRule, QuantityRule, SaleWindow};
 use crate::commerce::fixture::*;
 use crate::commerce::ids::Timestamp;
+use crate::commerce::money::Currency;
+use crate::commerce::promotion::{Benefit, BuyGet, MAX_AUTOMATIC, Promotion, Tier, TierFrom, TierOff, Trigger};
+use crate::commerce::rules::Market;
 
 /// A shop that says nothing wrong.
 fn sound() -> Shop {
@@ -74,17 +77,148 @@ fn zones_and_rates_can_be_told_apart() {
 
 #[test]
 fn promotions_can_be_typed_and_can_hold() {
-    let twin = |rules: &mut Rules| rules.promotions.push(Promotion { code: "TEN".into(), ..coupon("twin", euros_off(1)) });
-    check_rules(twin, &["`ten` and `twin` have the same code"]);
+    let twin = |rules: &mut Rules| {
+        rules.promotions.push(Promotion { trigger: Trigger::Code("TEN".into()), ..coupon("twin", euros_off(1)) });
+    };
+    let found = check_rules(twin, &["`ten` and `twin` have the same code"]);
+    let RulesProblem::Promotion(problem) = &found[0] else { panic!("a promotion's") };
+    assert_eq!(problem.promotions(), (Some("twin"), Some("ten")));
     let bent = |bend: fn(&mut Promotion), expected: &str| {
         check_rules(|rules| bend(&mut rules.promotions[0]), &[expected]);
     };
-    bent(|promotion| promotion.code = " ".into(), "blank");
+    bent(|promotion| promotion.trigger = Trigger::Code(" ".into()), "blank");
     bent(|promotion| (promotion.starts_at, promotion.ends_at) = (Some(NOW), Some(NOW)), "ends before it starts");
     bent(|promotion| promotion.markets = vec!["us".into()], "names the market `us`");
     bent(|promotion| promotion.benefit = euros_off(-1), "amount of `ten`");
     bent(|promotion| promotion.minimum_minor = vec![(euro(), -1)], "amount of `ten`");
-    bent(|promotion| promotion.combines_with = vec!["ten".into()], "class `ten`, which no other");
+    bent(|promotion| promotion.combines_with = vec!["soft".into()], "class `soft`, which no other");
+    bent(|promotion| promotion.combines_with = vec!["ten".into()], "`ten` and combines with it");
+    bent(|promotion| promotion.benefit = percent_off("0"), "gives nothing");
+    bent(|promotion| promotion.benefit = euros_off(0), "gives nothing");
+    bent(|promotion| promotion.usage_limit = Some(0), "gives nothing");
+}
+
+#[test]
+fn promotions_that_contradict_each_other_are_named_together() {
+    let second = |trigger: Trigger, joins: &[&str]| {
+        let mut promotion = Promotion { trigger, ..coupon("five", percent_off("5")) };
+        promotion.combines_with = joins.iter().map(|class| (*class).to_owned()).collect();
+        promotion
+    };
+    let joined = |rules: &mut Rules, joins: &[&str]| {
+        rules.promotions[0].combines_with = vec!["five".into()];
+        rules.promotions.push(second(Trigger::Code("FIVE".into()), joins));
+    };
+    check_rules(|rules| joined(rules, &["ten"]), &[]);
+    check_rules(
+        |rules| joined(rules, &[]),
+        &["`ten` combines with the class `five`, and `five` of that class does not name `ten`"],
+    );
+    let alike = |rules: &mut Rules, percent: &str| {
+        for id in ["one", "two"] {
+            let mut promotion = Promotion { trigger: Trigger::Automatic, ..coupon(id, percent_off("5")) };
+            promotion.stacking_class = "order".into();
+            rules.promotions.push(promotion);
+        }
+        rules.promotions[2].benefit = percent_off(percent);
+    };
+    check_rules(|rules| alike(rules, "6"), &[]);
+    check_rules(|rules| alike(rules, "5"), &["`one` and `two` are automatic, of one class and alike"]);
+    let many = |rules: &mut Rules, count: usize| {
+        for index in 0..count {
+            let promotion = coupon(&format!("auto{index}"), euros_off(1));
+            rules.promotions.push(Promotion { trigger: Trigger::Automatic, ..promotion });
+        }
+    };
+    check_rules(|rules| many(rules, MAX_AUTOMATIC), &[]);
+    check_rules(|rules| many(rules, MAX_AUTOMATIC + 1), &["there are 51 automatic promotions"]);
+}
+
+#[test]
+fn promotions_have_amounts_where_they_hold() {
+    let dollar = || Currency::from_code("USD").expect("a currency");
+    let bent = |bend: &dyn Fn(&mut Promotion), expected: &[&str]| {
+        check_rules(|rules| bend(&mut rules.promotions[0]), expected);
+    };
+    bent(&|promotion| promotion.benefit = Benefit::Fixed(vec![(dollar(), 500)]), &["an amount in USD"]);
+    bent(&|promotion| promotion.minimum_minor = vec![(euro(), 1), (dollar(), 1)], &["an amount in USD"]);
+    let us = |rules: &mut Rules| {
+        let market = Market { id: "us".into(), prefix: "us".into(), currency: dollar(), ..rules.markets[0].clone() };
+        rules.markets.push(market);
+        rules.shipping.push(ShippingZone {
+            id: "us".into(),
+            market: "us".into(),
+            rates: Vec::new(),
+            ..rules.shipping[0].clone()
+        });
+        rules.promotions[0].benefit = euros_off(100);
+    };
+    check_rules(us, &[]);
+    let only_us = |rules: &mut Rules| {
+        us(rules);
+        rules.promotions[0].markets = vec!["us".into()];
+    };
+    check_rules(only_us, &["an amount in EUR"]);
+    let nowhere = |rules: &mut Rules| {
+        only_us(rules);
+        rules.promotions[0].markets = Vec::new();
+        rules.promotions[0].minimum_minor = vec![(dollar(), 100)];
+    };
+    check_rules(nowhere, &["counts nowhere"]);
+}
+
+#[test]
+fn tiers_rise() {
+    let value = |minor| TierFrom::Value(vec![(euro(), minor)]);
+    let percent = |text: &str| TierOff::Percentage(text.parse().expect("a percentage"));
+    let check = |tiers: Vec<(TierFrom, TierOff)>, expected: &[&str]| {
+        let tiers = tiers.into_iter().map(|(from, off)| Tier { from, off }).collect();
+        check_rules(|rules| rules.promotions[0].benefit = Benefit::Tiers(tiers), expected);
+    };
+    check(vec![(value(100), percent("5")), (value(200), percent("6"))], &[]);
+    check(vec![(value(100), percent("5")), (value(100), percent("6"))], &["have to rise"]);
+    check(vec![(value(100), percent("5")), (value(200), percent("5"))], &["have to rise"]);
+    check(vec![(value(100), percent("5")), (TierFrom::Quantity(3), percent("6"))], &["have to rise"]);
+    check(vec![(value(100), percent("5")), (value(200), TierOff::Fixed(vec![(euro(), 1)]))], &["have to rise"]);
+}
+
+fn shelf() -> Category {
+    Category { path: "shelf".into(), title: String::new(), translations: Vec::new(), order: 0 }
+}
+
+#[test]
+fn promotions_are_for_something_that_is_sold() {
+    let check = |bend: fn(&mut Promotion), expected: &[&str]| {
+        let mut shop = sound();
+        bend(&mut shop.rules.promotions[0]);
+        let mut catalog = shop.products.clone();
+        catalog[0].categories = vec!["shelf".into()];
+        let category = |path: &str| Category { path: path.into(), ..shelf() };
+        let catalog = Catalog::new(catalog, vec![category("empty"), category("shelf")]).expect("a catalogue");
+        let texts: Vec<String> = catalog.problems_of_promotions(&shop.rules).iter().map(ToString::to_string).collect();
+        assert_eq!(texts.len(), expected.len(), "{texts:#?}");
+        texts.iter().zip(expected).for_each(|(text, part)| assert!(text.contains(part), "`{text}` should say `{part}`"));
+    };
+    check(|_| {}, &[]);
+    check(|promotion| promotion.products = vec!["p0".into()], &[]);
+    check(|promotion| promotion.products = vec!["p7".into()], &["names the product `p7`"]);
+    check(|promotion| promotion.categories = vec!["shelf".into()], &[]);
+    check(|promotion| promotion.categories = vec!["soft".into()], &["names the category `soft`"]);
+    check(|promotion| promotion.categories = vec!["empty".into()], &["covers no product"]);
+    let reward = |category: &str| {
+        let one = std::num::NonZeroU32::MIN;
+        let (off, categories) = ("50".parse().expect("a percentage"), vec![category.into()]);
+        Benefit::BuyGet(BuyGet { buy: one, get: one, off, products: Vec::new(), categories, times: None })
+    };
+    let bent = |category: &str, expected: &[&str]| {
+        let mut shop = sound();
+        shop.rules.promotions[0].benefit = reward(category);
+        let catalog = Catalog::new(shop.products.clone(), vec![shelf()]).expect("a catalogue");
+        let texts: Vec<String> = catalog.problems_of_promotions(&shop.rules).iter().map(ToString::to_string).collect();
+        assert!(texts.len() == 1 && texts[0].contains(expected[0]), "{texts:#?}");
+    };
+    bent("soft", &["names the category `soft`"]);
+    bent("shelf", &["makes none cheaper"]);
 }
 
 #[test]

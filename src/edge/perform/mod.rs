@@ -36,11 +36,12 @@ use super::key_ring::{KeyRing, Purpose};
 use super::live::Live;
 use super::reply::{ElementReply, PaymentMethodReply};
 use crate::commerce::checkout::{Checkout, Command, Decision, Effect, Facts, Rejection, Step, decide};
-use crate::commerce::ids::{AttemptId, CheckoutId, OrderId, QuoteId, Timestamp};
+use crate::commerce::ids::{AttemptId, CheckoutId, CouponCode, OrderId, QuoteId, Timestamp};
 use crate::commerce::inventory::stock_needs;
 use crate::commerce::money::Money;
 use crate::commerce::order::OrderState;
 use crate::commerce::payment::{Attempt, AttemptState, Operation, idempotency_key};
+use crate::commerce::promotion::{Promotion, Trigger, automatic_key};
 use crate::commerce::quote::Quote;
 use crate::gateway::capabilities::AmountProblem;
 use crate::gateway::{CreatePayment, Element, Gateway};
@@ -437,13 +438,14 @@ impl Till {
     pub async fn refresh_stock(&self, app: &App) -> Result<(), StoreError> {
         let counted = self.store.stock_snapshot().await?;
         let live = app.live.load();
-        let is_used_up = |promotion: &&crate::commerce::promotion::Promotion| {
-            let uses = counted.coupon_uses.iter().find(|(code, _)| promotion.code.names(code)).map_or(0, |(_, uses)| *uses);
+        let is_used_up = |promotion: &&Promotion| {
+            let key = promotion.use_key();
+            let uses = counted.coupon_uses.iter().find(|(code, _)| key.names(code)).map_or(0, |(_, uses)| *uses);
             promotion.usage_limit.is_some_and(|limit| uses >= limit)
         };
         let snapshot = super::app::StockSnapshot {
             available: counted.levels.iter().map(|level| (level.sku.hash(), level.available())).collect(),
-            used_up: live.bundle.rules.promotions.iter().filter(is_used_up).map(|promotion| promotion.code.clone()).collect(),
+            used_up: live.bundle.rules.promotions.iter().filter(is_used_up).map(|promotion| promotion.id.clone()).collect(),
         };
         app.stock.store(Arc::new(snapshot));
         Ok(())
@@ -581,14 +583,20 @@ fn floated(amount: Money) -> Money {
     Money::new((amount.minor as f64 / 100.0 * 100.0) as i64, amount.currency)
 }
 
+/// Uses that a quote takes: of each code that gives something, and of each automatic promotion that took something off.
 fn coupon_needs(live: &Live, quote: &Quote) -> Vec<CouponNeed> {
-    let given = quote.priced.coupons.iter().filter(|coupon| coupon.result.is_ok());
-    let need = |coupon: &crate::commerce::pricing::CouponOutcome| {
-        let promotion = live.bundle.rules.promotions.iter().find(|promotion| promotion.code.names(&coupon.code));
-        match promotion {
-            Some(promotion) => CouponNeed { code: promotion.code.clone(), limit: promotion.usage_limit },
-            None => CouponNeed { code: coupon.code.clone(), limit: None },
-        }
+    let promotions = &live.bundle.rules.promotions;
+    let need = |promotion: Option<&Promotion>, key: CouponCode| CouponNeed {
+        code: promotion.map_or(key, Promotion::use_key),
+        limit: promotion.and_then(|promotion| promotion.usage_limit),
     };
-    given.map(need).collect()
+    let typed = quote.priced.coupons.iter().filter(|coupon| coupon.result.is_ok()).map(|coupon| {
+        let names = |promotion: &&Promotion| promotion.code().is_some_and(|own| own.names(&coupon.code));
+        need(promotions.iter().find(names), coupon.code.clone())
+    });
+    let automatic = quote.priced.automatic.iter().map(|given| {
+        let is_it = |promotion: &&Promotion| promotion.id == given.promotion && promotion.trigger == Trigger::Automatic;
+        need(promotions.iter().find(is_it), automatic_key(&given.promotion))
+    });
+    typed.chain(automatic).collect()
 }

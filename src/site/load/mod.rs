@@ -485,7 +485,10 @@ fn check_as_a_whole(loaded: &Loaded, rules: &Rules, problems: &mut Problems) {
     let products = loaded.catalog.products();
     let nothing_is_shipped = !problems.has_errors() && !products.is_empty() && !products.iter().any(is_shipped);
     for found in rules.problems() {
-        let problem = Problem::about("site.toml", found.to_string());
+        let problem = match &found {
+            RulesProblem::Promotion(of_one) => promotions::told(of_one),
+            _ => Problem::about("site.toml", found.to_string()),
+        };
         if nothing_is_shipped && matches!(found, RulesProblem::NoShippingZone { .. }) {
             // Whoever sells nothing that needs a parcel needs no zone.
             problems.take_back(&problem.message);
@@ -499,6 +502,7 @@ fn check_as_a_whole(loaded: &Loaded, rules: &Rules, problems: &mut Problems) {
         return;
     }
     let catalog = &loaded.catalog;
+    catalog.problems_of_promotions(&rules).iter().for_each(|found| problems.push(promotions::told(found)));
     let of_products = catalog.products().par_iter().flat_map_iter(|product| catalog.problems_of(product, &rules));
     let of_products: Vec<_> = of_products.collect();
     for found in catalog.problems_of_categories().into_iter().chain(of_products) {

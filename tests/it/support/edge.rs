@@ -14,7 +14,7 @@ use serde_json::Value;
 use vitrine::commerce::catalog::{Catalog, Price, Product, ProductStatus, PropertyRule, QuantityRule, StockPolicy, Variant};
 use vitrine::commerce::ids::{CouponCode, Timestamp};
 use vitrine::commerce::money::{Currency, Rounding};
-use vitrine::commerce::promotion::{Benefit, Promotion};
+use vitrine::commerce::promotion::{Benefit, Promotion, Trigger};
 use vitrine::commerce::rules::{Market, RoundingScope, Rules};
 use vitrine::commerce::shipping::{RatePrice, ShippingRate, ShippingZone};
 use vitrine::commerce::tax::{TaxMode, TaxRates, TaxTable};
@@ -313,9 +313,10 @@ fn promotion(code: &str, percent: &str, minimum: Option<i64>, usage_limit: Optio
     Promotion {
         id: code.to_lowercase(),
         title: code.to_lowercase(),
-        code: CouponCode::normal(code),
+        trigger: Trigger::Code(CouponCode::normal(code)),
         benefit: Benefit::Percentage(percent.parse().expect("a percentage")),
         minimum_minor: minimum.map(|minor| (currency("EUR"), minor)).into_iter().collect(),
+        minimum_quantity: 0,
         markets: Vec::new(),
         products: Vec::new(),
         categories: Vec::new(),

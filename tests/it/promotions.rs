@@ -1,0 +1,177 @@
+//! Promotions: what a merchant declares, what the build says of it, and what shoppers are told and charged.
+
+use std::fs;
+
+use serde_json::{Value, json};
+use vitrine::commerce::promotion::{Promotion, Trigger};
+
+use crate::openapi;
+use crate::support::counter::{Counter, GOOD, Shopper, redirect_url};
+use crate::support::edge::{BASE_URL, Caller, bundle};
+use crate::support::shop::{folder, run, site, write};
+
+/// A counter whose shop has these promotions beside its codes.
+fn counter(bend: impl FnOnce(&mut Vec<Promotion>)) -> Counter {
+    let counter = Counter::open();
+    let mut bundle = bundle(BASE_URL, 1990);
+    bend(&mut bundle.rules.promotions);
+    counter.go_live(&bundle);
+    counter
+}
+
+/// A shop with a lamp in it.
+fn shop() -> tempfile::TempDir {
+    let lamp = "+++\ntitle = \"Lamp\"\nsku = \"LAMP\"\nprice = \"19.90\"\nstock = 3\n+++\nA lamp.\n";
+    folder(&[("site.toml", &site("EUR")), ("content/products/lamp.md", lamp)])
+}
+
+/// The first of the shop's codes, as a promotion that needs none.
+fn automatic(promotions: &mut [Promotion]) -> &mut Promotion {
+    let spring = &mut promotions[0];
+    spring.trigger = Trigger::Automatic;
+    spring
+}
+
+fn parts<'a>(cart: &'a Value, kind: &str) -> Vec<(&'a str, i64)> {
+    let all = cart["totals"].as_array().expect("totals");
+    let part = |part: &'a Value| (part["label"].as_str().unwrap_or(""), part["amount"]["amount"].as_i64().unwrap_or(0));
+    all.iter().filter(|part| part["kind"] == kind).map(part).collect()
+}
+
+fn told(cart: &Value) -> Vec<&str> {
+    let messages = cart["messages"].as_array().expect("messages");
+    messages.iter().filter_map(|message| message["text"].as_str()).collect()
+}
+
+#[test]
+fn an_automatic_promotion_is_told_by_its_title_from_the_cart_to_the_order() {
+    let counter = counter(|promotions| automatic(promotions).title = "Spring for all".to_owned());
+    let mut shopper = Shopper::with(&counter, "LAMP-S", 1);
+    let cart = shopper.caller.json("GET", "/api/v1/cart", Value::Null);
+    openapi::check("GET", "/api/v1/cart", &cart);
+    let cart = cart.json();
+    assert_eq!(parts(&cart, "discount"), []);
+    assert_eq!(told(&cart), ["Add €0.10 for: Spring for all."], "twenty euros are needed, and there are 19.90");
+    let add = json!({"sku": "LAMP-S", "quantity": 1});
+    let cart = shopper.caller.json("POST", "/api/v1/cart/lines", add).expect(200).json();
+    assert_eq!(parts(&cart, "discount"), [("Spring for all", -398)]);
+    assert_eq!(cart["coupons"], json!([]), "nobody typed anything");
+    let page = shopper.caller.page("/cart").expect(200).body;
+    assert!(page.contains("Spring for all"), "{page}");
+    let ready = shopper.check_out();
+    assert_eq!(ready["quote"]["total"]["amount"], 2 * 1990 - 398 + 490);
+    let paying = shopper.pay(&ready).expect(200).json();
+    let back = counter.give_card(redirect_url(&paying), GOOD);
+    let order = shopper.come_back(&back).expect(303);
+    let page = shopper.caller.page(order.header("location")).expect(200).body;
+    assert!(page.contains("Spring for all"), "{page}");
+    counter.round();
+    assert_eq!(counter.captured(), [4072]);
+    assert!(counter.mails()[0].contains("Spring for all"), "{}", counter.mails()[0]);
+}
+
+#[test]
+fn the_last_use_of_an_automatic_promotion_is_given_once() {
+    let counter = counter(|promotions| {
+        let spring = automatic(promotions);
+        (spring.usage_limit, spring.minimum_minor) = (Some(1), Vec::new());
+    });
+    let mut shoppers = [Shopper::with(&counter, "LAMP-S", 1), Shopper::with(&counter, "LAMP-S", 1)];
+    let ready = shoppers.each_mut().map(Shopper::check_out);
+    shoppers[0].pay(&ready[0]).expect(200);
+    let problem = shoppers[1].pay(&ready[1]).expect(409).json();
+    assert_eq!(problem["code"], "coupon_used_up");
+    let amounts = |name: &str| problem["total"][name]["amount"].as_i64();
+    assert_eq!((amounts("seen"), amounts("now")), (Some(1791 + 490), Some(1990 + 490)));
+    let fresh = shoppers[1].look();
+    assert_eq!(fresh["quote"]["total"]["amount"], 1990 + 490);
+    // Whoever holds the use sees the price that was agreed, however often the checkout is priced anew.
+    assert_eq!(shoppers[0].look()["quote"]["total"]["amount"], 1791 + 490);
+}
+
+#[test]
+fn a_code_hears_which_of_two_counts() {
+    let counter = counter(|promotions| automatic(promotions).minimum_minor = Vec::new());
+    let mut caller = Caller::new(&counter.app);
+    caller.json("POST", "/api/v1/cart/lines", json!({"sku": "LAMP-S", "quantity": 1})).expect(200);
+    let cart = caller.json("PUT", "/api/v1/cart/coupons/FIRST", Value::Null).expect(200).json();
+    assert_eq!(parts(&cart, "discount"), [("first", -995)], "of one class the better one counts");
+    let counter = self::counter(|promotions| {
+        automatic(promotions).minimum_minor = Vec::new();
+        promotions[0].benefit = promotions[2].benefit.clone();
+    });
+    let mut caller = Caller::new(&counter.app);
+    caller.json("POST", "/api/v1/cart/lines", json!({"sku": "LAMP-S", "quantity": 1})).expect(200);
+    let cart = caller.json("PUT", "/api/v1/cart/coupons/FIRST", Value::Null).expect(200).json();
+    assert_eq!(cart["coupons"][0]["reason"], "coupon_not_combinable");
+    assert_eq!(parts(&cart, "discount"), [("spring", -1990)]);
+}
+
+#[test]
+fn every_kind_is_read_from_its_file() {
+    let folder = shop();
+    let promotion = |name: &str, text: &str| write(folder.path(), &format!("content/promotions/{name}.toml"), text);
+    promotion("auto", "title = \"All\"\npercentage = \"5\"\nstacking_class = \"a\"\n");
+    promotion(
+        "third",
+        "title = \"Third\"\nbuy = 2\nget = 1\npercentage = \"50\"\ntimes = 3\nminimum = \"1\"\nstacking_class = \"b\"\n",
+    );
+    promotion(
+        "steps",
+        "title = \"Steps\"\nstacking_class = \"c\"\n[[tiers]]\nfrom = \"50\"\npercentage = \"5\"\n\n[[tiers]]\nfrom = \"100.00\"\npercentage = \"10\"\n",
+    );
+    promotion("units", "title = \"Units\"\ncode = \"U\"\nminimum_quantity = 2\n[[tiers]]\nquantity = 3\nfixed = \"1.00\"\n");
+    let (code, _, told) = run(folder.path(), &["build"]);
+    assert_eq!(code, 0, "{told}");
+}
+
+#[test]
+fn contradictions_are_refused_with_both_files() {
+    let folder = shop();
+    let promotion = |name: &str, text: &str| write(folder.path(), &format!("content/promotions/{name}.toml"), text);
+    promotion("one", "title = \"One\"\ncode = \"SAME\"\npercentage = \"5\"\ncombines_with = [\"post\"]\n");
+    promotion("two", "title = \"Two\"\ncode = \"same\"\npercentage = \"6\"\n");
+    promotion("post", "title = \"Post\"\ncode = \"POST\"\nfree_shipping = true\nstacking_class = \"post\"\n");
+    promotion("late", "title = \"Late\"\npercentage = \"5\"\nstarts_at = \"2026-02-01\"\nends_at = \"2026-01-01\"\n");
+    promotion("alike", "title = \"A\"\npercentage = \"5\"\nstacking_class = \"x\"\n");
+    promotion("alike-too", "title = \"B\"\npercentage = \"5\"\nstacking_class = \"x\"\n");
+    promotion(
+        "falls",
+        "title = \"F\"\nstacking_class = \"y\"\n[[tiers]]\nquantity = 2\npercentage = \"5\"\n\n[[tiers]]\nquantity = 3\npercentage = \"4\"\n",
+    );
+    let (code, _, told) = run(folder.path(), &["check"]);
+    assert_eq!(code, 1, "{told}");
+    for part in [
+        "`one` and `two` have the same code",
+        "the other one is content/promotions/one.toml",
+        "`one` combines with the class `post`, and `post` of that class does not name `order`",
+        "the other one is content/promotions/post.toml",
+        "`late` ends before it starts",
+        "`alike` and `alike-too` are automatic",
+        "the tiers of the promotion `falls`",
+    ] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
+}
+
+#[test]
+fn what_a_promotion_names_has_to_be_there() {
+    let folder = shop();
+    write(folder.path(), "content/promotions/x.toml", "title = \"X\"\npercentage = \"5\"\nproducts = [\"no-such-thing\"]\n");
+    let (code, _, told) = run(folder.path(), &["check"]);
+    assert_eq!(code, 1, "{told}");
+    assert!(told.contains("names the product `no-such-thing`, which does not exist"), "{told}");
+    for (text, part) in [
+        ("title = \"X\"\n", "gives one of percentage, fixed, free_shipping, buy with get, and tiers"),
+        ("title = \"X\"\npercentage = \"5\"\nfixed = \"1\"\n", "gives one of"),
+        ("title = \"X\"\nbuy = 2\n", "`get` is missing"),
+        ("title = \"X\"\nbuy = 0\nget = 1\n", "`buy` is at least 1"),
+        ("title = \"X\"\npercentage = \"5\"\ntimes = 2\n", "belong to buy and get"),
+        ("title = \"X\"\nbuy = 1\nget = 1\nminimum_quantity = 2\n", "says nothing beside buy and get"),
+        ("title = \"X\"\n[[tiers]]\npercentage = \"5\"\n", "begins at one of from and quantity"),
+    ] {
+        fs::write(folder.path().join("content/promotions/x.toml"), text).expect("written");
+        let (code, _, told) = run(folder.path(), &["check"]);
+        assert!(code == 1 && told.contains(part), "{part} in {told}");
+    }
+}
