@@ -31,7 +31,8 @@ fn main() {
     for (lines, codes) in [(1, &[][..]), (5, &[]), (5, &["TEN"]), (100, &[]), (100, &["TEN"])] {
         let cart = cart(lines, codes);
         let (outside, at) = (&OutsidePrices::NONE, Timestamp(0));
-        let facts = PricingFacts { catalog: &catalog, rules: &rules, at, shipping_choice: None, outside, used_up: &[] };
+        let facts =
+            PricingFacts { catalog: &catalog, rules: &rules, at, shipping_choice: None, outside, used_up: &[], customer: None };
         let (mut count, begin) = (0u32, Instant::now());
         while begin.elapsed() < MEASURED {
             black_box(price_cart(black_box(&cart), &facts)).expect("the cart can be priced");
@@ -103,7 +104,7 @@ fn rules() -> Rules {
         }],
         "words": {}, "promotions": [{
             "id": "ten", "title": "Ten percent", "trigger": { "Code": "TEN" }, "benefit": { "Percentage": "10" }, "minimum_minor": [], "minimum_quantity": 0,
-            "markets": [], "products": [], "categories": ["home"], "starts_at": null, "ends_at": null, "usage_limit": null,
+            "markets": [], "products": [], "categories": ["home"], "starts_at": null, "ends_at": null, "usage_limit": null, "per_customer": null, "first_order": false,
             "stacking_class": "order", "combines_with": [],
         }],
         "quote_seconds": 900, "reservation_seconds": 900,

@@ -127,6 +127,14 @@ impl Contact {
         Self { email: self.email.trim().to_owned(), phone: self.phone.trim().to_owned() }
     }
 
+    /// Under which name this customer's orders are counted: the e-mail address in lower case, without what follows a `+` before its
+    /// `@`, which leads to the same mailbox. `None`: nobody is named yet.
+    pub fn customer(&self) -> Option<String> {
+        let (user, host) = self.email.trim().rsplit_once('@').filter(|_| is_email(self.email.trim()))?;
+        let user = user.split_once('+').map_or(user, |(user, _)| user);
+        Some(format!("{user}@{host}").to_lowercase())
+    }
+
     /// What keeps this contact from being written to.
     pub fn problems(&self) -> Vec<FieldProblem> {
         let mut problems = Vec::new();

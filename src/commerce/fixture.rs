@@ -9,7 +9,7 @@ use super::ids::{CartId, CategoryPath, CouponCode, MarketId, ShippingRateId, Sku
 use super::money::{Currency, Rounding};
 use super::outside::OutsidePrices;
 use super::pricing::{PricedCart, PricingFacts, PricingRejection, price_cart};
-use super::promotion::{Benefit, Promotion, Trigger};
+use super::promotion::{Benefit, Customer, Promotion, Trigger};
 use super::rules::{Market, RoundingScope, Rules};
 use super::shipping::{RatePrice, ShippingRate, ShippingZone};
 use super::tax::{TaxMode, TaxRates, TaxTable};
@@ -23,6 +23,7 @@ pub(crate) struct Shop {
     pub products: Vec<Product>,
     pub rules: Rules,
     pub used_up: Vec<String>,
+    pub customer: Option<Customer>,
     pub shipping_choice: Option<ShippingRateId>,
 }
 
@@ -30,7 +31,7 @@ impl Shop {
     /// One product per price, in `standard`, 100 g each.
     pub(crate) fn of(prices_minor: &[i64]) -> Self {
         let products = prices_minor.iter().enumerate().map(|(index, minor)| product(&format!("p{index}"), *minor)).collect();
-        Self { products, rules: rules(), used_up: Vec::new(), shipping_choice: None }
+        Self { products, rules: rules(), used_up: Vec::new(), customer: None, shipping_choice: None }
     }
 
     /// The shop's only market.
@@ -68,8 +69,9 @@ impl Shop {
     pub(crate) fn price(&self, cart: &Cart) -> Result<PricedCart, PricingRejection> {
         let catalog = self.catalog();
         let choice = self.shipping_choice.as_ref();
-        let (outside, used_up) = (&OutsidePrices::NONE, &self.used_up);
-        let facts = PricingFacts { catalog: &catalog, rules: &self.rules, at: NOW, shipping_choice: choice, outside, used_up };
+        let (outside, used_up, customer) = (&OutsidePrices::NONE, &self.used_up, self.customer.as_ref());
+        let facts =
+            PricingFacts { catalog: &catalog, rules: &self.rules, at: NOW, shipping_choice: choice, outside, used_up, customer };
         price_cart(cart, &facts)
     }
 }
@@ -185,6 +187,8 @@ pub(crate) fn coupon(id: &str, benefit: Benefit) -> Promotion {
         starts_at: None,
         ends_at: None,
         usage_limit: None,
+        per_customer: None,
+        first_order: false,
         stacking_class: id.into(),
         combines_with: Vec::new(),
     }

@@ -13,7 +13,7 @@ use super::ids::{ShippingRateId, Sku, Slug, TaxClass, Timestamp};
 use super::language::Words;
 use super::money::{Currency, Money};
 use super::outside::OutsidePrices;
-use super::promotion::{Promoted, Promotion, PromotionFacts};
+use super::promotion::{Customer, Promoted, Promotion, PromotionFacts};
 use super::rules::{Market, Rules};
 use super::shipping::zone_of;
 use super::tax::{TaxMode, TaxPart};
@@ -49,6 +49,8 @@ pub struct PricingFacts<'a> {
     pub outside: &'a OutsidePrices,
     /// Ids of promotions known to be used up (from the store's snapshot).
     pub used_up: &'a [String],
+    /// Whoever buys, once that is known.
+    pub customer: Option<&'a Customer>,
 }
 
 /// A cart with its prices. All amounts in `currency`, minor units.
@@ -69,7 +71,7 @@ pub struct PricedCart {
     /// What automatic promotions took off.
     #[serde(default)]
     pub automatic: Vec<AutomaticDiscount>,
-    /// What little more would bring; of the moment, so never frozen.
+    /// What little more would bring, and what counts on condition; of the moment, so never frozen.
     #[serde(skip)]
     pub hints: Vec<Hint>,
     /// Rates for the destination with prices; empty without destination or where nothing needs a parcel.
@@ -209,6 +211,7 @@ pub fn price_cart(cart: &Cart, facts: &PricingFacts<'_>) -> Result<PricedCart, P
         goods_minor: goods.iter().map(|good| good.subtotal_minor).sum(),
         lines: &lines,
         used_up: facts.used_up,
+        customer: facts.customer,
     };
     let offers = Offers::of(cart, facts.rules, &judged_by);
     let trade = Trade { market, zone, goods: &goods, lines: &lines, choice: facts.shipping_choice };

@@ -46,6 +46,10 @@ pub struct Promotion {
     pub ends_at: Option<Timestamp>,
     /// Orders that may use it in all; reserved like stock when paying.
     pub usage_limit: Option<u32>,
+    /// Orders of one customer that may use it; held in the same way.
+    pub per_customer: Option<u32>,
+    /// Whether it is for a customer's first order alone.
+    pub first_order: bool,
     /// Of one class only the best for the shopper counts.
     pub stacking_class: String,
     /// Classes it may be joined with; both sides must name each other's class.
@@ -77,6 +81,12 @@ pub enum CouponRefusal {
     /// Its uses are used up.
     #[error("this code has been used up")]
     UsedUp,
+    /// Whoever buys has ordered before.
+    #[error("this code is for a first order")]
+    NotFirstOrder,
+    /// Whoever buys has used it as often as one may.
+    #[error("this code was used as often as one customer may")]
+    CustomerLimit,
     /// Not in this market.
     #[error("this code does not hold here")]
     OtherMarket,
@@ -117,6 +127,8 @@ impl CouponRefusal {
             Self::NotYet => "coupon_not_yet",
             Self::Expired => "coupon_expired",
             Self::UsedUp => "coupon_used_up",
+            Self::NotFirstOrder => "coupon_not_first_order",
+            Self::CustomerLimit => "coupon_customer_limit",
             Self::OtherMarket => "coupon_other_market",
             Self::BelowMinimum { .. } => "coupon_below_minimum",
             Self::NothingCovered => "coupon_nothing_covered",
@@ -143,6 +155,25 @@ pub(crate) struct PromotionFacts<'a> {
     pub lines: &'a [Promoted<'a>],
     /// Ids of promotions known to be used up.
     pub used_up: &'a [String],
+    /// Whoever buys; `None` while that is not known: then it holds, should nothing stand against it.
+    pub customer: Option<&'a Customer>,
+}
+
+/// What is known of whoever buys, this order left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Customer {
+    /// Whether there is an order, paid or about to be.
+    pub has_ordered: bool,
+    /// How often promotions were used, by the name their uses are counted under.
+    pub uses: Vec<(CouponCode, u32)>,
+}
+
+impl Customer {
+    /// How often a promotion was used.
+    fn uses_of(&self, promotion: &Promotion) -> u32 {
+        let key = promotion.use_key();
+        self.uses.iter().find(|(used, _)| *used == key).map_or(0, |(_, count)| *count)
+    }
 }
 
 /// A line as promotions see it.
@@ -210,6 +241,13 @@ impl Promotion {
         if !self.is_offered_in(facts.currency) {
             return Err(CouponRefusal::OtherMarket);
         }
+        if self.first_order && facts.customer.is_some_and(|customer| customer.has_ordered) {
+            return Err(CouponRefusal::NotFirstOrder);
+        }
+        let is_over = |(limit, customer): (u32, &Customer)| customer.uses_of(self) >= limit;
+        if self.per_customer.zip(facts.customer).is_some_and(is_over) {
+            return Err(CouponRefusal::CustomerLimit);
+        }
         if let Some(minimum) = amount_in(&self.minimum_minor, facts.currency).filter(|minimum| facts.goods_minor < *minimum) {
             return Err(CouponRefusal::BelowMinimum { minimum: Money::new(minimum, facts.currency) });
         }
@@ -258,6 +296,11 @@ impl Promotion {
             Trigger::Code(code) => Some(code),
             Trigger::Automatic => None,
         }
+    }
+
+    /// Whether it depends on who buys.
+    pub fn asks_who_buys(&self) -> bool {
+        self.first_order || self.per_customer.is_some()
     }
 
     /// Under which name its uses are counted. A code in any case is upper case there, so that no two of these are the same.

@@ -16,6 +16,7 @@ use crate::commerce::ids::{MarketId, ShippingRateId, Timestamp};
 use crate::commerce::money::Money;
 use crate::commerce::outside::OutsidePrices;
 use crate::commerce::pricing::{CouponOutcome, PricedCart, PricedLine, PricingFacts, PricingRejection, price_cart};
+use crate::commerce::promotion::Customer;
 use crate::commerce::tax::TaxMode;
 use crate::theme::locale;
 use crate::theme::texts::Say;
@@ -43,13 +44,13 @@ impl StockSnapshot {
     }
 }
 
-/// Prices a cart with the live bundle.
-pub fn price(cart: &Cart, facts: &ReplyFacts<'_>) -> Result<PricedCart, PricingRejection> {
+/// Prices a cart with the live bundle, for `customer` once it is known who buys.
+pub fn price(cart: &Cart, facts: &ReplyFacts<'_>, customer: Option<&Customer>) -> Result<PricedCart, PricingRejection> {
     let bundle = &facts.live.bundle;
     let used_up = facts.stock.map_or(&[][..], |stock| &stock.used_up);
     let ReplyFacts { outside, at, shipping_choice, .. } = *facts;
     let (catalog, rules) = (&bundle.catalog, &bundle.rules);
-    price_cart(cart, &PricingFacts { catalog, rules, at, shipping_choice, outside, used_up })
+    price_cart(cart, &PricingFacts { catalog, rules, at, shipping_choice, outside, used_up, customer })
 }
 
 /// The answer to a shopper without a cart.

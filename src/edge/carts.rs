@@ -123,7 +123,7 @@ impl Desk {
     pub fn described(&self, cart: &Cart, outside: &OutsidePrices) -> Result<CartReply, Failure> {
         let stock = self.app.stock.load();
         let facts = ReplyFacts { live: &self.live, stock: Some(&stock), outside, at: self.now, shipping_choice: None };
-        let priced = cart_reply::price(cart, &facts).map_err(|rejection| unpriced(&rejection))?;
+        let priced = cart_reply::price(cart, &facts, None).map_err(|rejection| unpriced(&rejection))?;
         Ok(cart_reply::build(cart, &priced, &facts))
     }
 

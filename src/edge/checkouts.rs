@@ -307,9 +307,12 @@ impl Counter {
                     return Err(Failure::Conflict { code: "payment_in_progress", detail, messages: Vec::new(), total: None });
                 }
             }
-            Err(StoreError::Refused(Refusal::CouponUsedUp { .. })) => {
+            Err(StoreError::Refused(refusal @ (Refusal::CouponUsedUp { .. } | Refusal::NotForCustomer { .. }))) => {
                 self.till.refresh_stock(&self.desk.app).await.map_err(|error| self.unsure(&error))?;
-                let code = ("coupon_used_up", Say::of("coupon.used_up_now"));
+                let code = match refusal {
+                    Refusal::NotForCustomer { .. } => ("coupon_not_for_customer", Say::of("coupon.not_for_customer")),
+                    _ => ("coupon_used_up", Say::of("coupon.used_up_now")),
+                };
                 return Err(self.changed(&checkout, &quote, code).await?);
             }
             Err(error) => {

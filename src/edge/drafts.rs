@@ -9,6 +9,7 @@ use super::cart_reply::{self, ReplyFacts};
 use super::checkout_reply::{CheckoutFacts, checkout_reply};
 use super::checkouts::{Counter, Details};
 use super::error::Failure;
+use super::key_ring::Purpose;
 use super::perform;
 use super::reply::CheckoutReply;
 use crate::commerce::address::{Contact, FieldProblem};
@@ -17,6 +18,7 @@ use crate::commerce::checkout::{Checkout, CheckoutState};
 use crate::commerce::order::OrderState;
 use crate::commerce::outside::OutsidePrices;
 use crate::commerce::pricing::PricedCart;
+use crate::commerce::promotion::{Customer, Promotion};
 use crate::commerce::quote::{Quote, QuoteParts, quote_problems};
 
 /// A checkout with what it is shown by.
@@ -120,11 +122,22 @@ impl Counter {
         let used_up = stock.used_up.iter().filter(|id| !is_own(id)).cloned().collect();
         let stock = StockSnapshot { available: Default::default(), used_up };
         let facts = ReplyFacts { stock: Some(&stock), ..self.reply_facts(&checkout, &outside) };
-        let priced = cart_reply::price(&cart, &facts).map_err(|rejection| super::carts::unpriced(&rejection))?;
+        let customer = self.customer_of(&checkout).await?;
+        let priced =
+            cart_reply::price(&cart, &facts, customer.as_ref()).map_err(|rejection| super::carts::unpriced(&rejection))?;
         let (market, _) = self.desk.live.market(&checkout.market);
         let chosen = checkout.shipping_rate.as_ref();
         let problems = quote_problems(&checkout.contact, &checkout.address, market, &priced, chosen);
         Ok(Shown { checkout, cart, priced, problems, is_fresh: true, outside })
+    }
+
+    /// What is known of whoever buys, where a promotion asks and the address is told.
+    async fn customer_of(&self, checkout: &Checkout) -> Result<Option<Customer>, Failure> {
+        let asks = self.desk.live.bundle.rules.promotions.iter().any(Promotion::asks_who_buys);
+        let Some(name) = checkout.contact.customer().filter(|_| asks) else { return Ok(None) };
+        let names = self.desk.app.keys.names(Purpose::Customer, &name);
+        let known = self.till.store.customer(names, checkout.cart_id).await;
+        known.map(Some).map_err(|error| self.unsure(&error))
     }
 
     fn reply_facts<'a>(&'a self, checkout: &'a Checkout, outside: &'a OutsidePrices) -> ReplyFacts<'a> {

@@ -21,6 +21,8 @@ pub enum Purpose {
     Checkout,
     /// The address of an order page.
     Order,
+    /// The name of a customer beside orders, from which nobody learns the e-mail address.
+    Customer,
 }
 
 /// Secret keys by id, newest first; never empty.
@@ -65,6 +67,15 @@ impl KeyRing {
         BASE64.encode(bytes)
     }
 
+    /// Every name that `text` may have been given for that purpose: by each key one, newest first.
+    pub fn names(&self, purpose: Purpose, text: &str) -> Vec<String> {
+        let name = |(id, key): &(u8, Hmac<Sha256>)| {
+            let full = tagged(key, purpose, text.as_bytes()).finalize().into_bytes();
+            format!("{id}:{}", BASE64.encode(&full[..TAG_BYTES]))
+        };
+        self.keys.iter().map(name).collect()
+    }
+
     /// Whether a token proves `text`.
     pub fn accepts(&self, purpose: Purpose, text: &str, token: &str) -> bool {
         match BASE64.decode(token).as_deref() {
@@ -85,6 +96,7 @@ fn tagged(key: &Hmac<Sha256>, purpose: Purpose, bytes: &[u8]) -> Hmac<Sha256> {
         Purpose::Cart => b"vitrine cart\0",
         Purpose::Checkout => b"vitrine checkout\0",
         Purpose::Order => b"vitrine order\0",
+        Purpose::Customer => b"vitrine customer\0",
     };
     let mut mac = key.clone();
     mac.update(label);
@@ -125,6 +137,17 @@ mod tests {
         for bad in ["", "?", &token[1..], &format!("{token}A")] {
             assert!(!ring.accepts(Purpose::Order, "o1", bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_customer_keeps_the_name_of_before_a_new_key() {
+        let old = KeyRing::new(&[(1, [1; 32])]).expect("a ring");
+        let both = KeyRing::new(&[(2, [2; 32]), (1, [1; 32])]).expect("a ring");
+        let names = both.names(Purpose::Customer, "ada@example.com");
+        assert_eq!(names.len(), 2);
+        assert_eq!(names[1..], old.names(Purpose::Customer, "ada@example.com"));
+        assert!(!names.contains(&old.names(Purpose::Customer, "bob@example.com")[0]));
+        assert!(names.iter().all(|name| !name.contains("ada")));
     }
 
     #[test]

@@ -90,6 +90,8 @@ pub fn of_coupon(refusal: &CouponRefusal) -> Say {
         CouponRefusal::NotYet => Say::of("coupon.not_yet"),
         CouponRefusal::Expired => Say::of("coupon.expired"),
         CouponRefusal::UsedUp => Say::of("coupon.used_up"),
+        CouponRefusal::NotFirstOrder => Say::of("coupon.not_first_order"),
+        CouponRefusal::CustomerLimit => Say::of("coupon.customer_limit"),
         CouponRefusal::OtherMarket => Say::of("coupon.other_market"),
         CouponRefusal::BelowMinimum { minimum } => Say::of("coupon.below_minimum").with_money("minimum", *minimum),
         CouponRefusal::NothingCovered => Say::of("coupon.nothing_covered"),
@@ -109,6 +111,10 @@ pub fn of_hint(hint: &Hint) -> Note {
         }
         Hint::Units { title, missing } => {
             ("hint_units", Say::of("hint.units").with("title", title).counting(u64::from(*missing)))
+        }
+        Hint::FirstOrder { title } => ("discount_if_first_order", Say::of("hint.first_order").with("title", title)),
+        Hint::PerCustomer { title, limit } => {
+            ("discount_per_customer", Say::of("hint.per_customer").with("title", title).counting(u64::from(*limit)))
         }
     };
     Note::new(Severity::Info, code, say)

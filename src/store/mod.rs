@@ -17,6 +17,7 @@ use crate::commerce::inventory::{StockLevel, StockNeed};
 use crate::commerce::money::Money;
 use crate::commerce::order::{Order, OrderState};
 use crate::commerce::payment::Attempt;
+use crate::commerce::promotion::Customer;
 use crate::commerce::quote::Quote;
 pub use promise::{OutboxKind, OutboxRow, Share};
 
@@ -24,7 +25,7 @@ use event::{EventResult, InboxRow, NewEvent};
 use postgres::Postgres;
 use queue::Lane;
 use sqlite::Sqlite;
-use steps::{checkouts, inbox, orders, outbox, payments, stock};
+use steps::{checkouts, customers, inbox, orders, outbox, payments, stock};
 
 #[cfg(feature = "faults")]
 pub use sqlite::inline::{Moment, Seam};
@@ -111,6 +112,12 @@ pub enum Refusal {
     CartSpent {
         /// The order.
         order: OrderId,
+    },
+    /// A promotion is for a first order, or was used as often as one customer may.
+    #[error("{code} does not hold for this customer")]
+    NotForCustomer {
+        /// What its uses are counted under.
+        code: CouponCode,
     },
     /// Another try for this cart is under way.
     #[error("a payment is already under way")]
@@ -227,21 +234,27 @@ pub struct BeginPayment {
     pub attempt: Attempt,
     /// Units to hold, one need per SKU, sorted.
     pub needs: Vec<StockNeed>,
-    /// Codes that give something, each with its limit.
+    /// Promotions that give something, each with its limits.
     pub coupons: Vec<CouponNeed>,
+    /// Every name that whoever buys may have beside earlier orders, the one for this order first; empty: not known.
+    pub customer: Vec<String>,
     /// Now.
     pub now: Timestamp,
     /// Until when units are held without a live attempt.
     pub hold_until: Timestamp,
 }
 
-/// A use of a code.
+/// A use of a promotion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CouponNeed {
     /// Which.
     pub code: CouponCode,
     /// Uses there are; `None`: without limit.
     pub limit: Option<u32>,
+    /// Uses there are for one customer; `None`: without limit.
+    pub per_customer: Option<u32>,
+    /// Whether it is for a customer's first order alone.
+    pub first_order: bool,
 }
 
 /// Which orders are listed.
@@ -506,6 +519,11 @@ impl Store {
     /// What is counted: levels of stock and uses of codes.
     pub async fn stock_snapshot(&self) -> Result<Availability, StoreError> {
         look!(self, stock::snapshot)
+    }
+
+    /// What is known of a customer by any of these names; orders of this cart are left out.
+    pub async fn customer(&self, names: Vec<String>, cart: CartId) -> Result<Customer, StoreError> {
+        look!(self, move |tx| customers::known(tx, &names, cart))
     }
 
     /// Sets what there is, as counted in the house.

@@ -108,6 +108,7 @@ pub(super) fn payment(quote: &Quote, number: u32, stock: u32) -> BeginPayment {
         },
         needs: vec![StockNeed { sku: "P0".into(), quantity, opening_stock: stock, policy: StockPolicy::Deny }],
         coupons: Vec::new(),
+        customer: Vec::new(),
         now: NOW,
         hold_until: HOLD,
     }
@@ -308,13 +309,52 @@ fn the_last_step_of_a_turn_gives_the_lease_back_and_gives_what_is_stored() {
 fn a_code_is_used_no_more_often_than_its_limit() {
     let (_place, store) = new_store();
     run(async {
-        let coupons = vec![CouponNeed { code: "SPRING".into(), limit: Some(1) }];
+        let coupons = vec![CouponNeed { code: "SPRING".into(), limit: Some(1), per_customer: None, first_order: false }];
         let first = quoted(&store, 1, 1).await;
         let second = quoted(&store, 2, 1).await;
         begun(&store, BeginPayment { coupons: coupons.clone(), ..payment(&first, 1, 5) }).await.expect("the first use");
         let refusal = refused(begun(&store, BeginPayment { coupons, ..payment(&second, 1, 5) }).await);
         assert_eq!(refusal, Refusal::CouponUsedUp { code: "SPRING".into() });
         assert_eq!(levels(&store).await, [(5, 1, 0)], "the refused one holds nothing");
+    });
+}
+
+#[test]
+fn what_is_for_a_first_order_or_once_for_each_is_held_like_stock() {
+    let (_place, store) = new_store();
+    run(async {
+        let names = |name: &str| vec![format!("2:{name}"), format!("1:{name}")];
+        let need =
+            |code: &str, per_customer, first_order| CouponNeed { code: code.into(), limit: None, per_customer, first_order };
+        let (hello, once) = (need("auto:hello", None, true), need("ONCE", Some(1), false));
+        let begin = |quote: &Quote, name: &str, need: Option<&CouponNeed>| BeginPayment {
+            coupons: need.cloned().into_iter().collect(),
+            customer: names(name),
+            ..payment(quote, 1, 100)
+        };
+        let quotes =
+            [quoted(&store, 1, 1).await, quoted(&store, 2, 1).await, quoted(&store, 3, 1).await, quoted(&store, 4, 1).await];
+        let cart = |index: usize| quotes[index].cart_id;
+        // By an edge that had the older key alone.
+        let older = BeginPayment { customer: vec!["1:ada".into()], ..begin(&quotes[0], "ada", Some(&once)) };
+        begun(&store, older).await.expect("the first use");
+        let told = |code: &str| Refusal::NotForCustomer { code: code.into() };
+        assert_eq!(refused(begun(&store, begin(&quotes[1], "ada", Some(&hello))).await), told("auto:hello"));
+        assert_eq!(refused(begun(&store, begin(&quotes[1], "ada", Some(&once))).await), told("ONCE"));
+        let known = Customer { has_ordered: true, uses: vec![("ONCE".into(), 1)] };
+        assert_eq!(store.customer(names("ada"), cart(1)).await.expect("a look"), known);
+        assert_eq!(store.customer(names("ada"), cart(0)).await.expect("a look"), Customer::default(), "its own order");
+        assert_eq!(store.customer(names("bob"), cart(1)).await.expect("a look"), Customer::default());
+        begun(&store, begin(&quotes[1], "bob", Some(&hello))).await.expect("somebody else");
+        // Once nothing is held for the first one any more, all is as if it had never been.
+        assert_eq!(store.release_expired(LATER.plus_seconds(10_000)).await.expect("a sweep"), 0, "a payment keeps them");
+        let lease = taken(&store, &quotes[0].checkout, "other", (LATER.plus_seconds(1_000), LATER.plus_seconds(2_000))).await;
+        let attempt = payment(&quotes[0], 1, 100).attempt.id;
+        store.cancel_attempt(&lease.expect("it is free"), &attempt, LATER).await.expect("it is called off");
+        assert_eq!(store.customer(names("ada"), cart(1)).await.expect("a look"), Customer::default());
+        begun(&store, begin(&quotes[2], "ada", Some(&hello))).await.expect("a first order again");
+        assert_eq!(refused(begun(&store, begin(&quotes[3], "ada", Some(&hello))).await), told("auto:hello"));
+        begun(&store, begin(&quotes[3], "ada", None)).await.expect("without it");
     });
 }
 

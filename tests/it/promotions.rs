@@ -90,6 +90,48 @@ fn the_last_use_of_an_automatic_promotion_is_given_once() {
 }
 
 #[test]
+fn a_first_order_is_said_to_be_one_until_it_is_known() {
+    let counter = counter(|promotions| {
+        let spring = automatic(promotions);
+        (spring.first_order, spring.minimum_minor) = (true, Vec::new());
+    });
+    let mut shoppers = [Shopper::with(&counter, "LAMP-S", 1), Shopper::with(&counter, "LAMP-S", 1)];
+    let cart = shoppers[0].caller.json("GET", "/api/v1/cart", Value::Null).expect(200).json();
+    assert_eq!(told(&cart), ["spring: holds if this is your first order."]);
+    assert_eq!(parts(&cart, "discount"), [("spring", -199)]);
+    let ready = shoppers.each_mut().map(Shopper::check_out);
+    let total = |checkout: &Value| checkout["quote"]["total"]["amount"].as_i64();
+    assert_eq!(ready.each_ref().map(total), [Some(1791 + 490); 2], "neither is an order yet");
+    shoppers[0].pay(&ready[0]).expect(200);
+    let problem = shoppers[1].pay(&ready[1]).expect(409).json();
+    assert_eq!(problem["code"], "coupon_not_for_customer");
+    let amounts = |name: &str| problem["total"][name]["amount"].as_i64();
+    assert_eq!((amounts("seen"), amounts("now")), (Some(1791 + 490), Some(1990 + 490)));
+    assert_eq!(total(&shoppers[0].look()), Some(1791 + 490), "an order does not stand against itself");
+    // The same mailbox under another spelling, told before anything is paid.
+    let mut third = Shopper::with(&counter, "LAMP-S", 1);
+    third.check_out();
+    assert_eq!(total(&third.tell(json!({"contact": {"email": "ADA+shop@Example.com"}}))), Some(1990 + 490));
+    assert_eq!(total(&third.tell(json!({"contact": {"email": "bob@example.com"}}))), Some(1791 + 490));
+}
+
+#[test]
+fn a_code_for_each_customer_once_says_so() {
+    let counter = counter(|promotions| promotions[2].per_customer = Some(1));
+    let buy = |code: &str| {
+        let mut shopper = Shopper::with(&counter, "LAMP-S", 1);
+        shopper.caller.json("PUT", &format!("/api/v1/cart/coupons/{code}"), Value::Null).expect(200);
+        let ready = shopper.check_out();
+        (shopper, ready)
+    };
+    let (mut first, ready) = buy("GIFT");
+    first.pay(&ready).expect(200);
+    let (_, ready) = buy("GIFT");
+    assert_eq!(ready["cart"]["coupons"][0]["reason"], "coupon_customer_limit", "{ready}");
+    assert_eq!(ready["quote"]["total"]["amount"], 1990 + 490);
+}
+
+#[test]
 fn a_code_hears_which_of_two_counts() {
     let counter = counter(|promotions| automatic(promotions).minimum_minor = Vec::new());
     let mut caller = Caller::new(&counter.app);

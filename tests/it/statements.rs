@@ -13,6 +13,7 @@ const GROWING: &[&str] = &[
     "ledger",
     "reservations",
     "coupon_uses",
+    "order_customers",
     "stock_movements",
     "outbox",
     "refunds",

@@ -1,8 +1,8 @@
-//! Hints: what little more would bring a discount or free delivery.
+//! Hints: what little more would bring a discount or free delivery, and which discounts depend on who buys.
 //!
 //! Owns    which of them are near enough to be told.
 //! Always  only what would come true: an automatic promotion that is missing nothing else, and that what counts already may be joined with.
-//! Limits  `MAX_HINTS` of a cart, the rate first, then promotions by id; a value is near from half of it on, units when one is missing.
+//! Limits  `MAX_HINTS` of what is near, the rate first, then promotions by id; a value is near from half of it on, units when one is missing.
 
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +38,18 @@ pub enum Hint {
         /// How many.
         missing: u32,
     },
+    /// It counts if this is the first order of whoever buys.
+    FirstOrder {
+        /// The promotion's title.
+        title: String,
+    },
+    /// It counts so often for one customer.
+    PerCustomer {
+        /// The promotion's title.
+        title: String,
+        /// How often.
+        limit: u32,
+    },
 }
 
 pub(super) fn hints<'a>(
@@ -55,7 +67,18 @@ pub(super) fn hints<'a>(
             Missing::Minor { more, .. } => Some(Hint::Value { title: title(), missing: Money::new(more, currency) }),
         }
     });
-    free_rate(deal, trade).into_iter().chain(promotions).take(MAX_HINTS).collect()
+    let near = free_rate(deal, trade).into_iter().chain(promotions).take(MAX_HINTS);
+    let unknown = deal.given.iter().filter(|_| facts.customer.is_none());
+    unknown.filter_map(|(promotion, _)| condition(promotion, said)).chain(near).collect()
+}
+
+/// What has to be told before it is known who buys.
+fn condition(promotion: &Promotion, said: &Said<'_>) -> Option<Hint> {
+    let title = || said.word(&promotion.title);
+    if promotion.first_order {
+        return Some(Hint::FirstOrder { title: title() });
+    }
+    promotion.per_customer.map(|limit| Hint::PerCustomer { title: title(), limit })
 }
 
 /// Whether it counts already, or could beside all that does.

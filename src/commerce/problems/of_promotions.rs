@@ -273,7 +273,7 @@ fn of_itself(promotion: &Promotion, found: &mut Vec<PromotionProblem>) {
             TierOff::Fixed(amounts) => is_zero(amounts),
         }),
     };
-    if gives_nothing || promotion.usage_limit == Some(0) {
+    if gives_nothing || promotion.usage_limit == Some(0) || promotion.per_customer == Some(0) {
         found.push(PromotionProblem::GivesNothing { promotion: id() });
     }
     if let Benefit::Tiers(tiers) = &promotion.benefit

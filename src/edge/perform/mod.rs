@@ -17,6 +17,7 @@ pub mod refunds;
 pub mod rounds;
 pub mod services;
 pub mod subscribers;
+mod uses;
 mod vitals;
 
 use std::sync::Arc;
@@ -36,16 +37,16 @@ use super::key_ring::{KeyRing, Purpose};
 use super::live::Live;
 use super::reply::{ElementReply, PaymentMethodReply};
 use crate::commerce::checkout::{Checkout, Command, Decision, Effect, Facts, Rejection, Step, decide};
-use crate::commerce::ids::{AttemptId, CheckoutId, CouponCode, OrderId, QuoteId, Timestamp};
+use crate::commerce::ids::{AttemptId, CheckoutId, OrderId, QuoteId, Timestamp};
 use crate::commerce::inventory::stock_needs;
 use crate::commerce::money::Money;
 use crate::commerce::order::OrderState;
 use crate::commerce::payment::{Attempt, AttemptState, Operation, idempotency_key};
-use crate::commerce::promotion::{Promotion, Trigger, automatic_key};
+use crate::commerce::promotion::Promotion;
 use crate::commerce::quote::Quote;
 use crate::gateway::capabilities::AmountProblem;
 use crate::gateway::{CreatePayment, Element, Gateway};
-use crate::store::{BeginPayment, CouponNeed, Lease, Opened, Refusal, Settlement, Store, StoreError, Taken};
+use crate::store::{BeginPayment, Lease, Opened, Refusal, Settlement, Store, StoreError, Taken};
 use crate::theme::texts::Say;
 
 /// Seconds a lease is good for: longer than the calls of one turn, of which few are slow.
@@ -155,7 +156,8 @@ impl Till {
             BeginPayment {
                 order: OrderId(new_id()),
                 needs: stock_needs(&quote.priced.lines, &live.bundle.catalog),
-                coupons: coupon_needs(live, quote),
+                coupons: uses::needs(live, quote),
+                customer: uses::customer(purchase.keys, quote),
                 now,
                 hold_until: attempt.deadline_at,
                 attempt,
@@ -581,22 +583,4 @@ pub fn new_quote_id() -> QuoteId {
 /// An amount as it comes out of a float, for the proof that it would be seen.
 fn floated(amount: Money) -> Money {
     Money::new((amount.minor as f64 / 100.0 * 100.0) as i64, amount.currency)
-}
-
-/// Uses that a quote takes: of each code that gives something, and of each automatic promotion that took something off.
-fn coupon_needs(live: &Live, quote: &Quote) -> Vec<CouponNeed> {
-    let promotions = &live.bundle.rules.promotions;
-    let need = |promotion: Option<&Promotion>, key: CouponCode| CouponNeed {
-        code: promotion.map_or(key, Promotion::use_key),
-        limit: promotion.and_then(|promotion| promotion.usage_limit),
-    };
-    let typed = quote.priced.coupons.iter().filter(|coupon| coupon.result.is_ok()).map(|coupon| {
-        let names = |promotion: &&Promotion| promotion.code().is_some_and(|own| own.names(&coupon.code));
-        need(promotions.iter().find(names), coupon.code.clone())
-    });
-    let automatic = quote.priced.automatic.iter().map(|given| {
-        let is_it = |promotion: &&Promotion| promotion.id == given.promotion && promotion.trigger == Trigger::Automatic;
-        need(promotions.iter().find(is_it), automatic_key(&given.promotion))
-    });
-    typed.chain(automatic).collect()
 }

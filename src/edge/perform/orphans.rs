@@ -174,7 +174,8 @@ async fn adopted(app: &App, till: &Till, orphan: &Orphan, payment: &RemotePaymen
     let begin = BeginPayment {
         order: OrderId(super::new_id()),
         needs: stock_needs(&quote.priced.lines, &live.bundle.catalog),
-        coupons: super::coupon_needs(&live, &quote),
+        coupons: super::uses::needs(&live, &quote),
+        customer: super::uses::customer(&app.keys, &quote),
         now,
         hold_until: deadline_at,
         attempt,

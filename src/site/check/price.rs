@@ -206,7 +206,7 @@ impl<'a> Till<'a> {
 // The price a cart shows for one unit of each variant; a price that cannot be reckoned is none.
 fn ring_up(bundle: &Bundle, market: &Market, product: &Product, at: Timestamp) -> Vec<Option<Charged>> {
     let (catalog, rules, outside) = (&bundle.catalog, &bundle.rules, &OutsidePrices::NONE);
-    let facts = PricingFacts { catalog, rules, at, shipping_choice: None, outside, used_up: &[] };
+    let facts = PricingFacts { catalog, rules, at, shipping_choice: None, outside, used_up: &[], customer: None };
     let mut charged = Vec::with_capacity(product.variants.len());
     for variants in product.variants.chunks(MAX_LINES) {
         let line = |sku: &Sku| LineItem { sku: sku.hash(), quantity: 1, properties: Vec::new(), seen_price_minor: 0 };

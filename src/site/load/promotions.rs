@@ -48,6 +48,9 @@ struct Written {
     starts_at: Option<Spanned<String>>,
     ends_at: Option<Spanned<String>>,
     usage_limit: Option<u32>,
+    per_customer: Option<u32>,
+    #[serde(default)]
+    first_order: bool,
     stacking_class: Option<String>,
     #[serde(default)]
     combines_with: Vec<String>,
@@ -121,6 +124,8 @@ fn promotion(file: &SourceFile, rules: &Rules, problems: &mut Problems) -> Optio
         starts_at,
         ends_at,
         usage_limit: written.usage_limit,
+        per_customer: written.per_customer,
+        first_order: written.first_order,
         stacking_class: written.stacking_class.unwrap_or_else(|| "order".to_owned()),
         combines_with: written.combines_with,
     })

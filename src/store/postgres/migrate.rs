@@ -13,6 +13,7 @@ use crate::store::tx::{Param, Row, Tx, params};
 pub(super) const MIGRATIONS: &[(i64, &str)] = &[
     (10, include_str!("../migrations/postgres/0010_start.sql")),
     (11, include_str!("../migrations/postgres/0011_disputes.sql")),
+    (12, include_str!("../migrations/postgres/0012_customers.sql")),
 ];
 
 /// A migration of a large shop takes its time, and so does the wait for another edge's.

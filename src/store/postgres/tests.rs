@@ -31,6 +31,16 @@ async fn until_answered<T, F: Future<Output = Result<T, StoreError>>>(mut work: 
 
 /// One shopper: opens a checkout and begins to pay. Whoever does not know whether a step was kept looks.
 async fn begin(store: &Store, number: u16, stock: u32, coupons: &[CouponNeed]) -> Result<Taken, Refusal> {
+    begin_as(store, number, stock, (coupons, &[])).await
+}
+
+/// The same of a customer who has a name.
+async fn begin_as(
+    store: &Store,
+    number: u16,
+    stock: u32,
+    (coupons, customer): (&[CouponNeed], &[String]),
+) -> Result<Taken, Refusal> {
     let mut fresh = opening(1);
     let name = format!("c{number}");
     fresh.id = name.as_str().into();
@@ -50,6 +60,7 @@ async fn begin(store: &Store, number: u16, stock: u32, coupons: &[CouponNeed]) -
     }
     let mut beginning = payment(&frozen, 1, stock);
     beginning.coupons = coupons.to_vec();
+    beginning.customer = customer.to_vec();
     loop {
         match store.begin_payment(beginning.clone(), &format!("edge{number}"), LATER).await {
             Ok(taken) => return Ok(taken),
@@ -256,10 +267,30 @@ fn units_of_one_sku_are_held_by_many_at_once() {
 }
 
 #[test]
+fn a_first_order_is_one_of_many_at_once() {
+    let Some(place) = Place::fresh() else { return };
+    let store = open(&place, 8);
+    let code = CouponCode("auto:hello".into());
+    let need = [CouponNeed { code, limit: None, per_customer: None, first_order: true }];
+    run(async {
+        let tries = (0..20_u16).map(|number| {
+            let (store, need) = (store.clone(), need.clone());
+            tokio::spawn(async move { begin_as(&store, number, 1000, (&need, &["1:ada".to_owned()])).await.is_ok() })
+        });
+        let mut count = 0;
+        for tried in tries.collect::<Vec<_>>() {
+            count += u32::from(tried.await.expect("a try"));
+        }
+        assert_eq!(count, 1);
+    });
+}
+
+#[test]
 fn a_code_is_used_no_more_often_than_its_limit_by_many_at_once() {
     let Some(place) = Place::fresh() else { return };
     let store = open(&place, 8);
-    let need = [CouponNeed { code: CouponCode("TEN".into()), limit: Some(10) }];
+    let code = CouponCode("TEN".into());
+    let need = [CouponNeed { code, limit: Some(10), per_customer: None, first_order: false }];
     run(async {
         let tries = (0..40_u16).map(|number| {
             let (store, need) = (store.clone(), need.clone());

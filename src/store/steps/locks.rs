@@ -9,7 +9,7 @@
 //! |---|---|
 //! | open a checkout | nothing to lock: T1 asks again whether its cart is an order |
 //! | save details, give up | the checkout; T1 locks it too, so that what is paid is what was agreed |
-//! | T1, adopting an orphan | the checkout, then the cart's order, so that two tabs with one cart are one payment; where there is none yet, the unique index `orders_one_per_cart`: the second runs again and finds the first. Codes with a limit by their row in `coupon_locks`, stock by conditional updates in the order of SKUs, last of all |
+//! | T1, adopting an orphan | the checkout, then the cart's order, so that two tabs with one cart are one payment; where there is none yet, the unique index `orders_one_per_cart`: the second runs again and finds the first. The customer, where a promotion asks who buys, and codes with a limit by their row in `coupon_locks`, stock by conditional updates in the order of SKUs, last of all |
 //! | take the lease | a conditional update of the checkout, locked before so that what is given with it is of one moment |
 //! | T2, T3, T4, decline, cancel, review, note a cancel | the checkout with its fence, then the attempt's order: an operator's wish, a refund and another checkout of the cart wait. T3 gives the number under the lock of `schema_version`, a row that is always there; sold units in the order of SKUs |
 //! | promise a cancel or an alarm | the attempt's checkout and order |
@@ -41,7 +41,7 @@ pub(super) enum Lock<'a> {
     Order(&'a str),
     /// Where order numbers go on.
     Numbers,
-    /// The uses of a code.
+    /// The uses of a code, or those of a customer.
     Code(&'a str),
     /// The stock of which an order holds or has units.
     UnitsOf(&'a str),

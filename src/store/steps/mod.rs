@@ -5,6 +5,7 @@
 //!         A step begins and ends no transaction, and may be run again where the one that held it was undone.
 
 pub(super) mod checkouts;
+pub(super) mod customers;
 pub(super) mod differences;
 pub(super) mod disputes;
 pub(super) mod facts;

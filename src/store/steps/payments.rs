@@ -5,7 +5,7 @@
 use super::checkouts::check_lease;
 use super::locks::{Lock, claiming, lock};
 use super::outbox::{RETRY_MAX_SECONDS, TOLD_AFTER_SECONDS};
-use super::{facts, inbox, life, orphans, outbox, stock, switches};
+use super::{customers, facts, inbox, life, orphans, outbox, stock, switches};
 use crate::commerce::ids::{AttemptId, CheckoutId, Timestamp};
 use crate::commerce::money::{Currency, Money};
 use crate::commerce::order::order_number;
@@ -54,6 +54,7 @@ pub(in crate::store) enum Shells {
 /// The rest of T1, the last thing before its commit: a unit of a hot SKU is locked for as short as can be.
 pub(in crate::store) fn hold(tx: &Tx<'_>, begin: &BeginPayment, shell: Shells) -> Result<(), StoreError> {
     if shell == Shells::New {
+        customers::take(tx, begin)?;
         stock::use_coupons(tx, begin.order.as_str(), &begin.coupons)?;
         failpoint!("K4");
         stock::reserve(tx, begin.order.as_str(), &begin.needs, begin.now)?;

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use super::customers;
 use super::locks::{Lock, lock};
 use crate::commerce::catalog::StockPolicy;
 use crate::commerce::ids::{CouponCode, Sku, Timestamp};
@@ -77,7 +78,7 @@ pub(super) fn release(tx: &Tx<'_>, order: &str) -> Result<(), StoreError> {
     )?;
     tx.execute("DELETE FROM reservations WHERE order_id = ?1 AND sold = 0", params![order])?;
     tx.execute("DELETE FROM coupon_uses WHERE order_id = ?1", params![order])?;
-    Ok(())
+    customers::forget(tx, order)
 }
 
 /// Turns held units into sold ones.
@@ -123,7 +124,7 @@ pub(super) fn unsell(tx: &Tx<'_>, order: &str, now: Timestamp) -> Result<(), Sto
     )?;
     tx.execute("DELETE FROM reservations WHERE order_id = ?1", params![order])?;
     tx.execute("DELETE FROM coupon_uses WHERE order_id = ?1", params![order])?;
-    Ok(())
+    customers::forget(tx, order)
 }
 
 /// Takes one use of each code. The code's lock makes count and insertion one.

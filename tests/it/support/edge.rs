@@ -323,6 +323,8 @@ fn promotion(code: &str, percent: &str, minimum: Option<i64>, usage_limit: Optio
         starts_at: None,
         ends_at: None,
         usage_limit,
+        per_customer: None,
+        first_order: false,
         stacking_class: "goods".to_owned(),
         combines_with: Vec::new(),
     }
