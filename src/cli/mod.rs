@@ -63,7 +63,7 @@ enum Command {
     Recipe(recipe::Args),
     /// Run the cart and checkout server, or pause and resume its payments
     Edge(edge::Args),
-    /// List and show orders, give money back, cancel, export; say what is stuck
+    /// List and show orders, send them, give money back, cancel, export; say what is stuck
     Orders(orders::Args),
     /// Show, set and export stock
     Stock(stock::Args),

@@ -12,6 +12,7 @@ pub mod checkout;
 pub mod dispute;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod fulfillment;
 pub mod history;
 pub mod ids;
 pub mod inventory;

@@ -9,13 +9,14 @@ use super::key_ring::{KeyRing, Purpose};
 use super::live::Live;
 use super::perform::INTERRUPTED;
 use super::reply::{
-    AddressReply, CheckoutReply, ContactReply, ElementReply, LineReply, Message, OrderLink, OrderReply, PaymentMethodReply,
-    PaymentReply, QuoteReply, RelLink,
+    AddressReply, CheckoutReply, ContactReply, ElementReply, FulfillmentReply, LineReply, Message, OrderLink, OrderReply,
+    PaymentMethodReply, PaymentReply, QuoteReply, RelLink, SentLineReply,
 };
 use super::words::{self, Note, Severity};
 use crate::commerce::address::{Address, FieldProblem};
 use crate::commerce::cart::Cart;
 use crate::commerce::checkout::{Checkout, CheckoutState};
+use crate::commerce::fulfillment::{FulfilledLine, Fulfillment, FulfillmentState};
 use crate::commerce::ids::Timestamp;
 use crate::commerce::order::{Order, OrderState};
 use crate::commerce::outside::OutsidePrices;
@@ -94,8 +95,8 @@ pub fn checkout_reply(
     }
 }
 
-/// The answer about an order. `shows_mail`: whether its confirmation can be read here.
-pub fn order_reply(live: &Live, keys: &KeyRing, order: &Order, shows_mail: bool) -> OrderReply {
+/// The answer about an order, of which so much was sent. `shows_mail`: whether its confirmation can be read here.
+pub fn order_reply(live: &Live, keys: &KeyRing, order: &Order, sent: &[Fulfillment], shows_mail: bool) -> OrderReply {
     let quote = &order.quote;
     let token = keys.token(Purpose::Order, order.id.as_str());
     let mut links = vec![link("self", &format!("/orders/{}?token={token}", order.id))];
@@ -130,8 +131,26 @@ pub fn order_reply(live: &Live, keys: &KeyRing, order: &Order, shows_mail: bool)
         totals: cart_reply::totals(&quote.priced, words),
         address: address_reply(&quote.address),
         shipping_name,
+        fulfillment: FulfillmentState::of(order, sent).name().to_owned(),
+        fulfillments: sent.iter().filter(|one| one.undone_at.is_none()).map(|one| fulfillment_reply(order, one)).collect(),
         messages,
         links,
+    }
+}
+
+/// Something that is on its way.
+pub fn fulfillment_reply(order: &Order, sent: &Fulfillment) -> FulfillmentReply {
+    let line = |one: &FulfilledLine| {
+        let ordered = order.quote.priced.lines.get(one.line as usize)?;
+        let (title, variant_title) = (ordered.title.clone(), ordered.variant_title.clone());
+        Some(SentLineReply { sku: one.sku.to_string(), title, variant_title, quantity: one.quantity })
+    };
+    FulfillmentReply {
+        sent_at: rfc3339(sent.created_at),
+        carrier: sent.parcel.carrier.clone(),
+        tracking: sent.parcel.tracking.clone(),
+        url: Some(sent.parcel.url.clone()).filter(|url| !url.is_empty()),
+        lines: sent.lines.iter().filter_map(line).collect(),
     }
 }
 

@@ -397,9 +397,11 @@ impl Counter {
         order.ok_or_else(none)
     }
 
-    /// The answer about an order.
-    pub fn order_reply(&self, order: &Order) -> OrderReply {
-        checkout_reply::order_reply(&self.desk.live, &self.desk.app.keys, order, self.till.mailer.holds(order))
+    /// The answer about an order, with what was sent of it.
+    pub async fn order_reply(&self, order: &Order) -> Result<OrderReply, Failure> {
+        let sent = self.till.store.fulfillments(&order.id).await.map_err(|error| self.unsure(&error))?;
+        let shows_mail = self.till.mailer.holds(order);
+        Ok(checkout_reply::order_reply(&self.desk.live, &self.desk.app.keys, order, &sent, shows_mail))
     }
 
     /// Takes the cart away with the answer, where it is the one that became this order.

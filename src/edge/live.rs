@@ -99,6 +99,13 @@ impl Live {
         self.site_values[self.market_index(id)].clone()
     }
 
+    /// The `site` that speaks a language, ready to print.
+    pub fn speaking_value(&self, language: &str, market: &MarketId) -> tera::Value {
+        let speaking = self.speaking(language, market);
+        let index = self.sites.iter().position(|site| std::ptr::eq(site, speaking)).unwrap_or(0);
+        self.site_values[index].clone()
+    }
+
     fn market_index(&self, id: &MarketId) -> usize {
         self.bundle.rules.markets.iter().position(|market| market.id == *id).unwrap_or(0)
     }

@@ -2,7 +2,8 @@
 //!
 //! One resource model, two representations: the JSON answer to `GET /api/v1/cart` and the value `cart` in edge/cart.html are the same
 //! object. Templates: edge/cart.html {site, cart}, edge/checkout.html {site, checkout, key, query, held_minutes}, edge/checking.html {site},
-//! edge/order.html {site, order}, edge/problem.html {site, problem}. Mails: mail/order.txt and mail/order.html {site, order}.
+//! edge/order.html {site, order}, edge/problem.html {site, problem}. Mails: mail/order.txt and mail/order.html {site, order},
+//! mail/sent.txt and mail/sent.html {site, order, parcel, is_all}.
 
 use serde::{Deserialize, Serialize};
 
@@ -348,10 +349,42 @@ pub struct OrderReply {
     pub address: AddressReply,
     /// Name and delivery time of the chosen rate.
     pub shipping_name: Option<String>,
+    /// How far it is sent: `unfulfilled`, `partly_fulfilled`, `fulfilled`.
+    pub fulfillment: String,
+    /// What is on its way, the oldest first.
+    pub fulfillments: Vec<FulfillmentReply>,
     /// What the shopper has to know.
     pub messages: Vec<Message>,
     /// `self`; in development `mail`, the written confirmation.
     pub links: Vec<RelLink>,
+}
+
+/// Something that is on its way.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FulfillmentReply {
+    /// RFC 3339 UTC.
+    pub sent_at: String,
+    /// The carrier's name; may be empty.
+    pub carrier: String,
+    /// Its number for the parcel; may be empty.
+    pub tracking: String,
+    /// Where it can be followed: https.
+    pub url: Option<String>,
+    /// What is in it.
+    pub lines: Vec<SentLineReply>,
+}
+
+/// Units of a line that are on their way.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SentLineReply {
+    /// The variant's code.
+    pub sku: String,
+    /// Product title.
+    pub title: String,
+    /// `Large / Blue`; empty for an only variant.
+    pub variant_title: String,
+    /// Units.
+    pub quantity: u32,
 }
 
 /// A total that is not the one last shown.

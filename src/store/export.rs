@@ -2,6 +2,7 @@
 
 use super::steps::orders;
 use super::{OrderFilter, Store, StoreError};
+use crate::commerce::fulfillment::Fulfillment;
 use crate::commerce::money::Money;
 use crate::commerce::order::Order;
 
@@ -20,6 +21,8 @@ pub struct Exported {
     pub card: Option<String>,
     /// What was given back.
     pub refunded: Money,
+    /// What was sent, the oldest first.
+    pub fulfillments: Vec<Fulfillment>,
 }
 
 impl Store {

@@ -23,6 +23,10 @@ pub enum FactKind {
     OrderCanceled,
     /// Money of it went back.
     OrderRefunded,
+    /// Units of it left the house.
+    OrderFulfilled,
+    /// They had not left after all.
+    OrderUnfulfilled,
     /// A person has to look at a payment.
     PaymentReview,
     /// A customer disputes a payment at the bank.
@@ -31,11 +35,13 @@ pub enum FactKind {
 
 impl FactKind {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::OrderPlaced,
         Self::OrderPaid,
         Self::OrderCanceled,
         Self::OrderRefunded,
+        Self::OrderFulfilled,
+        Self::OrderUnfulfilled,
         Self::PaymentReview,
         Self::PaymentDisputed,
     ];
@@ -47,6 +53,8 @@ impl FactKind {
             Self::OrderPaid => "order.paid",
             Self::OrderCanceled => "order.canceled",
             Self::OrderRefunded => "order.refunded",
+            Self::OrderFulfilled => "order.fulfilled",
+            Self::OrderUnfulfilled => "order.unfulfilled",
             Self::PaymentReview => "payment.review",
             Self::PaymentDisputed => "payment.disputed",
         }

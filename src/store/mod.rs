@@ -12,6 +12,7 @@ use std::path::Path;
 
 use crate::commerce::address::{Address, Contact};
 use crate::commerce::checkout::Checkout;
+use crate::commerce::fulfillment::FulfillmentState;
 use crate::commerce::ids::{AttemptId, CartId, CheckoutId, CouponCode, MarketId, OrderId, ShippingRateId, Sku, Timestamp};
 use crate::commerce::inventory::{StockLevel, StockNeed};
 use crate::commerce::money::Money;
@@ -155,6 +156,23 @@ pub enum Refusal {
     /// Its units were put back into stock before.
     #[error("the units of this order were put back into stock before")]
     AlreadyRestocked,
+    /// More units of a line than are left to send.
+    #[error("{left} of {sku} can still be sent for this order")]
+    MoreUnitsThanLeft {
+        /// Which.
+        sku: Sku,
+        /// What is left.
+        left: u32,
+    },
+    /// Everything that was ordered is sent.
+    #[error("all of this order is sent")]
+    NothingLeft,
+    /// The key names another wish.
+    #[error("this key was used for something else")]
+    KeyTaken,
+    /// The customer was written to about it.
+    #[error("the customer was told of it")]
+    CustomerTold,
     /// Fewer units than are promised to shoppers.
     #[error("{reserved} of {sku} are promised to open payments; there cannot be fewer")]
     StockPromised {
@@ -268,6 +286,8 @@ pub struct OrderFilter {
     pub since: Option<Timestamp>,
     /// Written before.
     pub until: Option<Timestamp>,
+    /// Paid, and sent so far only.
+    pub fulfillment: Option<FulfillmentState>,
 }
 
 /// What is left to sell, and what is not any more.
@@ -307,8 +327,10 @@ use {look, step};
 // After the macros, which they use.
 pub mod disputes;
 pub mod export;
+pub mod fulfillments;
 pub mod history;
 mod keys;
+pub mod letters;
 pub mod orphans;
 pub mod refunds;
 mod turn;

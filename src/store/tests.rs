@@ -10,6 +10,8 @@ use crate::commerce::payment::AttemptState;
 use crate::commerce::quote::QuoteParts;
 use crate::store::tx::{Tx, params};
 
+mod fulfillments;
+
 pub(super) const LATER: Timestamp = Timestamp(NOW.0 + 60);
 const HOLD: Timestamp = Timestamp(NOW.0 + 900);
 

@@ -23,6 +23,7 @@ mod facets;
 #[expect(unreachable_pub, reason = "`pub` tells what the gateway offers to tests from what it keeps")]
 mod faulty;
 mod feeds;
+mod fulfilment;
 mod hostile;
 mod images;
 mod incremental;

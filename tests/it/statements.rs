@@ -17,11 +17,15 @@ const GROWING: &[&str] = &[
     "stock_movements",
     "outbox",
     "refunds",
+    "fulfillments",
+    "fulfillment_units",
+    "fulfilled_lines",
+    "letters",
 ];
 
 /// Partial indices that hold what is under way, and nothing of what is over.
 const OPEN: &[&str] =
-    &["attempts_open", "attempts_to_sweep", "attempts_one_live", "outbox_due", "refunds_open", "refunds_to_tell"];
+    &["attempts_open", "attempts_to_sweep", "attempts_one_live", "outbox_due", "refunds_open", "refunds_to_tell", "letters_due"];
 
 /// What may walk all the same: a piece of the statement, and why.
 const MAY_WALK: &[(&str, &str)] = &[

@@ -38,17 +38,17 @@ pub(crate) fn hooks(terms: Vec<SubscriberTerms>) -> Hooks {
 }
 
 /// A shop that tells one system everything.
-fn shop() -> (Counter, Receiver) {
+pub(crate) fn shop() -> (Counter, Receiver) {
     let receiver = Receiver::open();
     (Counter::telling(hooks(vec![terms("erp", &receiver.url(), &[])])), receiver)
 }
 
-fn buy(counter: &Counter) {
+pub(crate) fn buy(counter: &Counter) {
     Shopper::with(counter, "LAMP-S", 1).buy(counter).expect(200);
 }
 
 /// Tells what is due; gives how many events were accepted.
-fn deliver(counter: &Counter) -> usize {
+pub(crate) fn deliver(counter: &Counter) -> usize {
     counter.run(subscribers::deliver(&counter.app, &counter.till())).expect("the store is well")
 }
 

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use super::super::CommandError;
 use super::super::stock::{failed, instant, wait_for};
 use super::State;
+use crate::commerce::fulfillment::{Fulfillment, FulfillmentState};
 use crate::commerce::ids::Timestamp;
 use crate::commerce::money::Money;
 use crate::store::export::Exported;
@@ -21,7 +22,7 @@ use crate::store::{OrderFilter, Store};
 const PAGE: u32 = 500;
 
 /// The columns, in their order.
-const COLUMNS: [&str; 36] = [
+const COLUMNS: [&str; 40] = [
     "number",
     "id",
     "checkout",
@@ -58,6 +59,10 @@ const COLUMNS: [&str; 36] = [
     "reference",
     "card",
     "quote_hash",
+    "fulfillment",
+    "units_sent",
+    "sent_at",
+    "tracking",
 ];
 
 #[derive(Debug, clap::Args)]
@@ -99,7 +104,8 @@ pub(super) fn run(store: &Store, args: &Args, is_json: bool) -> Result<(), Comma
         let text = format!("--since {} is not before --until {}: no order can be between", instant(since), instant(until));
         return Err(CommandError::Usage(text));
     }
-    let filter = OrderFilter { state: args.state.map(State::of_order), limit: PAGE, since: args.since, until: args.until };
+    let state = args.state.map(State::of_order);
+    let filter = OrderFilter { state, limit: PAGE, since: args.since, until: args.until, fulfillment: None };
     let format = if is_json { Format::Jsonl } else { args.format };
     let Some(path) = &args.out else {
         return match write(store, filter, format, std::io::stdout().lock()) {
@@ -228,6 +234,7 @@ fn cells(row: &Exported) -> [String; COLUMNS.len()] {
     let lines: Vec<String> = priced.lines.iter().map(|line| format!("{} × {}", line.quantity, line.sku)).collect();
     let coupons: Vec<&str> =
         priced.coupons.iter().filter(|coupon| coupon.result.is_ok()).map(|coupon| coupon.code.as_str()).collect();
+    let sent = row.fulfillments.iter().filter(|one| one.undone_at.is_none());
     let tax_mode = serde_json::to_value(priced.tax_mode).ok().and_then(|mode| mode.as_str().map(str::to_owned));
     [
         known(&order.number),
@@ -266,5 +273,9 @@ fn cells(row: &Exported) -> [String; COLUMNS.len()] {
         known(&row.reference),
         known(&row.card),
         quote.hash.clone(),
+        FulfillmentState::of(order, &row.fulfillments).name().to_owned(),
+        sent.clone().map(Fulfillment::units).sum::<u64>().to_string(),
+        at(sent.clone().map(|one| one.created_at).max()),
+        sent.map(|one| one.parcel.tracking.as_str()).filter(|number| !number.is_empty()).collect::<Vec<_>>().join("; "),
     ]
 }

@@ -7,11 +7,13 @@ use serde_json::json;
 use super::CommandError;
 use super::shelf::BesideEdge;
 use super::stock::{failed, instant, wait_for};
+use crate::commerce::fulfillment::{Fulfillment, FulfillmentState};
 use crate::commerce::ids::Timestamp;
 use crate::commerce::order::{Order, OrderState};
 use crate::store::{OrderFilter, Refusal, Store, StoreError};
 
 mod export;
+mod fulfil;
 mod refund;
 mod show;
 
@@ -40,6 +42,9 @@ enum Action {
         /// In this state only
         #[arg(long, value_enum)]
         state: Option<State>,
+        /// Paid, and sent so far only: what is to be packed is `unfulfilled` or `partly`
+        #[arg(long, value_enum)]
+        fulfilment: Option<Fulfilment>,
         /// At most that many
         #[arg(long, default_value_t = 50)]
         limit: u32,
@@ -53,6 +58,12 @@ enum Action {
     Stuck,
     /// Give money back; the edge sends it
     Refund(refund::Args),
+    /// Write that units of a paid order leave the house; the edge tells the customer
+    #[command(alias = "fulfill")]
+    Fulfil(fulfil::Args),
+    /// Take a fulfilment back that had not left after all, while the customer was not told
+    #[command(alias = "unfulfill")]
+    Unfulfil(fulfil::Undo),
     /// Let the held money of a placed order go that is not paid yet; the edge does it, and the order is canceled then
     Cancel {
         /// The number that people read aloud, or the order's id
@@ -76,6 +87,13 @@ enum Action {
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Fulfilment {
+    Unfulfilled,
+    Partly,
+    Wholly,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
 #[value(rename_all = "snake_case")]
 enum State {
     PendingPayment,
@@ -87,23 +105,19 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
     let store = args.beside.shelf()?.open_existing()?;
     let now = Timestamp(jiff::Timestamp::now().as_second());
     match args.action {
-        Action::List { state, limit } => {
-            let filter = OrderFilter { state: state.map(State::of_order), limit, ..OrderFilter::default() };
-            let orders = wait_for(store.orders(filter))?.map_err(failed)?;
-            if args.json {
-                return print_json(&orders);
-            }
-            if orders.is_empty() {
-                eprintln!("there are no such orders");
-            }
-            for order in &orders {
-                println!("{}", summary(order));
-            }
-            Ok(())
+        Action::List { state, fulfilment, limit } => {
+            let state = state.map(State::of_order);
+            list(
+                &store,
+                OrderFilter { state, fulfillment: fulfilment.map(Fulfilment::state), limit, ..OrderFilter::default() },
+                args.json,
+            )
         }
         Action::Show { order } => show::run(&store, &found(&store, &order)?, args.json),
         Action::Stuck => stuck(&store, args.json, now),
         Action::Refund(wish) => refund::run(&store, &wish, args.json, now),
+        Action::Fulfil(wish) => fulfil::run(&store, &wish, args.json, now),
+        Action::Unfulfil(wish) => fulfil::undo(&store, &wish, args.json, now),
         Action::Cancel { order } => cancel(&store, &found(&store, &order)?, args.json, now),
         Action::ResendMail { order } => resend(&store, &found(&store, &order)?, args.json, now),
         Action::Resolve { name, note } => {
@@ -119,6 +133,31 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
         }
         Action::Export(wish) => export::run(&store, &wish, args.json),
     }
+}
+
+/// An order of the list with how far it is sent.
+#[derive(serde::Serialize)]
+struct Listed<'a> {
+    #[serde(flatten)]
+    order: &'a Order,
+    fulfillment: FulfillmentState,
+}
+
+fn list(store: &Store, filter: OrderFilter, is_json: bool) -> Result<(), CommandError> {
+    let orders = wait_for(store.orders(filter))?.map_err(failed)?;
+    let sent = wait_for(store.fulfillments_of(orders.iter().map(|order| order.id.clone()).collect()))?.map_err(failed)?;
+    let of = |(order, sent): (_, &Vec<Fulfillment>)| Listed { order, fulfillment: FulfillmentState::of(order, sent) };
+    let listed: Vec<Listed<'_>> = orders.iter().zip(&sent).map(of).collect();
+    if is_json {
+        return print_json(&listed);
+    }
+    if listed.is_empty() {
+        eprintln!("there are no such orders");
+    }
+    for one in &listed {
+        println!("{}", summary(one.order, one.fulfillment));
+    }
+    Ok(())
 }
 
 /// An order by its number or id.
@@ -239,6 +278,16 @@ fn advice(kind: &str) -> &'static str {
     }
 }
 
+impl Fulfilment {
+    fn state(self) -> FulfillmentState {
+        match self {
+            Self::Unfulfilled => FulfillmentState::Unfulfilled,
+            Self::Partly => FulfillmentState::PartlyFulfilled,
+            Self::Wholly => FulfillmentState::Fulfilled,
+        }
+    }
+}
+
 impl State {
     fn of_order(self) -> OrderState {
         match self {
@@ -255,9 +304,14 @@ fn print_json(value: &impl serde::Serialize) -> Result<(), CommandError> {
     Ok(())
 }
 
-fn summary(order: &Order) -> String {
+fn summary(order: &Order, fulfillment: FulfillmentState) -> String {
     let number = order.number.as_deref().unwrap_or("-");
-    let paid = if order.paid_at.is_some() { "paid" } else { "unpaid" };
+    let paid = match (order.paid_at, fulfillment) {
+        (None, _) => "unpaid",
+        (Some(_), FulfillmentState::Unfulfilled) => "paid",
+        (Some(_), FulfillmentState::PartlyFulfilled) => "partly",
+        (Some(_), FulfillmentState::Fulfilled) => "sent",
+    };
     let state = order.state.name();
     let (made, total) = (instant(order.created_at), order.quote.total());
     format!("{number:<8} {state:<16} {paid:<7} {made}  {total:>14}  {}", printable(&order.quote.contact.email))

@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::super::CommandError;
 use super::super::stock::{failed, instant, wait_for};
-use super::{name_of, print_json, printable, summary};
+use super::{fulfil, name_of, print_json, printable, summary};
 use crate::commerce::dispute::{Dispute, DisputeState};
+use crate::commerce::fulfillment::FulfillmentState;
 use crate::commerce::order::{Order, OrderState};
 use crate::commerce::payment::{Attempt, AttemptState};
 use crate::commerce::refund::RefundState;
@@ -15,11 +16,13 @@ use crate::store::refunds::Refund;
 pub(super) fn run(store: &Store, order: &Order, is_json: bool) -> Result<(), CommandError> {
     let history = wait_for(store.history(&order.id))?.map_err(failed)?;
     let refunds = wait_for(store.refunds(&order.id))?.map_err(failed)?;
+    let sent = wait_for(store.fulfillments(&order.id))?.map_err(failed)?;
+    let fulfillment = FulfillmentState::of(order, &sent);
     let checkout = wait_for(store.checkout(&order.checkout))?.map_err(failed)?;
     let disputes = wait_for(store.disputes(&order.id))?.map_err(failed)?;
     let next = match disputes.iter().find(|dispute| dispute.state == DisputeState::NeedsResponse) {
         Some(dispute) => answer(dispute),
-        None => next(order, checkout.and_then(|checkout| checkout.attempt).as_ref(), &refunds),
+        None => next(order, checkout.and_then(|checkout| checkout.attempt).as_ref(), &refunds, fulfillment),
     };
     if is_json {
         let refund = |one: &Refund| {
@@ -30,9 +33,14 @@ pub(super) fn run(store: &Store, order: &Order, is_json: bool) -> Result<(), Com
             })
         };
         let refunds: Vec<_> = refunds.iter().map(refund).collect();
-        return print_json(&json!({"order": order, "refunds": refunds, "disputes": disputes, "history": history, "next": next}));
+        return print_json(&json!({
+            "order": order, "refunds": refunds, "disputes": disputes, "fulfillment": fulfillment, "fulfillments": sent, "history": history, "next": next,
+        }));
     }
-    show(order);
+    show(order, fulfillment);
+    for one in sent.iter().filter(|one| one.undone_at.is_none()) {
+        println!("sent      {}  {}", instant(one.created_at), fulfil::summary(one));
+    }
     println!("history");
     for one in &history {
         println!("  {}  {:<10} {}", instant(one.at), one.what, printable(&one.detail));
@@ -47,7 +55,7 @@ fn answer(dispute: &Dispute) -> String {
 }
 
 /// What happens by itself, or what a person has to do.
-fn next(order: &Order, attempt: Option<&Attempt>, refunds: &[Refund]) -> String {
+fn next(order: &Order, attempt: Option<&Attempt>, refunds: &[Refund], fulfillment: FulfillmentState) -> String {
     let name = name_of(order);
     if refunds.iter().any(|one| matches!(one.state, RefundState::Failed | RefundState::Review)) {
         return "a refund failed; `vitrine orders stuck` says what to do".to_owned();
@@ -57,7 +65,13 @@ fn next(order: &Order, attempt: Option<&Attempt>, refunds: &[Refund]) -> String 
     }
     match (order.state, order.paid_at, attempt.map(|attempt| (attempt.state, attempt.void_asked_at))) {
         (OrderState::Canceled, ..) => "nothing: it is canceled".to_owned(),
-        (OrderState::Placed, Some(_), _) => "nothing: it is paid".to_owned(),
+        (OrderState::Placed, Some(_), _) if fulfillment == FulfillmentState::Fulfilled => {
+            "nothing: it is paid and sent".to_owned()
+        }
+        (OrderState::Placed, Some(_), _) if refunds.iter().any(|one| one.restocked) => {
+            "nothing: it is paid, and its units were put back into stock".to_owned()
+        }
+        (OrderState::Placed, Some(_), _) => format!("it is paid; send it, and write `vitrine orders fulfil {name}`"),
         (_, _, Some((AttemptState::Review, None))) => "a person has to look; `vitrine orders stuck` says what to do".to_owned(),
         (OrderState::Placed, None, Some((_, Some(_)))) => "the edge lets the held money go, and the order is canceled".to_owned(),
         (OrderState::Placed, None, _) => {
@@ -67,8 +81,8 @@ fn next(order: &Order, attempt: Option<&Attempt>, refunds: &[Refund]) -> String 
     }
 }
 
-fn show(order: &Order) {
-    println!("{}", summary(order));
+fn show(order: &Order, fulfillment: FulfillmentState) {
+    println!("{}", summary(order, fulfillment));
     println!("id        {}", order.id);
     let address = &order.quote.address;
     let parts =

@@ -26,6 +26,8 @@ use crate::theme::engine::Values;
 use crate::theme::texts::Say;
 use crate::theme::view::SiteView;
 
+pub mod customer;
+
 /// Longest wait for an SMTP server.
 const SMTP_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -143,7 +145,7 @@ pub fn confirmation_page(live: &Live, order: &OrderReply, market: &str) -> Resul
 
 /// The confirmation of an order.
 pub(super) fn confirmation(live: &Live, keys: &KeyRing, order: &Order) -> Result<Letter, MailError> {
-    let reply = order_reply(live, keys, order, false);
+    let reply = order_reply(live, keys, order, &[], false);
     let market = order.quote.market.as_str();
     let (_, site) = live.market(&order.quote.market);
     let text = print(live, "mail/order.txt", &reply, market)?;

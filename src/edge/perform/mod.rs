@@ -8,6 +8,7 @@
 mod ask;
 mod disputes;
 pub mod inbox;
+mod letters;
 mod line;
 pub mod mail;
 pub mod orphans;

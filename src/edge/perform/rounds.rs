@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::line::Pace;
-use super::{Till, Wish, inbox, orphans, outbox, reconcile, refunds, subscribers};
+use super::{Till, Wish, inbox, letters, orphans, outbox, reconcile, refunds, subscribers};
 use crate::commerce::ids::Timestamp;
 use crate::commerce::payment::{Attempt, AttemptState};
 use crate::edge::app::App;
@@ -235,12 +235,12 @@ pub async fn deliver(app: &Arc<App>, till: &Arc<Till>) -> Result<usize, StoreErr
     Ok(deliver_share(app, till, Share::Payments).await? + deliver_share(app, till, Share::Mails).await?)
 }
 
-/// Refunds go with what moves money.
+/// Refunds go with what moves money, letters with what is written to people.
 async fn deliver_share(app: &Arc<App>, till: &Arc<Till>, share: Share) -> Result<usize, StoreError> {
     let count = outbox::deliver(app, till, share).await?;
     match share {
         Share::Payments => Ok(count + refunds::work(app, till).await?),
-        Share::Mails => Ok(count),
+        Share::Mails => Ok(count + letters::deliver(app, till).await?),
     }
 }
 

@@ -21,14 +21,14 @@ pub async fn show(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     input::query(&call, &["token"])?;
     let counter = Counter::of(app, &call)?;
     let order = counter.order(&call).await?;
-    Ok(json(&counter.order_reply(&order)))
+    Ok(json(&counter.order_reply(&order).await?))
 }
 
 /// `GET /orders/{order}?token=`.
 pub async fn page(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     let counter = Counter::of(app, &call)?;
     let order = counter.order(&call).await?;
-    let reply = counter.order_reply(&order);
+    let reply = counter.order_reply(&order).await?;
     Ok(pages::page(&counter.desk.live, "edge/order.html", &order.quote.market, ("order", &reply), StatusCode::OK))
 }
 
@@ -39,7 +39,8 @@ pub async fn confirmation(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     if !counter.till.mailer.holds(&order) {
         return Err(Failure::not_found(Say::of("says.no_mail")));
     }
-    let page = mail::confirmation_page(&counter.desk.live, &counter.order_reply(&order), order.quote.market.as_str());
+    let reply = counter.order_reply(&order).await?;
+    let page = mail::confirmation_page(&counter.desk.live, &reply, order.quote.market.as_str());
     let mut reply = Reply::html(
         StatusCode::OK,
         page.map_err(|error| {

@@ -41,6 +41,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0010_lookups.sql"),
     include_str!("../migrations/0011_disputes.sql"),
     include_str!("../migrations/0012_customers.sql"),
+    include_str!("../migrations/0013_fulfillments.sql"),
 ];
 /// Idle connections that are kept; more are opened when many read at once.
 const READERS: usize = 8;

@@ -1,7 +1,7 @@
 //! Checkouts: their rows, quotes and leases.
 
 use super::locks::{Lock, lock};
-use super::{inbox, keys, orders, orphans, outbox, payments, refunds};
+use super::{inbox, keys, letters, orders, orphans, outbox, payments, refunds};
 use crate::commerce::checkout::Checkout;
 use crate::commerce::ids::{CartId, CheckoutId, Timestamp};
 use crate::commerce::order::{Order, OrderState};
@@ -198,6 +198,7 @@ pub(in crate::store) fn left_by(tx: &Tx<'_>, lease: &Lease) -> Result<Checkout, 
 pub(in crate::store) fn release_all_leases(tx: &Tx<'_>) -> Result<(), StoreError> {
     tx.execute("UPDATE checkouts SET lease_owner = NULL, lease_until = 0 WHERE lease_owner IS NOT NULL", params![])?;
     outbox::release_all(tx)?;
+    letters::release_all(tx)?;
     inbox::release_all(tx)?;
     orphans::release_all(tx)?;
     refunds::release_all(tx)?;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::orders;
+use crate::commerce::fulfillment::Fulfillment;
 use crate::commerce::ids::Timestamp;
 use crate::commerce::money::Money;
 use crate::commerce::order::Order;
@@ -17,8 +18,17 @@ struct Document<'a> {
     order: &'a Order,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    #[serde(flatten)]
+    more: More<'a>,
+}
+
+/// What some kinds of facts tell beside the order.
+#[derive(Default, Serialize)]
+struct More<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     refund: Option<Refunded<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fulfillment: Option<&'a Fulfillment>,
 }
 
 /// What went back.
@@ -39,14 +49,26 @@ pub(super) fn write(
     reason: Option<&str>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    keep(tx, kind, about, order, (reason, None), now)
+    keep(tx, kind, about, order, (reason, More::default()), now)
 }
 
 /// Money went back: one fact for each refund.
 pub(super) fn write_refunded(tx: &Tx<'_>, refund: &Refund, now: Timestamp) -> Result<(), StoreError> {
     let reason = Some(refund.reason.as_str()).filter(|reason| !reason.is_empty());
     let refunded = Refunded { id: &refund.id, amount: refund.amount };
-    keep(tx, FactKind::OrderRefunded, &refund.id, refund.order.as_str(), (reason, Some(refunded)), now)
+    keep(
+        tx,
+        FactKind::OrderRefunded,
+        &refund.id,
+        refund.order.as_str(),
+        (reason, More { refund: Some(refunded), ..More::default() }),
+        now,
+    )
+}
+
+/// Units left the house, or had not after all.
+pub(super) fn write_fulfillment(tx: &Tx<'_>, kind: FactKind, sent: &Fulfillment, now: Timestamp) -> Result<(), StoreError> {
+    keep(tx, kind, &sent.id, sent.order.as_str(), (None, More { fulfillment: Some(sent), ..More::default() }), now)
 }
 
 fn keep(
@@ -54,14 +76,14 @@ fn keep(
     kind: FactKind,
     about: &str,
     order: &str,
-    (reason, refund): (Option<&str>, Option<Refunded<'_>>),
+    (reason, more): (Option<&str>, More<'_>),
     now: Timestamp,
 ) -> Result<(), StoreError> {
     if planted!("fact_forgotten") {
         return Ok(());
     }
     let written = orders::by_id(tx, order)?.ok_or(Refusal::NotFound)?;
-    let document = serde_json::to_string(&Document { order: &written, reason, refund })?;
+    let document = serde_json::to_string(&Document { order: &written, reason, more })?;
     // No point in it: the signature has one between its parts.
     let key = format!("{}-{about}", kind.name().replace('.', "-"));
     tx.execute(

@@ -30,6 +30,13 @@ const HISTORY: &str = "
             || disputes.reason FROM disputes JOIN attempts ON attempts.id = attempt WHERE order_id = ?1
     UNION ALL SELECT disputes.changed_at, 'dispute', disputes.reference || ' ' || disputes.state
         FROM disputes JOIN attempts ON attempts.id = attempt WHERE order_id = ?1
+    UNION ALL SELECT created_at, 'sent', fulfillments.id || ', ' || (SELECT sum(quantity) FROM fulfillment_units WHERE fulfillment = fulfillments.id)
+            || ' unit(s)' || CASE carrier WHEN '' THEN '' ELSE ', ' || carrier END || CASE tracking WHEN '' THEN '' ELSE ', ' || tracking END
+        FROM fulfillments WHERE order_id = ?1
+    UNION ALL SELECT undone_at, 'sent', id || ' was taken back' FROM fulfillments WHERE order_id = ?1 AND undone_at IS NOT NULL
+    UNION ALL SELECT coalesce(done_at, next_at), 'mail', kind || ' ' || subject
+            || CASE WHEN done_at IS NULL THEN ' waits, tried ' || tries || ' times' ELSE '' END || coalesce(', ' || last_error, '')
+        FROM letters WHERE order_id = ?1
     UNION ALL SELECT told_at, 'mail', 'refund ' || id FROM refunds WHERE order_id = ?1 AND told_at IS NOT NULL AND key IS NOT NULL
     UNION ALL SELECT coalesce(done_at, next_at), CASE WHEN kind IN ('confirmation', 'alarm') THEN 'mail' ELSE 'work' END, kind
             || CASE WHEN done_at IS NULL THEN ' waits, tried ' || tries || ' times' ELSE ' done' END || coalesce(', ' || last_error, '') || CASE detail WHEN '' THEN '' ELSE ', ' || detail END
@@ -107,6 +114,9 @@ pub(in crate::store) fn stuck(tx: &Tx<'_>, late_since: Timestamp) -> Result<Vec<
              WHERE disputes.state = 'needs_response'
          UNION ALL SELECT 'work', kind || ' ' || subject, NULL, created_at, 'tried ' || tries || ' times: ' || coalesce(last_error, '')
              FROM outbox WHERE done_at IS NULL AND created_at <= ?1 AND tries > 0
+         UNION ALL SELECT 'work', 'letter ' || kind || ' ' || subject, coalesce(orders.number, orders.id), letters.created_at,
+                'tried ' || tries || ' times: ' || coalesce(last_error, '')
+             FROM letters JOIN orders ON orders.id = order_id WHERE done_at IS NULL AND letters.created_at <= ?1 AND tries > 0
          ORDER BY since"
     );
     let read = |row: &Row<'_>| {

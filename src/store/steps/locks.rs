@@ -14,8 +14,8 @@
 //! | T2, T3, T4, decline, cancel, review, note a cancel | the checkout with its fence, then the attempt's order: an operator's wish, a refund and another checkout of the cart wait. T3 gives the number under the lock of `schema_version`, a row that is always there; sold units in the order of SKUs |
 //! | promise a cancel or an alarm | the attempt's checkout and order |
 //! | let expired shells go | their orders, by `SKIP LOCKED`; asked again, once they are locked, whether a payment keeps them; then all their stock in the order of SKUs |
-//! | claim work, events, orphans, refunds, payments to look at | `FOR UPDATE SKIP LOCKED`: each edge takes what no other has |
-//! | settle a refund, hear of refunds, ask for one, ask to let money go | the order, by which their sums and states are of one moment |
+//! | claim work, letters, events, orphans, refunds, payments to look at | `FOR UPDATE SKIP LOCKED`: each edge takes what no other has |
+//! | settle a refund, hear of refunds, ask for one, ask to let money go, send units or take that back | the order, by which their sums and states are of one moment |
 //! | find orphans, begin to return one | its checkout, which T1 locks too |
 //! | keep an event, a difference, a fact, a promise, a key, a sign of life | one statement each, decided by its constraint |
 //! | set or adjust stock | the SKU's row, made before where there is none |

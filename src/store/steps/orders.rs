@@ -1,7 +1,8 @@
 //! Orders: how they are read. They are written by `payments`.
 
 use super::checkouts::load_quote;
-use super::refunds;
+use super::{fulfillments, refunds};
+use crate::commerce::fulfillment::FulfillmentState;
 use crate::commerce::ids::{AttemptId, CartId, CheckoutId, OrderId, Timestamp};
 use crate::commerce::money::Money;
 use crate::commerce::order::{Order, OrderState};
@@ -34,17 +35,24 @@ pub(super) fn newest(tx: &Tx<'_>, checkout: &CheckoutId) -> Result<Option<Order>
 
 pub(in crate::store) fn list(tx: &Tx<'_>, filter: OrderFilter) -> Result<Vec<Order>, StoreError> {
     let limit = if filter.limit == 0 { LIST_USUAL } else { filter.limit };
+    // What is not paid is not to be sent, and is in no state of that.
     let select = tx.in_words(
         "SELECT * FROM orders WHERE (?1 IS NULL OR state = ?1) AND (?3 IS NULL OR created_at >= ?3)
-             AND (?4 IS NULL OR created_at < ?4) ORDER BY rowid DESC LIMIT ?2",
+             AND (?4 IS NULL OR created_at < ?4) AND (?5 IS NULL OR ?5 = CASE WHEN paid_at IS NULL THEN ''
+                 WHEN NOT EXISTS (SELECT 1 FROM fulfilled_lines WHERE order_id = orders.id AND sent > 0) THEN 'unfulfilled'
+                 WHEN EXISTS (SELECT 1 FROM fulfilled_lines WHERE order_id = orders.id AND sent < ordered) THEN 'partly_fulfilled'
+                 ELSE 'fulfilled' END)
+             ORDER BY rowid DESC LIMIT ?2",
         "SELECT * FROM orders WHERE (?1 IS NULL OR state = ?1) AND (?3 IS NULL OR created_at >= ?3)
-             AND (?4 IS NULL OR created_at < ?4) ORDER BY place DESC LIMIT ?2",
+             AND (?4 IS NULL OR created_at < ?4) AND (?5 IS NULL OR ?5 = CASE WHEN paid_at IS NULL THEN ''
+                 WHEN NOT EXISTS (SELECT 1 FROM fulfilled_lines WHERE order_id = orders.id AND sent > 0) THEN 'unfulfilled'
+                 WHEN EXISTS (SELECT 1 FROM fulfilled_lines WHERE order_id = orders.id AND sent < ordered) THEN 'partly_fulfilled'
+                 ELSE 'fulfilled' END)
+             ORDER BY place DESC LIMIT ?2",
     );
-    tx.query(
-        select,
-        params![filter.state.map(OrderState::name), limit, filter.since.map(|at| at.0), filter.until.map(|at| at.0)],
-        |row| read(tx, row),
-    )
+    let (since, until) = (filter.since.map(|at| at.0), filter.until.map(|at| at.0));
+    let fulfillment = filter.fulfillment.map(FulfillmentState::name);
+    tx.query(select, params![filter.state.map(OrderState::name), limit, since, until, fulfillment], |row| read(tx, row))
 }
 
 /// Those written first before others, after a place.
@@ -71,7 +79,8 @@ fn exported(tx: &Tx<'_>, place: i64, order: Order) -> Result<Exported, StoreErro
     let refunded = Money::new(refunded.map_or(0, |sums| sums.in_ledger_minor), order.quote.total().currency);
     let (gateway, reference, card) =
         newest.map_or((None, None, None), |(_, gateway, reference, card)| (gateway, reference, card));
-    Ok(Exported { place, order, gateway, reference, card, refunded })
+    let fulfillments = fulfillments::of_order(tx, &order.id)?;
+    Ok(Exported { place, order, gateway, reference, card, refunded, fulfillments })
 }
 
 fn one(tx: &Tx<'_>, select: &'static str, values: &[Param<'_>]) -> Result<Option<Order>, StoreError> {

@@ -70,6 +70,11 @@ fn order(state: &str) -> OrderReply {
         "email": "ada@example.org", "language": "en", "lines": lines(), "totals": totals(),
         "address": { "name": "Ada <A>", "line1": "Weg 1", "city": "Leipzig", "postal_code": "04109", "country": "DE" },
         "shipping_name": "Parcel", "messages": [],
+        "fulfillment": "partly_fulfilled",
+        "fulfillments": [{
+            "sent_at": "2026-11-24T10:00:00Z", "carrier": "<Post>", "tracking": "J1", "url": "https://post.example/?a&b",
+            "lines": [{ "sku": "L", "title": "Lamp", "variant_title": "", "quantity": 1 }],
+        }],
         "links": [{ "rel": "self", "href": "/orders/0191?token=x" }, { "rel": "mail", "href": "/mail" }],
     });
     serde_json::from_value(value).expect("the shape of the edge's answer")
