@@ -1,5 +1,6 @@
 //! Export: orders for other programs, page by page.
 
+use super::refunds::Refund;
 use super::steps::orders;
 use super::{OrderFilter, Store, StoreError};
 use crate::commerce::fulfillment::Fulfillment;
@@ -21,6 +22,8 @@ pub struct Exported {
     pub card: Option<String>,
     /// What was given back.
     pub refunded: Money,
+    /// What was given back, or asked to be, the oldest first.
+    pub refunds: Vec<Refund>,
     /// What was sent, the oldest first.
     pub fulfillments: Vec<Fulfillment>,
 }

@@ -1,5 +1,6 @@
 //! Integration tests: one binary, so that the house is linked once. A module per capability.
 
+mod accounts;
 mod build;
 mod catalogues;
 mod check;

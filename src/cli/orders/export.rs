@@ -17,6 +17,9 @@ use crate::commerce::ids::Timestamp;
 use crate::commerce::money::Money;
 use crate::store::export::Exported;
 use crate::store::{OrderFilter, Store};
+use accounts::Taxes;
+
+mod accounts;
 
 /// Orders that are read at once.
 const PAGE: u32 = 500;
@@ -67,6 +70,9 @@ const COLUMNS: [&str; 40] = [
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    /// What each row is about; for all but orders as they are read by bookkeeping
+    #[arg(long, value_enum, default_value_t = What::Orders)]
+    what: What,
     /// Written at this instant or later: 2026-12-01T08:00:00Z, or a day, which begins at midnight UTC
     #[arg(long, value_name = "WHEN", value_parser = moment)]
     since: Option<Timestamp>,
@@ -82,6 +88,39 @@ pub(super) struct Args {
     /// Where to; only its owner may read it, and a file that is there is replaced [default: standard output]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum What {
+    /// An order
+    Orders,
+    /// A line of an order
+    Lines,
+    /// A refund
+    Refunds,
+    /// A quarter, country and rate of tax
+    Taxes,
+}
+
+impl What {
+    fn columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Orders => &COLUMNS,
+            Self::Lines => accounts::LINES,
+            Self::Refunds => accounts::REFUNDS,
+            Self::Taxes => accounts::TAXES,
+        }
+    }
+
+    /// What is counted in the end.
+    fn noun(self) -> &'static str {
+        match self {
+            Self::Orders => "orders",
+            Self::Lines => "lines",
+            Self::Refunds => "refunds",
+            Self::Taxes => "sums of taxes",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -108,23 +147,24 @@ pub(super) fn run(store: &Store, args: &Args, is_json: bool) -> Result<(), Comma
     let filter = OrderFilter { state, limit: PAGE, since: args.since, until: args.until, fulfillment: None };
     let format = if is_json { Format::Jsonl } else { args.format };
     let Some(path) = &args.out else {
-        return match write(store, filter, format, std::io::stdout().lock()) {
+        return match write(store, filter, (args.what, format), std::io::stdout().lock()) {
             // Whoever reads has read enough.
             Err(Failed::Io(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
             written => written.map(drop).map_err(|error| error.told("standard output")),
         };
     };
-    let count = to_file(store, filter, format, path).map_err(|error| error.told(&path.display().to_string()))?;
-    eprintln!("{}: {count} orders", path.display());
+    let wish = (args.what, format);
+    let count = to_file(store, filter, wish, path).map_err(|error| error.told(&path.display().to_string()))?;
+    eprintln!("{}: {count} {}", path.display(), args.what.noun());
     Ok(())
 }
 
-fn to_file(store: &Store, filter: OrderFilter, format: Format, path: &Path) -> Result<u64, Failed> {
+fn to_file(store: &Store, filter: OrderFilter, wish: (What, Format), path: &Path) -> Result<u64, Failed> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(".part");
     let draft = PathBuf::from(draft);
     let written = begin(&draft).map_err(Failed::Io).and_then(|file| {
-        let count = write(store, filter, format, &file)?;
+        let count = write(store, filter, wish, &file)?;
         file.sync_all()?;
         std::fs::rename(&draft, path)?;
         Ok(count)
@@ -167,24 +207,41 @@ impl From<csv::Error> for Failed {
     }
 }
 
-/// Gives how many orders were written.
-fn write(store: &Store, filter: OrderFilter, format: Format, to: impl Write) -> Result<u64, Failed> {
+/// Gives how many rows were written.
+fn write(store: &Store, filter: OrderFilter, (what, format): (What, Format), to: impl Write) -> Result<u64, Failed> {
     let mut table = match format {
         Format::Csv => {
             let mut table = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(BufWriter::new(to));
-            table.write_record(COLUMNS)?;
+            table.write_record(what.columns())?;
             Table::Csv(Box::new(table))
         }
         Format::Jsonl => Table::Jsonl(BufWriter::new(to)),
     };
-    let (mut count, mut after) = (0, 0);
+    let columns = what.columns();
+    let mut put = |cells: &[String]| table.write(columns, cells);
+    let (mut count, mut after, mut taxes) = (0, 0, Taxes::default());
     loop {
         let page = wait_for(store.export_page(filter, after)).map_err(Failed::Command)?;
         let page = page.map_err(|error| Failed::Command(failed(error)))?;
         let Some(last) = page.last() else { break };
-        (after, count) = (last.place, count + page.len() as u64);
-        page.iter().try_for_each(|row| table.write(&cells(row)))?;
+        after = last.place;
+        for row in &page {
+            let rows = match what {
+                What::Orders => vec![cells(row).to_vec()],
+                What::Lines => accounts::lines(row),
+                What::Refunds => accounts::refunds(row),
+                What::Taxes => {
+                    taxes.count(row);
+                    Vec::new()
+                }
+            };
+            count += rows.len() as u64;
+            rows.iter().try_for_each(|cells| put(cells))?;
+        }
     }
+    let rows = taxes.rows();
+    count += rows.len() as u64;
+    rows.iter().try_for_each(|cells| put(cells))?;
     table.end()?;
     Ok(count)
 }
@@ -195,12 +252,12 @@ enum Table<W: Write> {
 }
 
 impl<W: Write> Table<W> {
-    fn write(&mut self, cells: &[String; COLUMNS.len()]) -> Result<(), Failed> {
+    fn write(&mut self, columns: &[&str], cells: &[String]) -> Result<(), Failed> {
         match self {
             Self::Csv(table) => table.write_record(cells.iter().map(|cell| harmless(cell).into_owned()))?,
             Self::Jsonl(lines) => {
                 let object: serde_json::Map<String, serde_json::Value> =
-                    COLUMNS.iter().zip(cells).map(|(name, cell)| ((*name).to_owned(), cell.as_str().into())).collect();
+                    columns.iter().zip(cells).map(|(name, cell)| ((*name).to_owned(), cell.as_str().into())).collect();
                 writeln!(lines, "{}", serde_json::Value::Object(object))?;
             }
         }

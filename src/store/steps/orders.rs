@@ -79,8 +79,8 @@ fn exported(tx: &Tx<'_>, place: i64, order: Order) -> Result<Exported, StoreErro
     let refunded = Money::new(refunded.map_or(0, |sums| sums.in_ledger_minor), order.quote.total().currency);
     let (gateway, reference, card) =
         newest.map_or((None, None, None), |(_, gateway, reference, card)| (gateway, reference, card));
-    let fulfillments = fulfillments::of_order(tx, &order.id)?;
-    Ok(Exported { place, order, gateway, reference, card, refunded, fulfillments })
+    let (refunds, fulfillments) = (refunds::of_order(tx, &order.id)?, fulfillments::of_order(tx, &order.id)?);
+    Ok(Exported { place, order, gateway, reference, card, refunded, refunds, fulfillments })
 }
 
 fn one(tx: &Tx<'_>, select: &'static str, values: &[Param<'_>]) -> Result<Option<Order>, StoreError> {
