@@ -18,6 +18,7 @@ mod keygen;
 mod keys;
 mod load;
 mod log;
+mod mail;
 mod openapi;
 mod orders;
 mod pause;
@@ -67,6 +68,8 @@ enum Command {
     Orders(orders::Args),
     /// Show, set and export stock
     Stock(stock::Args),
+    /// List the letters to customers; print one as it would be sent
+    Mail(mail::Args),
     /// Show how the merchant's own systems are told what happens to orders; send again, send a test
     Webhooks(webhooks::Args),
     /// Copy the edge's file while it runs, and check it
@@ -128,6 +131,7 @@ pub fn run() -> ExitCode {
         Command::Edge(args) => edge::run(args),
         Command::Orders(args) => orders::run(args),
         Command::Stock(args) => stock::run(args),
+        Command::Mail(args) => mail::run(args),
         Command::Webhooks(args) => webhooks::run(args),
         Command::Store(args) => store::run(args),
         Command::Load(args) => load::run(args),

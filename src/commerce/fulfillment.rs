@@ -78,7 +78,7 @@ impl Fulfillment {
 }
 
 /// Units of a line that were sent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FulfilledLine {
     /// Which line of the order, from 0.
     pub line: u32,

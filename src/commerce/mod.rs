@@ -30,3 +30,4 @@ pub mod refund;
 pub mod rules;
 pub mod shipping;
 pub mod tax;
+pub mod withdrawal;

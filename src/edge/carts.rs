@@ -15,6 +15,7 @@ use super::words::{self, Note, Severity};
 use crate::commerce::cart::{Cart, CartCommand, CartFacts, CartRejection, Destination};
 use crate::commerce::catalog::StockPolicy;
 use crate::commerce::ids::{CouponCode, MarketId, Sku, SkuHash, Timestamp};
+use crate::commerce::order::Order;
 use crate::commerce::outside::OutsidePrices;
 use crate::commerce::pricing::PricingRejection;
 use crate::commerce::rules::Market;
@@ -113,6 +114,34 @@ impl Desk {
         }
         let (market, _) = self.live.market(&cart.market);
         cart.apply(command, &self.cart_facts(market, outside))
+    }
+
+    /// The cart with an order's lines put in once more, at today's prices, and what does not go in with why.
+    pub async fn again(&self, order: &Order) -> (Cart, Vec<(String, CartRejection)>) {
+        let (market, _) = self.live.market(&order.quote.market);
+        let mut cart = self.session.cart_or_new(&self.app, &self.live, &market.id, self.now);
+        let lines = &order.quote.priced.lines;
+        let outside = match self.live.bundle.pricing {
+            Some(_) => {
+                let skus = cart.lines.iter().map(|line| line.sku).chain(lines.iter().map(|line| line.sku.hash()));
+                self.app.services.prices(&self.live, market, skus.collect(), &self.app.clock).await
+            }
+            None => OutsidePrices::NONE,
+        };
+        let facts = self.cart_facts(market, &outside);
+        if cart.market != market.id {
+            cart.move_to(market, &facts);
+        }
+        cart.language.clone_from(&order.quote.language);
+        let mut left = Vec::new();
+        for line in lines {
+            let (sku, quantity, properties) = (line.sku.hash(), line.quantity, line.properties.clone());
+            match cart.apply(CartCommand::AddLine { sku, quantity, properties, seen_price_minor: None }, &facts) {
+                Ok(next) => cart = next,
+                Err(rejection) => left.push((line.title.clone(), rejection)),
+            }
+        }
+        (cart, left)
     }
 
     fn cart_facts<'a>(&'a self, market: &Market, outside: &'a OutsidePrices) -> CartFacts<'a> {

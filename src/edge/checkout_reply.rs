@@ -10,7 +10,7 @@ use super::live::Live;
 use super::perform::INTERRUPTED;
 use super::reply::{
     AddressReply, CheckoutReply, ContactReply, ElementReply, FulfillmentReply, LineReply, Message, OrderLink, OrderReply,
-    PaymentMethodReply, PaymentReply, QuoteReply, RelLink, SentLineReply,
+    PaymentMethodReply, PaymentReply, QuoteReply, RelLink, SentLineReply, WithdrawalReply,
 };
 use super::words::{self, Note, Severity};
 use crate::commerce::address::{Address, FieldProblem};
@@ -22,6 +22,7 @@ use crate::commerce::order::{Order, OrderState};
 use crate::commerce::outside::OutsidePrices;
 use crate::commerce::payment::{Attempt, AttemptState};
 use crate::commerce::pricing::PricedCart;
+use crate::commerce::withdrawal::Withdrawal;
 use crate::theme::texts::Say;
 use crate::theme::view::{Link, SiteView};
 
@@ -104,6 +105,12 @@ pub fn order_reply(live: &Live, keys: &KeyRing, order: &Order, sent: &[Fulfillme
         links.push(link("mail", &format!("/orders/{}/mail?token={token}", order.id)));
     }
     let words = live.speaking(&quote.language, &quote.market);
+    if order.state == OrderState::Placed {
+        links.push(link("again", &format!("/orders/{}/again?token={token}", order.id)));
+    }
+    if words.withdrawal_days > 0 && order.state == OrderState::Placed {
+        links.push(link("withdraw", &format!("/orders/withdraw?order={}&token={token}", order.id)));
+    }
     let (payment_state, messages) = match (order.state, order.paid_at) {
         (OrderState::Placed, Some(_)) => ("paid", Vec::new()),
         (OrderState::Placed, None) => {
@@ -140,18 +147,28 @@ pub fn order_reply(live: &Live, keys: &KeyRing, order: &Order, sent: &[Fulfillme
 
 /// Something that is on its way.
 pub fn fulfillment_reply(order: &Order, sent: &Fulfillment) -> FulfillmentReply {
-    let line = |one: &FulfilledLine| {
-        let ordered = order.quote.priced.lines.get(one.line as usize)?;
-        let (title, variant_title) = (ordered.title.clone(), ordered.variant_title.clone());
-        Some(SentLineReply { sku: one.sku.to_string(), title, variant_title, quantity: one.quantity })
-    };
     FulfillmentReply {
         sent_at: rfc3339(sent.created_at),
         carrier: sent.parcel.carrier.clone(),
         tracking: sent.parcel.tracking.clone(),
         url: Some(sent.parcel.url.clone()).filter(|url| !url.is_empty()),
-        lines: sent.lines.iter().filter_map(line).collect(),
+        lines: sent_lines(order, &sent.lines),
     }
+}
+
+/// What a customer declared.
+pub fn withdrawal_reply(order: &Order, declared: &Withdrawal) -> WithdrawalReply {
+    let Withdrawal { lines, wanted, reason, is_late, .. } = declared.clone();
+    WithdrawalReply { lines: sent_lines(order, &lines), wanted, reason, is_late }
+}
+
+fn sent_lines(order: &Order, lines: &[FulfilledLine]) -> Vec<SentLineReply> {
+    let line = |one: &FulfilledLine| {
+        let ordered = order.quote.priced.lines.get(one.line as usize)?;
+        let (title, variant_title) = (ordered.title.clone(), ordered.variant_title.clone());
+        Some(SentLineReply { sku: one.sku.to_string(), title, variant_title, quantity: one.quantity })
+    };
+    lines.iter().filter_map(line).collect()
 }
 
 /// A placed order's number and signed address.
@@ -222,6 +239,13 @@ fn address_reply(address: &Address) -> AddressReply {
     AddressReply { name, line1, line2, city, region, postal_code, country }
 }
 
-fn rfc3339(at: Timestamp) -> String {
+/// RFC 3339 in UTC.
+pub fn rfc3339(at: Timestamp) -> String {
     jiff::Timestamp::from_second(at.0).map_or_else(|_| "1970-01-01T00:00:00Z".to_owned(), |at| at.to_string())
+}
+
+/// Hour and minute in UTC, for people.
+pub fn time_of_day(at: Timestamp) -> String {
+    let minutes = at.0.rem_euclid(24 * 3600) / 60;
+    format!("{:02}:{:02}", minutes / 60, minutes % 60)
 }

@@ -3,7 +3,9 @@
 //! One resource model, two representations: the JSON answer to `GET /api/v1/cart` and the value `cart` in edge/cart.html are the same
 //! object. Templates: edge/cart.html {site, cart}, edge/checkout.html {site, checkout, key, query, held_minutes}, edge/checking.html {site},
 //! edge/order.html {site, order}, edge/problem.html {site, problem}. Mails: mail/order.txt and mail/order.html {site, order},
-//! mail/sent.txt and mail/sent.html {site, order, parcel, is_all}.
+//! mail/refund.txt and mail/refund.html {site, order, amount, reason}, mail/sent.txt and mail/sent.html {site, order, parcel, is_all},
+//! mail/withdrawal.txt and mail/withdrawal.html {site, order, withdrawal, received_at, time}. edge/withdraw.html has {site, market, step}, and with
+//! its steps {order, token} or {number, email}, {problem}, {received_at, time, to, is_late}.
 
 use serde::{Deserialize, Serialize};
 
@@ -355,7 +357,7 @@ pub struct OrderReply {
     pub fulfillments: Vec<FulfillmentReply>,
     /// What the shopper has to know.
     pub messages: Vec<Message>,
-    /// `self`; in development `mail`, the written confirmation.
+    /// `self`; `again`, to which a form is sent that puts it into the cart once more; `withdraw` where the law gives that right; in development `mail`, the written confirmation.
     pub links: Vec<RelLink>,
 }
 
@@ -374,7 +376,20 @@ pub struct FulfillmentReply {
     pub lines: Vec<SentLineReply>,
 }
 
-/// Units of a line that are on their way.
+/// What a customer declared.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WithdrawalReply {
+    /// From which lines; none: see `wanted`, and where that is empty, too, from the whole order.
+    pub lines: Vec<SentLineReply>,
+    /// Which part, in the customer's words.
+    pub wanted: String,
+    /// Why; may be empty.
+    pub reason: String,
+    /// Whether the period is over, as far as can be told.
+    pub is_late: bool,
+}
+
+/// Units of a line that are on their way, or that somebody withdraws from.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SentLineReply {
     /// The variant's code.

@@ -7,7 +7,7 @@ use http::Method;
 
 use super::http::Handler;
 use super::limits::shed::Weight;
-use super::routes::{availability, cart, cart_pages, checkout, checkout_pages, orders, webhook};
+use super::routes::{availability, cart, cart_pages, checkout, checkout_pages, orders, webhook, withdraw};
 use crate::telemetry::slo::Area;
 
 /// How an answer may be kept.
@@ -186,7 +186,10 @@ pub const ROUTES: &[Route] = &[
     Route::form("/checkout/{checkout}/payment/cancel", |app, call| Box::pin(checkout_pages::call_off(app, call))).kept(Cache::PrivateNoStore),
     Route::returning(Method::GET, "/checkout/{checkout}/return", |app, call| Box::pin(checkout_pages::come_back(app, call))),
     Route::returning(Method::POST, "/checkout/{checkout}/return", |app, call| Box::pin(checkout_pages::come_back(app, call))),
+    Route::page("/orders/withdraw", |app, call| Box::pin(withdraw::begin(app, call))).kept(Cache::PrivateNoStore),
+    Route::form("/orders/withdraw", |app, call| Box::pin(withdraw::send(app, call))).kept(Cache::PrivateNoStore).weighs(Weight::Quote),
     Route::page("/orders/{order}", |app, call| Box::pin(orders::page(app, call))).kept(Cache::PrivateNoStore),
+    Route::form("/orders/{order}/again", |app, call| Box::pin(orders::again(app, call))).kept(Cache::PrivateNoStore).weighs(Weight::CartWrite),
     Route::page("/orders/{order}/mail", |app, call| Box::pin(orders::confirmation(app, call))).kept(Cache::PrivateNoStore),
 ];
 

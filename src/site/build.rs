@@ -38,6 +38,7 @@ use super::write::{Changes, Draft, Output, Put, WriteError};
 use super::{BuildSettings, Shop, search};
 use crate::commerce::ids::{Sku, Timestamp};
 use crate::commerce::rules::Rules;
+use crate::commerce::withdrawal::MIN_DAYS;
 use crate::theme::bundle::services::{InventoryTerms, PricingTerms};
 use crate::theme::bundle::{Bundle, FrontTerms, Keeper, MailTerms, PaymentTerms, SigningKey, SubscriberTerms};
 use crate::theme::engine::{Engine, TemplateError};
@@ -521,6 +522,10 @@ fn site_view(order: &Order<'_>, plan: &Plan, market: usize) -> SiteView {
         footer: footer.into_iter().map(link).collect(),
         legal: legal.map(link).collect(),
         eu_law: rules.consumer_law.is_eu(),
+        withdrawal_days: match rules.consumer_law.is_eu() {
+            true => order.shop.returns.map_or(0, |returns| returns.days).max(MIN_DAYS),
+            false => 0,
+        },
         search: order.settings.search,
         texts: order.texts.texts(&rules.language),
         direction: locale::direction(&rules.language).to_owned(),

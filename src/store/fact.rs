@@ -27,6 +27,8 @@ pub enum FactKind {
     OrderFulfilled,
     /// They had not left after all.
     OrderUnfulfilled,
+    /// Its customer withdrew from it, or from a part.
+    OrderWithdrawn,
     /// A person has to look at a payment.
     PaymentReview,
     /// A customer disputes a payment at the bank.
@@ -42,6 +44,7 @@ impl FactKind {
         Self::OrderRefunded,
         Self::OrderFulfilled,
         Self::OrderUnfulfilled,
+        Self::OrderWithdrawn,
         Self::PaymentReview,
         Self::PaymentDisputed,
     ];
@@ -55,6 +58,7 @@ impl FactKind {
             Self::OrderRefunded => "order.refunded",
             Self::OrderFulfilled => "order.fulfilled",
             Self::OrderUnfulfilled => "order.unfulfilled",
+            Self::OrderWithdrawn => "order.withdrawn",
             Self::PaymentReview => "payment.review",
             Self::PaymentDisputed => "payment.disputed",
         }

@@ -20,9 +20,9 @@ pub struct Happened {
 /// Something that does not move on by itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Stuck {
-    /// `payment`, `orphan`, `refund`, `difference`, `dispute`, `unanswered`, `work`.
+    /// `payment`, `orphan`, `refund`, `withdrawal`, `difference`, `dispute`, `unanswered`, `work`.
     pub kind: String,
-    /// Its name: of an attempt, a payment or a dispute at the gateway, a refund, promised work.
+    /// Its name: of an attempt, a payment or a dispute at the gateway, a refund, a withdrawal, promised work.
     pub subject: String,
     /// The number of its order, or the order's id; none where it has none.
     pub order: Option<String>,
@@ -39,13 +39,13 @@ impl Store {
         look!(self, move |tx| history::of(tx, &order))
     }
 
-    /// What does not move on by itself, the oldest first: payments, orphans and refunds for a person that nobody resolved, and what is not
+    /// What does not move on by itself, the oldest first: payments, orphans, refunds and withdrawals for a person that nobody resolved, and what is not
     /// answered or done since before `late_since`.
     pub async fn stuck(&self, late_since: Timestamp) -> Result<Vec<Stuck>, StoreError> {
         look!(self, move |tx| history::stuck(tx, late_since))
     }
 
-    /// Takes a payment, an orphan or a refund that waits for a person off the list, with a note. What changes afterwards is listed again.
+    /// Takes a payment, an orphan, a refund or a withdrawal that waits for a person off the list, with a note. What changes afterwards is listed again.
     ///
     /// Errors: `NotFound` where nothing of that name waits for a person.
     pub async fn resolve(&self, subject: &str, note: &str, now: Timestamp) -> Result<(), StoreError> {

@@ -12,16 +12,19 @@ use crate::commerce::ids::{OrderId, Timestamp};
 pub enum LetterKind {
     /// Units of an order are on their way; subject: fulfillment.
     Sent,
+    /// A declaration of withdrawal was received; subject: withdrawal.
+    Withdrawal,
 }
 
 impl LetterKind {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Sent];
+    pub const ALL: [Self; 2] = [Self::Sent, Self::Withdrawal];
 
     /// Its name in the store.
     pub fn name(self) -> &'static str {
         match self {
             Self::Sent => "sent",
+            Self::Withdrawal => "withdrawal",
         }
     }
 }

@@ -335,6 +335,7 @@ pub mod orphans;
 pub mod refunds;
 mod turn;
 pub mod upkeep;
+pub mod withdrawals;
 
 pub use keys::{KEY_SECONDS, KeyUse};
 pub use turn::{Lease, Opened, Settlement, Taken};

@@ -11,6 +11,7 @@ use crate::commerce::quote::QuoteParts;
 use crate::store::tx::{Tx, params};
 
 mod fulfillments;
+mod withdrawals;
 
 pub(super) const LATER: Timestamp = Timestamp(NOW.0 + 60);
 const HOLD: Timestamp = Timestamp(NOW.0 + 900);

@@ -58,6 +58,9 @@ pub struct SiteView {
     /// Whether the consumer law of the European Economic Area holds here.
     #[serde(default)]
     pub eu_law: bool,
+    /// Days within which a customer may withdraw; 0: no law gives that right here.
+    #[serde(default)]
+    pub withdrawal_days: u16,
     /// Whether there is a search page, at `PREFIX/search`.
     #[serde(default)]
     pub search: bool,

@@ -21,11 +21,20 @@ const GROWING: &[&str] = &[
     "fulfillment_units",
     "fulfilled_lines",
     "letters",
+    "withdrawals",
 ];
 
 /// Partial indices that hold what is under way, and nothing of what is over.
-const OPEN: &[&str] =
-    &["attempts_open", "attempts_to_sweep", "attempts_one_live", "outbox_due", "refunds_open", "refunds_to_tell", "letters_due"];
+const OPEN: &[&str] = &[
+    "attempts_open",
+    "attempts_to_sweep",
+    "attempts_one_live",
+    "outbox_due",
+    "refunds_open",
+    "refunds_to_tell",
+    "letters_due",
+    "withdrawals_open",
+];
 
 /// What may walk all the same: a piece of the statement, and why.
 const MAY_WALK: &[(&str, &str)] = &[

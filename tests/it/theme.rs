@@ -47,6 +47,7 @@ fn site() -> SiteView {
         footer: vec![link("Shipping", "/shipping")],
         legal: Vec::new(),
         eu_law: true,
+        withdrawal_days: 14,
         search: true,
         texts: crate::support::shop::texts("en"),
         theme: Chosen::default().look(),

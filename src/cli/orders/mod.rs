@@ -74,7 +74,7 @@ enum Action {
         /// The number that people read aloud, or the order's id
         order: String,
     },
-    /// Take a payment, an orphan or a refund off the list of `stuck`, as you have dealt with it
+    /// Take a payment, an orphan, a refund or a withdrawal off the list of `stuck`, as you have dealt with it
     Resolve {
         /// Its name, as `stuck` prints it
         name: String,
@@ -161,7 +161,7 @@ fn list(store: &Store, filter: OrderFilter, is_json: bool) -> Result<(), Command
 }
 
 /// An order by its number or id.
-fn found(store: &Store, name: &str) -> Result<Order, CommandError> {
+pub(super) fn found(store: &Store, name: &str) -> Result<Order, CommandError> {
     let found = match wait_for(store.order_by_number(name))?.map_err(failed)? {
         Some(order) => Some(order),
         None => wait_for(store.order(&name.into()))?.map_err(failed)?,
@@ -272,6 +272,9 @@ fn advice(kind: &str) -> &'static str {
         }
         "dispute" => {
             "answer it at the gateway's pages, with what proves the delivery, before its time is over; it leaves this list once that is done"
+        }
+        "withdrawal" => {
+            "take the goods back and give the money back with `vitrine orders refund` within 14 days, then `vitrine orders resolve NAME --note …`"
         }
         "unanswered" => "the edge asks on by itself; look whether it runs, and whether the gateway answers (/readyz)",
         _ => "the edge tries on by itself; the reason says what is in its way",

@@ -10,6 +10,7 @@ use crate::commerce::fulfillment::FulfillmentState;
 use crate::commerce::order::{Order, OrderState};
 use crate::commerce::payment::{Attempt, AttemptState};
 use crate::commerce::refund::RefundState;
+use crate::commerce::withdrawal::Withdrawal;
 use crate::store::Store;
 use crate::store::refunds::Refund;
 
@@ -17,6 +18,7 @@ pub(super) fn run(store: &Store, order: &Order, is_json: bool) -> Result<(), Com
     let history = wait_for(store.history(&order.id))?.map_err(failed)?;
     let refunds = wait_for(store.refunds(&order.id))?.map_err(failed)?;
     let sent = wait_for(store.fulfillments(&order.id))?.map_err(failed)?;
+    let withdrawals = wait_for(store.withdrawals(&order.id))?.map_err(failed)?;
     let fulfillment = FulfillmentState::of(order, &sent);
     let checkout = wait_for(store.checkout(&order.checkout))?.map_err(failed)?;
     let disputes = wait_for(store.disputes(&order.id))?.map_err(failed)?;
@@ -34,12 +36,16 @@ pub(super) fn run(store: &Store, order: &Order, is_json: bool) -> Result<(), Com
         };
         let refunds: Vec<_> = refunds.iter().map(refund).collect();
         return print_json(&json!({
-            "order": order, "refunds": refunds, "disputes": disputes, "fulfillment": fulfillment, "fulfillments": sent, "history": history, "next": next,
+            "order": order, "refunds": refunds, "disputes": disputes, "fulfillment": fulfillment, "fulfillments": sent, "withdrawals": withdrawals,
+            "history": history, "next": next,
         }));
     }
     show(order, fulfillment);
     for one in sent.iter().filter(|one| one.undone_at.is_none()) {
         println!("sent      {}  {}", instant(one.created_at), fulfil::summary(one));
+    }
+    for one in &withdrawals {
+        println!("withdrawn {}  {}", instant(one.created_at), withdrawn(one));
     }
     println!("history");
     for one in &history {
@@ -52,6 +58,24 @@ pub(super) fn run(store: &Store, order: &Order, is_json: bool) -> Result<(), Com
 fn answer(dispute: &Dispute) -> String {
     let by = dispute.respond_by.map_or(String::new(), |by| format!(" by {}", instant(by)));
     format!("the payment is disputed; answer {} at the gateway{by}", printable(&dispute.reference))
+}
+
+/// What a customer declared, in one line.
+fn withdrawn(one: &Withdrawal) -> String {
+    let lines: Vec<String> = one.lines.iter().map(|line| format!("{} × {}", line.quantity, line.sku)).collect();
+    let what = match (one.is_whole(), one.wanted.as_str()) {
+        (true, _) => "the whole order".to_owned(),
+        (false, "") => lines.join(", "),
+        (false, wanted) => printable(wanted),
+    };
+    let mut words = vec![what];
+    words.extend(Some(printable(&one.reason)).filter(|reason| !reason.is_empty()));
+    words.extend(one.is_late.then(|| "after the period".to_owned()));
+    words.push(match &one.note {
+        Some(note) => format!("dealt with: {}", printable(note)),
+        None => format!("waits: `vitrine orders resolve {} --note …`", one.id),
+    });
+    words.join("; ")
 }
 
 /// What happens by itself, or what a person has to do.

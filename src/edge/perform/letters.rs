@@ -53,5 +53,9 @@ async fn written(app: &App, till: &Till, letter: &Letter) -> Result<Option<Resul
             let sent = till.store.fulfillment(&letter.subject).await?.filter(|sent| sent.undone_at.is_none());
             sent.map(|sent| desk.sent(&sent).and_then(|page| desk.letter(&page, &id, sent.created_at)))
         }
+        LetterKind::Withdrawal => {
+            let declared = till.store.withdrawal(&letter.subject).await?;
+            declared.map(|one| desk.withdrawal(&one).and_then(|page| desk.letter(&page, &id, one.created_at)))
+        }
     })
 }

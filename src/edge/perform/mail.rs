@@ -6,14 +6,14 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
+use lettre::message::{Mailbox, Message};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 
+use self::customer::Desk;
 use super::services::STOCK_ALARM;
 use super::subscribers::message::instant;
 use crate::commerce::ids::Timestamp;
 use crate::commerce::order::Order;
-use crate::edge::checkout_reply::order_reply;
 use crate::edge::key_ring::KeyRing;
 use crate::edge::live::Live;
 use crate::edge::reply::OrderReply;
@@ -145,37 +145,15 @@ pub fn confirmation_page(live: &Live, order: &OrderReply, market: &str) -> Resul
 
 /// The confirmation of an order.
 pub(super) fn confirmation(live: &Live, keys: &KeyRing, order: &Order) -> Result<Letter, MailError> {
-    let reply = order_reply(live, keys, order, &[], false);
-    let market = order.quote.market.as_str();
-    let (_, site) = live.market(&order.quote.market);
-    let text = print(live, "mail/order.txt", &reply, market)?;
-    let html = confirmation_page(live, &reply, market)?;
-    // A boundary of the library's own is random; this one is the order's name, which no text holds.
-    let parts = MultiPart::alternative().boundary(format!("order-{}", order.id));
-    let parts = parts.singlepart(SinglePart::plain(text)).singlepart(SinglePart::html(html));
-    let subject = Say::of("mail.subject").with("shop", &site.name).with("number", &reply.number).text(site);
+    let desk = Desk { live, keys, order };
     let at = order.paid_at.or(order.placed_at).unwrap_or(order.created_at);
-    let builder = headed(live, site, &order.quote.contact.email, &subject, &format!("order-{}", order.id), at)?;
-    let message = builder.multipart(parts).map_err(|error| MailError::Written(error.to_string()))?;
-    Ok(Letter { name: file_name(order), message })
+    desk.letter(&desk.confirmation()?, &format!("order-{}", order.id), at)
 }
 
 /// Tells the customer that money is on its way back.
-pub(super) fn refund(live: &Live, order: &Order, refund: &Refund) -> Result<Letter, MailError> {
-    let (_, site) = live.market(&order.quote.market);
-    let number = order.number.as_deref().unwrap_or("");
-    let say = |key: &'static str| {
-        let say = Say::of(key).with("shop", &site.name).with("number", number).with_money("amount", refund.amount);
-        say.with("why", &refund.reason).text(site)
-    };
-    let mut parts = vec![say("mail.refund"), say("mail.not_right")];
-    if !refund.reason.is_empty() {
-        parts.insert(1, say("mail.refund_reason"));
-    }
-    let id = format!("refund-{}", refund.id);
-    let builder = headed(live, site, &order.quote.contact.email, &say("mail.refund_subject"), &id, refund.changed_at)?;
-    let message = builder.body(parts.join("\n\n") + "\n").map_err(|error| MailError::Written(error.to_string()))?;
-    Ok(Letter { name: format!("{id}.eml"), message })
+pub(super) fn refund(live: &Live, keys: &KeyRing, order: &Order, refund: &Refund) -> Result<Letter, MailError> {
+    let desk = Desk { live, keys, order };
+    desk.letter(&desk.refund(refund.amount, &refund.reason)?, &format!("refund-{}", refund.id), refund.changed_at)
 }
 
 /// Tells the merchant that a payment has to be looked at.

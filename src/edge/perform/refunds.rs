@@ -169,7 +169,7 @@ pub(super) async fn compare(
 pub async fn tell(app: &App, till: &Till) -> Result<(), StoreError> {
     for refund in till.store.refunds_to_tell(CLAIM_ROWS).await? {
         let Some(order) = till.store.order(&refund.order).await? else { continue };
-        let sent = match mail::refund(&app.live.load_full(), &order, &refund) {
+        let sent = match mail::refund(&app.live.load_full(), &app.keys, &order, &refund) {
             Ok(letter) => till.send(&letter).await,
             Err(error) => Err(error),
         };

@@ -7,3 +7,4 @@ pub mod checkout;
 pub mod checkout_pages;
 pub mod orders;
 pub mod webhook;
+pub mod withdraw;

@@ -6,11 +6,14 @@ use http::{HeaderValue, StatusCode, header};
 
 use super::cart::json;
 use crate::edge::app::App;
+use crate::edge::carts::rejected;
 use crate::edge::checkouts::Counter;
 use crate::edge::error::Failure;
 use crate::edge::http::{Call, Reply};
+use crate::edge::input::Form;
 use crate::edge::perform::mail;
-use crate::edge::{input, pages};
+use crate::edge::words::{Note, Severity, of_cart};
+use crate::edge::{cart_reply, input, pages};
 use crate::theme::texts::Say;
 
 /// A mail's styles stand in its tags, as mail programs want it; nothing in it runs or is fetched but pictures.
@@ -30,6 +33,34 @@ pub async fn page(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     let order = counter.order(&call).await?;
     let reply = counter.order_reply(&order).await?;
     Ok(pages::page(&counter.desk.live, "edge/order.html", &order.quote.market, ("order", &reply), StatusCode::OK))
+}
+
+/// `POST /orders/{order}/again?token=`: what was bought goes into the cart once more, as far as it is still sold.
+pub async fn again(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
+    Form::of(&call)?;
+    let counter = Counter::of(app, &call)?;
+    let order = counter.order(&call).await?;
+    let (mut cart, left) = counter.desk.again(&order).await;
+    if left.is_empty() {
+        let mut reply = Reply::see_other("/cart");
+        counter.desk.keep(&mut reply, &mut cart).map_err(|rejection| rejected(&rejection))?;
+        return Ok(reply);
+    }
+    let market = cart.market.clone();
+    let outside = counter.desk.outside(Some(&market), None).await;
+    let mut shown = counter.desk.described(&cart, &outside)?;
+    let words = counter.desk.live.speaking(&cart.language, &market);
+    for (name, rejection) in &left {
+        let say = Say::of("order.left_out").with("name", name).with_text("why", of_cart(rejection));
+        shown.messages.push(Note::new(Severity::Warning, "left_out", say).told(words));
+    }
+    cart_reply::sort(&mut shown.messages);
+    let mut reply = pages::cart(&counter.desk.live, &shown, StatusCode::OK);
+    // Where nothing is sold any more the cart stays as it was.
+    if left.len() < order.quote.priced.lines.len() {
+        counter.desk.keep(&mut reply, &mut cart).map_err(|rejection| rejected(&rejection))?;
+    }
+    Ok(reply)
 }
 
 /// `GET /orders/{order}/mail?token=`: the confirmation as it was written into `.vitrine/mail`, in development only.

@@ -7,6 +7,7 @@ use crate::commerce::fulfillment::Fulfillment;
 use crate::commerce::ids::Timestamp;
 use crate::commerce::money::Money;
 use crate::commerce::order::Order;
+use crate::commerce::withdrawal::Withdrawal;
 use crate::store::fact::FactKind;
 use crate::store::refunds::Refund;
 use crate::store::tx::{Tx, params};
@@ -29,6 +30,8 @@ struct More<'a> {
     refund: Option<Refunded<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fulfillment: Option<&'a Fulfillment>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    withdrawal: Option<&'a Withdrawal>,
 }
 
 /// What went back.
@@ -69,6 +72,12 @@ pub(super) fn write_refunded(tx: &Tx<'_>, refund: &Refund, now: Timestamp) -> Re
 /// Units left the house, or had not after all.
 pub(super) fn write_fulfillment(tx: &Tx<'_>, kind: FactKind, sent: &Fulfillment, now: Timestamp) -> Result<(), StoreError> {
     keep(tx, kind, &sent.id, sent.order.as_str(), (None, More { fulfillment: Some(sent), ..More::default() }), now)
+}
+
+/// A customer withdrew from an order, or from a part of it.
+pub(super) fn write_withdrawal(tx: &Tx<'_>, declared: &Withdrawal, now: Timestamp) -> Result<(), StoreError> {
+    let more = More { withdrawal: Some(declared), ..More::default() };
+    keep(tx, FactKind::OrderWithdrawn, &declared.id, declared.order.as_str(), (None, more), now)
 }
 
 fn keep(

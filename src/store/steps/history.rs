@@ -1,5 +1,6 @@
 //! History: rows of every table that an order has traces in, in the order they happened.
 
+use super::withdrawals;
 use crate::commerce::ids::{OrderId, Timestamp};
 use crate::commerce::money::{Currency, Money};
 use crate::store::history::{Happened, Stuck};
@@ -37,6 +38,9 @@ const HISTORY: &str = "
     UNION ALL SELECT coalesce(done_at, next_at), 'mail', kind || ' ' || subject
             || CASE WHEN done_at IS NULL THEN ' waits, tried ' || tries || ' times' ELSE '' END || coalesce(', ' || last_error, '')
         FROM letters WHERE order_id = ?1
+    UNION ALL SELECT created_at, 'withdrawal', id || CASE is_late WHEN 1 THEN ', late' ELSE '' END || CASE reason WHEN '' THEN '' ELSE ', ' || reason END
+        FROM withdrawals WHERE order_id = ?1
+    UNION ALL SELECT handled_at, 'resolved', 'withdrawal ' || id || ', ' || coalesce(note, '') FROM withdrawals WHERE order_id = ?1 AND handled_at IS NOT NULL
     UNION ALL SELECT told_at, 'mail', 'refund ' || id FROM refunds WHERE order_id = ?1 AND told_at IS NOT NULL AND key IS NOT NULL
     UNION ALL SELECT coalesce(done_at, next_at), CASE WHEN kind IN ('confirmation', 'alarm') THEN 'mail' ELSE 'work' END, kind
             || CASE WHEN done_at IS NULL THEN ' waits, tried ' || tries || ' times' ELSE ' done' END || coalesce(', ' || last_error, '') || CASE detail WHEN '' THEN '' ELSE ', ' || detail END
@@ -99,6 +103,8 @@ pub(in crate::store) fn stuck(tx: &Tx<'_>, late_since: Timestamp) -> Result<Vec<
         for_a_person!(),
         ") AS waits WHERE NOT EXISTS
              (SELECT 1 FROM resolutions WHERE resolutions.kind = waits.kind AND resolutions.subject = waits.subject AND at >= since)
+         UNION ALL SELECT 'withdrawal', withdrawals.id, coalesce(orders.number, orders.id), withdrawals.created_at, reason
+             FROM withdrawals JOIN orders ON orders.id = order_id WHERE handled_at IS NULL
          UNION ALL SELECT 'unanswered', attempts.id, coalesce(orders.number, orders.id), changed_at, attempts.state
              FROM attempts JOIN orders ON orders.id = order_id
              WHERE attempts.state IN ('intent_pending', 'authorized', 'capturing') AND changed_at <= ?1
@@ -132,6 +138,9 @@ pub(in crate::store) fn stuck(tx: &Tx<'_>, late_since: Timestamp) -> Result<Vec<
 }
 
 pub(in crate::store) fn resolve(tx: &Tx<'_>, subject: &str, note: &str, now: Timestamp) -> Result<(), StoreError> {
+    if withdrawals::handle(tx, subject, note, now)? {
+        return Ok(());
+    }
     let insert = concat!(
         "INSERT INTO resolutions (kind, subject, note, at) SELECT kind, subject, ?2, ?3 FROM (",
         for_a_person!(),

@@ -37,7 +37,7 @@ pub(in crate::store) fn claim(
         tx,
         "UPDATE letters SET claimed_by = ?1, claimed_until = ?4, tries = tries + 1 WHERE id IN",
         "SELECT id FROM letters WHERE done_at IS NULL AND (next_at <= ?3 OR next_at > ?3 + ?5)
-             AND (claimed_until <= ?3 OR claimed_until > ?4) AND kind IN ('sent') ORDER BY next_at, id LIMIT ?2",
+             AND (claimed_until <= ?3 OR claimed_until > ?4) AND kind IN ('sent', 'withdrawal') ORDER BY next_at, id LIMIT ?2",
         "SELECT id FROM due",
         "RETURNING id, kind, subject, order_id, tries - 1"
     );

@@ -25,3 +25,4 @@ pub(super) mod refunds;
 pub(super) mod stock;
 pub(super) mod subscribers;
 pub(super) mod switches;
+pub(super) mod withdrawals;

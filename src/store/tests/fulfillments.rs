@@ -6,7 +6,7 @@ use crate::store::fulfillments::{AskFulfillment, Telling};
 use crate::store::letters::LetterKind;
 
 /// A paid order of so many units of one line.
-async fn sold(store: &Store, number: u8, units: u32) -> Order {
+pub(super) async fn sold(store: &Store, number: u8, units: u32) -> Order {
     let quote = quoted(store, number, units).await;
     let (lease, attempt) = pay(store, &quote, 100).await;
     let ended = Settlement { reference: format!("r:{attempt}"), ..settled(&attempt, None, LATER) };

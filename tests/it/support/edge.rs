@@ -261,6 +261,7 @@ fn site(base_url: &str, market: &str) -> String {
         footer: Vec::new(),
         legal: vec![Link { title: "Terms".to_owned(), url: "/terms".to_owned() }],
         eu_law: false,
+        withdrawal_days: 14,
         search: true,
         texts: Dictionary::new(Vec::new(), "en", &[]).texts("en"),
         theme: Chosen::default().look(),

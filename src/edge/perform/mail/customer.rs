@@ -7,8 +7,10 @@ use lettre::message::{MultiPart, SinglePart};
 use super::{Letter, MailError, headed};
 use crate::commerce::fulfillment::Fulfillment;
 use crate::commerce::ids::Timestamp;
+use crate::commerce::money::Money;
 use crate::commerce::order::Order;
-use crate::edge::checkout_reply::{fulfillment_reply, order_reply};
+use crate::commerce::withdrawal::Withdrawal;
+use crate::edge::checkout_reply::{fulfillment_reply, order_reply, rfc3339, time_of_day, withdrawal_reply};
 use crate::edge::key_ring::KeyRing;
 use crate::edge::live::Live;
 use crate::theme::engine::Values;
@@ -37,6 +39,21 @@ pub struct Desk<'a> {
 }
 
 impl Desk<'_> {
+    /// The order is paid.
+    ///
+    /// Errors: a template of the shop's own that fails.
+    pub fn confirmation(&self) -> Result<Page, MailError> {
+        self.page(Say::of("mail.subject"), "order", Values::new())
+    }
+
+    /// Money is on its way back. `reason` is for the customer, and may be empty.
+    ///
+    /// Errors: a template of the shop's own that fails.
+    pub fn refund(&self, amount: Money, reason: &str) -> Result<Page, MailError> {
+        let values = Values::new().with("amount", &amount).with("reason", &reason);
+        self.page(Say::of("mail.refund_subject").with_money("amount", amount), "refund", values)
+    }
+
     /// Units of the order are on their way.
     ///
     /// Errors: a template of the shop's own that fails.
@@ -44,6 +61,16 @@ impl Desk<'_> {
         let subject = if sent.completes { "mail.sent_subject" } else { "mail.sent_part_subject" };
         let values = Values::new().with("parcel", &fulfillment_reply(self.order, sent)).with("is_all", &sent.completes);
         self.page(Say::of(subject), "sent", values)
+    }
+
+    /// What the customer declared was received: the acknowledgement that the law asks for.
+    ///
+    /// Errors: a template of the shop's own that fails.
+    pub fn withdrawal(&self, declared: &Withdrawal) -> Result<Page, MailError> {
+        let values = Values::new().with("withdrawal", &withdrawal_reply(self.order, declared));
+        let at = declared.created_at;
+        let values = values.with("received_at", &rfc3339(at)).with("time", &time_of_day(at));
+        self.page(Say::of("mail.withdrawn_subject"), "withdrawal", values)
     }
 
     /// The named templates with the order, its shop and whatever else they print.
