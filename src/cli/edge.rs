@@ -48,7 +48,7 @@ pub(super) struct Args {
     /// Address for shoppers
     #[arg(long, env = "VITRINE_LISTEN", default_value = "127.0.0.1:8081")]
     listen: SocketAddr,
-    /// Address for operators: /healthz, /readyz, /metrics
+    /// Address for operators: /desk, their pages, and /healthz, /readyz, /metrics for machines
     #[arg(long, env = "VITRINE_OPERATOR", default_value = "127.0.0.1:9081")]
     operator: SocketAddr,
     /// Folder of development keys, of the count of bundles, of the sandbox's ledger and of mails in development
@@ -181,7 +181,10 @@ async fn run_until_told(app: Arc<App>, origin: Origin, args: &Args) -> Result<()
         Origin::Pointed(pointed) => tokio::spawn(pointed.watch(app.clone())),
     };
     let operated = app.clone();
-    let answer = move |request| std::future::ready(operator::respond(&operated, &request));
+    let answer = move |request| {
+        let app = operated.clone();
+        async move { operator::answer_all(&app, request).await }
+    };
     tokio::spawn(server::serve(operators, Settings::default(), answer, told(closed)));
     let ended = app.clone();
     let serving = tokio::spawn(server::serve_app(app, shoppers, told(stopped)));
@@ -211,7 +214,9 @@ fn tell_start(app: &App, shoppers: &TcpListener, operators: &TcpListener) {
              back: write trusted_proxies = [\"10.0.0.0/8\"] under [edge] in site.toml, or [] where shoppers ask it directly"
         );
     }
-    eprintln!("  bundle {:.12}, sequence {}; for operators: http://{}/readyz", live.hash, live.sequence, address(operators));
+    let operated = address(operators);
+    eprintln!("  bundle {:.12}, sequence {}; for operators: http://{operated}/readyz", live.hash, live.sequence);
+    eprintln!("  orders and stock: http://{operated}/desk");
 }
 
 pub(super) async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, CommandError> {

@@ -20,6 +20,7 @@ mod load;
 mod log;
 mod mail;
 mod openapi;
+mod operators;
 mod orders;
 mod pause;
 mod plan;
@@ -70,6 +71,8 @@ enum Command {
     Stock(stock::Args),
     /// List the letters to customers; print one as it would be sent
     Mail(mail::Args),
+    /// Say who may sign in to the operators' pages, and who did what
+    Operators(operators::Args),
     /// Show how the merchant's own systems are told what happens to orders; send again, send a test
     Webhooks(webhooks::Args),
     /// Copy the edge's file while it runs, and check it
@@ -132,6 +135,7 @@ pub fn run() -> ExitCode {
         Command::Orders(args) => orders::run(args),
         Command::Stock(args) => stock::run(args),
         Command::Mail(args) => mail::run(args),
+        Command::Operators(args) => operators::run(args),
         Command::Webhooks(args) => webhooks::run(args),
         Command::Store(args) => store::run(args),
         Command::Load(args) => load::run(args),

@@ -4,6 +4,8 @@ use super::CommandError;
 use super::shelf::Shelf;
 use super::stock::{failed, instant, wait_for};
 use crate::commerce::ids::Timestamp;
+use crate::store::desk::Act;
+use crate::store::operators::COMMAND;
 use crate::store::watch::Pause;
 
 /// A reason is a sentence, not a letter.
@@ -57,13 +59,14 @@ pub(super) fn run(action: Action, shelf: &Shelf) -> Result<(), CommandError> {
             }
             let store = shelf.open_existing()?;
             let now = Timestamp(jiff::Timestamp::now().as_second());
-            let is_new = wait_for(store.pause_payments(&reason, now))?.map_err(failed)?;
+            let is_new = wait_for(store.act(COMMAND, None, Act::Pause { reason }, now))?.map_err(failed)?.is_changed;
             let pause = wait_for(store.watch())?.map_err(failed)?.pause;
             (json, Told { is_changed: is_new, pause })
         }
         Action::Resume { what: Resuming::Payments { json } } => {
             let store = shelf.open_existing()?;
-            let is_changed = wait_for(store.resume_payments())?.map_err(failed)?;
+            let now = Timestamp(jiff::Timestamp::now().as_second());
+            let is_changed = wait_for(store.act(COMMAND, None, Act::Resume, now))?.map_err(failed)?.is_changed;
             (json, Told { is_changed, pause: None })
         }
     };

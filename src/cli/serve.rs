@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use tokio::net::TcpListener;
 
 use super::build::{self, Outcome};
 use super::edge::{Stops, bind};
@@ -18,7 +19,7 @@ use crate::edge::app::{App, Clock, Settings};
 use crate::edge::bundle_file::BundleFile;
 use crate::edge::key_ring::KeyRing;
 use crate::edge::router::PATHS;
-use crate::edge::server;
+use crate::edge::{operator, server};
 use crate::site::problem::Problems;
 use crate::site::serve::{Pages, Watcher};
 
@@ -34,6 +35,9 @@ pub(super) struct Args {
     #[arg(long)]
     drafts: bool,
 }
+
+/// From the shop's port to the operators': 8080 and 9080.
+const OPERATORS_STEP: u16 = 1_000;
 
 /// A laptop that slept has another clock than its timers: it is looked at this often.
 const CLOCK_LOOK: std::time::Duration = std::time::Duration::from_secs(30);
@@ -60,7 +64,15 @@ async fn serve(args: Args) -> Result<(), CommandError> {
     let address = listener.local_addr().map_err(|error| CommandError::World(error.to_string()))?;
     let url = format!("http://{address}");
     let workshop = Arc::new(Workshop::new(&args, &url)?);
-    let works = tokio::spawn(workshop.clone().work(url));
+    let operators = operators_listener(&args).await?;
+    let desk = operators.local_addr().map_err(|error| CommandError::World(error.to_string()))?;
+    let works = tokio::spawn(workshop.clone().work(url, format!("http://{desk}/desk")));
+    let operated = workshop.clone();
+    let operate = move |request| {
+        let workshop = operated.clone();
+        async move { workshop.operate(request).await }
+    };
+    tokio::spawn(server::serve(operators, Settings::default(), operate, std::future::pending()));
     let answering = workshop.clone();
     let answer = move |request| {
         let workshop = answering.clone();
@@ -72,6 +84,15 @@ async fn serve(args: Args) -> Result<(), CommandError> {
     tokio::select! {
         () = server::serve(listener, settings, answer, stops.next()) => Ok(()),
         ended = works => ended.map_err(|error| CommandError::World(error.to_string()))?,
+    }
+}
+
+/// The operators' listener, on this machine alone: at the shop's port and OPERATORS_STEP more, or at any that is free.
+async fn operators_listener(args: &Args) -> Result<TcpListener, CommandError> {
+    let wanted = if args.port == 0 { 0 } else { args.port.checked_add(OPERATORS_STEP).unwrap_or(0) };
+    match TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], wanted))).await {
+        Ok(listener) => Ok(listener),
+        Err(_) => bind(SocketAddr::from(([127, 0, 0, 1], 0)), "--port").await,
     }
 }
 
@@ -114,7 +135,7 @@ impl Workshop {
     }
 
     /// Builds, and again with each change and when one is due; returns only when the world fails.
-    async fn work(self: Arc<Self>, url: String) -> Result<(), CommandError> {
+    async fn work(self: Arc<Self>, url: String, desk: String) -> Result<(), CommandError> {
         let mut was_wrong = false;
         let start = |watched: &[(PathBuf, bool)]| {
             let paths: Vec<PathBuf> = watched.iter().map(|(path, _)| path.clone()).collect();
@@ -145,6 +166,7 @@ impl Workshop {
             if round == 0 {
                 let shop = if text.is_some() { "waits for its problems to be solved" } else { "is open" };
                 eprintln!("  the shop {shop}: {url}");
+                eprintln!("  orders and stock: {desk}{}", self.how_to_sign_in().await);
             }
             was_wrong = text.is_some();
             // Ten thousand products are taken apart while the browser loads already.
@@ -195,6 +217,29 @@ impl Workshop {
         let app = Arc::new(app);
         till::start(&app).await?;
         Ok(app)
+    }
+
+    /// What the first operator needs to know.
+    async fn how_to_sign_in(&self) -> String {
+        let Some(till) = self.app.get().and_then(|app| app.till.clone()) else { return String::new() };
+        match till.store.has_operators().await {
+            Ok(false) => {
+                format!("  (make an operator: vitrine operators add NAME --store {})", self.state.join("shop.db").display())
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// Answers on the operators' listener, once there is a shop.
+    async fn operate(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        match self.app.get() {
+            Some(app) => operator::answer_all(app, request).await,
+            None => {
+                let mut response = Response::new(Full::new(Bytes::from("the shop is not built yet\n")));
+                *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
+                response
+            }
+        }
     }
 
     /// What a build reads: settings, content, templates, static files and bulk files, each with whether it is a folder.

@@ -7,6 +7,8 @@ use super::CommandError;
 use super::shelf::BesideEdge;
 use crate::commerce::ids::{Sku, Timestamp};
 use crate::commerce::inventory::StockLevel;
+use crate::store::desk::{Act, Done};
+use crate::store::operators::COMMAND;
 use crate::store::{Refusal, Store, StoreError};
 
 #[derive(Debug, clap::Args)]
@@ -73,17 +75,19 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
         }
         Action::Set { sku, on_hand, reason } => {
             let store = args.beside.shelf()?.open_or_tell()?;
-            vec![wait_for(store.set_stock(&Sku::from(sku), on_hand, &reason, now))?.map_err(failed)?]
+            let act = Act::SetStock { sku: Sku::from(sku), on_hand, reason };
+            level(wait_for(store.act(COMMAND, None, act, now))?.map_err(failed)?)
         }
         Action::Adjust { sku, change, reason } => {
             let store = args.beside.shelf()?.open_existing()?;
-            let adjusted = wait_for(store.adjust_stock(&Sku::from(sku.clone()), change, &reason, now))?;
-            vec![adjusted.map_err(|error| match error {
+            let act = Act::AdjustStock { sku: Sku::from(sku.clone()), change, reason };
+            let adjusted = wait_for(store.act(COMMAND, None, act, now))?;
+            level(adjusted.map_err(|error| match error {
                 StoreError::Refused(Refusal::NotFound) => {
                     CommandError::Usage(format!("`{sku}` was never counted; begin with `vitrine stock set {sku} NUMBER`"))
                 }
                 other => failed(other),
-            })?]
+            })?)
         }
         Action::Export => return export(&snapshot(&args.beside.shelf()?.open_existing()?)?),
         Action::Import { file } => import(&args.beside.shelf()?.open_or_tell()?, &file, now)?,
@@ -99,6 +103,11 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
         println!("{:<24} {on_hand:>9} {reserved:>9} {:>9} {sold:>9}", sku.as_str(), level.available());
     }
     Ok(())
+}
+
+/// The level that an act has left.
+fn level(done: Done) -> Vec<StockLevel> {
+    done.level.into_iter().collect()
 }
 
 fn snapshot(store: &Store) -> Result<Vec<StockLevel>, CommandError> {
@@ -124,7 +133,8 @@ fn import(store: &Store, file: &Path, now: Timestamp) -> Result<Vec<StockLevel>,
     let rows = table.deserialize().collect::<Result<Vec<CountedRow>, _>>().map_err(told)?;
     let mut levels = Vec::with_capacity(rows.len());
     for row in rows {
-        levels.push(wait_for(store.set_stock(&Sku::from(row.sku), row.on_hand, "import", now))?.map_err(failed)?);
+        let act = Act::SetStock { sku: Sku::from(row.sku), on_hand: row.on_hand, reason: "import".to_owned() };
+        levels.extend(level(wait_for(store.act(COMMAND, None, act, now))?.map_err(failed)?));
     }
     Ok(levels)
 }

@@ -15,7 +15,9 @@ use crate::edge::perform::new_id;
 use crate::edge::perform::subscribers::PATIENCE;
 use crate::edge::perform::subscribers::message::{Message, Secret, secret_variable};
 use crate::gateway::transport::Transport;
+use crate::store::desk::Act;
 use crate::store::fact::{Delivery, Present, SubscriberState};
+use crate::store::operators::COMMAND;
 use crate::store::{Refusal, Store, StoreError};
 use crate::theme::bundle::Bundle;
 
@@ -197,7 +199,9 @@ fn replay(store: &Store, name: &str, from: u64, dry_run: bool, json: bool) -> Re
         eprintln!("events before {begins} are older than 13 months and not kept any more");
     }
     if !dry_run {
-        wait_for(store.replay_deliveries(name, begins))?.map_err(|error| match error {
+        let act = Act::Replay { subscriber: name.to_owned(), from: begins };
+        let now = Timestamp(jiff::Timestamp::now().as_second());
+        wait_for(store.act(COMMAND, None, act, now))?.map_err(|error| match error {
             StoreError::Refused(Refusal::WrongState) => CommandError::Usage(format!(
                 "`{name}` was set to another event just now; look with `vitrine webhooks show {name}`"
             )),

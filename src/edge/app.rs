@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
+use super::desk::Desk;
 use super::front::OriginSecrets;
 use super::http::Mount;
 use super::key_ring::KeyRing;
@@ -55,6 +56,8 @@ pub struct App {
     pub clients: Clients,
     /// Systems of the merchant's own that are asked while a shopper waits.
     pub services: Services,
+    /// Pages of those who run the shop.
+    pub desk: Desk,
     next_request: AtomicU64,
     leaving: AtomicBool,
 }
@@ -172,6 +175,7 @@ impl App {
             origin: OriginSecrets::default(),
             clients: Clients::default(),
             services: Services::default(),
+            desk: Desk::default(),
             settings,
             router,
             next_request: AtomicU64::new(random_u64()),

@@ -7,12 +7,23 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 
 use super::app::App;
+use super::desk;
 use crate::store::orphans::Reconciliation;
 use crate::telemetry::{page, process};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Answers what operators and their machines ask: `/healthz`, `/readyz` and `/metrics` to whoever comes, all else with a session.
+pub async fn answer_all<B>(app: &Arc<App>, request: Request<B>) -> Response<Full<Bytes>>
+where
+    B: hyper::body::Body<Data = Bytes> + Unpin,
+{
+    let path = request.uri().path();
+    let is_page = path == "/" || path == "/desk" || path.starts_with("/desk/");
+    if is_page { desk::respond(app, request).await } else { respond(app, &request) }
+}
 
 /// Answers `/healthz` (the process runs), `/readyz` (what it serves, how its store, gateway and mail are, how the gateway's payments and
 /// ours agree, and why a newer bundle is not served) and `/metrics`.
@@ -24,7 +35,7 @@ pub fn respond<B>(app: &Arc<App>, request: &Request<B>) -> Response<Full<Bytes>>
         "/healthz" => answer(StatusCode::OK, TEXT, "ok\n".to_owned()),
         "/readyz" => ready(app),
         "/metrics" => answer(StatusCode::OK, METRICS, metrics(app)),
-        _ => answer(StatusCode::NOT_FOUND, TEXT, "/healthz /readyz /metrics\n".to_owned()),
+        _ => answer(StatusCode::NOT_FOUND, TEXT, "/desk /healthz /readyz /metrics\n".to_owned()),
     }
 }
 

@@ -238,7 +238,7 @@ fn decoded(params: Vec<(String, String)>) -> Result<Vec<(String, String)>, Failu
 }
 
 /// Runs a future; a panic inside it is `Err` with its text.
-async fn caught<T>(future: impl Future<Output = T>) -> Result<T, String> {
+pub(super) async fn caught<T>(future: impl Future<Output = T>) -> Result<T, String> {
     let mut future = pin!(future);
     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
         Ok(poll) => poll.map(Ok),
@@ -251,7 +251,7 @@ async fn caught<T>(future: impl Future<Output = T>) -> Result<T, String> {
     .await
 }
 
-fn into_response(reply: Reply, method: &Method) -> Response<Full<Bytes>> {
+pub(super) fn into_response(reply: Reply, method: &Method) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::new()));
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;

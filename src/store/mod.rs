@@ -325,12 +325,14 @@ macro_rules! look {
 
 use {look, step};
 // After the macros, which they use.
+pub mod desk;
 pub mod disputes;
 pub mod export;
 pub mod fulfillments;
 pub mod history;
 mod keys;
 pub mod letters;
+pub mod operators;
 pub mod orphans;
 pub mod refunds;
 mod turn;

@@ -6,7 +6,7 @@
 use super::steps::{payments, refunds};
 use super::{Lane, Store, StoreError};
 use crate::commerce::ids::{AttemptId, OrderId, Timestamp};
-use crate::commerce::money::Money;
+use crate::commerce::money::{Money, MoneyError};
 use crate::commerce::payment::Attempt;
 use crate::commerce::refund::{RefundReport, RefundState};
 
@@ -89,6 +89,46 @@ impl Refundable {
     /// What is left.
     pub fn left(&self) -> Money {
         Money::new((self.captured.minor - self.refunded.minor).max(0), self.captured.currency)
+    }
+}
+
+/// Why a refund cannot be as it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RefundProblem {
+    /// The amount is none.
+    #[error("{error}; write an amount in {}, such as {}", left.currency.code(), left.to_decimal_string())]
+    NotAnAmount {
+        /// What is wrong with it.
+        error: MoneyError,
+        /// What could go back.
+        left: Money,
+    },
+    /// More than is left of it, or nothing.
+    #[error("at most {left} can still go back")]
+    MoreThanLeft {
+        /// What is left.
+        left: Money,
+    },
+    /// Its units were put back before.
+    #[error("its units were put back into stock before")]
+    AlreadyRestocked,
+}
+
+impl Refundable {
+    /// What would go back: the amount as it is written, or all that is left.
+    ///
+    /// Errors: what is wrong with it. The step that promises it asks again.
+    pub fn plan(&self, amount: Option<&str>, restocks: bool) -> Result<Money, RefundProblem> {
+        let left = self.left();
+        let amount = amount.map_or(Ok(left), |text| Money::parse(text, left.currency));
+        let amount = amount.map_err(|error| RefundProblem::NotAnAmount { error, left })?;
+        if amount.minor <= 0 || amount.minor > left.minor {
+            return Err(RefundProblem::MoreThanLeft { left });
+        }
+        if restocks && self.is_restocked {
+            return Err(RefundProblem::AlreadyRestocked);
+        }
+        Ok(amount)
     }
 }
 

@@ -23,6 +23,9 @@ pub const PAGE_FUNCTIONS: [&str; 5] = ["category", "data", "image", "product", "
 /// Where files of texts lie among templates.
 pub const TEXTS: &str = "texts/";
 
+/// Where operators' pages lie among templates: no shop shadows or prints them.
+const DESK: &str = "desk/";
+
 /// A file of static/ as pages name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asset {
@@ -86,6 +89,16 @@ impl Engine {
         }
         tera.add_raw_templates(templates).map_err(|error| explain(&error))?;
         Ok(Self { tera })
+    }
+
+    /// The templates of operators' pages, which are the program's own and no shop's.
+    pub fn desk() -> Self {
+        let mut found = Vec::new();
+        collect(&BUILT_IN, &mut found);
+        found.retain(|(name, _)| name.starts_with(DESK) && name.ends_with(".html"));
+        let mut tera = Tera::new();
+        tera.add_raw_templates(found).expect("the program's own templates are right; a test prints them");
+        Self { tera }
     }
 
     /// Puts a function of `PAGE_FUNCTIONS` in its place.
@@ -164,7 +177,7 @@ impl Values {
 pub fn built_in() -> Vec<(&'static str, &'static str)> {
     let mut found = Vec::new();
     collect(&BUILT_IN, &mut found);
-    found.retain(|(name, _)| !name.starts_with(TEXTS));
+    found.retain(|(name, _)| !name.starts_with(TEXTS) && !name.starts_with(DESK));
     found.sort_unstable();
     found
 }

@@ -11,6 +11,8 @@ mod conformance;
 mod content;
 mod costs;
 mod data;
+mod desk;
+mod desk_cli;
 mod diff;
 mod disputes;
 mod edge_bundle;

@@ -29,6 +29,7 @@ const OPEN: &[&str] = &[
     "attempts_open",
     "attempts_to_sweep",
     "attempts_one_live",
+    "orders_to_search",
     "outbox_due",
     "refunds_open",
     "refunds_to_tell",
@@ -40,7 +41,6 @@ const OPEN: &[&str] = &[
 const MAY_WALK: &[(&str, &str)] = &[
     ("SET lease_owner = NULL", "once, at the start"),
     ("FROM checkouts WHERE created_at <= ?1", "once an hour, and at the start of a file that does not say when it was born"),
-    ("ORDER BY rowid DESC LIMIT", "the newest first, as many as are asked for"),
     ("'written before its payment'", "one order's history, for a person"),
     ("'payment' AS kind", "what waits for a person, for a person"),
     ("FROM coupon_uses GROUP BY code", "all uses of all codes are what is asked for"),

@@ -10,6 +10,9 @@ use super::stock::{failed, instant, wait_for};
 use crate::commerce::fulfillment::{Fulfillment, FulfillmentState};
 use crate::commerce::ids::Timestamp;
 use crate::commerce::order::{Order, OrderState};
+use crate::edge::desk::told::{LATE_SECONDS, advice};
+use crate::store::desk::{Act, MAX_NOTE_BYTES as MAX_ORDER_NOTE_BYTES};
+use crate::store::operators::COMMAND;
 use crate::store::{OrderFilter, Refusal, Store, StoreError};
 
 mod export;
@@ -19,8 +22,6 @@ mod show;
 
 /// Seconds after its last sign of life for which an edge is taken to live; it gives one every 15.
 const LIVES_SECONDS: i64 = 45;
-/// Seconds after which what is not answered or done is listed as stuck.
-const LATE_SECONDS: i64 = 15 * 60;
 /// A note is a sentence, not a letter.
 const MAX_NOTE_BYTES: usize = 500;
 
@@ -74,6 +75,13 @@ enum Action {
         /// The number that people read aloud, or the order's id
         order: String,
     },
+    /// Write a note about an order; it is shown with the order's history and nowhere else
+    Note {
+        /// The number that people read aloud, or the order's id
+        order: String,
+        /// What it says
+        text: String,
+    },
     /// Take a payment, an orphan, a refund or a withdrawal off the list of `stuck`, as you have dealt with it
     Resolve {
         /// Its name, as `stuck` prints it
@@ -122,13 +130,26 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
         Action::ResendMail { order } => resend(&store, &found(&store, &order)?, args.json, now),
         Action::Resolve { name, note } => {
             let note = one_line("--note", &note)?;
-            wait_for(store.resolve(&name, &note, now))?.map_err(|error| match error {
+            let act = Act::Resolve { subject: name.clone(), note: note.clone() };
+            wait_for(store.act(COMMAND, None, act, now))?.map_err(|error| match error {
                 StoreError::Refused(Refusal::NotFound) => CommandError::Usage(format!(
                     "nothing named `{name}` waits for a person; write a name as `vitrine orders stuck` prints it"
                 )),
                 other => failed(other),
             })?;
             done(args.json, &json!({"resolved": name, "note": note}), &format!("{name} is off the list"));
+            Ok(())
+        }
+        Action::Note { order, text } => {
+            let order = found(&store, &order)?;
+            let text = text.trim();
+            if text.is_empty() || text.len() > MAX_ORDER_NOTE_BYTES {
+                return Err(CommandError::Usage(format!("a note is a text of at most {MAX_ORDER_NOTE_BYTES} bytes")));
+            }
+            let act = Act::Note { order: order.id.clone(), text: text.to_owned() };
+            wait_for(store.act(COMMAND, None, act, now))?.map_err(failed)?;
+            let name = name_of(&order);
+            done(args.json, &json!({"order": name, "note": text}), &format!("the note is with {name}"));
             Ok(())
         }
         Action::Export(wish) => export::run(&store, &wish, args.json),
@@ -194,7 +215,7 @@ fn name_of(order: &Order) -> &str {
 
 fn cancel(store: &Store, order: &Order, is_json: bool, now: Timestamp) -> Result<(), CommandError> {
     let name = name_of(order);
-    wait_for(store.ask_void(&order.id, now))?.map_err(|error| match error {
+    wait_for(store.act(COMMAND, None, Act::Void(order.id.clone()), now))?.map_err(|error| match error {
         StoreError::Refused(Refusal::WrongState) => CommandError::Usage(match (order.state, order.paid_at) {
             (OrderState::Placed, Some(_)) => {
                 format!("{name} is paid; give the money back with `vitrine orders refund {name}`")
@@ -214,7 +235,7 @@ fn cancel(store: &Store, order: &Order, is_json: bool, now: Timestamp) -> Result
 
 fn resend(store: &Store, order: &Order, is_json: bool, now: Timestamp) -> Result<(), CommandError> {
     let name = name_of(order);
-    wait_for(store.confirm_again(&order.id, now))?.map_err(|error| match error {
+    wait_for(store.act(COMMAND, None, Act::Confirm(order.id.clone()), now))?.map_err(|error| match error {
         StoreError::Refused(Refusal::WrongState) => {
             CommandError::Usage(format!("{name} is not paid, so there is no confirmation to send"))
         }
@@ -253,32 +274,6 @@ fn stuck(store: &Store, is_json: bool, now: Timestamp) -> Result<(), CommandErro
         println!("  do    {}", advice(&row.kind));
     }
     Err(CommandError::Content)
-}
-
-fn advice(kind: &str) -> &'static str {
-    match kind {
-        "payment" => {
-            "look the payment up at the gateway; void or give back there what is no order's; `vitrine orders cancel ORDER` lets its units go \
-             once nothing is held, `vitrine orders resolve NAME --note …` takes it off this list"
-        }
-        "orphan" => {
-            "look the payment up at the gateway and give it back there if it is nobody's, then `vitrine orders resolve NAME --note …`"
-        }
-        "refund" => {
-            "ask for it again with `vitrine orders refund`, or pay the customer another way, then `vitrine orders resolve NAME --note …`"
-        }
-        "difference" => {
-            "compare the payment at the gateway with `vitrine orders show`; what agrees again is off this list after the next comparison"
-        }
-        "dispute" => {
-            "answer it at the gateway's pages, with what proves the delivery, before its time is over; it leaves this list once that is done"
-        }
-        "withdrawal" => {
-            "take the goods back and give the money back with `vitrine orders refund` within 14 days, then `vitrine orders resolve NAME --note …`"
-        }
-        "unanswered" => "the edge asks on by itself; look whether it runs, and whether the gateway answers (/readyz)",
-        _ => "the edge tries on by itself; the reason says what is in its way",
-    }
 }
 
 impl Fulfilment {
@@ -321,6 +316,6 @@ fn summary(order: &Order, fulfillment: FulfillmentState) -> String {
 }
 
 /// Shoppers' text without what a terminal would obey.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
 }

@@ -6,10 +6,12 @@ use serde_json::json;
 
 use super::super::CommandError;
 use super::super::stock::{failed, wait_for};
-use super::{done, found, name_of, one_line, when};
+use super::{done as tell, found, name_of, one_line, when};
 use crate::commerce::ids::Timestamp;
 use crate::commerce::money::Money;
-use crate::store::refunds::AskRefund;
+use crate::store::desk::Act;
+use crate::store::operators::COMMAND;
+use crate::store::refunds::{AskRefund, RefundProblem};
 use crate::store::{Refusal, Store, StoreError};
 
 #[derive(Debug, clap::Args)]
@@ -49,16 +51,6 @@ pub(super) fn run(store: &Store, wish: &Args, is_json: bool, now: Timestamp) -> 
     };
     let refundable = wait_for(store.refundable(&order.id))?.map_err(failed)?.ok_or_else(nothing)?;
     let left = refundable.left();
-    let amount = match &wish.amount {
-        None => left,
-        Some(text) => Money::parse(text, left.currency).map_err(|error| {
-            CommandError::Usage(format!(
-                "--amount {text}: {error}; write an amount in {}, such as {}",
-                left.currency.code(),
-                left.to_decimal_string()
-            ))
-        })?,
-    };
     let too_much = |left: Money| match left.minor {
         0 => {
             CommandError::Usage(format!("all of {name} went back already, or is on its way; `vitrine orders show {name}` tells"))
@@ -68,19 +60,22 @@ pub(super) fn run(store: &Store, wish: &Args, is_json: bool, now: Timestamp) -> 
             left.to_decimal_string()
         )),
     };
-    if amount.minor <= 0 || amount.minor > left.minor {
-        return Err(too_much(left));
-    }
-    if wish.restock && refundable.is_restocked {
-        return Err(CommandError::Usage(format!("the units of {name} were put back into stock before; leave --restock out")));
-    }
+    let amount = refundable.plan(wish.amount.as_deref(), wish.restock).map_err(|problem| match problem {
+        RefundProblem::MoreThanLeft { left } => too_much(left),
+        RefundProblem::AlreadyRestocked => {
+            CommandError::Usage(format!("the units of {name} were put back into stock before; leave --restock out"))
+        }
+        problem @ RefundProblem::NotAnAmount { .. } => {
+            CommandError::Usage(format!("--amount {}: {problem}", wish.amount.as_deref().unwrap_or_default()))
+        }
+    })?;
     let plan = format!(
         "{amount} of {name} ({} taken, {} back so far) by {}",
         refundable.captured, refundable.refunded, refundable.gateway
     );
     if wish.dry_run {
         let told = json!({"order": name, "amount": amount, "left": left, "restock": wish.restock, "gateway": refundable.gateway, "done": false});
-        done(is_json, &told, &format!("would give back {plan}{}", if wish.restock { " and put its units back" } else { "" }));
+        tell(is_json, &told, &format!("would give back {plan}{}", if wish.restock { " and put its units back" } else { "" }));
         return Ok(());
     }
     if !wish.yes && !confirmed(&plan)? {
@@ -95,13 +90,14 @@ pub(super) fn run(store: &Store, wish: &Args, is_json: bool, now: Timestamp) -> 
         restocks: wish.restock,
         now,
     };
-    let refund = wait_for(store.ask_refund(ask))?.map_err(|error| match error {
+    let done = wait_for(store.act(COMMAND, None, Act::Refund(ask), now))?.map_err(|error| match error {
         StoreError::Refused(Refusal::MoreThanLeft { left }) => too_much(left),
         other => failed(other),
     })?;
+    let refund = done.refund.ok_or_else(|| CommandError::World("the store gave no refund".to_owned()))?;
     let when = when(store, now)?;
     let told = json!({"order": name, "refund": refund.id, "amount": amount, "state": refund.state, "when": when, "done": true});
-    done(is_json, &told, &format!("refund {} of {amount} is promised: {when}", refund.id));
+    tell(is_json, &told, &format!("refund {} of {amount} is promised: {when}", refund.id));
     Ok(())
 }
 

@@ -4,13 +4,11 @@ use serde_json::json;
 
 use super::super::CommandError;
 use super::super::stock::{failed, instant, wait_for};
-use super::{fulfil, name_of, print_json, printable, summary};
-use crate::commerce::dispute::{Dispute, DisputeState};
+use super::{fulfil, print_json, printable, summary};
 use crate::commerce::fulfillment::FulfillmentState;
-use crate::commerce::order::{Order, OrderState};
-use crate::commerce::payment::{Attempt, AttemptState};
-use crate::commerce::refund::RefundState;
+use crate::commerce::order::Order;
 use crate::commerce::withdrawal::Withdrawal;
+use crate::edge::desk::told::Standing;
 use crate::store::Store;
 use crate::store::refunds::Refund;
 
@@ -22,10 +20,8 @@ pub(super) fn run(store: &Store, order: &Order, is_json: bool) -> Result<(), Com
     let fulfillment = FulfillmentState::of(order, &sent);
     let checkout = wait_for(store.checkout(&order.checkout))?.map_err(failed)?;
     let disputes = wait_for(store.disputes(&order.id))?.map_err(failed)?;
-    let next = match disputes.iter().find(|dispute| dispute.state == DisputeState::NeedsResponse) {
-        Some(dispute) => answer(dispute),
-        None => next(order, checkout.and_then(|checkout| checkout.attempt).as_ref(), &refunds, fulfillment),
-    };
+    let attempt = checkout.and_then(|checkout| checkout.attempt);
+    let next = Standing { order, attempt: attempt.as_ref(), refunds: &refunds, disputes: &disputes, fulfillment }.next();
     if is_json {
         let refund = |one: &Refund| {
             json!({
@@ -55,11 +51,6 @@ pub(super) fn run(store: &Store, order: &Order, is_json: bool) -> Result<(), Com
     Ok(())
 }
 
-fn answer(dispute: &Dispute) -> String {
-    let by = dispute.respond_by.map_or(String::new(), |by| format!(" by {}", instant(by)));
-    format!("the payment is disputed; answer {} at the gateway{by}", printable(&dispute.reference))
-}
-
 /// What a customer declared, in one line.
 fn withdrawn(one: &Withdrawal) -> String {
     let lines: Vec<String> = one.lines.iter().map(|line| format!("{} × {}", line.quantity, line.sku)).collect();
@@ -76,33 +67,6 @@ fn withdrawn(one: &Withdrawal) -> String {
         None => format!("waits: `vitrine orders resolve {} --note …`", one.id),
     });
     words.join("; ")
-}
-
-/// What happens by itself, or what a person has to do.
-fn next(order: &Order, attempt: Option<&Attempt>, refunds: &[Refund], fulfillment: FulfillmentState) -> String {
-    let name = name_of(order);
-    if refunds.iter().any(|one| matches!(one.state, RefundState::Failed | RefundState::Review)) {
-        return "a refund failed; `vitrine orders stuck` says what to do".to_owned();
-    }
-    if refunds.iter().any(|one| matches!(one.state, RefundState::Pending | RefundState::Accepted)) {
-        return "a refund is on its way; the edge looks after it".to_owned();
-    }
-    match (order.state, order.paid_at, attempt.map(|attempt| (attempt.state, attempt.void_asked_at))) {
-        (OrderState::Canceled, ..) => "nothing: it is canceled".to_owned(),
-        (OrderState::Placed, Some(_), _) if fulfillment == FulfillmentState::Fulfilled => {
-            "nothing: it is paid and sent".to_owned()
-        }
-        (OrderState::Placed, Some(_), _) if refunds.iter().any(|one| one.restocked) => {
-            "nothing: it is paid, and its units were put back into stock".to_owned()
-        }
-        (OrderState::Placed, Some(_), _) => format!("it is paid; send it, and write `vitrine orders fulfil {name}`"),
-        (_, _, Some((AttemptState::Review, None))) => "a person has to look; `vitrine orders stuck` says what to do".to_owned(),
-        (OrderState::Placed, None, Some((_, Some(_)))) => "the edge lets the held money go, and the order is canceled".to_owned(),
-        (OrderState::Placed, None, _) => {
-            format!("the edge takes the held money; `vitrine orders cancel {name}` lets it go instead")
-        }
-        (OrderState::PendingPayment, ..) => "the shopper pays, or its time runs out".to_owned(),
-    }
 }
 
 fn show(order: &Order, fulfillment: FulfillmentState) {

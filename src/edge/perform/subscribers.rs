@@ -70,6 +70,17 @@ impl Subscribers {
         self.due.notify_one();
     }
 
+    /// Sends a signed test to a subscriber, now.
+    ///
+    /// Errors: it has no secret here, or did not take it; in words.
+    pub async fn test(&self, name: &str, url: &str, now: Timestamp) -> Result<u16, String> {
+        let variable = secret_variable(name);
+        let secrets = self.secrets.get(&variable).ok_or_else(|| format!("{variable} is not set where this edge runs"))?;
+        let message = Message::test(&format!("webhook-test-{}", super::new_id()), name, now);
+        let sent = message.send(&self.transport, url, secrets, now, self.patience).await;
+        sent.map(|status| status.as_u16()).map_err(|failed| failed.error)
+    }
+
     pub(super) async fn woken(&self) {
         self.due.notified().await;
     }

@@ -12,6 +12,7 @@ use crate::commerce::money::Money;
 use crate::edge::app::{App, Clock};
 use crate::edge::limits::breaker::State;
 use crate::edge::limits::lane::Lane;
+use crate::gateway::{sandbox, stripe};
 use crate::store::watch::{Waiting, Watch};
 use crate::telemetry::limits::{Levels, LimitMetrics};
 
@@ -71,6 +72,16 @@ impl Till {
             return Err(NoPayment::Paused);
         }
         self.gateway.admit(clock).await.map(Some).map_err(NoPayment::Line)
+    }
+
+    /// Names of gateways by which orders may have been paid.
+    pub fn gateway_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = [sandbox::CAPABILITIES.name, stripe::NAME].map(str::to_owned).into();
+        let own = self.gateway.capabilities().name;
+        if !names.iter().any(|name| name == own) {
+            names.push(own.to_owned());
+        }
+        names
     }
 
     /// Counts a payment that was refused since they are paused.

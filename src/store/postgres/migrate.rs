@@ -16,6 +16,7 @@ pub(super) const MIGRATIONS: &[(i64, &str)] = &[
     (12, include_str!("../migrations/postgres/0012_customers.sql")),
     (13, include_str!("../migrations/postgres/0013_fulfillments.sql")),
     (14, include_str!("../migrations/postgres/0014_withdrawals.sql")),
+    (15, include_str!("../migrations/postgres/0015_operators.sql")),
 ];
 
 /// A migration of a large shop takes its time, and so does the wait for another edge's.

@@ -43,6 +43,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0012_customers.sql"),
     include_str!("../migrations/0013_fulfillments.sql"),
     include_str!("../migrations/0014_withdrawals.sql"),
+    include_str!("../migrations/0015_operators.sql"),
 ];
 /// Idle connections that are kept; more are opened when many read at once.
 const READERS: usize = 8;

@@ -56,6 +56,7 @@ const HISTORY: &str = "
             WHERE fact = facts.id AND sequence < next_sequence) || ' system(s)' FROM facts WHERE order_id = ?1
     UNION ALL SELECT resolutions.at, 'resolved', resolutions.note FROM resolutions
         WHERE subject IN (SELECT id FROM attempts WHERE order_id = ?1) OR subject IN (SELECT id FROM refunds WHERE order_id = ?1)
+    UNION ALL SELECT at, 'note', operator || ' wrote ' || text FROM order_notes WHERE order_id = ?1
     ORDER BY at";
 
 pub(in crate::store) fn of(tx: &Tx<'_>, order: &OrderId) -> Result<Vec<Happened>, StoreError> {
@@ -84,13 +85,14 @@ fn with_instants(detail: String) -> String {
     spelled().unwrap_or(detail)
 }
 
-/// What waits for a person: kind, name, order, since when, why.
+/// What waits for a person: kind, name, order, since when, why. What is said twice of a state is by what the index of open payments is used.
 macro_rules! for_a_person {
     () => {
         "
     SELECT 'payment' AS kind, attempts.id AS subject, coalesce(orders.number, orders.id) AS about, changed_at AS since,
            coalesce(reason, '') AS why
-        FROM attempts JOIN orders ON orders.id = order_id WHERE attempts.state = 'review'
+        FROM attempts JOIN orders ON orders.id = order_id
+        WHERE attempts.state = 'review' AND attempts.state <> 'paid' AND attempts.state <> 'declined' AND attempts.state <> 'canceled'
     UNION ALL SELECT 'orphan', reference, NULL, changed_at, reason FROM orphans WHERE state = 'review'
     UNION ALL SELECT 'refund', refunds.id, coalesce(orders.number, orders.id), changed_at, coalesce(failure, '')
         FROM refunds JOIN orders ON orders.id = order_id WHERE refunds.state IN ('failed', 'review')"
@@ -108,6 +110,7 @@ pub(in crate::store) fn stuck(tx: &Tx<'_>, late_since: Timestamp) -> Result<Vec<
          UNION ALL SELECT 'unanswered', attempts.id, coalesce(orders.number, orders.id), changed_at, attempts.state
              FROM attempts JOIN orders ON orders.id = order_id
              WHERE attempts.state IN ('intent_pending', 'authorized', 'capturing') AND changed_at <= ?1
+                 AND attempts.state <> 'paid' AND attempts.state <> 'declined' AND attempts.state <> 'canceled'
          UNION ALL SELECT 'unanswered', refunds.id, coalesce(orders.number, orders.id), changed_at, coalesce(failure, refunds.state)
              FROM refunds JOIN orders ON orders.id = order_id WHERE refunds.state = 'pending' AND changed_at <= ?1
          UNION ALL SELECT 'orphan', reference, NULL, found_at, reason FROM orphans WHERE state IN ('found', 'returning') AND found_at <= ?1

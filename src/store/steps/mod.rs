@@ -6,6 +6,7 @@
 
 pub(super) mod checkouts;
 pub(super) mod customers;
+pub(super) mod desk;
 pub(super) mod differences;
 pub(super) mod disputes;
 pub(super) mod facts;
@@ -16,12 +17,14 @@ pub(super) mod keys;
 pub(super) mod letters;
 pub(super) mod life;
 mod locks;
+pub(super) mod operators;
 pub(super) mod orders;
 pub(super) mod orphans;
 pub(super) mod outbox;
 pub(super) mod payments;
 pub(super) mod promises;
 pub(super) mod refunds;
+pub(super) mod search;
 pub(super) mod stock;
 pub(super) mod subscribers;
 pub(super) mod switches;

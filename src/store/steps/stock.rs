@@ -221,6 +221,6 @@ fn level(tx: &Tx<'_>, sku: &Sku) -> Result<Option<StockLevel>, StoreError> {
     tx.query_opt(select, params![sku.as_str()], read)
 }
 
-fn read(row: &Row<'_>) -> Result<StockLevel, StoreError> {
+pub(super) fn read(row: &Row<'_>) -> Result<StockLevel, StoreError> {
     Ok(StockLevel { sku: Sku::from(row.get::<_, String>(0)?), on_hand: row.get(1)?, reserved: row.get(2)?, sold: row.get(3)? })
 }

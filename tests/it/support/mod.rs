@@ -3,6 +3,7 @@
 pub mod cdn;
 pub mod client;
 pub mod counter;
+pub mod desk;
 pub mod edge;
 pub mod place;
 pub mod receiver;

@@ -1,0 +1,329 @@
+//! Order: one order with all that happened to it, and what can be done about it.
+//!
+//! Always  what moves money is shown before it is done, on a page of its own that says what will happen; what came between is found by the
+//!         step that does it, and told beside the form.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::orders::{money, told_state};
+use super::told::{LATE_SECONDS, Standing, advice, name_of};
+use super::{ActError, At, Faults, Trouble, address, instant, line, page};
+use crate::commerce::fulfillment::FulfillmentState;
+use crate::commerce::order::{Order, OrderState};
+use crate::commerce::payment::{Attempt, AttemptState};
+use crate::edge::http::Reply;
+use crate::edge::perform::new_id;
+use crate::store::Refusal;
+use crate::store::desk::{Act, MAX_NOTE_BYTES};
+use crate::store::refunds::{AskRefund, Refund, RefundProblem, Refundable};
+
+/// A reason is a sentence; it stands in the customer's mail.
+const REASON_BYTES: usize = 500;
+/// Entries of the log on an order's page.
+const LOG_ROWS: u32 = 100;
+
+/// An order by its id, or by the number that people read aloud.
+async fn found(at: &At<'_>, name: &str) -> Result<Order, Trouble> {
+    let found = match at.store.order(&name.into()).await? {
+        Some(order) => Some(order),
+        None => at.store.order_by_number(name).await?,
+    };
+    found.ok_or(Trouble::NotFound)
+}
+
+pub(super) async fn show(at: &At<'_>, name: &str) -> Result<Reply, Trouble> {
+    let order = found(at, name).await?;
+    let told = match at.asked.query.get("done") {
+        "refund" => Some("The refund is promised. The edge sends it now."),
+        "cancel" => Some("The held money is let go; the order is canceled once it is."),
+        "mail" => Some("The confirmation is sent once more."),
+        "note" => Some("The note is kept."),
+        "resolve" => Some("It is off the list of what is stuck."),
+        _ => None,
+    };
+    shown(at, &order, StatusCode::OK, told, &Faults::new()).await
+}
+
+async fn shown(at: &At<'_>, order: &Order, status: StatusCode, told: Option<&str>, faults: &Faults) -> Result<Reply, Trouble> {
+    let store = at.store;
+    let history = store.history(&order.id).await?;
+    let refunds = store.refunds(&order.id).await?;
+    let refundable = store.refundable(&order.id).await?;
+    let checkout = store.checkout(&order.checkout).await?;
+    let attempt = checkout.and_then(|checkout| checkout.attempt);
+    let sent = store.fulfillments(&order.id).await?;
+    let fulfillment = FulfillmentState::of(order, &sent);
+    let disputes = store.disputes(&order.id).await?;
+    let standing = Standing { order, attempt: attempt.as_ref(), refunds: &refunds, disputes: &disputes, fulfillment };
+    let notes = store.notes(&order.id).await?;
+    let log = store.audit(None, Some(&order.id), LOG_ROWS).await?;
+    let stuck = store.stuck(at.now().plus_seconds(-LATE_SECONDS)).await?;
+    let name = name_of(order);
+    let stuck = stuck.into_iter().filter(|row| row.order.as_deref() == Some(name)).map(|row| {
+        let is_for_a_person = matches!(row.kind.as_str(), "payment" | "refund" | "withdrawal");
+        json!({"kind": row.kind, "subject": row.subject, "since": instant(row.since), "reason": row.reason,
+               "advice": advice(&row.kind), "can_resolve": is_for_a_person})
+    });
+    let refunded = refundable.as_ref().map_or(0, |sums| sums.refunded.minor);
+    let quote = &order.quote;
+    let waits = |attempt: &Attempt| attempt.state == AttemptState::Review || order.state == OrderState::Placed && attempt.state.is_live();
+    let is_voidable = order.paid_at.is_none()
+        && order.state != OrderState::Canceled
+        && attempt.as_ref().is_some_and(|attempt| waits(attempt) && attempt.void_asked_at.is_none());
+    let shown = json!({
+        "told": told,
+        "faults": faults,
+        "given": given(at),
+        "order": head(order, refunded),
+        "lines": lines(order),
+        "totals": totals(order),
+        "payment": attempt.as_ref().map(|attempt| json!({
+            "gateway": attempt.gateway, "reference": attempt.reference, "card": attempt.card, "state": attempt.state.name(),
+            "number": attempt.number, "reason": attempt.reason,
+        })),
+        "quote_hash": quote.hash,
+        "next": standing.next(),
+        "refundable": refundable.as_ref().map(sums),
+        "refunds": refunds.iter().map(refund).collect::<Vec<_>>(),
+        "is_voidable": is_voidable,
+        "is_paid": order.paid_at.is_some(),
+        "stuck": stuck.collect::<Vec<_>>(),
+        "notes": notes.iter().map(|note| json!({"at": instant(note.at), "operator": note.operator, "text": note.text})).collect::<Vec<_>>(),
+        "history": history.iter().map(|one| json!({"at": instant(one.at), "what": one.what, "detail": one.detail})).collect::<Vec<_>>(),
+        "log": log.iter().map(super::shop::entry).collect::<Vec<_>>(),
+    });
+    page(at.app, at.asked, status, "desk/order.html", &format!("Order {name}"), shown)
+}
+
+/// What was written into a form that is shown once more.
+fn given(at: &At<'_>) -> Value {
+    let form = &at.asked.form;
+    json!({"amount": form.get("amount"), "reason": form.get("reason"), "note": form.get("note"), "text": form.get("text"),
+           "restock": !form.get("restock").is_empty()})
+}
+
+fn head(order: &Order, refunded_minor: i64) -> Value {
+    let quote = &order.quote;
+    let to = &quote.address;
+    let parts = [&to.name, &to.line1, &to.line2, &to.postal_code, &to.city, &to.region, &to.country];
+    json!({
+        "address": address(&format!("/desk/orders/{}", order.id), &[]),
+        "name": name_of(order),
+        "id": order.id.as_str(),
+        "state": told_state(order.state),
+        "money": money(order.state, order.paid_at.is_some(), refunded_minor, quote.total().minor),
+        "created_at": instant(order.created_at),
+        "placed_at": order.placed_at.map(instant),
+        "paid_at": order.paid_at.map(instant),
+        "email": quote.contact.email,
+        "phone": quote.contact.phone,
+        "to": parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>(),
+        "market": quote.market.as_str(),
+        "language": quote.language,
+    })
+}
+
+fn lines(order: &Order) -> Vec<Value> {
+    let lines = order.quote.priced.lines.iter().map(|line| {
+        json!({
+            "sku": line.sku.as_str(), "stock": address(&format!("/desk/stock/{}", line.sku), &[]), "title": line.title,
+            "variant": line.variant_title, "quantity": line.quantity, "unit_price": line.unit_price.to_string(),
+            "discount": (line.discount.minor != 0).then(|| line.discount.to_string()), "total": line.total.to_string(),
+            "properties": line.properties.iter().map(|(key, value)| json!({"key": key, "value": value})).collect::<Vec<_>>(),
+        })
+    });
+    lines.collect()
+}
+
+fn totals(order: &Order) -> Vec<Value> {
+    let priced = &order.quote.priced;
+    let totals = &priced.totals;
+    let rate = priced.shipping.as_ref().map_or("Shipping", |option| option.name.as_str());
+    let mut rows = vec![("Subtotal".to_owned(), totals.subtotal)];
+    if totals.discount.minor != 0 {
+        rows.push(("Discount".to_owned(), totals.discount));
+    }
+    rows.push((rate.to_owned(), totals.shipping));
+    if totals.shipping_discount.minor != 0 {
+        rows.push(("Discount on shipping".to_owned(), totals.shipping_discount));
+    }
+    rows.push(("Tax".to_owned(), totals.tax));
+    rows.push(("Total".to_owned(), totals.total));
+    rows.into_iter().map(|(name, amount)| json!({"name": name, "amount": amount.to_string()})).collect()
+}
+
+fn sums(refundable: &Refundable) -> Value {
+    let left = refundable.left();
+    json!({
+        "captured": refundable.captured.to_string(), "refunded": refundable.refunded.to_string(), "left": left.to_string(),
+        "left_plain": left.to_decimal_string(), "currency": left.currency.code(), "has_left": left.minor > 0,
+        "can_restock": !refundable.is_restocked, "gateway": refundable.gateway,
+    })
+}
+
+fn refund(one: &Refund) -> Value {
+    json!({
+        "amount": one.amount.to_string(), "state": one.state.name(), "reason": one.reason, "note": one.note, "restocked": one.restocked,
+        "at": instant(one.created_at), "reference": one.reference, "failure": one.failure, "id": one.id,
+    })
+}
+
+/// Does what a form asks for, or shows first what it would do.
+pub(super) async fn act(at: &At<'_>, name: &str, act: &str) -> Result<Reply, Trouble> {
+    let order = found(at, name).await?;
+    match act {
+        "refund" => give_back(at, &order).await,
+        "cancel" if at.asked.form.get("step") != "do" => confirm(
+            at,
+            &order,
+            "cancel",
+            "Cancel this order?",
+            vec![
+                "The held money is let go at the gateway; nothing was taken.".to_owned(),
+                "The order is canceled once it is, and its units are free again.".to_owned(),
+                "Should the money be taken meanwhile, the order is paid and stays.".to_owned(),
+            ],
+            "Let the money go",
+        ),
+        "cancel" => done(at, &order, "cancel", Act::Void(order.id.clone())).await,
+        "mail" => done(at, &order, "mail", Act::Confirm(order.id.clone())).await,
+        "note" => {
+            let text = at.asked.form.get("text").trim();
+            let is_text = |letter: char| !letter.is_control() || letter == '\n' || letter == '\r';
+            if text.is_empty() || text.len() > MAX_NOTE_BYTES || !text.chars().all(is_text) {
+                let told = format!("A note is a text of at most {MAX_NOTE_BYTES} bytes.");
+                return shown(at, &order, StatusCode::UNPROCESSABLE_ENTITY, None, &Faults::from([("text", told)])).await;
+            }
+            done(at, &order, "note", Act::Note { order: order.id.clone(), text: text.to_owned() }).await
+        }
+        "resolve" => {
+            let (subject, note) = (at.asked.form.get("subject").to_owned(), line(at.asked.form.get("note"), REASON_BYTES));
+            let Some(note) = note.filter(|note| !note.is_empty()) else {
+                let told = format!("Say what was done, in one line of at most {REASON_BYTES} bytes.");
+                return shown(at, &order, StatusCode::UNPROCESSABLE_ENTITY, None, &Faults::from([("resolve", told)])).await;
+            };
+            done(at, &order, "resolve", Act::Resolve { subject, note }).await
+        }
+        _ => Err(Trouble::NotFound),
+    }
+}
+
+async fn done(at: &At<'_>, order: &Order, what: &'static str, act: Act) -> Result<Reply, Trouble> {
+    match at.act(act).await {
+        Ok(_) => Ok(Reply::see_other(&address(&format!("/desk/orders/{}", order.id), &[("done", what)]))),
+        Err(ActError::Trouble(trouble)) => Err(trouble),
+        Err(ActError::Refused(refusal)) => {
+            let told = match (&refusal, what) {
+                (Refusal::WrongState, "cancel") if order.paid_at.is_some() => {
+                    "It is paid; give the money back instead.".to_owned()
+                }
+                (Refusal::WrongState, "cancel") => "It has no held money that could be let go.".to_owned(),
+                (Refusal::WrongState, "mail") => "It is not paid, so there is no confirmation to send.".to_owned(),
+                (Refusal::NotFound, "resolve") => "Nothing of that name waits for a person any more.".to_owned(),
+                _ => format!("That was not done: {refusal}."),
+            };
+            // As it is by now.
+            let order = at.store.order(&order.id).await?.ok_or(Trouble::NotFound)?;
+            shown(at, &order, StatusCode::CONFLICT, None, &Faults::from([(what, told)])).await
+        }
+    }
+}
+
+async fn give_back(at: &At<'_>, order: &Order) -> Result<Reply, Trouble> {
+    let form = &at.asked.form;
+    // What is left by now says nothing about a form that was done.
+    if form.get("step") == "do" && at.store.is_done(form.get("key")).await? {
+        return Ok(Reply::see_other(&address(&format!("/desk/orders/{}", order.id), &[("done", "refund")])));
+    }
+    let restocks = !form.get("restock").is_empty();
+    let mut faults = Faults::new();
+    let [reason, note] = ["reason", "note"].map(|name| {
+        let text = line(form.get(name), REASON_BYTES);
+        if text.is_none() {
+            faults.insert(name, format!("One line of at most {REASON_BYTES} bytes."));
+        }
+        text.unwrap_or_default()
+    });
+    let Some(refundable) = at.store.refundable(&order.id).await? else {
+        let told = "Nothing was taken for this order, so nothing can go back.".to_owned();
+        return shown(at, order, StatusCode::CONFLICT, None, &Faults::from([("refund", told)])).await;
+    };
+    let amount = match refundable.plan(form.filled("amount"), restocks) {
+        Ok(amount) if faults.is_empty() => amount,
+        planned => {
+            if let Err(problem) = planned {
+                let field = if problem == RefundProblem::AlreadyRestocked { "restock" } else { "amount" };
+                faults.insert(field, told(&problem));
+            }
+            return shown(at, order, StatusCode::UNPROCESSABLE_ENTITY, None, &faults).await;
+        }
+    };
+    if form.get("step") != "do" {
+        let left = refundable.left();
+        let mut happens = vec![
+            format!("{amount} goes back to whoever paid, by {}.", refundable.gateway),
+            format!(
+                "Of {} that was taken, {} went back so far; {} is left afterwards.",
+                refundable.captured,
+                refundable.refunded,
+                left - amount
+            ),
+        ];
+        happens.push(match restocks {
+            true => "All units of the order are put back into stock now.".to_owned(),
+            false => "Its units are not put back into stock.".to_owned(),
+        });
+        happens.push(match reason.is_empty() {
+            true => format!("{} is written to that the money is on its way.", order.quote.contact.email),
+            false => format!("{} is written to that the money is on its way: “{reason}”", order.quote.contact.email),
+        });
+        return confirm(at, order, "refund", &format!("Give back {amount}?"), happens, &format!("Give back {amount}"));
+    }
+    let ask = AskRefund {
+        id: new_id(),
+        order: order.id.clone(),
+        amount_minor: Some(amount.minor),
+        reason,
+        note,
+        restocks,
+        now: at.now(),
+    };
+    match at.act(Act::Refund(ask)).await {
+        Ok(_) => Ok(Reply::see_other(&address(&format!("/desk/orders/{}", order.id), &[("done", "refund")]))),
+        Err(ActError::Trouble(trouble)) => Err(trouble),
+        // Another operator was first.
+        Err(ActError::Refused(refusal)) => {
+            let told = match refusal {
+                Refusal::MoreThanLeft { left } => told(&RefundProblem::MoreThanLeft { left }),
+                other => format!("That was not done: {other}."),
+            };
+            shown(at, order, StatusCode::CONFLICT, None, &Faults::from([("amount", told)])).await
+        }
+    }
+}
+
+fn told(problem: &RefundProblem) -> String {
+    match problem {
+        RefundProblem::MoreThanLeft { left } if left.minor == 0 => "All of it went back already, or is on its way.".to_owned(),
+        RefundProblem::MoreThanLeft { left } => format!("At most {left} can still go back."),
+        RefundProblem::AlreadyRestocked => "The units of this order were put back into stock before.".to_owned(),
+        RefundProblem::NotAnAmount { .. } => format!("{problem}."),
+    }
+}
+
+/// What would happen, with a button that does it.
+fn confirm(at: &At<'_>, order: &Order, act: &str, question: &str, happens: Vec<String>, button: &str) -> Result<Reply, Trouble> {
+    let back = address(&format!("/desk/orders/{}", order.id), &[]);
+    let kept = ["amount", "reason", "note", "restock"];
+    let fields: Vec<Value> = kept
+        .iter()
+        .filter(|name| !at.asked.form.get(name).is_empty())
+        .map(|name| json!({"name": name, "value": at.asked.form.get(name)}))
+        .collect();
+    let shown = json!({
+        "question": question, "happens": happens, "button": button, "back": back, "action": format!("{back}/{act}"), "fields": fields,
+        "about": format!("Order {}", name_of(order)),
+    });
+    at.page("desk/confirm.html", question, shown)
+}

@@ -1,0 +1,174 @@
+//! Desk: acts with their entries in the audit log, and looks at stock and at a day.
+//!
+//! Always  an act is the step that commands take as well; what stood before is read in the transaction that changes it.
+
+use super::locks::{Lock, lock};
+use super::operators::{By, Entry, write_down};
+use super::{history, orders, refunds, stock, subscribers, switches};
+use crate::commerce::ids::{OrderId, Sku, Timestamp};
+use crate::commerce::inventory::StockLevel;
+use crate::store::desk::{Act, Done, Movement, Note, Sold, StockWanted};
+use crate::store::refunds::AskRefund;
+use crate::store::tx::{Row, Tx, params};
+use crate::store::{Refusal, StoreError};
+
+pub(in crate::store) fn act(
+    tx: &Tx<'_>,
+    (operator, key): (&str, Option<&str>),
+    act: &Act,
+    now: Timestamp,
+) -> Result<Done, StoreError> {
+    // Where two come at once, the second meets the first one's key, runs again and finds it.
+    if is_done(tx, key)? {
+        return Ok(Done::default());
+    }
+    let by = By { operator, key };
+    match act {
+        Act::Refund(ask) => refund(tx, by, ask, now),
+        Act::Void(order) => {
+            let before = state_of(tx, order)?;
+            refunds::ask_void(tx, order, now)?;
+            let after = "the held money is let go";
+            write_down(tx, by, &Entry { before, after, ..Entry::on("cancel", order) }, now)?;
+            Ok(changed())
+        }
+        Act::Confirm(order) => {
+            history::confirm_again(tx, order, now)?;
+            write_down(tx, by, &Entry { detail: "the confirmation", ..Entry::on("mail again", order) }, now)?;
+            Ok(changed())
+        }
+        Act::Note { order, text } => {
+            state_of(tx, order)?;
+            let insert = "INSERT INTO order_notes (order_id, operator, text, at) VALUES (?1, ?2, ?3, ?4)";
+            tx.execute(insert, params![order.as_str(), by.operator, text, now.0])?;
+            write_down(tx, by, &Entry { detail: text, ..Entry::on("note", order) }, now)?;
+            Ok(changed())
+        }
+        Act::Resolve { subject, note } => {
+            history::resolve(tx, subject, note, now)?;
+            write_down(tx, by, &Entry { action: "resolve", subject, detail: note, ..Entry::default() }, now)?;
+            Ok(changed())
+        }
+        Act::SetStock { sku, on_hand, reason } => {
+            counted(tx, by, "stock set", (sku, reason), now, |tx| stock::set(tx, sku, *on_hand, reason, now))
+        }
+        Act::AdjustStock { sku, change, reason } => {
+            counted(tx, by, "stock adjusted", (sku, reason), now, |tx| stock::adjust(tx, sku, *change, reason, now))
+        }
+        Act::Pause { reason } => {
+            let is_changed = switches::pause(tx, reason, now)?;
+            let before = if is_changed { "open" } else { "paused" };
+            let entry = Entry { action: "payments paused", detail: reason, before, after: "paused", ..Entry::default() };
+            write_down(tx, by, &entry, now)?;
+            Ok(Done { is_changed, ..Done::default() })
+        }
+        Act::Resume => {
+            let is_changed = switches::resume(tx)?;
+            if is_changed {
+                let entry = Entry { action: "payments resumed", before: "paused", after: "open", ..Entry::default() };
+                write_down(tx, by, &entry, now)?;
+            }
+            Ok(Done { is_changed, ..Done::default() })
+        }
+        Act::Replay { subscriber, from } => {
+            let select = "SELECT next_sequence FROM subscribers WHERE name = ?1";
+            let next: i64 = tx.query_opt(select, params![subscriber], |row| row.get(0))?.ok_or(Refusal::NotFound)?;
+            subscribers::replay(tx, subscriber, *from)?;
+            let (before, after) = (format!("event {next} is next"), format!("event {from} is next"));
+            let entry = Entry { action: "events again", subject: subscriber, before: &before, after: &after, ..Entry::default() };
+            write_down(tx, by, &entry, now)?;
+            Ok(changed())
+        }
+        Act::Tested { subscriber, answer } => {
+            let entry = Entry { action: "test event", subject: subscriber, detail: answer, ..Entry::default() };
+            write_down(tx, by, &entry, now)?;
+            Ok(changed())
+        }
+    }
+}
+
+pub(in crate::store) fn is_done(tx: &Tx<'_>, key: Option<&str>) -> Result<bool, StoreError> {
+    tx.exists("SELECT 1 FROM audit WHERE key = ?1", params![key])
+}
+
+fn changed() -> Done {
+    Done { is_changed: true, ..Done::default() }
+}
+
+impl<'a> Entry<'a> {
+    fn on(action: &'a str, order: &'a OrderId) -> Self {
+        Self { action, order: Some(order.as_str()), ..Self::default() }
+    }
+}
+
+fn state_of(tx: &Tx<'_>, order: &OrderId) -> Result<&'static str, StoreError> {
+    Ok(orders::by_id(tx, order.as_str())?.ok_or(Refusal::NotFound)?.state.name())
+}
+
+fn refund(tx: &Tx<'_>, by: By<'_>, ask: &AskRefund, now: Timestamp) -> Result<Done, StoreError> {
+    lock(tx, Lock::Order(ask.order.as_str()))?;
+    let left = refunds::refundable(tx, &ask.order)?.ok_or(Refusal::NothingTaken)?.left();
+    let refund = refunds::ask(tx, ask)?;
+    let units = if ask.restocks { ", units put back" } else { "" };
+    let (before, after) = (format!("{left} left"), format!("{} left", left - refund.amount));
+    let told = [&ask.reason, &ask.note].into_iter().filter(|text| !text.is_empty()).map(|text| format!(", {text}"));
+    let detail = format!("{}{units}{}", refund.amount, told.collect::<String>());
+    let entry = Entry { subject: &refund.id, detail: &detail, before: &before, after: &after, ..Entry::on("refund", &ask.order) };
+    write_down(tx, by, &entry, now)?;
+    Ok(Done { refund: Some(refund), is_changed: true, ..Done::default() })
+}
+
+fn counted(
+    tx: &Tx<'_>,
+    by: By<'_>,
+    action: &str,
+    (sku, reason): (&Sku, &str),
+    now: Timestamp,
+    change: impl FnOnce(&Tx<'_>) -> Result<StockLevel, StoreError>,
+) -> Result<Done, StoreError> {
+    lock(tx, Lock::Stock(sku))?;
+    let select = "SELECT on_hand FROM stock WHERE sku = ?1";
+    let before = tx.query_opt(select, params![sku.as_str()], |row| row.get::<_, i64>(0))?;
+    let level = change(tx)?;
+    let (before, after) = (before.map_or_else(|| "never counted".to_owned(), |was| was.to_string()), level.on_hand.to_string());
+    let entry = Entry { action, subject: sku.as_str(), detail: reason, before: &before, after: &after, ..Entry::default() };
+    write_down(tx, by, &entry, now)?;
+    Ok(Done { level: Some(level), is_changed: true, ..Done::default() })
+}
+
+pub(in crate::store) fn notes(tx: &Tx<'_>, order: &OrderId) -> Result<Vec<Note>, StoreError> {
+    let select = "SELECT at, operator, text FROM order_notes WHERE order_id = ?1 ORDER BY id";
+    tx.query(select, params![order.as_str()], |row| {
+        Ok(Note { at: Timestamp(row.get(0)?), operator: row.get(1)?, text: row.get(2)? })
+    })
+}
+
+pub(in crate::store) fn stock_page(tx: &Tx<'_>, wanted: &StockWanted) -> Result<Vec<StockLevel>, StoreError> {
+    let StockWanted { prefix, at_most, after, limit } = wanted;
+    let select = "SELECT sku, on_hand, reserved, sold FROM stock WHERE sku > ?1 AND sku >= ?2 AND sku < ?3
+             AND (?4 IS NULL OR on_hand - reserved <= ?4) ORDER BY sku LIMIT ?5";
+    tx.query(select, params![after, prefix, super::search::end_of(prefix), at_most, *limit], stock::read)
+}
+
+pub(in crate::store) fn movements(tx: &Tx<'_>, sku: &Sku, before: Option<i64>, limit: u32) -> Result<Vec<Movement>, StoreError> {
+    let select =
+        "SELECT id, change, kind, reason, order_id, at FROM stock_movements WHERE sku = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
+    tx.query(select, params![sku.as_str(), before.unwrap_or(i64::MAX), limit], |row: &Row<'_>| {
+        Ok(Movement {
+            id: row.get(0)?,
+            change: row.get(1)?,
+            kind: row.get(2)?,
+            reason: row.get(3)?,
+            order: row.get::<_, Option<String>>(4)?.map(OrderId),
+            at: Timestamp(row.get(5)?),
+        })
+    })
+}
+
+pub(in crate::store) fn sold_since(tx: &Tx<'_>, since: Timestamp) -> Result<Vec<Sold>, StoreError> {
+    // The orders of a day first, as a `CROSS JOIN` tells SQLite, then their payments: not all payments there ever were.
+    let select = "SELECT currency, count(*), CAST(sum(amount_minor) AS BIGINT) FROM orders CROSS JOIN attempts
+         WHERE attempts.order_id = orders.id AND attempts.state = 'paid' AND orders.created_at >= ?1 GROUP BY currency ORDER BY currency";
+    let rows = tx.query(select, params![since.0], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)))?;
+    rows.into_iter().map(|(code, orders, minor)| Sold::of(&code, orders, minor)).collect()
+}

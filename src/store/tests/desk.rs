@@ -1,0 +1,228 @@
+//! Tests of the desk's steps, on each engine: tries and sessions, acts and their log, pages of orders, stock.
+
+use super::*;
+use crate::commerce::order::OrderState;
+use crate::store::desk::{Act, Paid, StockWanted, Wanted};
+use crate::store::operators::{NAME_TRIES, Try, WAIT_MAX_SECONDS};
+use crate::store::refunds::AskRefund;
+
+/// No order.
+const NONE: [u8; 0] = [];
+
+/// An order of its own name, SKU and e-mail address, written so many seconds after the first; gives its checkout's lease and attempt.
+async fn written(store: &Store, number: u8, name: &str, seconds: i64) -> (Lease, AttemptId) {
+    let mut frozen = quote(number, &format!("q{number}"), 1);
+    frozen.address.name = name.to_owned();
+    frozen.contact.email = format!("Person{number}@Example.com");
+    store.open_checkout(opening(number), Some(frozen.clone())).await.expect("a checkout");
+    let mut begin = payment(&frozen, 1, 100);
+    begin.now = NOW.plus_seconds(seconds);
+    let taken = begun(store, begin).await.expect("a payment");
+    let (lease, attempt) = (taken.lease.expect("nobody else has it"), taken.checkout.attempt.expect("it was written").id);
+    let opened = Opened { reference: format!("pi_{number}"), redirect_url: None };
+    store.record_opened(&lease, &attempt, opened, NOW).await.expect("it is opened");
+    (lease, attempt)
+}
+
+/// Twelve: of each three one is paid, one left, one canceled; all bought the same SKU.
+async fn twelve(store: &Store) {
+    for number in 1..=12 {
+        let name = if number % 2 == 0 { "Ada Lovelace" } else { "Grace Brewster Hopper" };
+        let (lease, attempt) = written(store, number, name, i64::from(number) * 100).await;
+        match number % 3 {
+            0 => {
+                let mut settlement = settled(&attempt, None, LATER);
+                settlement.reference = format!("pi_{number}");
+                store.mark_paid(&lease, settlement).await.map(drop).expect("paid");
+            }
+            1 => {}
+            _ => store.cancel_attempt(&lease, &attempt, LATER).await.map(drop).expect("canceled"),
+        }
+    }
+}
+
+async fn found(store: &Store, wanted: Wanted) -> Vec<u8> {
+    let (mut all, mut wanted) = (Vec::new(), Wanted { gateways: vec!["sandbox".to_owned()], limit: 2, ..wanted });
+    loop {
+        let page = store.orders_page(wanted.clone()).await.expect("a page");
+        assert!(page.rows.len() <= 2);
+        all.extend(page.rows.iter().map(|row| row.order.quote.cart_id.0[0]));
+        match page.next {
+            Some(next) => wanted.after = Some(next),
+            None => return all,
+        }
+    }
+}
+
+fn search(text: &str) -> Wanted {
+    Wanted { search: Some(text.to_owned()), ..Wanted::default() }
+}
+
+#[test]
+fn pages_of_orders_hold_each_once_the_newest_first_whatever_is_asked_for() {
+    let (_place, store) = new_store();
+    run(async {
+        twelve(&store).await;
+        let all: Vec<u8> = (1..=12).rev().collect();
+        assert_eq!(found(&store, Wanted::default()).await, all);
+        let of = |state| Wanted { state: Some(state), ..Wanted::default() };
+        assert_eq!(found(&store, of(OrderState::Placed)).await, [12, 9, 6, 3]);
+        assert_eq!(found(&store, of(OrderState::PendingPayment)).await, [10, 7, 4, 1]);
+        assert_eq!(found(&store, of(OrderState::Canceled)).await, [11, 8, 5, 2]);
+        let of = |paid| Wanted { paid: Some(paid), ..Wanted::default() };
+        assert_eq!(found(&store, of(Paid::Paid)).await, [12, 9, 6, 3]);
+        assert_eq!((found(&store, of(Paid::Unpaid)).await, found(&store, of(Paid::Refunded)).await), (vec![], vec![]));
+        let (since, until) = (Some(NOW.plus_seconds(300)), Some(NOW.plus_seconds(600)));
+        assert_eq!(found(&store, Wanted { since, until, ..Wanted::default() }).await, [5, 4, 3], "until is not in it");
+        assert_eq!(found(&store, Wanted { market: Some("us".into()), ..Wanted::default() }).await, NONE);
+        assert_eq!(found(&store, Wanted { market: Some("eu".into()), since, ..Wanted::default() }).await.len(), 10);
+        // Nothing is found by its terms before they are written down; then each order is, and once.
+        assert_eq!(found(&store, search("ada")).await, NONE);
+        assert_eq!(store.make_searchable().await.expect("a round"), 12);
+        assert_eq!(store.make_searchable().await.expect("another"), 0);
+        assert_eq!(found(&store, search("ada")).await, [12, 10, 8, 6, 4, 2]);
+        assert_eq!(found(&store, search("HOP grace")).await, [11, 9, 7, 5, 3, 1]);
+        assert_eq!(found(&store, search("lovelace grace")).await, NONE);
+        assert_eq!(found(&store, search("person1@")).await, [1]);
+        assert_eq!(found(&store, search("PERSON1")).await, NONE, "an e-mail address has its @");
+        assert_eq!(found(&store, search("p0")).await, all, "by SKU");
+        assert_eq!(found(&store, Wanted { state: Some(OrderState::Canceled), ..search("ada") }).await, [8, 2]);
+        assert_eq!(found(&store, Wanted { since, until, ..search("p0") }).await, [5, 4, 3]);
+        assert_eq!(found(&store, search("pi_7")).await, [7], "by the gateway's name of its payment");
+        assert_eq!(found(&store, search("A-100002")).await, [6]);
+        assert_eq!(found(&store, search("a-100002")).await, [6]);
+        assert_eq!(found(&store, search("o:c4:1")).await, [4]);
+        for nothing in ["%", "_", "'", "*", "x' OR 1=1", "\u{10ffff}"] {
+            assert_eq!(found(&store, search(nothing)).await, NONE, "{nothing}");
+        }
+    });
+}
+
+#[test]
+fn an_act_and_its_entry_are_one_and_a_form_is_done_once() {
+    let (_place, store) = new_store();
+    run(async {
+        let (lease, attempt) = written(&store, 1, "Ada", 0).await;
+        let order = store.mark_paid(&lease, settled(&attempt, None, LATER)).await.expect("paid").order.expect("an order");
+        let ask = |id: &str, minor| {
+            Act::Refund(AskRefund {
+                id: id.to_owned(),
+                order: order.id.clone(),
+                amount_minor: Some(minor),
+                reason: "late".to_owned(),
+                note: String::new(),
+                restocks: false,
+                now: LATER,
+            })
+        };
+        let done = store.act("ada", Some("k1"), ask("r1", 1000), LATER).await.expect("promised");
+        assert!(done.is_changed && done.refund.is_some_and(|refund| refund.amount.minor == 1000));
+        let again = store.act("ada", Some("k1"), ask("r2", 1000), LATER).await.expect("it was done");
+        assert!(!again.is_changed && again.refund.is_none());
+        let left = Money::new(order.quote.total().minor - 1000, order.quote.total().currency);
+        assert_eq!(refused(store.act("bob", Some("k2"), ask("r3", left.minor + 1), LATER).await), Refusal::MoreThanLeft { left });
+        // What was refused left no entry, and its key is free.
+        store.act("bob", Some("k2"), ask("r4", left.minor), LATER).await.expect("the rest");
+        assert_eq!(refused(store.act("bob", None, Act::Void("o:none".into()), LATER).await), Refusal::NotFound);
+        store.act("ada", None, Act::Note { order: order.id.clone(), text: "call back".to_owned() }, LATER).await.expect("a note");
+        store
+            .act("ada", None, Act::SetStock { sku: "P9".into(), on_hand: 4, reason: "counted".to_owned() }, LATER)
+            .await
+            .expect("set");
+        store
+            .act("ada", None, Act::AdjustStock { sku: "P9".into(), change: -1, reason: "broken".to_owned() }, LATER)
+            .await
+            .expect("one less");
+        store.act("ada", None, Act::Pause { reason: "why".to_owned() }, LATER).await.expect("paused");
+        store.act("ada", None, Act::Resume, LATER).await.expect("open");
+        let log = store.audit(None, None, 100).await.expect("the log");
+        let told: Vec<(&str, &str)> = log.iter().rev().map(|one| (one.operator.as_str(), one.action.as_str())).collect();
+        assert_eq!(
+            told,
+            [
+                ("ada", "refund"),
+                ("bob", "refund"),
+                ("ada", "note"),
+                ("ada", "stock set"),
+                ("ada", "stock adjusted"),
+                ("ada", "payments paused"),
+                ("ada", "payments resumed"),
+            ]
+        );
+        assert_eq!((log[2].before.as_str(), log[2].after.as_str(), log[3].before.as_str()), ("4", "3", "never counted"));
+        let of_order = store.audit(None, Some(&order.id), 100).await.expect("its log");
+        assert_eq!(of_order.iter().map(|one| one.action.as_str()).collect::<Vec<_>>(), ["note", "refund", "refund"]);
+        assert_eq!(store.audit(Some(log[1].id), None, 2).await.expect("a page"), log[2..4]);
+        let movements = store.movements(&"P9".into(), None, 10).await.expect("movements");
+        assert_eq!(
+            movements.iter().map(|one| (one.change, one.reason.as_str())).collect::<Vec<_>>(),
+            [(-1, "broken"), (4, "counted")]
+        );
+        let low = StockWanted { at_most: Some(3), limit: 10, ..StockWanted::default() };
+        assert_eq!(
+            store.stock_page(low).await.expect("levels").iter().map(|level| level.sku.as_str()).collect::<Vec<_>>(),
+            ["P9"]
+        );
+        let after = StockWanted { after: "P0".to_owned(), prefix: "P".to_owned(), limit: 10, ..StockWanted::default() };
+        assert_eq!(store.stock_page(after).await.expect("levels").len(), 1);
+        let sold = store.sold_since(NOW).await.expect("a day");
+        assert_eq!((sold.len(), sold[0].orders, sold[0].total), (1, 1, order.quote.total()));
+        assert!(
+            store
+                .history(&order.id)
+                .await
+                .expect("history")
+                .iter()
+                .any(|one| one.what == "note" && one.detail == "ada wrote call back")
+        );
+    });
+}
+
+#[test]
+fn the_log_is_only_added_to() {
+    let (_place, store) = new_store();
+    run(async {
+        store.act("ada", None, Act::Pause { reason: String::new() }, NOW).await.expect("paused");
+        let change = store.step(|tx| tx.execute("UPDATE audit SET operator = 'eve'", params![])).await;
+        let forget = store.step(|tx| tx.execute("DELETE FROM audit", params![])).await;
+        assert!(change.is_err() && forget.is_err(), "{change:?} {forget:?}");
+        assert_eq!(store.audit(None, None, 10).await.expect("the log")[0].operator, "ada");
+    });
+}
+
+#[test]
+fn tries_are_counted_before_they_are_looked_at() {
+    let (_place, store) = new_store();
+    run(async {
+        store.add_operator("ada", "$hash", "test", NOW).await.expect("an operator");
+        assert_eq!(refused(store.add_operator("ada", "$other", "test", NOW).await), Refusal::WrongState);
+        let tries = (0..40).map(|number| {
+            let store = store.clone();
+            tokio::spawn(async move { store.begin_sign_in("ada", &format!("10.{number}.0.0/24"), NOW).await.expect("a try") })
+        });
+        let mut looked = 0;
+        for one in tries.collect::<Vec<_>>() {
+            looked += usize::from(one.await.expect("no panic") == Try::Look { hash: Some("$hash".to_owned()) });
+        }
+        assert_eq!(looked, NAME_TRIES as usize);
+        // A clock that was set back locks nobody out.
+        let earlier = NOW.plus_seconds(-WAIT_MAX_SECONDS - 5);
+        assert!(matches!(store.begin_sign_in("ada", "n", earlier).await.expect("a try"), Try::Look { .. }));
+        for number in 1..=15 {
+            store.open_session("ada", "n", &format!("token{number}"), NOW.plus_seconds(number)).await.expect("a session");
+        }
+        let alive = |number: i64| store.session_at(number);
+        let mut count = 0;
+        for number in 1..=15 {
+            count += usize::from(alive(number).await);
+        }
+        assert_eq!(count, 10, "the newest of them");
+        assert_eq!(store.close_sessions("ada", NOW).await.expect("closed"), 10);
+    });
+}
+
+impl Store {
+    async fn session_at(&self, number: i64) -> bool {
+        self.session(&format!("token{number}"), NOW.plus_seconds(20)).await.expect("a look").is_some()
+    }
+}
