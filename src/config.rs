@@ -3,6 +3,7 @@
 //! Owns    the file's keys, their defaults and what is said when one is wrong. No room reads the file itself; `cli` hands each its section.
 //! Always  all problems of the file, each at its place.
 
+mod beacon;
 mod edge;
 mod facets;
 mod images;
@@ -165,6 +166,8 @@ struct Written {
     inventory: services::WrittenInventory,
     #[serde(default)]
     store: store::WrittenStore,
+    #[serde(default)]
+    beacon: beacon::WrittenBeacon,
     #[serde(default)]
     build: WrittenBuild,
     #[serde(default)]
@@ -334,6 +337,7 @@ impl Written {
         let look = self.theme.checked(place, root, problems);
         let host = self.build.host;
         let mut build = self.build.checked(place, problems);
+        build.beacon = self.beacon.checked(place, problems);
         build.images = self.images.checked(place, root, problems);
         build.makers = makers::checked(self.makers, place, problems);
         build.google_feed = self.feeds.google.unwrap_or(build.google_feed);

@@ -202,6 +202,7 @@ if (form) {
     const data = new FormData(form), wish = { sku: data.get("sku"), quantity: +data.get("quantity"), market, language: data.get("language"), properties: {} };
     const minor = chosen()?.dataset.minor;
     if (minor) wish.seen_price_minor = +minor;
+    if (data.has("vitals")) wish.vitals = +data.get("vitals");
     for (const [name, value] of data) if (name.startsWith("property.") && value) wish.properties[name.slice(9)] = value;
     try {
       const answer = await fetch("/api/v1/cart/lines", { method: "POST", headers: { "content-type": "application/json", accept: "application/json" }, body: JSON.stringify(wish) });

@@ -8,6 +8,7 @@ use http::StatusCode;
 use super::shelf::Shelf;
 use super::{CommandError, webhooks};
 use crate::edge::app::App;
+use crate::edge::counted;
 use crate::edge::http::{Call, Mount, Reply};
 use crate::edge::input::Form;
 use crate::edge::live::{Live, is_loopback};
@@ -19,6 +20,7 @@ use crate::gateway::Gateway;
 use crate::gateway::sandbox::{self, PageReply, PageRequest, Sandbox};
 use crate::gateway::stripe::{self, Secret, Stripe, StripeError};
 use crate::gateway::transport::Transport;
+use crate::store::aggregates::Aggregates;
 
 /// `smtp://user:password@host:port`: a secret, so from the environment only.
 const SMTP_URL: &str = "VITRINE_SMTP_URL";
@@ -63,6 +65,12 @@ pub(super) fn open(app: &mut App, places: &Places) -> Result<(), CommandError> {
         Shelf::Database { .. } => CommandError::World(error.to_string()),
     })?;
     store.keep_room(places.reserve_bytes);
+    // What cannot be counted keeps nobody from buying.
+    app.aggregates = Aggregates::beside(&store).unwrap_or_else(|error| {
+        let place = beside(&places.shelf);
+        eprintln!("warning: {place}: {error}; how the shop does is not written down until it can be opened at a start");
+        None
+    });
     let (gateway, mounts) = gateway(&live, &places.state)?;
     let mailer = match std::env::var(SMTP_URL) {
         Ok(url) => Mailer::smtp(&url)
@@ -90,6 +98,14 @@ fn services(live: &Live) -> Result<Services, CommandError> {
     services.with_inventory(inventory).map_err(wrong(INVENTORY_TOKEN))
 }
 
+/// Where the aggregates beside a store are.
+fn beside(shelf: &Shelf) -> String {
+    match shelf {
+        Shelf::File(path) => Aggregates::file_beside(path).display().to_string(),
+        Shelf::Database { .. } => shelf.to_string(),
+    }
+}
+
 /// The way to a service, of which a later bundle may be the first to name the address.
 fn way(url: Option<&str>, variable: &str) -> Result<Way, CommandError> {
     let token = std::env::var(variable).ok();
@@ -107,11 +123,13 @@ pub(super) async fn start(app: &Arc<App>) -> Result<(), CommandError> {
     let recovered = rounds::recover(app, &till).await;
     recovered.map_err(|error| CommandError::World(format!("what an earlier run left behind cannot be finished: {error}")))?;
     rounds::go(app, &till);
+    counted::go(app);
     Ok(())
 }
 
 /// Writes that the edge stops as asked.
 pub(super) async fn stop(app: &App) {
+    counted::finish(app).await;
     let Some(till) = &app.till else { return };
     if till.is_in_doubt() {
         return;

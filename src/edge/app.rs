@@ -20,8 +20,11 @@ use super::live::Live;
 use super::perform::services::Services;
 use super::perform::{PAYMENTS_PER_SECOND, Till};
 use super::router::Router;
+use super::routes::beacon;
 use crate::commerce::ids::{CartId, SkuHash, Timestamp};
+use crate::store::aggregates::Aggregates;
 use crate::telemetry::requests::RequestMetrics;
+use crate::telemetry::tally::Tally;
 
 /// What the edge needs to answer.
 #[derive(Debug)]
@@ -54,6 +57,14 @@ pub struct App {
     pub origin: OriginSecrets,
     /// How fast each shopper may open and pay checkouts.
     pub clients: Clients,
+    /// This process's name among those that write down what they counted.
+    pub name: String,
+    /// What happens here, counted by the hour.
+    pub tally: Tally,
+    /// Where that is written down; `None`: nowhere.
+    pub aggregates: Option<Aggregates>,
+    /// How fast pages of each network may tell of themselves.
+    pub telling: Clients,
     /// Systems of the merchant's own that are asked while a shopper waits.
     pub services: Services,
     /// Pages of those who run the shop.
@@ -161,6 +172,9 @@ impl App {
     /// An app that serves `live`, with an empty snapshot of stock and nothing mounted.
     pub fn new(live: impl Into<Arc<Live>>, keys: KeyRing, settings: Settings, clock: Clock) -> Self {
         let router = Router::new();
+        let mut metrics = RequestMetrics::new(router.names(), &Weight::SHED.map(Weight::name));
+        let tally = Tally::default();
+        tally.metrics.register(metrics.registry());
         Self {
             live: ArcSwap::new(live.into()),
             refused: ArcSwap::from_pointee(None),
@@ -169,7 +183,11 @@ impl App {
             clock,
             till: None,
             mounts: Vec::new(),
-            metrics: RequestMetrics::new(router.names(), &Weight::SHED.map(Weight::name)),
+            metrics,
+            name: format!("{:016x}", random_u64()),
+            tally,
+            aggregates: None,
+            telling: Clients::at(beacon::BURST, beacon::RATE),
             gate: Gate::new(settings.max_in_flight),
             strain: Strain::default(),
             origin: OriginSecrets::default(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::app::App;
 use super::cart_reply::{self, ReplyFacts};
+use super::counted;
 use super::error::Failure;
 use super::http::{Call, Reply};
 use super::live::Live;
@@ -19,6 +20,7 @@ use crate::commerce::order::Order;
 use crate::commerce::outside::OutsidePrices;
 use crate::commerce::pricing::PricingRejection;
 use crate::commerce::rules::Market;
+use crate::telemetry::tally::Problem;
 use crate::theme::texts::Say;
 
 /// One request's view of the shop and of its cart.
@@ -153,12 +155,23 @@ impl Desk {
         let stock = self.app.stock.load();
         let facts = ReplyFacts { live: &self.live, stock: Some(&stock), outside, at: self.now, shipping_choice: None };
         let priced = cart_reply::price(cart, &facts, None).map_err(|rejection| unpriced(&rejection))?;
-        Ok(cart_reply::build(cart, &priced, &facts))
+        let reply = cart_reply::build(cart, &priced, &facts);
+        if !reply.changed.is_empty() {
+            self.app.tally.meet(Problem::PriceChanged);
+        }
+        Ok(reply)
     }
 
     /// Puts the changed cart into the answer.
     pub fn keep(&self, reply: &mut Reply, cart: &mut Cart) -> Result<(), CartRejection> {
         self.session.keep(reply, cart, &self.app, &self.live, self.now)
+    }
+
+    /// Counts a cart that was begun by this request.
+    pub fn count(&self, cart: &Cart) {
+        if self.session.cart.is_none() && !cart.lines.is_empty() {
+            counted::cart(&self.app, &self.live, cart, self.now);
+        }
     }
 
     /// Says that the cart which came along could not be read.

@@ -11,6 +11,7 @@ use super::app::App;
 use super::cart_token;
 use super::carts::Desk;
 use super::checkout_reply::{self, CHECKING};
+use super::counted;
 use super::drafts::Shown;
 use super::error::Failure;
 use super::http::{Call, Reply};
@@ -123,8 +124,13 @@ impl Counter {
         match (known, drafted) {
             (Some(order), _) if order.state == OrderState::Placed => Ok(Opening::Spent(Box::new(order))),
             (Some(order), _) => self.stored(&order.checkout).await.map(|checkout| Opening::Present(Box::new(checkout))),
-            (None, Some(drafted)) => drafted.map(|shown| Opening::Told(Box::new(shown.frozen()))),
-            (None, None) => Ok(Opening::New(Box::new(fresh))),
+            (None, drafted) => {
+                counted::checkout(&self.desk.app, &self.desk.live, cart, self.desk.now);
+                match drafted {
+                    Some(drafted) => drafted.map(|shown| Opening::Told(Box::new(shown.frozen()))),
+                    None => Ok(Opening::New(Box::new(fresh))),
+                }
+            }
         }
     }
 

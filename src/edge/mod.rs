@@ -10,6 +10,7 @@ pub mod cart_token;
 pub mod carts;
 pub mod checkout_reply;
 pub mod checkouts;
+pub mod counted;
 pub mod desk;
 pub mod drafts;
 pub mod error;

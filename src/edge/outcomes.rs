@@ -197,7 +197,8 @@ pub const MATRIX: &[Row] = &[
 pub fn asks_of(route: &Route) -> &'static [Ask] {
     let is_read = route.method == http::Method::GET;
     let ends = |word: &str| route.pattern.ends_with(word);
-    match route.area() {
+    let Some(area) = route.area() else { return &[] };
+    match area {
         Area::Availability => &[Availability],
         Area::Cart => &[Cart],
         Area::Orders => &[Order],

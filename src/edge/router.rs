@@ -7,7 +7,7 @@ use http::Method;
 
 use super::http::Handler;
 use super::limits::shed::Weight;
-use super::routes::{availability, cart, cart_pages, checkout, checkout_pages, orders, webhook, withdraw};
+use super::routes::{availability, beacon, cart, cart_pages, checkout, checkout_pages, orders, webhook, withdraw};
 use crate::telemetry::slo::Area;
 
 /// How an answer may be kept.
@@ -113,23 +113,29 @@ impl Route {
         Self { method: Method::POST, pattern, body_limit, cache: Cache::NoStore, guard, weight: Weight::Vital, handler }
     }
 
+    const fn beacon(pattern: &'static str, handler: Handler) -> Self {
+        let (body_limit, guard) = (beacon::BODY_LIMIT, Guard::SameSite);
+        Self { method: Method::POST, pattern, body_limit, cache: Cache::NoStore, guard, weight: Weight::Beacon, handler }
+    }
+
     /// Its name in metrics: `METHOD pattern`.
     pub fn name(&self) -> String {
         format!("{} {}", self.method, self.pattern)
     }
 
-    /// What it is a part of.
-    pub fn area(&self) -> Area {
+    /// What it is a part of; `None`: of nothing that is promised.
+    pub fn area(&self) -> Option<Area> {
         let path = self.pattern.strip_prefix("/api/v1").unwrap_or(self.pattern);
         let has = |word: &str| path.split('/').any(|part| part == word);
-        match path.split('/').nth(1) {
+        Some(match path.split('/').nth(1) {
+            Some("beacon") => return None,
             Some("availability") => Area::Availability,
             Some("cart") => Area::Cart,
             Some("orders") => Area::Orders,
             Some("webhooks") => Area::Webhooks,
             _ if has("payment") || has("return") => Area::Payment,
             _ => Area::Checkout,
-        }
+        })
     }
 
     const fn weighs(mut self, weight: Weight) -> Self {
@@ -170,6 +176,7 @@ pub const ROUTES: &[Route] = &[
     Route::send(Method::POST, "/api/v1/checkouts/{checkout}/payment", |app, call| Box::pin(checkout::pay(app, call))).weighs(Weight::Payment),
     Route::send(Method::DELETE, "/api/v1/checkouts/{checkout}/payment", |app, call| Box::pin(checkout::call_off(app, call))),
     Route::get("/api/v1/orders/{order}", |app, call| Box::pin(orders::show(app, call))),
+    Route::beacon("/api/v1/beacon", |app, call| Box::pin(beacon::hear(app, call))),
     Route::hook("/api/v1/webhooks/{gateway}", |app, call| Box::pin(webhook::hear(app, call))),
 
     Route::page("/cart", |app, call| Box::pin(cart_pages::show(app, call))),

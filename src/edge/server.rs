@@ -31,7 +31,7 @@ use super::limits::shed::Weight;
 use super::middleware::{body, csrf, headers};
 use super::router::{Cache, FORM_LIMIT, Found, Guard, ROUTES, Route};
 use super::session::Session;
-use super::{pages, pulse};
+use super::{counted, pages, pulse};
 use crate::theme::texts::Say;
 
 /// Headers of one request: a browser behind a CDN sends about 30.
@@ -71,6 +71,7 @@ where
     });
     let mut cache = cache;
     let mut reply = answer.unwrap_or_else(|failure| {
+        counted::meet(app, &failure);
         if let Cache::Shared { .. } = cache {
             cache = Cache::NoStore;
         }
@@ -85,6 +86,9 @@ where
     }
     let seconds = started.elapsed().as_secs_f64();
     app.metrics.record(index, reply.status.as_u16(), seconds);
+    if let Some(area) = index.and_then(|index| ROUTES[index].area()) {
+        app.tally.answered(area, reply.status.as_u16(), seconds);
+    }
     let route = index.map_or("-", |index| ROUTES[index].pattern);
     tracing::info!(target: "access", request_id, %method, route, status = reply.status.as_u16(), ms = seconds * 1e3);
     into_response(reply, &method)
@@ -206,12 +210,16 @@ fn admit<B>(app: &App, request: &Request<B>, route: Option<&Route>) -> Result<()
     Err(Failure::Forbidden { code: "not_through_host", detail: Say::of("says.not_through_host") })
 }
 
-/// Refuses who takes more steps of checkouts than any shopper does. Nothing was read or written yet.
+/// Refuses who takes more steps of checkouts, or tells of more pages, than any shopper does. Nothing was read or written yet.
 fn hold_back<B>(app: &App, request: &Request<B>, weight: Weight) -> Result<(), Failure> {
-    let writes_rows = matches!(weight, Weight::Opening | Weight::Quote | Weight::Payment);
-    let Some(Peer(peer)) = request.extensions().get().filter(|_| writes_rows) else { return Ok(()) };
+    let clients = match weight {
+        Weight::Opening | Weight::Quote | Weight::Payment => &app.clients,
+        Weight::Beacon => &app.telling,
+        Weight::Availability | Weight::CartWrite | Weight::Vital => return Ok(()),
+    };
+    let Some(Peer(peer)) = request.extensions().get() else { return Ok(()) };
     let Some(client) = app.live.load().front.client(peer.ip(), request.headers()) else { return Ok(()) };
-    app.clients.take(client, app.clock.ticks()).map_err(|ms| Failure::TooMany { retry_after_s: seconds(ms) })
+    clients.take(client, app.clock.ticks()).map_err(|ms| Failure::TooMany { retry_after_s: seconds(ms) })
 }
 
 /// Refuses what is less important than what there is too much of. Nothing was read or written yet, and nothing is said about money.

@@ -88,7 +88,7 @@ fn job(subject: &Subject<'_>) -> String {
 
 // Of an area, a regular expression (RE2, which is anchored) inside a text of PromQL.
 fn routes(area: Area) -> String {
-    let names = ROUTES.iter().filter(|route| route.area() == area).map(|route| {
+    let names = ROUTES.iter().filter(|route| route.area() == Some(area)).map(|route| {
         let quoted = |sign: char| if "{}.".contains(sign) { format!("\\\\{sign}") } else { sign.to_string() };
         route.name().chars().map(quoted).collect::<String>()
     });
@@ -158,6 +158,8 @@ fn panels(job: &str, promises: &[(Area, Promise)]) -> Vec<Panel> {
         let buckets = rate("http_request_seconds_bucket", &of(area));
         format!("histogram_quantile(0.99, sum by (le) ({buckets}))")
     };
+    let waited =
+        |series: &str| format!("histogram_quantile(0.75, sum by (le, page) ({}))", rate(&format!("{series}_seconds_bucket"), ""));
     let panel = |title, unit, help, lines| Panel { title, help, unit, lines };
     vec![
         panel(
@@ -226,6 +228,18 @@ fn panels(job: &str, promises: &[(Area, Promise)]) -> Vec<Panel> {
             "s",
             "Age of the oldest event that a subscriber has not accepted.",
             vec![(gauge("webhook_lag_seconds"), "{{subscriber}}")],
+        ),
+        panel(
+            "Pages",
+            "s",
+            "Three of four views were not slower, as pages tell of themselves.",
+            vec![(waited("page_lcp"), "{{page}}"), (waited("page_first_product"), "{{page}}, first product")],
+        ),
+        panel(
+            "What shoppers met",
+            "ops",
+            "Sold out, dearer than seen, declined, an address that was refused.",
+            vec![(format!("sum by (problem) ({})", rate("problems_met_total", "")), "{{problem}}")],
         ),
         panel(
             "For a person to look at",

@@ -363,7 +363,9 @@ mod tests {
 
     #[test]
     fn scripts_of_the_theme_are_short_and_those_of_a_shop_as_written() {
-        for (name, written) in ["theme.js", "search.js", "express.js", "pay.js"].map(|name| (name, BUILT_IN.get_file(name))) {
+        for (name, written) in
+            ["theme.js", "search.js", "express.js", "pay.js", "beacon.js"].map(|name| (name, BUILT_IN.get_file(name)))
+        {
             let written = written.expect("there").contents();
             let set = collected(&[(name, written)]);
             let short = bytes(&set, name);
@@ -374,6 +376,15 @@ mod tests {
         }
         let own = b"// Mine\nlet a = 1\nlet b = 2\n";
         assert_eq!(bytes(&collected(&[("js/own.js", own)]), "js/own.js"), own);
+    }
+
+    #[test]
+    fn what_pages_tell_of_themselves_costs_little() {
+        let set = collected(&[]);
+        let mut packed = Vec::new();
+        let params = brotli::enc::BrotliEncoderParams::default();
+        brotli::BrotliCompress(&mut bytes(&set, "beacon.js"), &mut packed, &params).expect("memory");
+        assert!(packed.len() <= 1_500, "beacon.js has {} bytes", packed.len());
     }
 
     #[test]

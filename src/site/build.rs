@@ -527,6 +527,7 @@ fn site_view(order: &Order<'_>, plan: &Plan, market: usize) -> SiteView {
             false => 0,
         },
         search: order.settings.search,
+        beacon: order.settings.beacon.clone(),
         texts: order.texts.texts(&rules.language),
         direction: locale::direction(&rules.language).to_owned(),
         theme: order.look.speaking(|word| order.rules.words.say(&rules.language, word).to_owned()),

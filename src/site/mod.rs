@@ -68,6 +68,8 @@ pub struct BuildSettings {
     pub max_facet_pages: usize,
     /// Whether there is a search page with its index. Default yes.
     pub search: bool,
+    /// How many pages in a hundred tell how they were, as a decimal; empty: none does. Default 100.
+    pub beacon: String,
     /// How pictures are made (`[images]` of site.toml).
     pub images: images::ImageSettings,
     /// Who makes what is sold (`[[makers]]` of site.toml).
@@ -88,6 +90,7 @@ impl Default for BuildSettings {
             facets: Vec::new(),
             max_facet_pages: 5000,
             search: true,
+            beacon: "100".to_owned(),
             images: images::ImageSettings::default(),
             makers: Vec::new(),
             google_feed: false,

@@ -31,6 +31,7 @@ use steps::{checkouts, customers, inbox, orders, outbox, payments, stock};
 #[cfg(feature = "faults")]
 pub use sqlite::inline::{Moment, Seam};
 
+pub mod aggregates;
 pub mod event;
 pub mod fact;
 pub mod postgres;

@@ -491,3 +491,24 @@ fn what_an_edge_with_a_fast_clock_has_claimed_is_not_claimed_by_one_with_a_slow_
         assert_eq!(claim(NOW.plus_seconds(-3600)).await.len(), 1);
     });
 }
+
+#[test]
+fn what_was_counted_is_the_last_word_of_each_process_and_is_forgotten_by_the_hour() {
+    use aggregates::{Aggregate, Aggregates, Counted};
+    let (_place, store) = new_store();
+    let counted = Aggregates::beside(&store).expect("opened").expect("a store on a disk");
+    let row = |hour, cell: &str, body: &[u8]| Aggregate { hour, kind: "views".into(), cell: cell.into(), body: body.into() };
+    let read = |from, until| {
+        let mut rows = Vec::new();
+        run(counted.each(from, until, |row| rows.push(row))).expect("read");
+        rows
+    };
+    assert_eq!((run(counted.counted()).expect("looked"), read(0, 1_000)), (None, Vec::new()));
+    run(counted.put("one", vec![row(7, "a", b"1"), row(7, "b", b"1"), row(90, "a", b"")])).expect("written");
+    run(counted.put("one", vec![row(7, "a", b"2")])).expect("written over");
+    run(counted.put("two", vec![row(7, "a", b"3")])).expect("written beside");
+    assert_eq!(read(7, 90), [row(7, "a", b"2"), row(7, "a", b"3"), row(7, "b", b"1")]);
+    assert_eq!(read(i64::MIN, i64::MAX).len(), 4);
+    assert_eq!(run(counted.forget(8)).expect("forgotten"), 3);
+    assert_eq!(run(counted.counted()).expect("looked"), Some(Counted { first: 90, last: 90 }));
+}

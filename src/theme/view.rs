@@ -64,6 +64,9 @@ pub struct SiteView {
     /// Whether there is a search page, at `PREFIX/search`.
     #[serde(default)]
     pub search: bool,
+    /// How many pages in a hundred tell how they were, as a decimal; empty: none does.
+    #[serde(default)]
+    pub beacon: String,
     /// What the theme says in the market's language, by group and key.
     pub texts: Texts,
     /// How pages look: `[theme]` of site.toml.

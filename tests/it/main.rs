@@ -1,6 +1,7 @@
 //! Integration tests: one binary, so that the house is linked once. A module per capability.
 
 mod accounts;
+mod beacon;
 mod build;
 mod catalogues;
 mod check;

@@ -214,7 +214,7 @@ fn what_is_wrong_is_refused_as_described() {
 }
 
 fn is_cart(path: &str) -> bool {
-    path.contains("/cart") || path.contains("/availability")
+    path.contains("/cart") || path.contains("/availability") || path.contains("/beacon")
 }
 
 #[test]

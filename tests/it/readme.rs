@@ -50,9 +50,11 @@ fn the_reference_of_site_toml_is_a_whole_shop_and_names_every_key() {
 fn every_key_that_is_read_is_in_the_reference() {
     let readme = readme();
     let read = |path: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("the source");
-    let parts =
-        ["edge", "facets", "images", "makers", "payment", "publish", "purge", "services", "slo", "store", "theme", "webhooks"]
-            .map(|part| read(&format!("src/config/{part}.rs")).replace("\npub(super) struct", "\nstruct"));
+    let parts = [
+        "beacon", "edge", "facets", "images", "makers", "payment", "publish", "purge", "services", "slo", "store", "theme",
+        "webhooks",
+    ]
+    .map(|part| read(&format!("src/config/{part}.rs")).replace("\npub(super) struct", "\nstruct"));
     let source = read("src/config.rs") + &parts.concat();
     let structs = source.split("\nstruct Written").skip(1);
     for body in structs.map(|part| part.split("\n}").next().unwrap_or("")) {

@@ -49,6 +49,7 @@ fn site() -> SiteView {
         eu_law: true,
         withdrawal_days: 14,
         search: true,
+        beacon: String::new(),
         texts: crate::support::shop::texts("en"),
         theme: Chosen::default().look(),
     }

@@ -23,9 +23,17 @@ const SWEEP_MS: u64 = 1_000;
 const HOUSEHOLD_BITS: u8 = 56;
 
 /// The addresses of the last minutes, each with what it may still do.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Clients {
+    burst: u32,
+    rate: u32,
     known: Mutex<Known>,
+}
+
+impl Default for Clients {
+    fn default() -> Self {
+        Self::at(BURST, RATE)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -36,6 +44,11 @@ struct Known {
 }
 
 impl Clients {
+    /// Each may take so many steps at once, and so many a second from then on.
+    pub fn at(burst: u32, rate: u32) -> Self {
+        Self { burst, rate, known: Mutex::default() }
+    }
+
     /// Lets a client take a step. `now`: milliseconds of a clock that only goes forward.
     ///
     /// Errors: milliseconds after which it may.
@@ -51,13 +64,13 @@ impl Clients {
             if swept_at.is_none_or(|at| now.saturating_sub(at) >= SWEEP_MS) {
                 *swept_at = Some(now);
                 // A full bucket is as good as none.
-                buckets.retain(|_, bucket| bucket.level(now) < u64::from(BURST) * 1_000);
+                buckets.retain(|_, bucket| bucket.level(now) < u64::from(self.burst) * 1_000);
             }
             if buckets.len() >= CLIENTS_MAX {
                 return Ok(());
             }
         }
-        buckets.entry(name).or_insert_with(|| Bucket::new(BURST, RATE)).take(now)
+        buckets.entry(name).or_insert_with(|| Bucket::new(self.burst, self.rate)).take(now)
     }
 }
 

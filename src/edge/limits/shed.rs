@@ -14,6 +14,8 @@ use super::pressure::Valve;
 /// What a request is for, the least important first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Weight {
+    /// What a page tells of itself.
+    Beacon,
     /// Prices and stock of a product page, which shows what it was built with.
     Availability,
     /// A change of a cart.
@@ -30,7 +32,7 @@ pub enum Weight {
 
 impl Weight {
     /// Every weight that may be refused.
-    pub const SHED: [Self; 5] = [Self::Availability, Self::CartWrite, Self::Opening, Self::Quote, Self::Payment];
+    pub const SHED: [Self; 6] = [Self::Beacon, Self::Availability, Self::CartWrite, Self::Opening, Self::Quote, Self::Payment];
 
     /// Its place among those that may be refused; `None`: it never is.
     pub fn place(self) -> Option<usize> {
@@ -40,6 +42,7 @@ impl Weight {
     /// Its name in metrics.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Beacon => "beacon",
             Self::Availability => "availability",
             Self::CartWrite => "cart_write",
             Self::Opening => "opening",
@@ -52,6 +55,7 @@ impl Weight {
     /// From which fullness on it is refused, in percent; `None`: never.
     fn limit_percent(self) -> Option<usize> {
         match self {
+            Self::Beacon => Some(40),
             Self::Availability => Some(50),
             Self::CartWrite => Some(65),
             Self::Opening => Some(75),
@@ -66,11 +70,11 @@ impl Weight {
         self.limit_percent().is_none_or(|limit| percent < limit)
     }
 
-    /// How many times the target has to have doubled for it to be refused; `None`: never. Availability goes, and newcomers are held back,
+    /// How many times the target has to have doubled for it to be refused; `None`: never. Beacons and availability go, and newcomers are held back,
     /// before the first of them.
     fn limit_doublings(self) -> Option<f64> {
         match self {
-            Self::Availability | Self::CartWrite => Some(3.0),
+            Self::Beacon | Self::Availability | Self::CartWrite => Some(3.0),
             Self::Opening => Some(4.0),
             Self::Quote => Some(5.0),
             Self::Payment => Some(6.0),
@@ -123,7 +127,7 @@ impl Strain {
         let rate = self.newcomers_per_second.load(Ordering::Relaxed);
         let passes = f64::from(self.doublings.load(Ordering::Relaxed)) < limit * 1e3;
         match weight {
-            Weight::Availability => passes && rate == 0,
+            Weight::Beacon | Weight::Availability => passes && rate == 0,
             Weight::CartWrite if !is_known => {
                 self.offered.fetch_add(1, Ordering::Relaxed);
                 let passes = rate == 0 || self.take(rate, now);
@@ -189,7 +193,7 @@ mod tests {
 
     #[test]
     fn the_least_important_goes_first_and_the_vital_never() {
-        for (percent, refused) in [(0, 0), (49, 0), (50, 1), (65, 2), (75, 3), (80, 4), (90, 5), (1_000, 5)] {
+        for (percent, refused) in [(0, 0), (39, 0), (40, 1), (50, 2), (65, 3), (75, 4), (80, 5), (90, 6), (1_000, 6)] {
             let count = Weight::SHED.iter().filter(|weight| !weight.passes(percent)).count();
             assert_eq!(count, refused, "at {percent} %");
             assert!(Weight::Vital.passes(percent));

@@ -34,6 +34,7 @@ use self::subscribers::Subscribers;
 use self::vitals::Post;
 pub use self::vitals::{NoPayment, Seen};
 use super::app::App;
+use super::counted;
 use super::key_ring::{KeyRing, Purpose};
 use super::live::Live;
 use super::reply::{ElementReply, PaymentMethodReply};
@@ -48,6 +49,7 @@ use crate::commerce::quote::Quote;
 use crate::gateway::capabilities::AmountProblem;
 use crate::gateway::{CreatePayment, Element, Gateway};
 use crate::store::{BeginPayment, Lease, Opened, Refusal, Settlement, Store, StoreError, Taken};
+use crate::telemetry::tally::Problem;
 use crate::theme::texts::Say;
 
 /// Seconds a lease is good for: longer than the calls of one turn, of which few are slow.
@@ -394,10 +396,12 @@ impl Till {
                 failpoint!("K21");
                 let left = store.mark_paid(lease, settlement()).await?;
                 failpoint!("K23");
+                counted::order(app, &left, now);
                 Some(left)
             }
             Step::Decline => {
                 let left = store.decline(lease, id, reason, now).await?;
+                app.tally.meet(if reason == INTERRUPTED { Problem::Unavailable } else { Problem::Declined });
                 if reason == INTERRUPTED {
                     // Once a day is enough: everybody who pays hears of it until it is mended.
                     let told = "the gateway does not take the shop's key; set a good one and start the edge again";

@@ -142,5 +142,6 @@ async fn answer(
     desk.tell_loss(&mut described);
     let mut reply = json(&described);
     desk.keep(&mut reply, &mut cart).map_err(|rejection| rejected(&rejection))?;
+    desk.count(&cart);
     Ok(reply)
 }

@@ -11,13 +11,13 @@ use crate::commerce::cart::{CartCommand, LineId};
 use crate::commerce::ids::{CouponCode, MarketId, Sku};
 use crate::commerce::outside::OutsidePrices;
 use crate::edge::app::App;
-use crate::edge::cart_reply;
 use crate::edge::carts::{Desk, Place, quantity_refused, rejected};
 use crate::edge::error::Failure;
 use crate::edge::http::{Call, Reply};
 use crate::edge::input::{Form, Whole};
 use crate::edge::pages;
 use crate::edge::words::{Note, Severity};
+use crate::edge::{cart_reply, counted};
 
 /// Prefix of form fields that hold a line's properties.
 const PROPERTY: &str = "property.";
@@ -34,7 +34,8 @@ pub async fn add_line(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     let form = Form::of(&call)?;
     let desk = Desk::of(app, &call);
     let wish = wish_to_add(&desk, &form);
-    answer(&desk, wish).await
+    let vitals = Whole::parse(form.get("vitals")).and_then(Whole::as_u32).and_then(|bucket| u8::try_from(bucket).ok());
+    answer(&desk, wish, vitals).await
 }
 
 /// `POST /cart/lines/{line}`: update or remove.
@@ -45,7 +46,7 @@ pub async fn change_line(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
         "remove" => Ok(CartCommand::RemoveLine { line }),
         _ => quantity(&form).map(|quantity| CartCommand::SetQuantity { line, quantity }),
     };
-    answer(&Desk::of(app, &call), wish.map(|command| (command, None))).await
+    answer(&Desk::of(app, &call), wish.map(|command| (command, None)), None).await
 }
 
 /// `POST /cart/coupons`.
@@ -53,14 +54,14 @@ pub async fn add_coupon(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     let form = Form::of(&call)?;
     let desk = Desk::of(app, &call);
     let wish = desk.coupon(form.get("code")).map(|code| (CartCommand::AddCoupon { code }, None));
-    answer(&desk, wish).await
+    answer(&desk, wish, None).await
 }
 
 /// `POST /cart/coupons/{code}/remove`.
 pub async fn remove_coupon(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     Form::of(&call)?;
     let code = CouponCode::normal(call.param("code"));
-    answer(&Desk::of(app, &call), Ok((CartCommand::RemoveCoupon { code }, None))).await
+    answer(&Desk::of(app, &call), Ok((CartCommand::RemoveCoupon { code }, None)), None).await
 }
 
 /// `POST /cart/destination`.
@@ -68,7 +69,7 @@ pub async fn set_destination(app: Arc<App>, call: Call) -> Result<Reply, Failure
     let form = Form::of(&call)?;
     let desk = Desk::of(app, &call);
     let wish = desk.destination(form.get("country"), form.filled("region"), form.filled("postal_code"));
-    answer(&desk, wish.map(|destination| (CartCommand::SetDestination { destination }, None))).await
+    answer(&desk, wish.map(|destination| (CartCommand::SetDestination { destination }, None)), None).await
 }
 
 type Wish = (CartCommand, Option<(MarketId, String)>);
@@ -88,15 +89,19 @@ fn quantity(form: &Form) -> Result<u32, Failure> {
     Whole::parse(form.get("quantity")).and_then(Whole::as_u32).ok_or_else(quantity_refused)
 }
 
-async fn answer(desk: &Desk, wish: Result<Wish, Failure>) -> Result<Reply, Failure> {
+async fn answer(desk: &Desk, wish: Result<Wish, Failure>, vitals: Option<u8>) -> Result<Reply, Failure> {
     let outside = match &wish {
         Ok((command, place)) => desk.outside(place.as_ref().map(|(market, _)| market), command.adds()).await,
         Err(_) => OutsidePrices::NONE,
     };
     let granted = wish.and_then(|(command, place)| {
         let mut cart = desk.decide(command, place, &outside).map_err(|rejection| rejected(&rejection))?;
+        if cart.vitals_bucket == 0 {
+            cart.vitals_bucket = vitals.unwrap_or(0);
+        }
         let mut reply = Reply::see_other("/cart");
         desk.keep(&mut reply, &mut cart).map_err(|rejection| rejected(&rejection))?;
+        desk.count(&cart);
         Ok(reply)
     });
     match granted {
@@ -107,6 +112,7 @@ async fn answer(desk: &Desk, wish: Result<Wish, Failure>) -> Result<Reply, Failu
 
 /// The unchanged cart with the reason on top.
 async fn refusal(desk: &Desk, failure: &Failure) -> Result<Reply, Failure> {
+    counted::meet(&desk.app, failure);
     let mut cart = desk.show().await?;
     let note = Note::new(Severity::Error, failure.code(), failure.detail());
     cart.messages.push(note.told(desk.session.speaks(&desk.live).1));

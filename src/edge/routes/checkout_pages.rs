@@ -23,7 +23,8 @@ use crate::edge::payable::UNCONFIRMED;
 use crate::edge::perform::{MoveOn, Turned};
 use crate::edge::reply::CheckoutReply;
 use crate::edge::words::{Note, Severity};
-use crate::edge::{pages, perform};
+use crate::edge::{counted, pages, perform};
+use crate::telemetry::tally::Problem;
 use crate::theme::engine::Values;
 use crate::theme::texts::Say;
 
@@ -84,7 +85,10 @@ pub async fn change(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
         Ok(shown) if counter.reply(&shown).quote.is_some() => {
             Ok(Reply::see_other(&format!("{}#shipping", counter.path(&checkout))))
         }
-        Ok(shown) => Ok(page(&counter, &shown, None, StatusCode::UNPROCESSABLE_ENTITY)),
+        Ok(shown) => {
+            counter.desk.app.tally.meet(Problem::AddressRefused);
+            Ok(page(&counter, &shown, None, StatusCode::UNPROCESSABLE_ENTITY))
+        }
         Err(failure @ Failure::Conflict { .. }) => conflict(&counter, &call, failure).await,
         Err(failure) => Err(failure),
     }
@@ -191,6 +195,7 @@ async fn stand(counter: &Counter, turned: Turned) -> Result<Reply, Failure> {
 
 /// The checkout as it is now, with what stood in the way on top.
 async fn conflict(counter: &Counter, call: &Call, failure: Failure) -> Result<Reply, Failure> {
+    counted::meet(&counter.desk.app, &failure);
     let checkout = counter.find(call).await?;
     if matches!(checkout.state(counter.desk.now), CheckoutState::Completed | CheckoutState::CompleteInProgress) {
         let turned = counter.present(checkout).await?;

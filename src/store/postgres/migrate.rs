@@ -17,6 +17,7 @@ pub(super) const MIGRATIONS: &[(i64, &str)] = &[
     (13, include_str!("../migrations/postgres/0013_fulfillments.sql")),
     (14, include_str!("../migrations/postgres/0014_withdrawals.sql")),
     (15, include_str!("../migrations/postgres/0015_operators.sql")),
+    (16, include_str!("../migrations/postgres/0016_aggregates.sql")),
 ];
 
 /// A migration of a large shop takes its time, and so does the wait for another edge's.

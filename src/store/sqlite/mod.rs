@@ -44,7 +44,10 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0013_fulfillments.sql"),
     include_str!("../migrations/0014_withdrawals.sql"),
     include_str!("../migrations/0015_operators.sql"),
+    include_str!("../migrations/0016_aggregates.sql"),
 ];
+/// The schema of the file of aggregates.
+const METRICS_MIGRATIONS: &[&str] = &[include_str!("../migrations/metrics/0001_start.sql")];
 /// Idle connections that are kept; more are opened when many read at once.
 const READERS: usize = 8;
 /// How long a lock of another process is waited for.
@@ -157,6 +160,14 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "synchronous", flushes)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     keep_plans(&connection)?;
+    Ok(connection)
+}
+
+/// Opens the file of aggregates, making or migrating it as needed. What a power cut costs of it is missed by nobody.
+pub(super) fn open_metrics(path: &Path) -> Result<Connection, StoreError> {
+    let mut connection = connect(path)?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    migrate(&mut connection, METRICS_MIGRATIONS)?;
     Ok(connection)
 }
 

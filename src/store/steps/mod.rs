@@ -4,6 +4,7 @@
 //! Always  what a step decides by is locked before it is looked at (`locks` says what, step by step).
 //!         A step begins and ends no transaction, and may be run again where the one that held it was undone.
 
+pub(super) mod aggregates;
 pub(super) mod checkouts;
 pub(super) mod customers;
 pub(super) mod desk;

@@ -34,7 +34,7 @@ pub const NOW: Timestamp = Timestamp(1_790_000_000);
 pub const BASE_URL: &str = "http://127.0.0.1:8080";
 
 /// Files of static/ that the built-in theme names.
-const ASSETS: [&str; 5] = ["express.js", "favicon.svg", "pay.js", "search.js", "theme.js"];
+const ASSETS: [&str; 6] = ["beacon.js", "express.js", "favicon.svg", "pay.js", "search.js", "theme.js"];
 
 /// The key that signs bundles.
 pub fn signing_key() -> SigningKey {
@@ -263,6 +263,7 @@ fn site(base_url: &str, market: &str) -> String {
         eu_law: false,
         withdrawal_days: 14,
         search: true,
+        beacon: "100".to_owned(),
         texts: Dictionary::new(Vec::new(), "en", &[]).texts("en"),
         theme: Chosen::default().look(),
     };

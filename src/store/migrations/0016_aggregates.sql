@@ -1,0 +1,1 @@
+-- What is counted by the hour is in a file of its own beside this one: see metrics/0001_start.sql. In a database it is a table.
