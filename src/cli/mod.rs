@@ -27,6 +27,7 @@ mod plan;
 mod prices;
 mod publish;
 mod recipe;
+mod report;
 mod serve;
 mod shelf;
 mod source;
@@ -77,6 +78,8 @@ enum Command {
     Webhooks(webhooks::Args),
     /// Copy the edge's file while it runs, and check it
     Store(store::Args),
+    /// Say whether speed earns money: orders, carts given up, waiting and budgets of errors, over a period or an event
+    Report(report::Args),
     /// Send shoppers to a running shop at a stated rate, and tell what that was like for them
     Load(load::Args),
     /// Say how many edges, connections and processors a peak needs, from what `vitrine load` has measured
@@ -138,6 +141,7 @@ pub fn run() -> ExitCode {
         Command::Operators(args) => operators::run(args),
         Command::Webhooks(args) => webhooks::run(args),
         Command::Store(args) => store::run(args),
+        Command::Report(args) => report::run(args),
         Command::Load(args) => load::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Openapi(args) => openapi::run(args),

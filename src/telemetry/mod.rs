@@ -8,6 +8,7 @@ pub mod beacons;
 pub mod cells;
 pub mod limits;
 pub mod process;
+pub mod report;
 pub mod requests;
 pub mod services;
 pub mod slo;

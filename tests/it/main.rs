@@ -56,6 +56,7 @@ mod readme;
 mod recipe;
 mod reconcile;
 mod refunds;
+mod report;
 mod restore;
 mod schedule;
 mod search;
