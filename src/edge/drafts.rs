@@ -113,6 +113,7 @@ impl Counter {
         let (market, _) = self.desk.live.market(&cart.market);
         let skus = cart.lines.iter().map(|line| line.sku).collect();
         let outside = self.desk.app.services.prices(&self.desk.live, market, skus, &self.desk.app.clock).await;
+        let customer = self.customer_of(&checkout).await?;
         let stock = self.desk.app.stock.load();
         // A use of a promotion that is held for this very checkout does not count against it.
         let held = checkout.order.as_ref().filter(|order| order.state == OrderState::PendingPayment);
@@ -122,7 +123,6 @@ impl Counter {
         let used_up = stock.used_up.iter().filter(|id| !is_own(id)).cloned().collect();
         let stock = StockSnapshot { available: Default::default(), used_up };
         let facts = ReplyFacts { stock: Some(&stock), ..self.reply_facts(&checkout, &outside) };
-        let customer = self.customer_of(&checkout).await?;
         let priced =
             cart_reply::price(&cart, &facts, customer.as_ref()).map_err(|rejection| super::carts::unpriced(&rejection))?;
         let (market, _) = self.desk.live.market(&checkout.market);
