@@ -50,6 +50,10 @@ pub(super) async fn list(at: &At<'_>) -> Result<Reply, Trouble> {
 
 /// Writes down by what the newest orders are found, and leaves the older ones to the background. Whether there are any left.
 async fn catch_up(at: &At<'_>) -> Result<bool, Trouble> {
+    // Somebody does so already: nobody else waits for it.
+    if at.app.desk.indexing.load(Ordering::Relaxed) {
+        return Ok(true);
+    }
     for _ in 0..INDEX_ROUNDS {
         if at.store.make_searchable().await? < INDEX_ROWS as usize {
             return Ok(false);
