@@ -8,6 +8,7 @@
 
 use serde::Serialize;
 
+use super::fulfillments::AskFulfillment;
 use super::refunds::{AskRefund, Refund};
 use super::steps::{desk, search};
 use super::{Lane, Store, StoreError};
@@ -32,6 +33,15 @@ pub enum Act {
     Void(OrderId),
     /// The confirmation is written once more.
     Confirm(OrderId),
+    /// Units leave the house.
+    Fulfil(AskFulfillment),
+    /// They had not left after all, and the customer was not told.
+    Unfulfil {
+        /// Of which order.
+        order: OrderId,
+        /// The fulfillment's name.
+        id: String,
+    },
     /// A note about an order.
     Note {
         /// Which.

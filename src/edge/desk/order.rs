@@ -9,13 +9,15 @@ use serde_json::{Value, json};
 use super::orders::{money, told_state};
 use super::told::{LATE_SECONDS, Standing, advice, name_of};
 use super::{ActError, At, Faults, Trouble, address, instant, line, page};
-use crate::commerce::fulfillment::FulfillmentState;
+use crate::commerce::fulfillment::{Fulfillment, FulfillmentState, Parcel};
 use crate::commerce::order::{Order, OrderState};
 use crate::commerce::payment::{Attempt, AttemptState};
+use crate::commerce::withdrawal::Withdrawal;
 use crate::edge::http::Reply;
 use crate::edge::perform::new_id;
 use crate::store::Refusal;
 use crate::store::desk::{Act, MAX_NOTE_BYTES};
+use crate::store::fulfillments::{AskFulfillment, Telling};
 use crate::store::refunds::{AskRefund, Refund, RefundProblem, Refundable};
 
 /// A reason is a sentence; it stands in the customer's mail.
@@ -38,6 +40,8 @@ pub(super) async fn show(at: &At<'_>, name: &str) -> Result<Reply, Trouble> {
         "refund" => Some("The refund is promised. The edge sends it now."),
         "cancel" => Some("The held money is let go; the order is canceled once it is."),
         "mail" => Some("The confirmation is sent once more."),
+        "fulfil" => Some("It is written that this left the house. The edge tells the customer, where that was asked for."),
+        "unfulfil" => Some("That was taken back; its units can be sent again."),
         "note" => Some("The note is kept."),
         "resolve" => Some("It is off the list of what is stuck."),
         _ => None,
@@ -55,6 +59,9 @@ async fn shown(at: &At<'_>, order: &Order, status: StatusCode, told: Option<&str
     let sent = store.fulfillments(&order.id).await?;
     let fulfillment = FulfillmentState::of(order, &sent);
     let disputes = store.disputes(&order.id).await?;
+    let sendable = store.sendable(&order.id).await?.filter(|_| order.paid_at.is_some() && order.state == OrderState::Placed);
+    let left = sendable.filter(|sendable| !sendable.is_restocked).map(|sendable| sendable.left).unwrap_or_default();
+    let withdrawals = store.withdrawals(&order.id).await?;
     let standing = Standing { order, attempt: attempt.as_ref(), refunds: &refunds, disputes: &disputes, fulfillment };
     let notes = store.notes(&order.id).await?;
     let log = store.audit(None, Some(&order.id), LOG_ROWS).await?;
@@ -77,6 +84,12 @@ async fn shown(at: &At<'_>, order: &Order, status: StatusCode, told: Option<&str
         "given": given(at),
         "order": head(order, refunded),
         "lines": lines(order),
+        "to_send": to_send(order, &left),
+        "sent": sent.iter().map(parcel).collect::<Vec<_>>(),
+        "withdrawals": withdrawals.iter().map(|one| json!({
+            "at": instant(one.created_at), "reason": one.reason, "is_late": one.is_late, "id": one.id, "note": one.note,
+            "what": if one.is_whole() { "the whole order".to_owned() } else { some_lines(one) },
+        })).collect::<Vec<_>>(),
         "totals": totals(order),
         "payment": attempt.as_ref().map(|attempt| json!({
             "gateway": attempt.gateway, "reference": attempt.reference, "card": attempt.card, "state": attempt.state.name(),
@@ -99,7 +112,7 @@ async fn shown(at: &At<'_>, order: &Order, status: StatusCode, told: Option<&str
 /// What was written into a form that is shown once more.
 fn given(at: &At<'_>) -> Value {
     let form = &at.asked.form;
-    json!({"amount": form.get("amount"), "reason": form.get("reason"), "note": form.get("note"), "text": form.get("text"),
+    json!({"carrier": form.get("carrier"), "tracking": form.get("tracking"), "url": form.get("url"), "amount": form.get("amount"), "reason": form.get("reason"), "note": form.get("note"), "text": form.get("text"),
            "restock": !form.get("restock").is_empty()})
 }
 
@@ -134,6 +147,24 @@ fn lines(order: &Order) -> Vec<Value> {
         })
     });
     lines.collect()
+}
+
+fn to_send(order: &Order, left: &[u32]) -> Vec<Value> {
+    let lines = order.quote.priced.lines.iter().zip(left).enumerate().filter(|(_, (_, left))| **left > 0);
+    lines.map(|(place, (line, left))| json!({"place": place, "sku": line.sku.as_str(), "title": line.title, "left": left})).collect()
+}
+
+fn parcel(one: &Fulfillment) -> Value {
+    let lines: Vec<String> = one.lines.iter().map(|line| format!("{} × {}", line.quantity, line.sku)).collect();
+    json!({
+        "id": one.id, "at": instant(one.created_at), "lines": lines.join(", "), "carrier": one.parcel.carrier,
+        "tracking": one.parcel.tracking, "url": one.parcel.url, "is_undone": one.undone_at.is_some(),
+    })
+}
+
+fn some_lines(one: &Withdrawal) -> String {
+    let lines: Vec<String> = one.lines.iter().map(|line| format!("{} × {}", line.quantity, line.sku)).collect();
+    if lines.is_empty() { one.wanted.clone() } else { lines.join(", ") }
 }
 
 fn totals(order: &Order) -> Vec<Value> {
@@ -188,6 +219,11 @@ pub(super) async fn act(at: &At<'_>, name: &str, act: &str) -> Result<Reply, Tro
         ),
         "cancel" => done(at, &order, "cancel", Act::Void(order.id.clone())).await,
         "mail" => done(at, &order, "mail", Act::Confirm(order.id.clone())).await,
+        "fulfil" => send(at, &order).await,
+        "unfulfil" => {
+            let id = at.asked.form.get("subject").to_owned();
+            done(at, &order, "unfulfil", Act::Unfulfil { order: order.id.clone(), id }).await
+        }
         "note" => {
             let text = at.asked.form.get("text").trim();
             let is_text = |letter: char| !letter.is_control() || letter == '\n' || letter == '\r';
@@ -220,6 +256,14 @@ async fn done(at: &At<'_>, order: &Order, what: &'static str, act: Act) -> Resul
                 }
                 (Refusal::WrongState, "cancel") => "It has no held money that could be let go.".to_owned(),
                 (Refusal::WrongState, "mail") => "It is not paid, so there is no confirmation to send.".to_owned(),
+                (Refusal::WrongState, "fulfil") => "It is not paid, so nothing of it is sent.".to_owned(),
+                (Refusal::NothingLeft, "fulfil") => "All of it left the house already.".to_owned(),
+                (Refusal::AlreadyRestocked, "fulfil") => "Its units were put back into stock, so none of them is sent.".to_owned(),
+                (Refusal::MoreUnitsThanLeft { sku, left }, "fulfil") => format!("Of {sku} only {left} can still be sent."),
+                (Refusal::CustomerTold, "unfulfil") => {
+                    "The customer was told that it is on its way. `vitrine orders unfulfil --even-if-told` takes it back; write to them yourself."
+                        .to_owned()
+                }
                 (Refusal::NotFound, "resolve") => "Nothing of that name waits for a person any more.".to_owned(),
                 _ => format!("That was not done: {refusal}."),
             };
@@ -228,6 +272,45 @@ async fn done(at: &At<'_>, order: &Order, what: &'static str, act: Act) -> Resul
             shown(at, &order, StatusCode::CONFLICT, None, &Faults::from([(what, told)])).await
         }
     }
+}
+
+/// Units leave the house: those that are written beside each line.
+async fn send(at: &At<'_>, order: &Order) -> Result<Reply, Trouble> {
+    let form = &at.asked.form;
+    let parcel = Parcel {
+        carrier: form.get("carrier").trim().to_owned(),
+        tracking: form.get("tracking").trim().to_owned(),
+        url: form.get("url").trim().to_owned(),
+    };
+    let mut faults = Faults::new();
+    if let Err(fault) = parcel.check() {
+        faults.insert(fault.field(), format!("Write {fault}."));
+    }
+    let mut lines = Vec::new();
+    for (place, _) in (0u32..).zip(&order.quote.priced.lines) {
+        let text = form.get(&format!("units.{place}")).trim();
+        match if text.is_empty() { Ok(0) } else { text.parse::<u32>() } {
+            Ok(0) => {}
+            Ok(units) => lines.push((place, units)),
+            Err(_) => drop(faults.insert("fulfil", format!("`{text}` is no number of units."))),
+        }
+    }
+    if faults.is_empty() && lines.is_empty() {
+        faults.insert("fulfil", "Write how many of what leaves the house.".to_owned());
+    }
+    if !faults.is_empty() {
+        return shown(at, order, StatusCode::UNPROCESSABLE_ENTITY, None, &faults).await;
+    }
+    let ask = AskFulfillment {
+        id: new_id(),
+        key: format!("desk-{}", form.get("key")),
+        order: order.id.clone(),
+        lines,
+        parcel,
+        telling: if form.get("quiet").is_empty() { Telling::Letter } else { Telling::Nothing },
+        now: at.now(),
+    };
+    done(at, order, "fulfil", Act::Fulfil(ask)).await
 }
 
 async fn give_back(at: &At<'_>, order: &Order) -> Result<Reply, Trouble> {

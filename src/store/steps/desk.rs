@@ -4,7 +4,7 @@
 
 use super::locks::{Lock, lock};
 use super::operators::{By, Entry, write_down};
-use super::{history, orders, refunds, stock, subscribers, switches};
+use super::{fulfillments, history, orders, refunds, stock, subscribers, switches};
 use crate::commerce::ids::{OrderId, Sku, Timestamp};
 use crate::commerce::inventory::StockLevel;
 use crate::store::desk::{Act, Done, Movement, Note, Sold, StockWanted};
@@ -35,6 +35,19 @@ pub(in crate::store) fn act(
         Act::Confirm(order) => {
             history::confirm_again(tx, order, now)?;
             write_down(tx, by, &Entry { detail: "the confirmation", ..Entry::on("mail again", order) }, now)?;
+            Ok(changed())
+        }
+        Act::Fulfil(ask) => {
+            let sent = fulfillments::fulfil(tx, ask)?;
+            let mut words: Vec<String> = sent.lines.iter().map(|line| format!("{} × {}", line.quantity, line.sku)).collect();
+            words.extend([&sent.parcel.carrier, &sent.parcel.tracking].into_iter().filter(|text| !text.is_empty()).cloned());
+            let detail = words.join(", ");
+            write_down(tx, by, &Entry { subject: &sent.id, detail: &detail, ..Entry::on("sent", &ask.order) }, now)?;
+            Ok(changed())
+        }
+        Act::Unfulfil { order, id } => {
+            fulfillments::unfulfil(tx, id, false, now)?;
+            write_down(tx, by, &Entry { subject: id, ..Entry::on("not sent after all", order) }, now)?;
             Ok(changed())
         }
         Act::Note { order, text } => {
