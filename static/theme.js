@@ -84,6 +84,7 @@ if (form) {
     return node;
   };
 
+  const isGone = (stock) => stock === "sold_out" || stock === "not_for_sale";
   const show = () => {
     const data = chosen()?.dataset;
     if (!data) return;
@@ -100,20 +101,23 @@ if (form) {
     }
     if (data.image && picture) {
       const own = $(`a[href="${data.image}"]`, gallery);
-      if (own) gallery.prepend(own);
-      else {
-        const link = picture.closest("a");
-        link.replaceChildren(picture);
-        picture.removeAttribute("srcset");
-        [picture.src, picture.alt, link.href] = [data.image, data.alt, data.image];
+      // A picture that only the variant has goes before the others, once.
+      const link = own ?? Object.assign(document.createElement("a"), { href: data.image });
+      if (!own) {
+        link.append(Object.assign(new Image(), { src: data.image, alt: data.alt }));
+        if (!data.alt) link.ariaLabel = zoom?.ariaLabel ?? "";
       }
+      gallery.prepend(link);
       gallery.scrollLeft = 0;
     }
     if (seen && data.minor) seen.value = data.minor;
     state.textContent = texts[data.stock] ?? "";
     state.className = `state ${data.stock}`;
     const button = $("[data-submit]");
-    if (button) button.disabled = data.stock === "sold_out" || data.stock === "not_for_sale";
+    if (!button) return;
+    button.disabled = isGone(data.stock);
+    // What was sold out when the page was built has a button that waits.
+    if (!button.disabled) for (const part of form.querySelectorAll("[data-open]")) part.hidden = false;
   };
   form.addEventListener("change", (event) => event.target.name === "sku" && show());
   const label = (choice) => {
@@ -165,10 +169,15 @@ if (form) {
           compare_at ? (data.compare = money(compare_at)) : delete data.compare;
         }
         if (choice.type === "radio") {
-          choice.disabled = availability === "sold_out" || availability === "not_for_sale";
+          choice.disabled = isGone(availability);
           $("[data-gone]", choice.parentNode).hidden = !choice.disabled;
           label(choice);
         }
+      }
+      // Where all were gone none is chosen: the one that the address names, else the first that is there again.
+      if (!chosen()) {
+        const free = choices.filter(({ disabled }) => !disabled), first = free.find(({ value }) => value === wanted) ?? free[0];
+        if (first) news = first.checked = true;
       }
       if (news) show();
     })

@@ -185,14 +185,18 @@ fn a_reduced_price_says_what_it_was_and_until_when() {
 }
 
 #[test]
-fn a_thing_that_is_sold_out_has_no_button() {
+fn a_thing_that_is_sold_out_has_a_button_that_waits() {
     let mut product = lamp();
     for variant in &mut product.variants {
         variant.availability = Availability::SoldOut;
     }
     let page = printed(&product);
     holds(&page, "Sold out for now.");
-    assert!(!page.contains("Add to cart"), "nothing to add");
+    // Whoever has script is asked about the stock of now, and gets the button when there is some again.
+    holds(&page, "<div class=\"add\" data-open hidden>");
+    holds(&page, "<button class=\"button\" data-submit disabled>Add to cart</button>");
+    assert!(!page.contains(" checked"), "nothing is chosen that cannot be had");
+    assert!(!printed(&lamp()).contains("data-open hidden"), "what can be had has its button at once");
 }
 
 #[test]
@@ -203,7 +207,9 @@ fn a_thing_without_a_price_is_not_for_sale_here() {
         variant.price = None;
         variant.availability = Availability::NotForSale;
     }
-    holds(&printed(&product), "Not sold in this country.");
+    let page = printed(&product);
+    holds(&page, "Not sold in this country.");
+    assert!(!page.contains("data-submit"), "what has no price never gets a button");
 }
 
 #[test]
