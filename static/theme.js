@@ -51,9 +51,18 @@ for (const form of document.querySelectorAll("[data-auto]")) {
 }
 
 // Fields that addresses of the chosen country do not have are out of the way.
-const region = $("[data-region]"), country = $("#country");
-if (region && country) {
-  const fit = () => (region.hidden = "noRegion" in country.selectedOptions[0].dataset);
+const region = $("[data-region]"), code = $("[data-postal-code]"), country = $("#country");
+if (country) {
+  const fit = () => {
+    const lacks = country.selectedOptions[0].dataset;
+    if (region) region.hidden = "noRegion" in lacks;
+    if (!code) return;
+    const field = $("input", code), mark = $("label .fine", code);
+    // What somebody wrote is not sent behind their back.
+    code.hidden = "noPostalCode" in lacks && !field.value;
+    field.required = "required" in code.dataset && !("noPostalCode" in lacks);
+    if (mark) mark.hidden = field.required;
+  };
   country.addEventListener("change", fit);
   fit();
 }

@@ -36,6 +36,8 @@ pub struct CartReply {
     pub coupons: Vec<CouponReply>,
     /// Where to, once known.
     pub destination: Option<DestinationReply>,
+    /// Whether something in it travels as a parcel; downloads alone need no street.
+    pub needs_shipping: bool,
     /// Rates for the destination.
     pub shipping_options: Vec<ShippingOptionReply>,
     /// Typed parts that add up to the part of kind `total`.

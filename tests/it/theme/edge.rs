@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 use vitrine::edge::reply::{CartReply, CheckoutReply, OrderReply};
+use vitrine::theme::countries::country;
 use vitrine::theme::engine::Values;
 
 use super::{engine, holds, site};
@@ -45,7 +46,7 @@ fn cart() -> Value {
         "id": "c", "revision": 2, "market": "eu", "currency": "EUR", "language": "en", "tax_included": true, "units": 2,
         "lines": lines(), "totals": totals(),
         "coupons": [{ "code": "LATE", "title": null, "applied": false, "amount": null, "reason": "coupon_expired", "detail": "It is over." }],
-        "destination": { "country": "DE", "region": null, "postal_code": null },
+        "destination": { "country": "DE", "region": null, "postal_code": null }, "needs_shipping": true,
         "shipping_options": [{ "id": "dhl", "name": "Parcel", "delivery": "2 days", "price": euro(0), "selected": true }],
         "messages": [{ "code": "price_changed", "severity": "warning", "path": "/lines/0", "text": "The price went up." }],
         "changed": [], "can_checkout": true, "continue_url": "/checkout", "links": [],
@@ -113,6 +114,36 @@ fn a_field_with_a_problem_names_it_beside_itself() {
     holds(&page, "name=\"shipping\" value=\"dhl\" required checked");
     holds(&page, "Declined; nothing was charged.");
     assert!(!page.contains("Buy now"), "nothing to pay before there is a quote");
+}
+
+/// The fields of the address on a checkout's page, each with whether it is asked of everybody.
+fn asked(checkout: &CheckoutReply, countries: &[&str]) -> Vec<(&'static str, bool)> {
+    let mut site = site();
+    site.countries = countries.iter().map(|code| country(code)).collect();
+    let values = Values::new().with("site", &site).with("checkout", checkout).with("query", &"");
+    let page = engine().render("edge/checkout.html", values.context()).unwrap_or_else(|error| panic!("{error:?}"));
+    assert_eq!(page.contains("data-postal-code data-required"), checkout.cart.needs_shipping);
+    let field = |name: &'static str| {
+        let start = page.find(&format!("<input id=\"{name}\"")).unwrap_or_else(|| panic!("there is no {name}: {page}"));
+        let end = start + page[start..].find('>').expect("it ends");
+        (name, page[start..end].contains(" required"))
+    };
+    ["name", "line1", "postal_code", "city"].map(field).to_vec()
+}
+
+#[test]
+fn a_postal_code_is_asked_of_everybody_where_every_country_has_one() {
+    let checkout = checkout(Value::Null);
+    let all = |postal_code: bool| vec![("name", true), ("line1", true), ("postal_code", postal_code), ("city", true)];
+    assert_eq!(asked(&checkout, &["DE", "FR"]), all(true));
+    assert_eq!(asked(&checkout, &["DE", "IE"]), all(false), "without script nobody knows which country is chosen");
+}
+
+#[test]
+fn a_download_is_not_asked_where_it_goes() {
+    let mut checkout = checkout(Value::Null);
+    checkout.cart.needs_shipping = false;
+    assert_eq!(asked(&checkout, &["DE"]), [("name", true), ("line1", false), ("postal_code", false), ("city", false)]);
 }
 
 #[test]
