@@ -403,6 +403,9 @@ impl Default for Chosen {
     }
 }
 
+/// Pictures on a dark ground are a little less bright, so that they do not glare beside it.
+const DIMMED: &str = "img{filter:brightness(.92)}";
+
 /// Families of a shop's own fonts in its style sheet.
 const OWN_HEADINGS: &str = "shop headings";
 const OWN_TEXT: &str = "shop text";
@@ -430,8 +433,10 @@ impl Chosen {
         let mut css =
             format!(":root{{{}--display:{headings};--text:{text};--round:{round};--field:{field};--pill:{button}}}", first.css());
         if let Some((_, dark)) = palettes.get(1) {
-            write!(css, "@media(prefers-color-scheme:dark){{:root{{{}}}}}", dark.css().trim_end_matches(';'))
+            write!(css, "@media(prefers-color-scheme:dark){{:root{{{}}}{DIMMED}}}", dark.css().trim_end_matches(';'))
                 .expect("a text takes all");
+        } else if self.scheme == Scheme::Dark {
+            css.push_str(DIMMED);
         }
         let scheme = match self.scheme {
             Scheme::Auto => "light dark",
@@ -485,6 +490,7 @@ mod tests {
     fn the_built_in_palettes_can_be_read() {
         for (name, palette) in Chosen::default().palettes() {
             assert_eq!(palette.too_close(), [], "{name}");
+            // `good` on panels; the sale's tag is written in the panel's color on that of the sale.
             let marks = [palette.good, palette.sale];
             assert!(marks.iter().all(|mark| mark.contrast(palette.card) >= LEAST_CONTRAST), "{name}");
         }
@@ -523,6 +529,13 @@ mod tests {
     }
 
     #[test]
+    fn a_tag_in_the_color_of_sales_can_be_read() {
+        let named = Named { sale: Some(color("#ff9a8d")), ..Named::default() };
+        let found = Palette::light(&named).too_close();
+        assert!(found.iter().any(|pair| (pair.text, pair.ground) == ("sale", "card")), "{found:?}");
+    }
+
+    #[test]
     fn a_style_sheet_holds_what_was_chosen() {
         let look = Chosen {
             scheme: Scheme::Dark,
@@ -535,5 +548,9 @@ mod tests {
         assert!(look.css.contains("--display:\"shop headings\",") && look.css.contains("--paper:#191612"));
         assert_eq!(look.fonts, [FontFile { family: "shop headings".to_owned(), path: "fonts/own.woff2".to_owned() }]);
         assert_eq!(look.scheme, "dark");
+        assert!(look.css.ends_with(DIMMED));
+        let of = |scheme| Chosen { scheme, ..Chosen::default() }.look().css;
+        assert!(of(Scheme::Auto).ends_with(&format!("}}{DIMMED}}}")), "on dark grounds alone: {}", of(Scheme::Auto));
+        assert!(!of(Scheme::Light).contains(DIMMED));
     }
 }

@@ -45,6 +45,7 @@ fn colors_corners_and_fonts_reach_every_page() {
         assert!(page.contains("--accent:#0b5cad;--on-accent:#ffffff;") && page.contains("--display:Didot,"), "{path}");
         assert!(page.contains("--round:0;") && !page.contains("@media(prefers-color-scheme:dark){:root"), "{path}");
         assert!(page.contains("name=\"color-scheme\" content=\"light\""), "{path}");
+        assert!(!page.contains("brightness(.92)"), "{path}: on light grounds pictures are as they are");
         assert!(
             page.contains("as=\"font\" type=\"font/woff2\" crossorigin") && page.contains("@font-face{font-family:\"shop text\"")
         );
@@ -55,6 +56,31 @@ fn colors_corners_and_fonts_reach_every_page() {
     assert_eq!(product.matches("<div class=\"group\">").count(), 2, "sizes stand beside their color");
     assert_eq!(product.matches("fill=\"#6d7c4a\"").count(), 1, "Moss has a swatch, Clay has none");
     assert!(product.contains("<span class=\"unseen\">Moss / </span>L"), "alone, a size says to which color it belongs");
+}
+
+#[test]
+fn pictures_are_dimmed_on_dark_grounds_alone() {
+    let dimmed = "img{filter:brightness(.92)}";
+    let home = |scheme: &str| {
+        let shop = shop(&format!("[theme]\nscheme = \"{scheme}\"\n"));
+        build(shop.path(), "2026-11-20", &[]);
+        page(shop.path(), "index.html")
+    };
+    let auto = home("auto");
+    assert!(auto.contains(&format!("}}{dimmed}}}")) && auto.matches("brightness(.92)").count() == 1, "{auto}");
+    let dark = home("dark");
+    assert!(dark.contains(dimmed) && !dark.contains("@media(prefers-color-scheme"), "{dark}");
+}
+
+#[test]
+fn the_tag_of_a_sale_has_the_color_of_sales() {
+    let shop = shop("[theme]\nscheme = \"light\"\n[theme.colors]\nsale = \"#00507a\"\n");
+    build(shop.path(), "2026-11-20", &[]);
+    let home = page(shop.path(), "index.html");
+    assert!(home.contains("--bad:#00507a;") && home.contains(".tag.sale{background:var(--bad);color:var(--card)}"), "{home}");
+    // That pair is among those that are looked at.
+    let told = told("[theme]\nscheme = \"light\"\n[theme.colors]\nsale = \"#ff9a8d\"\n");
+    assert!(told.contains("`sale` on `card`"), "{told}");
 }
 
 #[test]

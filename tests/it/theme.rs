@@ -12,7 +12,7 @@ use vitrine::theme::countries::country;
 use vitrine::theme::engine::{Asset, Assets, Engine, Values};
 use vitrine::theme::look::Chosen;
 use vitrine::theme::view::{
-    Availability, Card, CardView, HeadView, Link, NavigationNode, PictureView, ProductView, SiteView, VariantView,
+    Availability, Card, CardView, HeadView, HomeView, Link, NavigationNode, PictureView, ProductView, SiteView, VariantView,
 };
 
 fn euro(minor: i64) -> Money {
@@ -228,6 +228,30 @@ fn the_first_picture_is_fetched_first_and_the_rest_when_seen() {
     holds(&page, "src=\"/i/shade.svg\" alt=\"A shade\" width=\"800\" height=\"1000\" loading=\"lazy\"");
     assert_eq!(page.matches("fetchpriority").count(), 1, "one picture is the largest");
     assert_eq!(page.matches("<h1").count(), 1, "one heading of the page");
+}
+
+#[test]
+fn without_a_picture_above_them_the_first_cards_of_the_home_page_are_fetched_first() {
+    let home = |extra: serde_json::Value| {
+        let lamp = lamp();
+        let (head, featured) = (lamp.head, vec![lamp.related[0].clone(); 5]);
+        let page = HomeView {
+            head,
+            url: "/".to_owned(),
+            body_html: String::new(),
+            extra,
+            featured,
+            reduced: Vec::new(),
+            categories: Vec::new(),
+        };
+        let values = Values::new().with("site", &site()).with("page", &page);
+        engine().render("home.html", values.context()).unwrap_or_else(|error| panic!("{error:?}"))
+    };
+    for extra in [serde_json::json!({}), serde_json::json!({ "hero": { "title": "Hi" } })] {
+        let page = home(extra);
+        assert_eq!((page.matches("fetchpriority=\"high\"").count(), page.matches("loading=\"lazy\"").count()), (1, 1), "{page}");
+        holds(&page, "elementtiming=\"first-product\"");
+    }
 }
 
 #[test]
