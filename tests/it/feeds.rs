@@ -396,3 +396,37 @@ fn the_atom_feed_holds_what_says_when_it_changed() {
     let (_, _, told) = run(shop.path(), &["build", "--as-of", AS_OF]);
     assert!(told.contains("no Atom feed: no product says `updated_at` or `publish_at`"), "{told}");
 }
+
+/// The offer in the structured data of a product with one variant.
+fn offer(root: &Path, path: &str) -> Value {
+    let page = read(root, path);
+    let script = page.split("<script type=\"application/ld+json\">").nth(1).expect("structured data");
+    let data: Value = serde_json::from_str(script.split("</script>").next().expect("it ends")).expect("JSON");
+    data["offers"].clone()
+}
+
+#[test]
+fn condition_and_back_order_are_the_same_in_the_feed_and_in_the_data_of_the_page() {
+    let shop = shop();
+    let root = shop.path();
+    let told = |root: &Path| {
+        let offer = offer(root, "products/cup.html");
+        let items = items(&read(root, "feeds/google.xml"));
+        let of = |name: &str| of(&items["CUP"], name).concat();
+        let data =
+            ["itemCondition", "availability", "availabilityStarts"].map(|name| offer[name].as_str().unwrap_or("").to_owned());
+        (data, ["g:condition", "g:availability", "g:availability_date"].map(of))
+    };
+    let expected = |data: [&str; 3], feed: [&str; 3]| (data.map(str::to_owned), feed.map(str::to_owned));
+    let leaves = "2026-12-24T00:00Z";
+    let dated =
+        expected(["https://schema.org/UsedCondition", "https://schema.org/BackOrder", leaves], ["used", "backorder", leaves]);
+    assert_eq!(told(root), dated);
+    let undated = CUP.replace(", availability_date = \"2026-12-24\"", "").replace("\"used\"", "\"refurbished\"");
+    write(root, "content/products/cup.md", &undated);
+    build(root, AS_OF, &[]);
+    let gone = ["https://schema.org/RefurbishedCondition", "https://schema.org/OutOfStock", ""];
+    assert_eq!(told(root), expected(gone, ["refurbished", "out_of_stock", ""]));
+    let page = read(root, "products/cup.html");
+    assert!(page.contains("data-stock=\"backorder\"") && page.contains("data-submit>"), "shoppers can order it all the same");
+}

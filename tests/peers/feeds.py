@@ -55,6 +55,14 @@ variants = [
 ]
 updated_at = "2026-11-05"''',
     "unpriced": 'title = "Unpriced"\nsku = "UNPRICED"\nimages = [{ src = "https://cdn.example/sale.webp", alt = "Unpriced" }]',
+    "worn": '''title = "Worn"
+sku = "WORN"
+price = "8"
+stock = 0
+stock_policy = "backorder"
+images = [{ src = "https://cdn.example/worn.webp", alt = "Worn" }]
+attributes = { condition = "used" }
+updated_at = "2026-11-07"''',
     "unseen": 'title = "Unseen"\nsku = "UNSEEN"\nprice = "3"\nupdated_at = "2026-11-06"',
 }
 
@@ -214,6 +222,7 @@ def check_google(report, public, path, currency, decimals):
     ids = [item.findtext(f"{G}id") for item in items]
     report.check(f"{path}: ids are told apart", len(set(ids)) == len(ids))
     differing = []
+    conditions = {"NewCondition": "new", "RefurbishedCondition": "refurbished", "UsedCondition": "used"}
     words = {"InStock": "in_stock", "OutOfStock": "out_of_stock", "BackOrder": "backorder"}
     for item in items:
         offer = offers(public, item.findtext(f"{G}link")).get(item.findtext(f"{G}link"), {})
@@ -221,11 +230,12 @@ def check_google(report, public, path, currency, decimals):
         dates = item.findtext(f"{G}sale_price_effective_date")
         if dates and not dates.split("/")[0] <= AS_OF < dates.split("/")[1]:
             price = item.findtext(f"{G}price")
-        says = (price, item.findtext(f"{G}availability"))
-        page = (f"{offer.get('price')} {offer.get('priceCurrency')}", words.get(offer.get("availability", "").rsplit("/")[-1]))
+        says = (price, item.findtext(f"{G}availability"), item.findtext(f"{G}availability_date"), item.findtext(f"{G}condition"))
+        page = (f"{offer.get('price')} {offer.get('priceCurrency')}", words.get(offer.get("availability", "").rsplit("/")[-1]),
+                offer.get("availabilityStarts"), conditions.get(offer.get("itemCondition", "").rsplit("/")[-1]))
         if says != page:
             differing.append((item.findtext(f"{G}id"), says, page))
-    report.check(f"{path}: price and availability are those of the page's structured data", not differing, differing[:5])
+    report.check(f"{path}: price, stock, its day and condition are those of the page's structured data", not differing, differing[:5])
     return {item.findtext(f"{G}id"): item for item in items}
 
 
@@ -241,6 +251,8 @@ try:
     items = check_google(report, public, "feeds/google.xml", "EUR", 2)
     report.check("what has no price or no picture is in no feed", not {"UNPRICED", "UNSEEN"} & set(items))
     report.check("a sold-out variant is out of stock", items["SALE-L"].findtext(f"{G}availability") == "out_of_stock")
+    report.check("a back-order without a day is out of stock, and what is used says so",
+                 [items["WORN"].findtext(f"{G}{name}") for name in ("availability", "condition")] == ["out_of_stock", "used"])
     report.check("a name that is too long is cut", any(name.startswith("ODD-xxx") for name in items))
     yen = check_google(report, public, "jp/feeds/google.xml", "JPY", 0)
     report.check("a market's feed holds what is sold there", len(yen) == 1, list(yen))

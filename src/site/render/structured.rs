@@ -1,6 +1,7 @@
 //! Structured data: what a page says to machines, as JSON-LD.
 //!
-//! Always  the same price, availability and names as the visible page, since both are printed from the same view.
+//! Always  the same price, availability and names as the visible page, since both are printed from the same view; where Google asks for
+//!         more than the page has (the day of a back-order), the same as the product feed.
 //! Source  schema.org Product, ProductGroup, Offer, BreadcrumbList, ItemList; WEB.md 1.1–1.7.
 
 use std::borrow::Cow;
@@ -8,6 +9,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
+use super::feeds::{Claims, Condition};
 use crate::commerce::ids::Sku;
 use crate::commerce::measure::Measure;
 use crate::commerce::money::{Currency, Money};
@@ -73,6 +75,8 @@ struct Offer {
     #[serde(rename = "priceCurrency")]
     currency: Currency,
     availability: &'static str,
+    #[serde(rename = "availabilityStarts", skip_serializing_if = "Option::is_none")]
+    leaves_at: Option<String>,
     #[serde(rename = "itemCondition")]
     condition: &'static str,
     #[serde(rename = "priceValidUntil", skip_serializing_if = "Option::is_none")]
@@ -150,7 +154,7 @@ struct Item<'a> {
 }
 
 /// Product (one variant) or ProductGroup (several). `None` where nothing of it is for sale: an Offer needs a price.
-pub(super) fn product(view: &ProductView, base_url: &str, description: &str) -> Option<String> {
+pub(super) fn product(view: &ProductView, claims: &Claims, base_url: &str, description: &str) -> Option<String> {
     if view.variants.iter().all(|variant| variant.price.is_none()) {
         return None;
     }
@@ -173,26 +177,23 @@ pub(super) fn product(view: &ProductView, base_url: &str, description: &str) -> 
     if let [only] = view.variants.as_slice() {
         document.sku = Some(only.sku.as_str());
         document.gtin = only.gtin.as_deref();
-        document.offers = Some(offer(only, document.url.clone())?);
+        document.offers = Some(offer(only, claims, document.url.clone())?);
         return Some(ready(&document));
     }
     document.kind = "ProductGroup";
     document.group = Some(&view.slug);
     document.axes = Some(view.options.iter().map(|option| axis(&option.name)).collect());
-    document.variants =
-        view.variants.iter().filter_map(|variant| variant_document(view, variant, base_url, &document.url)).collect();
+    let of_variant = |variant| {
+        let offer = offer(variant, claims, format!("{}{}", document.url, variant_query(&variant.sku)))?;
+        Some(variant_document(view, variant, base_url, offer))
+    };
+    document.variants = view.variants.iter().filter_map(of_variant).collect();
     Some(ready(&document))
 }
 
-fn variant_document<'a>(
-    view: &'a ProductView,
-    variant: &'a VariantView,
-    base_url: &'a str,
-    url: &str,
-) -> Option<VariantDocument<'a>> {
-    let offer = offer(variant, format!("{url}{}", variant_query(&variant.sku)))?;
+fn variant_document<'a>(view: &'a ProductView, variant: &'a VariantView, base_url: &str, offer: Offer) -> VariantDocument<'a> {
     let image = variant.image.as_ref().or(view.images.first()).map(|image| with_origin(base_url, &image.url));
-    Some(VariantDocument { view, variant, image, offer })
+    VariantDocument { view, variant, image, offer }
 }
 
 impl Serialize for VariantDocument<'_> {
@@ -222,15 +223,17 @@ impl Serialize for VariantDocument<'_> {
     }
 }
 
-fn offer(variant: &VariantView, url: String) -> Option<Offer> {
+fn offer(variant: &VariantView, claims: &Claims, url: String) -> Option<Offer> {
     let price = variant.price?;
+    let told = claims.told(variant.availability);
     Some(Offer {
         kind: "Offer",
         url,
         price: price.to_decimal_string(),
         currency: price.currency,
-        availability: availability(variant.availability),
-        condition: "https://schema.org/NewCondition",
+        availability: availability(told),
+        leaves_at: claims.leaves_at.clone().filter(|_| told == Availability::Backorder),
+        condition: condition(claims.condition),
         until: variant.sale_until.clone(),
         specifications: variant.compare_at.map(struck_price).into_iter().chain(measured_price(variant, price)).collect(),
     })
@@ -258,6 +261,14 @@ fn availability(availability: Availability) -> &'static str {
         Availability::InStock | Availability::LowStock => "https://schema.org/InStock",
         Availability::Backorder => "https://schema.org/BackOrder",
         Availability::SoldOut | Availability::NotForSale => "https://schema.org/OutOfStock",
+    }
+}
+
+fn condition(condition: Condition) -> &'static str {
+    match condition {
+        Condition::New => "https://schema.org/NewCondition",
+        Condition::Refurbished => "https://schema.org/RefurbishedCondition",
+        Condition::Used => "https://schema.org/UsedCondition",
     }
 }
 

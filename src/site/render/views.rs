@@ -41,6 +41,7 @@ impl Printer<'_> {
         let product = &self.loaded.catalog.products()[index];
         let ProductDetails { mut source, body, images, tags, mut attributes, seo_title, seo_description, translations, .. } =
             details;
+        let claims = feeds::Claims::of(&attributes);
         attributes.retain(|(name, _)| !feeds::is_for_the_feed(name));
         let language = self.language(page.market);
         let word = |text: &mut String| {
@@ -95,10 +96,8 @@ impl Printer<'_> {
             tax_name: self.tax_name(page.market),
         };
         let base_url = &self.shop.base_url;
-        view.head.json_ld = [structured::product(&view, base_url, &plain), structured::breadcrumbs(&view.breadcrumbs, base_url)]
-            .into_iter()
-            .flatten()
-            .collect();
+        let product = structured::product(&view, &claims, base_url, &plain);
+        view.head.json_ld = [product, structured::breadcrumbs(&view.breadcrumbs, base_url)].into_iter().flatten().collect();
         Ok(view)
     }
 
@@ -436,7 +435,7 @@ fn laid_over(original: &mut serde_json::Value, translation: &serde_json::Value) 
 }
 
 // A sale ends at an instant; the last day on which it still holds is the one before, unless it ends within a day.
-fn last_day(until: crate::commerce::ids::Timestamp) -> String {
+pub(super) fn last_day(until: crate::commerce::ids::Timestamp) -> String {
     let last = jiff::Timestamp::from_second(until.0 - 1).unwrap_or(jiff::Timestamp::MAX);
     last.to_zoned(jiff::tz::TimeZone::UTC).date().to_string()
 }

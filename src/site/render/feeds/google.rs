@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::google_attributes::{Named, named_attributes};
+use super::google_attributes::{Claims, Named, named_attributes};
 use super::google_price::{OfferedPrice, instant};
 use super::xml::Xml;
 use crate::commerce::catalog::{Image, Product, Variant};
@@ -119,8 +119,7 @@ pub fn survey(printer: &Printer<'_>, market: usize) -> std::io::Result<GoogleFee
             let Some(ProductDetails { images, attributes, .. }) = details.as_ref().filter(|_| needs_look) else { continue };
             let is_refused = !is_taken(&picture.url) && !images.iter().any(|image| is_taken(&image.url));
             found.refused_pictures += usize::from(is_refused);
-            let has_date = named_attributes(attributes).any(|(name, _)| name == Named::AvailabilityDate);
-            found.undated_backorders += usize::from(is_back_ordered && !has_date);
+            found.undated_backorders += usize::from(is_back_ordered && Claims::of(attributes).leaves_at.is_none());
         }
         Ok(found)
     };
@@ -191,6 +190,7 @@ struct Common {
     product_type: Option<String>,
     images: Vec<Image>,
     named: Vec<(Named, String)>,
+    claims: Claims,
 }
 
 impl<'a> Writer<'a> {
@@ -238,6 +238,7 @@ impl<'a> Writer<'a> {
 
     fn common(&self, product: &Product, details: ProductDetails) -> Common {
         let named = named_attributes(&details.attributes).map(|(name, value)| (name, value.into_owned())).collect();
+        let claims = Claims::of(&details.attributes);
         let language = self.printer.language(self.market);
         let title = product.title_in(language).to_owned();
         let images = details.images.clone();
@@ -255,6 +256,7 @@ impl<'a> Writer<'a> {
             product_type: titles.filter(|titles| titles.chars().count() <= MAX_PRODUCT_TYPE),
             images,
             named,
+            claims,
         }
     }
 
@@ -288,10 +290,9 @@ impl<'a> Writer<'a> {
         {
             xml.address(element, base_url, &url);
         }
-        let date = common.named.iter().find(|(name, _)| *name == Named::AvailabilityDate).map(|(_, value)| value.as_str());
-        let (word, date) = availability(self.printer.availability(variant), date);
-        xml.element("g:availability", word);
-        if let Some(date) = date {
+        let told = common.claims.told(self.printer.availability(variant));
+        xml.element("g:availability", word(told));
+        if let Some(date) = common.claims.leaves_at.as_ref().filter(|_| told == Availability::Backorder) {
             xml.element("g:availability_date", date);
         }
         self.price(xml, variant, offer);
@@ -339,8 +340,7 @@ impl<'a> Writer<'a> {
             (None, Some((_, mpn))) if product.brand.is_some() => xml.element("g:mpn", mpn),
             _ => xml.element("g:identifier_exists", "no"),
         };
-        let condition = common.named.iter().find(|(name, _)| *name == Named::Condition);
-        xml.element("g:condition", condition.map_or("new", |(_, condition)| condition));
+        xml.element("g:condition", common.claims.condition.word());
     }
 
     // What a parcel with the fewest units one can buy costs to each country.
@@ -413,12 +413,11 @@ fn options<'a>(xml: &mut Xml, product: &'a Product, variant: &'a Variant, common
     }
 }
 
-// Google takes a back-order with its day alone.
-fn availability(of: Availability, date: Option<&str>) -> (&'static str, Option<&str>) {
-    match of {
-        Availability::InStock | Availability::LowStock => ("in_stock", None),
-        Availability::Backorder if date.is_some() => ("backorder", date),
-        Availability::Backorder | Availability::SoldOut | Availability::NotForSale => ("out_of_stock", None),
+fn word(availability: Availability) -> &'static str {
+    match availability {
+        Availability::InStock | Availability::LowStock => "in_stock",
+        Availability::Backorder => "backorder",
+        Availability::SoldOut | Availability::NotForSale => "out_of_stock",
     }
 }
 

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use super::google_price::instant;
 use crate::commerce::ids::Timestamp;
 use crate::site::render::structured::known_axis;
+use crate::theme::view::Availability;
 
 /// What a row means to Google.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,67 @@ impl Named {
             Self::Category => MAX_CATEGORY,
             Self::Mpn => MAX_MPN,
             _ => MAX_VALUE,
+        }
+    }
+}
+
+/// What a product's rows say of its offers, to all programs that compare them: the feed, and the structured data of its page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claims {
+    /// Whether it is new.
+    pub condition: Condition,
+    /// When a back-order leaves, as Google writes instants.
+    pub leaves_at: Option<String>,
+}
+
+/// Whether a product is new. Source: Google's `condition`, schema.org's OfferItemCondition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Condition {
+    /// Never used.
+    #[default]
+    New,
+    /// Mended or checked by somebody who answers for it.
+    Refurbished,
+    /// Used before.
+    Used,
+}
+
+impl Condition {
+    /// Google's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Refurbished => "refurbished",
+            Self::Used => "used",
+        }
+    }
+}
+
+impl Claims {
+    /// Of a product's rows.
+    pub fn of(attributes: &[(String, String)]) -> Self {
+        let mut claims = Self::default();
+        // The first of several counts.
+        let rows: Vec<_> = named_attributes(attributes).collect();
+        for (named, value) in rows.into_iter().rev() {
+            match named {
+                Named::AvailabilityDate => claims.leaves_at = Some(value.into_owned()),
+                Named::Condition => {
+                    let all = [Condition::New, Condition::Refurbished, Condition::Used];
+                    claims.condition = all.into_iter().find(|condition| condition.word() == value).unwrap_or_default();
+                }
+                _ => {}
+            }
+        }
+        claims
+    }
+
+    /// What programs are told of a variant's stock. Google takes a back-order with its day alone: without one it is told as sold out,
+    /// on the page as in the feed, since an offer that says two things is refused.
+    pub fn told(&self, of: Availability) -> Availability {
+        match of {
+            Availability::Backorder if self.leaves_at.is_none() => Availability::SoldOut,
+            other => other,
         }
     }
 }
@@ -130,6 +192,12 @@ mod tests {
             (Named::AvailabilityDate, "2027-01-31T00:00Z"),
         ];
         assert_eq!(found, expected.map(|(name, value)| (name, value.to_owned())));
+        let claims = Claims::of(&rows);
+        assert_eq!(claims, Claims { condition: Condition::New, leaves_at: Some("2027-01-31T00:00Z".to_owned()) });
+        assert_eq!(claims.told(Availability::Backorder), Availability::Backorder);
+        let used = Claims::of(&[("Condition".to_owned(), "used".to_owned())]);
+        assert_eq!((used.condition, used.told(Availability::Backorder)), (Condition::Used, Availability::SoldOut));
+        assert_eq!(used.told(Availability::LowStock), Availability::LowStock);
     }
 
     #[test]

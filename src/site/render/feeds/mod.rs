@@ -10,7 +10,7 @@ pub mod sitemap;
 mod xml;
 
 pub use self::atom::FILE as ATOM;
-pub use self::google_attributes::{is_for_the_feed, wrong_value};
+pub use self::google_attributes::{Claims, Condition, is_for_the_feed, wrong_value};
 
 use super::Printer;
 use crate::commerce::ids::Timestamp;
