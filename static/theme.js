@@ -79,6 +79,20 @@ gallery?.addEventListener("click", (event) => {
 });
 zoom?.addEventListener("click", () => zoom.close());
 
+// A sale ends at its second, on pages that stand open too. Timers are kept short, since they are late after a sleep and end at 24 days.
+const at = (instant, then) => {
+  const wait = Date.parse(instant) - Date.now();
+  wait > 0 ? setTimeout(at, Math.min(wait, 6e4), instant, then) : then();
+};
+for (const after of document.querySelectorAll("template[data-ends]")) {
+  at(after.dataset.ends, () => {
+    const card = after.closest("li"), { content } = after;
+    if (!$("s", content)) $(".sale", card)?.remove();
+    for (const part of card.querySelectorAll(".price,.per,.until")) part.remove();
+    after.replaceWith(content);
+  });
+}
+
 const form = $("[data-add]");
 if (form) {
   const cost = $("[data-cost]"), until = $("[data-until]"), lowest = $("[data-lowest]"), unit = $("p[data-unit]"), state = $("[data-state]"), picture = $("[data-gallery] img");
@@ -134,10 +148,9 @@ if (form) {
     if (text && choice.type === "radio") text.textContent = choice.dataset.price;
   };
 
-  // A sale ends at its second, on pages that stand open too. Timers are kept short, since they are late after a sleep and end at 24 days.
   const end = (choice) => {
-    const data = choice.dataset, wait = Date.parse(data.ends) - Date.now();
-    if (wait > 0) return setTimeout(end, Math.min(wait, 6e4), choice);
+    const data = choice.dataset;
+    // Whoever was told another price since has no sale that ends.
     if (!data.ends) return;
     [data.minor, data.price] = [data.nextMinor, data.nextPrice];
     if (data.nextUnit) data.unit = data.nextUnit;
@@ -147,7 +160,7 @@ if (form) {
     label(choice);
     if (choice === chosen()) show();
   };
-  choices.forEach(end);
+  for (const choice of choices) if (choice.dataset.ends) at(choice.dataset.ends, () => end(choice));
 
   // An address may name a variant: feeds and search results lead to one.
   const wanted = new URLSearchParams(location.search).get("variant");

@@ -234,10 +234,31 @@ pub struct CardView {
     pub is_lowest: bool,
     /// What one measure costs at the price that is shown; `None`: its content is not known.
     pub per_measure: Option<PerMeasureView>,
+    /// The sale that makes the price that is shown; `None`: it makes none, or does not end.
+    pub sale: Option<CardSaleView>,
     /// Best of its variants.
     pub availability: Availability,
     /// How many variants it has.
     pub variant_count: usize,
+}
+
+/// The end of the sale that a card shows, and what the card shows from then on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CardSaleView {
+    /// Date (RFC 3339 date, UTC) until which the price that is shown holds.
+    pub until: String,
+    /// Instant (RFC 3339) from which the fields below hold instead.
+    pub ends_at: String,
+    /// Lowest price after the sale.
+    pub price_after: Money,
+    /// Whether variants differ in price then.
+    pub price_after_varies: bool,
+    /// Struck-out price after the sale.
+    pub compare_at_after: Option<Money>,
+    /// Whether that is the lowest of the thirty days before its reduction.
+    pub is_lowest_after: bool,
+    /// What one measure costs after the sale.
+    pub per_measure_after: Option<PerMeasureView>,
 }
 
 /// A card that many pages show: its value for templates is made once and shared.

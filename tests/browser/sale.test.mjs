@@ -35,7 +35,7 @@ async function at(milliseconds, path, steps, options = {}) {
     await page.clock.install({ time: time - 1_000 });
     await page.clock.pauseAt(time);
     if (options.silent) await page.route(/\/api\/v1\/availability\//, (route) => route.fulfill({ json: { variants: [] } }));
-    const answered = options.script === false ? null : page.waitForResponse(/\/api\/v1\/availability\//);
+    const answered = options.script === false || !path.startsWith('/products/') ? null : page.waitForResponse(/\/api\/v1\/availability\//);
     await page.goto(`${shop.url}${path}`);
     // Whatever the edge tells is on the page before anything is looked at.
     await (await answered)?.finished();
@@ -92,4 +92,27 @@ test('without script the page says until when the price holds', () =>
   at(-30_000, '/products/storm-lantern', async (page) => {
     assert.match(await page.locator('p[data-until]').innerText(), /Reduced until \d+ \w+ \d{4}/);
     assert.match(await cost(page), /€49\.00/);
+  }, { script: false }));
+
+test('a card on a shelf says until when its price holds, and shows the next one at that second', () =>
+  at(-30_000, '/categories/light', async (page) => {
+    const card = page.locator('.card', { has: page.locator('a[href="/products/storm-lantern"]') });
+    assert.match(await card.innerText(), /Reduced.*€49\.00.*€64\.00.*until \d+ \w+ \d{4}/s);
+    await page.clock.runFor(29_999);
+    assert.match(await card.innerText(), /€49\.00/);
+    await page.clock.runFor(1);
+    const text = await card.innerText();
+    assert.match(text, /€64\.00/);
+    assert.doesNotMatch(text, /€49\.00|until|Reduced/);
+    assert.equal(await card.locator('s').count(), 0, 'nothing is struck out');
+    // A lamp with one variant on sale: the others cost what it costs then.
+    const pendant = page.locator('.card', { has: page.locator('a[href="/products/dune-pendant"]') });
+    assert.match(await pendant.innerText(), /€148\.00/);
+    assert.doesNotMatch(await pendant.innerText(), /from|€99/);
+  }));
+
+test('without script a card on a shelf says until when its price holds', () =>
+  at(-30_000, '/categories/light', async (page) => {
+    const card = page.locator('.card', { has: page.locator('a[href="/products/storm-lantern"]') });
+    assert.match(await card.innerText(), /€49\.00.*until \d+ \w+ \d{4}/s);
   }, { script: false }));

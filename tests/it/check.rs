@@ -398,6 +398,42 @@ fn another_price_is_caught_wherever_it_stands() {
     );
     tampered(lamp, "\"price\":\"1399.00\"", "\"price\":\"1499.00\"", "JSON-LD strikes out 1499.00 EUR for `LAMP-L`");
     tampered(lamp, "<s>€19.90</s>", "<s>€29.90</s>", "the page shows 29.90 EUR for `lamp`, which is none of its prices");
+    for (from, to, message) in [
+        ("data-next-minor=\"1990\"", "data-next-minor=\"1991\"", "data-next-minor says 1991 for `LAMP-S`, a cart would say 1990"),
+        ("data-next-price=\"€19.90\"", "data-next-price=\"€19.91\"", "data-next-price says €19.91 for `LAMP-S`"),
+        (
+            "data-next-price=\"€19.90\"",
+            "data-next-compare=\"€29.90\"",
+            "data-next-compare says €29.90 for `LAMP-S`, a cart would say nothing",
+        ),
+        (
+            "data-ends=\"2027-02-01T00:00:00Z\"",
+            "data-ends=\"2027-02-02T00:00:00Z\"",
+            "data-ends says 2027-02-02T00:00:00Z for `LAMP-S`",
+        ),
+    ] {
+        tampered(lamp, from, to, message);
+    }
+    let shelf = "categories/light.html";
+    for (from, to, message) in [
+        (
+            "</span> €19.90</span>",
+            "</span> €19.90 €18.90</span>",
+            "a card after the sale shows 18.90 EUR for `lamp`, which is none of its prices",
+        ),
+        (
+            "</span> €19.90</span>",
+            "</span> €1,299.00</span>",
+            "a card after the sale of `lamp` does not show its lowest price 19.90 EUR",
+        ),
+        (
+            "2027-02-01T00:00:00Z",
+            "2027-02-01T00:00:01Z",
+            "a card of `lamp` shows its price until 2027-02-01T00:00:01Z, a cart does not",
+        ),
+    ] {
+        tampered(shelf, from, to, message);
+    }
     tampered("products/mug.html", "value=\"900\"", "value=\"901\"", "seen_price_minor says 901 for `MUG`");
     tampered(
         "us/products/lamp.html",

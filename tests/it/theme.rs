@@ -12,7 +12,8 @@ use vitrine::theme::countries::country;
 use vitrine::theme::engine::{Asset, Assets, Engine, Values};
 use vitrine::theme::look::Chosen;
 use vitrine::theme::view::{
-    Availability, Card, CardView, HeadView, HomeView, Link, NavigationNode, PictureView, ProductView, SiteView, VariantView,
+    Availability, Card, CardSaleView, CardView, HeadView, HomeView, Link, NavigationNode, PictureView, ProductView, SiteView,
+    VariantView,
 };
 
 fn euro(minor: i64) -> Money {
@@ -130,6 +131,7 @@ fn lamp() -> ProductView {
             compare_at: None,
             is_lowest: false,
             per_measure: None,
+            sale: None,
             availability: Availability::SoldOut,
             variant_count: 1,
         })],
@@ -252,6 +254,30 @@ fn without_a_picture_above_them_the_first_cards_of_the_home_page_are_fetched_fir
         assert_eq!((page.matches("fetchpriority=\"high\"").count(), page.matches("loading=\"lazy\"").count()), (1, 1), "{page}");
         holds(&page, "elementtiming=\"first-product\"");
     }
+}
+
+#[test]
+fn a_card_tells_until_when_its_price_holds_and_keeps_the_one_after_it_for_script() {
+    let mut product = lamp();
+    let vase = CardView {
+        compare_at: Some(euro(5_200)),
+        sale: Some(CardSaleView {
+            until: "2027-01-31".to_owned(),
+            ends_at: "2027-02-01T00:00:00Z".to_owned(),
+            price_after: euro(5_200),
+            price_after_varies: true,
+            compare_at_after: None,
+            is_lowest_after: false,
+            per_measure_after: None,
+        }),
+        ..(*product.related[0]).clone()
+    };
+    product.related = vec![Card::new(vase)];
+    let page = printed(&product);
+    holds(&page, "<span class=\"fine until\">until 31 January 2027</span>");
+    let after = "<template data-ends=\"2027-02-01T00:00:00Z\"><span class=\"price\"><span class=\"from\">from</span> €52.00</span></template>";
+    // How the part is spaced is its own affair.
+    assert!(page.replace('\n', "").contains(after), "{page}");
 }
 
 #[test]

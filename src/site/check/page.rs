@@ -59,9 +59,21 @@ pub(super) struct Offer {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Choice {
     pub(super) sku: String,
+    pub(super) now: Carried,
+    /// When a sale ends, as written.
+    pub(super) ends: Option<String>,
+    /// From then on.
+    pub(super) next: Carried,
+}
+
+/// Prices that a field carries: minor units, and texts as pages print them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Carried {
     pub(super) minor: Option<String>,
     pub(super) price: Option<String>,
     pub(super) compare: Option<String>,
+    /// How much there is, and what one measure of it costs.
+    pub(super) unit: Option<String>,
 }
 
 /// A part of the page that may be about one product: a card, a row; or the page itself without those.
@@ -71,6 +83,17 @@ pub(super) struct Part {
     pub(super) links: Vec<String>,
     /// What people read, a line per block.
     pub(super) text: String,
+    /// Texts of its elements of the class `price`.
+    pub(super) prices: Vec<String>,
+    /// What it shows once a sale ends.
+    pub(super) later: Option<Later>,
+}
+
+/// A template that script shows in place of a price, from an instant on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Later {
+    /// As written.
+    pub(super) ends: String,
     /// Texts of its elements of the class `price`.
     pub(super) prices: Vec<String>,
 }
@@ -155,6 +178,8 @@ enum Opens {
     Document(String),
     /// Not read by people: script, style, template.
     Unread,
+    /// Read by people from an instant on.
+    Later,
     Part,
     Price,
     Link(LinkText),
@@ -217,6 +242,11 @@ impl Reader {
         match name {
             "title" if !self.open.iter().any(|element| &*element.name == "svg") => Opens::Title,
             "script" if attribute("type") == Some("application/ld+json") => Opens::Document(String::new()),
+            "template" if attribute("data-ends").is_some() => {
+                let ends = attribute("data-ends").unwrap_or_default().to_owned();
+                self.part_now().later = Some(Later { ends, prices: Vec::new() });
+                Opens::Later
+            }
             "script" | "style" | "template" | "noscript" | "iframe" => Opens::Unread,
             "a" => {
                 let has_name = attribute("aria-label").is_some_and(|label| !label.trim().is_empty());
@@ -236,6 +266,14 @@ impl Reader {
             _ if has_class("card") => self.part(),
             _ => Opens::Nothing,
         }
+    }
+
+    fn part_now(&mut self) -> &mut Part {
+        self.parts.last_mut().unwrap_or(&mut self.facts.own)
+    }
+
+    fn is_later(&self) -> bool {
+        self.open.iter().any(|element| matches!(element.opens, Opens::Later))
     }
 
     fn part(&mut self) -> Opens {
@@ -339,13 +377,16 @@ impl Reader {
 
     fn field<'a>(&mut self, attribute: &impl Fn(&str) -> Option<&'a str>) {
         let Some(offer) = self.facts.offers.last_mut() else { return };
-        let owned = |name: &str| attribute(name).map(str::to_owned);
+        let carried = |start: &str| {
+            let of = |name: &str| attribute(&format!("{start}{name}")).map(str::to_owned);
+            Carried { minor: of("minor"), price: of("price"), compare: of("compare"), unit: of("unit") }
+        };
         match (attribute("name"), attribute("value")) {
             (Some("sku"), Some(sku)) => offer.choices.push(Choice {
                 sku: sku.to_owned(),
-                minor: owned("data-minor"),
-                price: owned("data-price"),
-                compare: owned("data-compare"),
+                now: carried("data-"),
+                ends: attribute("data-ends").map(str::to_owned),
+                next: carried("data-next-"),
             }),
             (Some("seen_price_minor"), Some(minor)) => offer.seen_minor = Some(minor.to_owned()),
             _ => {}
@@ -367,11 +408,13 @@ impl Reader {
             }
         }
         self.prices.iter_mut().for_each(|price| price.push_str(text));
-        self.parts.last_mut().unwrap_or(&mut self.facts.own).text.push_str(text);
+        if !self.is_later() {
+            self.part_now().text.push_str(text);
+        }
     }
 
     fn break_line(&mut self) {
-        let text = &mut self.parts.last_mut().unwrap_or(&mut self.facts.own).text;
+        let text = &mut self.part_now().text;
         if !text.ends_with('\n') {
             text.push('\n');
         }
@@ -406,7 +449,12 @@ impl Reader {
             }
             Opens::Price => {
                 let price = self.prices.pop().expect("an open price");
-                self.parts.last_mut().unwrap_or(&mut self.facts.own).prices.push(price);
+                let is_later = self.is_later();
+                let part = self.part_now();
+                match part.later.as_mut().filter(|_| is_later) {
+                    Some(later) => later.prices.push(price),
+                    None => part.prices.push(price),
+                }
             }
             Opens::Link(link) if link.has_picture && !link.has_name => self.facts.nameless_links.push(link.url),
             _ => {}
@@ -419,9 +467,10 @@ impl Reader {
             self.facts.parts.push(part);
             return;
         }
-        let around = self.parts.last_mut().unwrap_or(&mut self.facts.own);
+        let around = self.part_now();
         around.text.push_str(&part.text);
         around.prices.extend(part.prices);
+        around.later = around.later.take().or(part.later);
     }
 
     fn is_template(&self) -> bool {
@@ -471,78 +520,4 @@ fn is_inline(name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn scripts_styles_and_templates_are_not_read_by_people() {
-        let page = "<title>A &amp; B</title><p title=\"a > b\">€1.00</p><script>\"€2.00\"</script><style>a{content:'€3.00'}</style>\
-                    <template><img><a href=\"/never\">€4.00</a></template><b>€5.00";
-        let facts = PageFacts::read(page, true);
-        assert_eq!(facts.own.text.split_whitespace().collect::<Vec<_>>(), ["€1.00", "€5.00"]);
-        assert_eq!(facts.title, "A & B");
-        assert!(facts.references.is_empty() && facts.pictures.is_empty(), "{facts:?}");
-    }
-
-    #[test]
-    fn addresses_are_found_wherever_html_holds_them() {
-        let page = "<link rel=canonical href=/a><link rel=preconnect href=https://x.example><link rel=stylesheet href=/b.css>\
-                    <meta property=og:image content=/c.png><area href=/d><img src=/e.png srcset='/f.png 1x, /g,h.png 2x' alt>\
-                    <video poster=/i.png src=/j.mp4></video><form action=/k method=POST></form><form action=/l></form>\
-                    <form method=dialog action=/no></form><svg><use href='#m'/></svg>";
-        let found = PageFacts::read(page, true).references;
-        let of = |role: Role| found.iter().filter(|one| one.role == role).map(|one| one.url.as_str()).collect::<Vec<_>>();
-        assert_eq!(of(Role::Link), ["/a", "/d", "#m"]);
-        assert_eq!(of(Role::Picture), ["/c.png", "/e.png", "/f.png", "/g,h.png", "/i.png"]);
-        assert_eq!(of(Role::File), ["/b.css", "/j.mp4"]);
-        assert_eq!(of(Role::Form { is_post: true }), ["/k"]);
-        assert_eq!(of(Role::Form { is_post: false }), ["/l"]);
-    }
-
-    #[test]
-    fn a_card_is_read_apart_from_its_page() {
-        let page = "<h1>Shelf</h1><p class=price>€9.00</p><ul><li class=card><a href=/products/a>A</a><span class=price>from \
-                    <ins>€1.00</ins></span><li><a href=/products/b>B</a> €2.00</ul><table><tr><td class=price>€3.00</table>";
-        let facts = PageFacts::read(page, false);
-        assert_eq!(facts.own.prices, ["€9.00", "€3.00"], "a row without a link is the page's own");
-        let parts: Vec<_> = facts.parts.iter().map(|part| (part.links[0].as_str(), part.prices.len())).collect();
-        assert_eq!(parts, [("/products/a", 1), ("/products/b", 0)]);
-        assert_eq!(facts.parts[0].prices, ["from €1.00"]);
-    }
-
-    #[test]
-    fn fields_of_a_form_stay_together() {
-        let page = "<form><input name=sku value='A&amp;B' data-minor=1990 data-price='€19.90'><input name=seen_price_minor \
-                    value=1990></form><form><input name=sku value=C></form>";
-        let offers = PageFacts::read(page, true).offers;
-        assert_eq!((offers[0].choices[0].sku.as_str(), offers[0].choices[0].minor.as_deref()), ("A&B", Some("1990")));
-        assert_eq!((offers[0].seen_minor.as_deref(), offers[1].choices[0].sku.as_str()), (Some("1990"), "C"));
-    }
-
-    #[test]
-    fn what_a_policy_forbids_is_read() {
-        let facts = PageFacts::read(
-            "<p onclick=a() title=one style='b:c'><a href=' JavaScript:d()'>x</a><svg><path style=e /></svg>",
-            false,
-        );
-        let names: Vec<&str> = facts.forbidden.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["onclick", "style", "href", "style"]);
-    }
-
-    #[test]
-    fn a_link_needs_a_name() {
-        let page =
-            "<a href=/a><img src=x alt=''></a><a href=/b><img src=x alt=''>B</a><a href=/c><img src=x alt=C></a><img src=y>";
-        let facts = PageFacts::read(page, false);
-        assert_eq!(facts.nameless_links, ["/a"]);
-        assert_eq!(facts.pictures[3], Picture { src: "y".to_owned(), alt: None, in_link: false });
-    }
-
-    #[test]
-    fn a_page_that_moves_on_names_where_to() {
-        for (content, expected) in [("0; url=/b", Some("/b")), ("0;URL='/c'", Some("/c")), ("30", None)] {
-            let page = format!("<meta http-equiv=Refresh content=\"{content}\">");
-            assert_eq!(PageFacts::read(&page, false).moved_to.as_deref(), expected, "{content}");
-        }
-    }
-}
+mod tests;

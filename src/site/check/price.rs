@@ -5,18 +5,19 @@
 //! Limits  of a card, what stands in elements of the class `price` is held against the product it links to; on a product's own page,
 //!         every variant's price has to be readable outside of cards.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rayon::prelude::*;
 use serde_json::Value;
 
 use super::addresses::{Addresses, Target};
 use super::amount::CurrencySigns;
-use super::page::{Offer, PageFacts};
+use super::page::{Carried, Choice, Later, Offer, PageFacts};
 use super::{Finding, Findings};
 use crate::commerce::cart::{Cart, LineItem, MAX_LINES};
 use crate::commerce::catalog::Product;
 use crate::commerce::ids::{CartId, Sku, Timestamp};
+use crate::commerce::money::Money;
 use crate::commerce::outside::OutsidePrices;
 use crate::commerce::pricing::{PricingFacts, price_cart};
 use crate::commerce::rules::Market;
@@ -32,13 +33,16 @@ const MAX_DEPTH: usize = 16;
 /// What every variant costs in every market.
 pub(super) struct Till<'a> {
     bundle: &'a Bundle,
-    markets: Vec<Drawer>,
+    /// The instant of the prices.
+    at: Timestamp,
+    markets: Vec<Drawer<'a>>,
     /// SKUs that are too long for product feeds, by the names they have there.
     feed_names: HashMap<String, &'a Sku>,
 }
 
 /// One market's prices.
-struct Drawer {
+struct Drawer<'a> {
+    market: &'a Market,
     signs: CurrencySigns,
     /// By product and variant, in the bundle's order; `None`: not for sale.
     charged: Vec<Vec<Option<Charged>>>,
@@ -71,10 +75,10 @@ impl<'a> Till<'a> {
     /// Rings up everything that is sold at that instant.
     pub(super) fn open(bundle: &'a Bundle, plan: &Plan, slugs: impl Fn(usize) -> &'a str, at: Timestamp) -> Self {
         let products = bundle.catalog.products();
-        let mut markets: Vec<Drawer> = Vec::new();
+        let mut markets: Vec<Drawer<'_>> = Vec::new();
         for market in &bundle.rules.markets {
             let charged = products.par_iter().map(|product| ring_up(bundle, market, product, at)).collect();
-            markets.push(Drawer { signs: CurrencySigns::of(market.currency), charged, by_address: HashMap::new() });
+            markets.push(Drawer { market, signs: CurrencySigns::of(market.currency), charged, by_address: HashMap::new() });
         }
         for page in &plan.pages {
             if let (PageKind::Product(index), Some(drawer)) = (&page.kind, markets.get_mut(page.market)) {
@@ -87,7 +91,7 @@ impl<'a> Till<'a> {
         let skus = products.iter().flat_map(|product| &product.variants).map(|variant| &variant.sku);
         let long = skus.filter(|sku| sku.as_str().len() > google::MAX_ID);
         let feed_names = long.map(|sku| (google::id(sku), sku)).collect();
-        Self { bundle, markets, feed_names }
+        Self { bundle, at, markets, feed_names }
     }
 
     /// Holds a page against the till; gives how many prices were compared.
@@ -104,7 +108,7 @@ impl<'a> Till<'a> {
             };
             let products: BTreeSet<usize> = part.links.iter().filter_map(product_of).collect();
             match Vec::from_iter(products)[..] {
-                [product] if Some(product) != own => scale.card(product, &part.prices),
+                [product] if Some(product) != own => scale.card(product, &part.prices, part.later.as_ref()),
                 _ => {
                     own_text.push(&part.text);
                     own_prices.extend(part.prices.iter().map(String::as_str));
@@ -242,7 +246,7 @@ fn lowest(charged: &[Option<Charged>]) -> Option<Charged> {
 /// A page being held against one market's prices.
 struct Scale<'a> {
     till: &'a Till<'a>,
-    drawer: &'a Drawer,
+    drawer: &'a Drawer<'a>,
     found: &'a mut Findings,
     compared: usize,
 }
@@ -266,27 +270,48 @@ impl Scale<'_> {
                 self.fault(format!("JSON-LD has no offer of `{sku}`, a cart would charge {price}"), sku);
             }
         }
-        self.shown(product, prices, "the page");
+        self.shown(product, &drawer.charged[product], prices, "the page");
     }
 
-    fn card(&mut self, product: usize, prices: &[String]) {
-        let drawer = self.drawer;
+    fn card(&mut self, product: usize, prices: &[String], later: Option<&Later>) {
+        let charged = &self.drawer.charged[product];
+        self.card_at(product, charged, prices, "a card");
+        let Some(Later { ends, prices }) = later else { return };
+        let ends_at = ends.parse::<jiff::Timestamp>().ok().map(|at| Timestamp(at.as_second())).filter(|at| *at > self.till.at);
+        // Until then the card shows what it shows now.
+        let stays = |at: Timestamp| lowest(&self.ring_up(product, at.plus_seconds(-1))) == lowest(charged);
+        let Some(ends_at) = ends_at.filter(|at| stays(*at)) else {
+            let slug = &self.till.bundle.catalog.products()[product].slug;
+            self.fault(format!("a card of `{slug}` shows its price until {ends}, a cart does not"), slug.as_str());
+            return;
+        };
+        let then = self.ring_up(product, ends_at);
+        self.card_at(product, &then, prices, "a card after the sale");
+    }
+
+    fn card_at(&mut self, product: usize, charged: &[Option<Charged>], prices: &[String], place: &str) {
         let prices: Vec<&str> = prices.iter().map(String::as_str).collect();
-        let amounts = self.shown(product, &prices, "a card");
-        let lowest = drawer.charged[product].iter().flatten().map(|charged| charged.unit_minor).min();
+        let amounts = self.shown(product, charged, &prices, place);
+        let lowest = charged.iter().flatten().map(|charged| charged.unit_minor).min();
         if let Some(lowest) = lowest.filter(|lowest| !amounts.is_empty() && !amounts.contains(lowest)) {
             let slug = &self.till.bundle.catalog.products()[product].slug;
-            let message = format!("a card of `{slug}` does not show its lowest price {}", drawer.signs.named(lowest));
+            let message = format!("{place} of `{slug}` does not show its lowest price {}", self.drawer.signs.named(lowest));
             self.fault(message, slug.as_str());
         }
     }
 
+    // What a product's variants cost here at another instant.
+    fn ring_up(&self, product: usize, at: Timestamp) -> Vec<Option<Charged>> {
+        let bundle = self.till.bundle;
+        ring_up(bundle, self.drawer.market, &bundle.catalog.products()[product], at)
+    }
+
     // Every amount shown as a price of a product is one: what is charged for a variant, or what was struck out beside it.
-    fn shown(&mut self, product: usize, prices: &[&str], place: &str) -> Vec<i64> {
+    fn shown(&mut self, product: usize, charged: &[Option<Charged>], prices: &[&str], place: &str) -> Vec<i64> {
         let drawer = self.drawer;
         let amounts: Vec<i64> = prices.iter().flat_map(|text| drawer.signs.amounts(text)).collect();
         self.compared += amounts.len();
-        let charged = || drawer.charged[product].iter().flatten();
+        let charged = || charged.iter().flatten();
         let is_price = |minor: &i64| charged().any(|price| price.unit_minor == *minor || price.compare_minor == Some(*minor));
         for minor in amounts.iter().filter(|minor| !is_price(minor)) {
             let slug = &self.till.bundle.catalog.products()[product].slug;
@@ -317,37 +342,62 @@ impl Scale<'_> {
     }
 
     fn form(&mut self, offer: &Offer) {
+        // Variants of a product often end their sales together.
+        let mut after: BTreeMap<(usize, Timestamp), Vec<Option<Charged>>> = BTreeMap::new();
         for choice in &offer.choices {
             let sku = choice.sku.as_str();
             let Some(charged) = self.charged(sku, "a form") else { continue };
-            let unit = charged.map(|charged| charged.unit_minor.to_string());
-            let mut compare = |place: &str, said: Option<&str>, expected: Option<&str>| {
-                self.compared += 1;
-                if said != expected {
-                    let [said, expected] = [said, expected].map(|text| text.unwrap_or("nothing"));
-                    let message = format!("{place} says {said} for `{sku}`, a cart would say {expected}");
-                    self.found.add(Finding::new(Kind::Price, message).hint(HINT).needle(sku));
-                }
+            if let (Some(seen), Some(charged)) = (&offer.seen_minor, charged) {
+                self.said("seen_price_minor", Some(seen), Some(&charged.unit_minor.to_string()), sku);
+            }
+            let Choice { now, ends, next, .. } = choice;
+            self.carried("data-", sku, charged, now);
+            let Some((product, variant)) = self.till.place(sku).filter(|_| ends.is_some() || *next != Carried::default()) else {
+                continue;
             };
-            if let Some(minor) = &choice.minor {
-                compare("data-minor", Some(minor), unit.as_deref());
+            let sold = &self.till.bundle.catalog.products()[product].variants[variant];
+            let ends_at = sold.current_price(self.drawer.market.currency, self.till.at).and_then(|current| current.until);
+            let expected = ends_at.and_then(|at| jiff::Timestamp::from_second(at.0).ok()).map(|at| at.to_string());
+            self.said("data-ends", ends.as_deref(), expected.as_deref(), sku);
+            let then = ends_at.and_then(|at| {
+                after.entry((product, at)).or_insert_with(|| self.ring_up(product, at)).get(variant).copied().flatten()
+            });
+            self.carried("data-next-", sku, then, next);
+        }
+    }
+
+    // What a field says of a variant at one instant, by those attributes that it has; `start`: how their names begin.
+    fn carried(&mut self, start: &str, sku: &str, charged: Option<Charged>, said: &Carried) {
+        if let Some(minor) = &said.minor {
+            let expected = charged.map(|charged| charged.unit_minor.to_string());
+            self.said(&format!("{start}minor"), Some(minor), expected.as_deref(), sku);
+        }
+        let of_measure = |charged: Charged| {
+            let (_, variant) = self.till.bundle.catalog.variant_by_sku(&Sku::from(sku.to_owned()))?;
+            let price = Money::new(charged.unit_minor, self.drawer.market.currency);
+            variant.per_measure(price).map(|per| per.price.minor)
+        };
+        let texts = [
+            ("price", &said.price, charged.map(|charged| charged.unit_minor)),
+            ("compare", &said.compare, charged.and_then(|charged| charged.compare_minor)),
+            ("unit", &said.unit, charged.and_then(of_measure)),
+        ];
+        for (name, text, expected) in texts {
+            let Some(text) = text else { continue };
+            self.compared += 1;
+            let read = self.drawer.signs.amounts(text);
+            if read.as_slice() != expected.as_slice() {
+                let expected = expected.map_or("nothing".to_owned(), |minor| self.drawer.signs.named(minor));
+                self.fault(format!("{start}{name} says {text} for `{sku}`, a cart would say {expected}"), sku);
             }
-            if let (Some(seen), Some(unit)) = (&offer.seen_minor, &unit) {
-                compare("seen_price_minor", Some(seen), Some(unit));
-            }
-            let texts = [
-                ("data-price", &choice.price, charged.map(|charged| charged.unit_minor)),
-                ("data-compare", &choice.compare, charged.and_then(|charged| charged.compare_minor)),
-            ];
-            for (place, text, expected) in texts {
-                let Some(text) = text else { continue };
-                let read = self.drawer.signs.amounts(text);
-                if read.as_slice() != expected.as_slice() {
-                    let expected = expected.map_or("nothing".to_owned(), |minor| self.drawer.signs.named(minor));
-                    let message = format!("{place} says {text} for `{sku}`, a cart would say {expected}");
-                    self.fault(message, sku);
-                }
-            }
+        }
+    }
+
+    fn said(&mut self, place: &str, said: Option<&str>, expected: Option<&str>, sku: &str) {
+        self.compared += 1;
+        if said != expected {
+            let [said, expected] = [said, expected].map(|text| text.unwrap_or("nothing"));
+            self.fault(format!("{place} says {said} for `{sku}`, a cart would say {expected}"), sku);
         }
     }
 

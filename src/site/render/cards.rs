@@ -3,14 +3,15 @@
 use foldhash::HashMap;
 use rayon::prelude::*;
 
-use super::Printer;
+use super::{Printer, feeds, views};
 use crate::commerce::catalog::{CurrentPrice, Product, Variant};
+use crate::commerce::ids::Timestamp;
 use crate::commerce::measure::PerMeasure;
 use crate::commerce::money::Currency;
 use crate::site::assets::AssetSet;
 use crate::site::plan::Addresses;
 use crate::site::{Shown, final_image};
-use crate::theme::view::{Availability, Card, CardView, PerMeasureView};
+use crate::theme::view::{Availability, Card, CardSaleView, CardView, PerMeasureView};
 
 /// Cards that one thread remembers: some shelves of them.
 const REMEMBERED: usize = 4096;
@@ -26,7 +27,12 @@ pub struct Offer {
     pub varies: bool,
     /// Best of its variants.
     pub availability: Availability,
+    /// Of a sale that ends: the first instant from which another price is shown, and the offer from then on.
+    pub after: Option<(Timestamp, Box<Offer>)>,
 }
+
+/// Changes of prices that are looked at for one that a card shows: further ones are seen by a later build.
+const CHANGES_MAX: usize = 16;
 
 /// The cards that one thread has made, by market and product.
 #[derive(Debug, Default)]
@@ -40,9 +46,28 @@ impl Printer<'_> {
     }
 
     fn offer(&self, product: &Product, currency: Currency) -> Offer {
-        let mut offer = Offer { cheapest: None, per_measure: None, varies: false, availability: Availability::NotForSale };
+        let mut offer = self.offer_at(product, currency, self.at);
+        let shown = |offer: &Offer| offer.cheapest.map(|current| (current.unit, current.compare_at));
+        let looks = if offer.cheapest.is_some_and(|current| current.until.is_some()) { CHANGES_MAX } else { 0 };
+        let mut at = self.at;
+        // Where several variants have the lowest price, another one may hold it for a while.
+        for _ in 0..looks {
+            let Some(next) = product.next_price_change_at(&[currency], at) else { break };
+            let then = self.offer_at(product, currency, next);
+            if shown(&then) != shown(&offer) {
+                offer.after = Some((next, Box::new(then)));
+                break;
+            }
+            at = next;
+        }
+        offer
+    }
+
+    fn offer_at(&self, product: &Product, currency: Currency, at: Timestamp) -> Offer {
+        let mut offer =
+            Offer { cheapest: None, per_measure: None, varies: false, availability: Availability::NotForSale, after: None };
         for (variant, number) in product.variants.iter().zip(0..) {
-            let Some(current) = variant.current_price(currency, self.at) else { continue };
+            let Some(current) = variant.current_price(currency, at) else { continue };
             let availability = self.availability(variant);
             if number == 0 || availability.rank() < offer.availability.rank() {
                 offer.availability = availability;
@@ -98,7 +123,21 @@ pub(super) fn card_view(
         compare_at: offer.cheapest.and_then(|current| current.compare_at),
         is_lowest: offer.cheapest.is_some_and(|current| current.is_lowest),
         per_measure: offer.per_measure.map(|per| PerMeasureView::new(per, language)),
+        sale: offer.after.as_ref().and_then(|(at, then)| sale_view(*at, then, language)),
         availability: offer.availability,
         variant_count: product.variants.len(),
     }
+}
+
+fn sale_view(ends_at: Timestamp, then: &Offer, language: &str) -> Option<CardSaleView> {
+    let current = then.cheapest?;
+    Some(CardSaleView {
+        until: views::last_day(ends_at),
+        ends_at: feeds::rfc3339(ends_at),
+        price_after: current.unit,
+        price_after_varies: then.varies,
+        compare_at_after: current.compare_at,
+        is_lowest_after: current.is_lowest,
+        per_measure_after: then.per_measure.map(|per| PerMeasureView::new(per, language)),
+    })
 }

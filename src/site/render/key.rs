@@ -157,6 +157,10 @@ impl Printer<'_> {
         if let Some(per) = offer.per_measure {
             key.text(&format!("{per:?}"));
         }
+        if let Some((at, then)) = &offer.after {
+            add_price(&mut key, then.cheapest);
+            key.number(at.0 as u64).number(u64::from(then.varies)).text(&format!("{:?}", then.per_measure));
+        }
         key.number(u64::from(offer.varies)).number(offer.availability.rank().into()).number(product.variants.len() as u64);
         key.finish()
     }
