@@ -1,8 +1,8 @@
-// axe-core over a list of paths: phone and desktop width, light and dark, WCAG 2.2 AA + best-practice tags; also a no-JavaScript pass and 400 % reflow (320 px) check.
+// axe-core over a list of paths: phone and desktop width, light and dark (or only some of these `--modes`), WCAG 2.2 AA + best-practice tags; also a no-JavaScript pass and 400 % reflow (320 px) check.
 import { chromium } from 'playwright-core';
 import { AxeBuilder } from '@axe-core/playwright';
 import { args, chromeFlags, chromePath, finish } from './lib.mjs';
-const a = args({ cookie: '', tags: 'wcag2a,wcag2aa,wcag21a,wcag21aa,wcag22aa,best-practice' }),
+const a = args({ cookie: '', modes: '', tags: 'wcag2a,wcag2aa,wcag21a,wcag21aa,wcag22aa,best-practice' }),
   fails = [],
   report = {};
 const browser = await chromium.launch({ executablePath: chromePath(), args: chromeFlags.filter((f) => f !== '--headless') });
@@ -10,7 +10,7 @@ const modes = [
   ['phone-light', { viewport: { width: 390, height: 844 }, colorScheme: 'light' }],
   ['desktop-dark', { viewport: { width: 1280, height: 900 }, colorScheme: 'dark' }],
   ['reflow-320', { viewport: { width: 320, height: 640 } }],
-];
+].filter(([name]) => !a.modes || a.modes.split(',').includes(name));
 for (const p of a.paths)
   for (const [name, opt] of modes) {
     const ctx = await browser.newContext({ ...opt, bypassCSP: true }),
@@ -22,6 +22,8 @@ for (const p of a.paths)
     // The page of what is not there is sent with 404, which the browser notes.
     page.on('console', (m) => m.type() === 'error' && !/status of 404/.test(m.text()) && errs.push(m.text()));
     await page.goto(a.base + p, { waitUntil: 'load' });
+    // A question is answered by script, and the answer is to be judged.
+    if (/[?&]q=/.test(p)) await page.locator('[data-results] li').first().waitFor();
     const r = await new AxeBuilder({ page }).withTags(a.tags.split(',')).analyze();
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     report[`${p} ${name}`] = {

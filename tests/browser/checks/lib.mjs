@@ -36,6 +36,11 @@ export const chromeFlags = [
   '--disable-sync',
   '--disable-dev-shm-usage',
 ];
+// The budget of a path: that whose name it begins with, the longest of several; the home page's is for itself alone.
+export const budgetOf = (budgets, path) => {
+  const names = Object.keys(budgets).filter((name) => (name === '/' ? path === name : path.startsWith(name)));
+  return budgets[names.sort((x, y) => y.length - x.length)[0]];
+};
 export const profile = () => mkdtempSync(join(tmpdir(), 'webcheck-'));
 export const median = (x) => {
   const s = [...x].sort((p, q) => p - q),

@@ -3,7 +3,7 @@
 import lighthouse, { desktopConfig } from 'lighthouse';
 import * as chromeLauncher from 'chrome-launcher';
 import { readFileSync } from 'node:fs';
-import { args, chromeFlags, chromePath, profile, median, finish } from './lib.mjs';
+import { args, budgetOf, chromeFlags, chromePath, profile, median, finish } from './lib.mjs';
 const a = args({ cookie: '' }),
   fails = [],
   report = {};
@@ -77,10 +77,7 @@ for (const p of a.paths) {
   m.lost = lost;
   report[p] = { median: m, rows };
   console.log(a.form, p, JSON.stringify({ ...m, lcp: Math.round(m.lcp), fcp: Math.round(m.fcp), si: Math.round(m.si) }));
-  const key = Object.keys(B)
-      .filter((k) => p.startsWith(k))
-      .sort((x, y) => y.length - x.length)[0],
-    b = B[key];
+  const b = budgetOf(B, p);
   if (a.budgets && !b) fails.push(`${p} has no budget`);
   if (!b) continue;
   // One run on a machine that does other things as well says little of time: it counts from five on.

@@ -2,7 +2,7 @@
 // node weight.mjs --base URL --paths ... --budgets budgets.json [--cart-button 'button']
 import { chromium } from 'playwright-core';
 import { readFileSync } from 'node:fs';
-import { args, chromeFlags, chromePath, finish } from './lib.mjs';
+import { args, budgetOf, chromeFlags, chromePath, finish } from './lib.mjs';
 const a = args({ cartButton: '[data-submit]', device: 'phone' }),
   fails = [],
   report = {};
@@ -108,6 +108,7 @@ for (const p of a.paths) {
       html: by.Document?.bytes ?? 0,
       css: by.Stylesheet?.bytes ?? 0,
       js: by.Script?.bytes ?? 0,
+      text: (by.Document?.bytes ?? 0) + (by.Stylesheet?.bytes ?? 0) + (by.Script?.bytes ?? 0),
       img: by.Image?.bytes ?? 0,
       font: by.Font?.bytes ?? 0,
       third: third.length,
@@ -142,11 +143,9 @@ for (const p of a.paths) {
     JSON.stringify(bf?.why?.reasons ?? ''),
     cart ? `cart "${cart.status}" inp ${cart.inp}` : '',
   );
-  const key = Object.keys(B)
-    .filter((k) => p.startsWith(k))
-    .sort((x, y) => y.length - x.length)[0];
-  if (a.budgets && !B[key]) fails.push(`${p} has no budget`);
-  for (const [k, lim] of Object.entries(B[key]?.weight ?? {})) if (!(m[k] <= lim)) fails.push(`${p} ${k}=${m[k]} > ${lim}`);
+  const b = budgetOf(B, p);
+  if (a.budgets && !b) fails.push(`${p} has no budget`);
+  for (const [k, lim] of Object.entries(b?.weight ?? {})) if (!(m[k] <= lim)) fails.push(`${p} ${k}=${m[k]} > ${lim}`);
   if (report[p].uncompressed.length) fails.push(`${p} uncompressed text: ${report[p].uncompressed}`);
   if (report[p].noCache.length) fails.push(`${p} no cache-control: ${report[p].noCache}`);
   if (w1.cookies) fails.push(`${p} static page sets a script-visible cookie`);
