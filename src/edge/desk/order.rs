@@ -74,7 +74,8 @@ async fn shown(at: &At<'_>, order: &Order, status: StatusCode, told: Option<&str
     });
     let refunded = refundable.as_ref().map_or(0, |sums| sums.refunded.minor);
     let quote = &order.quote;
-    let waits = |attempt: &Attempt| attempt.state == AttemptState::Review || order.state == OrderState::Placed && attempt.state.is_live();
+    let waits =
+        |attempt: &Attempt| attempt.state == AttemptState::Review || order.state == OrderState::Placed && attempt.state.is_live();
     let is_voidable = order.paid_at.is_none()
         && order.state != OrderState::Canceled
         && attempt.as_ref().is_some_and(|attempt| waits(attempt) && attempt.void_asked_at.is_none());
@@ -151,7 +152,9 @@ fn lines(order: &Order) -> Vec<Value> {
 
 fn to_send(order: &Order, left: &[u32]) -> Vec<Value> {
     let lines = order.quote.priced.lines.iter().zip(left).enumerate().filter(|(_, (_, left))| **left > 0);
-    lines.map(|(place, (line, left))| json!({"place": place, "sku": line.sku.as_str(), "title": line.title, "left": left})).collect()
+    lines
+        .map(|(place, (line, left))| json!({"place": place, "sku": line.sku.as_str(), "title": line.title, "left": left}))
+        .collect()
 }
 
 fn parcel(one: &Fulfillment) -> Value {
