@@ -51,7 +51,6 @@ fn a_part_is_withdrawn_from_by_the_orders_own_link() {
     for words in ["Confirm withdrawal here", "T-100001", "how many of 3?", "ada@example.com"] {
         assert!(second.body.contains(words), "{words} in {}", second.body);
     }
-    assert!(!second.body.contains("<script"), "no script is needed");
     let form = format!("step=confirm&{}&what=some&line.0=2&reason=Too+bright%2C+%3Cb%3E", proof(&page));
     let done = send(&counter, &form).expect(200);
     crate::openapi::check("POST", "/orders/withdraw", &done);
