@@ -232,6 +232,7 @@ fn sample(live: &Live, language: Option<&str>, now: Timestamp) -> Result<Told, C
         shipping_choice: None,
         outside: &OutsidePrices::NONE,
         used_up: &[],
+        customer: None,
     };
     let priced = price_cart(&cart, &facts)
         .map_err(|error| CommandError::World(format!("a sample order cannot be priced ({error}); name one by --order")))?;

@@ -407,7 +407,7 @@ fn another_price_is_caught_wherever_it_stands() {
             "data-next-compare says €29.90 for `LAMP-S`, a cart would say nothing",
         ),
         (
-            "data-ends=\"2027-02-01T00:00:00Z\"",
+            "data-ends=\"2027-01-31T00:00:00Z\"",
             "data-ends=\"2027-02-02T00:00:00Z\"",
             "data-ends says 2027-02-02T00:00:00Z for `LAMP-S`",
         ),
@@ -427,7 +427,7 @@ fn another_price_is_caught_wherever_it_stands() {
             "a card after the sale of `lamp` does not show its lowest price 19.90 EUR",
         ),
         (
-            "2027-02-01T00:00:00Z",
+            "2027-01-31T00:00:00Z",
             "2027-02-01T00:00:01Z",
             "a card of `lamp` shows its price until 2027-02-01T00:00:01Z, a cart does not",
         ),

@@ -59,7 +59,10 @@ fn a_dispute_is_told_once_and_listed_until_it_is_answered() {
             shop.counter.round();
             assert_eq!(alarms(&shop, "a dispute was lost"), 1);
             let (disputes, next) = shown(&shop);
-            assert_eq!((disputes, next.as_str()), (vec![("lost".to_owned(), 2480)], "nothing: it is paid"));
+            assert_eq!(
+                (disputes, next.as_str()),
+                (vec![("lost".to_owned(), 2480)], "it is paid; send it, and write `vitrine orders fulfil T-100001`")
+            );
             let (_, out, _) = orders(&shop.counter, &["show", "T-100001"]);
             assert!(
                 out.contains("begun over 24.80 EUR, product_not_received") && out.contains("payment.disputed, told to"),

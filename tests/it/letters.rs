@@ -8,7 +8,8 @@ const LAMP: &str = "+++\ntitle = \"Lamp <1>\"\nprice = \"19.90\"\n+++\nA lamp.\n
 
 /// A shop whose first market speaks English and whose second speaks German.
 fn shop() -> tempfile::TempDir {
-    let german = "[[markets]]\nid = \"at\"\ncountries = [\"AT\"]\ncurrency = \"EUR\"\nlanguage = \"de\"\nprefix = \"/at\"\n\n[tax]";
+    let german =
+        "[[markets]]\nid = \"at\"\ncountries = [\"AT\"]\ncurrency = \"EUR\"\nlanguage = \"de\"\nprefix = \"at\"\n\n[tax]";
     let rates = "rates = [{ country = \"AT\", name = \"USt\", standard = \"20\", reduced = \"10\" }, ";
     let settings = site("EUR").replace("[tax]", german).replace("rates = [{ country", &format!("{rates}{{ country"));
     let settings = settings.replacen("countries = [\"DE\"]\nrates", "countries = [\"DE\", \"AT\"]\nrates", 1);

@@ -39,7 +39,7 @@ pub(super) async fn overview(at: &At<'_>) -> Result<Reply, Trouble> {
         })
         .collect();
     let shown = json!({
-        "stuck": stuck.iter().take(STUCK_ROWS).map(|row| waits(row)).collect::<Vec<_>>(),
+        "stuck": stuck.iter().take(STUCK_ROWS).map(waits).collect::<Vec<_>>(),
         "stuck_count": stuck.len(),
         "today": today.iter().map(|one| json!({"orders": one.orders, "total": one.total.to_string()})).collect::<Vec<_>>(),
         "low": low.iter().map(level).collect::<Vec<_>>(),
@@ -170,9 +170,12 @@ pub(super) async fn coupons(at: &At<'_>) -> Result<Reply, Trouble> {
     let used = |code: &crate::commerce::ids::CouponCode| uses.iter().find(|(one, _)| one == code).map_or(0, |(_, count)| *count);
     let mut rows: Vec<Value> = known
         .iter()
-        .map(|one| json!({"code": one.code.as_str(), "title": one.title, "used": used(&one.code), "limit": one.usage_limit}))
+        .map(|one| {
+            let code = one.code().map_or("by itself", |code| code.as_str());
+            json!({"code": code, "title": one.title, "used": used(&one.use_key()), "limit": one.usage_limit})
+        })
         .collect();
-    let gone = uses.iter().filter(|(code, _)| known.iter().all(|one| one.code != *code));
+    let gone = uses.iter().filter(|(code, _)| known.iter().all(|one| one.use_key() != *code));
     rows.extend(
         gone.take(ROWS).map(
             |(code, count)| json!({"code": code.as_str(), "title": "not in the shop any more", "used": count, "limit": null}),

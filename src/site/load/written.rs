@@ -21,6 +21,14 @@ pub fn parse<T: DeserializeOwned>(file: &SourceFile, toml: &str, offset: usize) 
 
 /// The same, with all that is wrong: keys that nothing is known of are told, each, and what is left without them is read.
 pub fn parse_known<T: DeserializeOwned>(file: &SourceFile, toml: &str, offset: usize, problems: &mut Vec<Problem>) -> Option<T> {
+    let from = problems.len();
+    let values = known(file, toml, offset, problems);
+    // As they stand in the file.
+    problems[from..].sort_by_key(|problem| problem.line);
+    values
+}
+
+fn known<T: DeserializeOwned>(file: &SourceFile, toml: &str, offset: usize, problems: &mut Vec<Problem>) -> Option<T> {
     let (mut table, errors) = DeTable::parse_recoverable(toml);
     if !errors.is_empty() {
         problems.extend(errors.iter().take(MAX_MISTAKES).map(|error| told(file, error, offset)));
@@ -195,7 +203,7 @@ mod tests {
     #[test]
     fn every_unknown_key_is_told_and_the_rest_is_read() {
         let (shelf, told) = read("name = 'a'\ncolour = 1\n[[boards]]\nwidth = 7\nwitdh = 8\n[lamp]\non = true\n");
-        assert_eq!(told, ["2 unknown key `colour`", "6 unknown key `lamp`", "5 unknown key `witdh`"]);
+        assert_eq!(told, ["2 unknown key `colour`", "5 unknown key `witdh`", "6 unknown key `lamp`"]);
         let shelf = shelf.expect("the rest is a shelf");
         assert_eq!((shelf.name.as_str(), shelf.boards[0].width), ("a", 7));
         // What is wrong beside them is told after them, and nothing is read then.
