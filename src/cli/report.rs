@@ -37,7 +37,7 @@ pub(super) struct Args {
     /// one) or "2026-11-27 18:00/90min"
     #[arg(long, value_name = "BEGIN/LENGTH")]
     event: Option<String>,
-    /// The shop's folder: its [slo] says what was promised
+    /// The shop's folder: its slo section says what was promised
     #[arg(long, value_name = "DIR", default_value = ".")]
     source: PathBuf,
     #[command(flatten)]
