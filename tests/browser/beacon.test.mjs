@@ -45,7 +45,9 @@ for (const phone of [false, true]) {
         await page.waitForLoadState('load');
         await page.waitForTimeout(300);
         if (path === goods.category) {
-          // A shift that nobody asked for.
+          // A shift that nobody asked for, of what was painted before.
+          await page.waitForFunction(() => performance.getEntriesByName('first-contentful-paint').length > 0);
+          await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
           await page.evaluate(() => new Promise((done) => {
             document.querySelector('main').prepend(Object.assign(document.createElement('div'), { innerHTML: '<p>'.repeat(9) }));
             requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 100)));
