@@ -39,6 +39,9 @@ async function seen(isSaving) {
     const lazy = page.locator('.card img[loading=lazy]').last();
     await lazy.scrollIntoViewIfNeeded();
     await page.waitForFunction((image) => image.complete && image.currentSrc, await lazy.elementHandle());
+    // A picture that was chosen just before the script has told its place is chosen anew.
+    const small = ([image, most]) => image.complete && Number(/-(\d+)\.\w+$/.exec(image.currentSrc)?.[1]) < most;
+    if (isSaving) await page.waitForFunction(small, [await lazy.elementHandle(), 3 * 150]);
     // Its file is named by how wide it is.
     const width = Number(/-(\d+)\.\w+$/.exec(await lazy.evaluate((image) => image.currentSrc))[1]);
     shop.asked.length = 0;
