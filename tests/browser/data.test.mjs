@@ -2,7 +2,7 @@
 // before it is near.
 import assert from 'node:assert/strict';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { host } from './host.mjs';
 import { launch, sampleShop } from './shop.mjs';
@@ -11,15 +11,18 @@ let shop;
 before(async () => {
   const browser = await launch();
   const folder = await sampleShop();
-  // Drawings have no sets: every product gets a photograph.
-  const page = await browser.newPage({ viewport: { width: 1600, height: 2000 } });
+  // Drawings have no sets: every product gets a photograph, and each its own, since a browser that has a larger one in its memory shows that.
+  const page = await browser.newPage({ viewport: { width: 800, height: 1000 } });
   await page.setContent('<body style="margin:0;height:100vh;background:linear-gradient(45deg,#234,#fa6,#9cf)">');
-  await page.screenshot({ path: join(folder, 'static/images/photo.jpg'), type: 'jpeg' });
+  const photo = await page.screenshot({ type: 'jpeg' });
   await browser.close();
   const products = join(folder, 'content/products');
   for (const name of (await readdir(products, { recursive: true })).filter((name) => name.endsWith('.md'))) {
     const text = await readFile(join(products, name), 'utf8');
-    await writeFile(join(products, name), text.replaceAll(/src = "images\/[a-z-]+\.svg"/g, 'src = "images/photo.jpg"'));
+    // A translation shows its original's. What follows the end of a JPEG is no part of its picture.
+    const own = basename(name).split('.')[0];
+    await writeFile(join(folder, `static/images/photo-${own}.jpg`), Buffer.concat([photo, Buffer.from(own)]));
+    await writeFile(join(products, name), text.replaceAll(/src = "images\/[a-z-]+\.svg"/g, `src = "images/photo-${own}.jpg"`));
   }
   shop = await host(folder);
 });
@@ -39,9 +42,6 @@ async function seen(isSaving) {
     const lazy = page.locator('.card img[loading=lazy]').last();
     await lazy.scrollIntoViewIfNeeded();
     await page.waitForFunction((image) => image.complete && image.currentSrc, await lazy.elementHandle());
-    // A picture that was chosen just before the script has told its place is chosen anew.
-    const small = ([image, most]) => image.complete && Number(/-(\d+)\.\w+$/.exec(image.currentSrc)?.[1]) < most;
-    if (isSaving) await page.waitForFunction(small, [await lazy.elementHandle(), 3 * 150]);
     // Its file is named by how wide it is.
     const width = Number(/-(\d+)\.\w+$/.exec(await lazy.evaluate((image) => image.currentSrc))[1]);
     shop.asked.length = 0;
