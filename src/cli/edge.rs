@@ -115,7 +115,7 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
     if let Some(action) = args.action {
         return super::pause::run(action, &shelf);
     }
-    super::log::start();
+    super::log::start()?;
     let edge_keys = keys::edge_keys(&args.state)?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| CommandError::World(format!("no threads: {error}")))?;
     let (state, keys, shop) = (args.state.clone(), edge_keys.bundle, args.shop.clone());

@@ -107,7 +107,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args) -> Result<(), CommandError> {
-    super::log::start_quietly();
+    super::log::start_quietly()?;
     let Some(plan) = plan(&args)? else { return Err(CommandError::Content) };
     // One thread: the shop may be on the same machine, and needs the others.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

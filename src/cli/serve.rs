@@ -54,7 +54,7 @@ struct Workshop {
 }
 
 pub(super) fn run(args: Args) -> Result<(), CommandError> {
-    super::log::start_quietly();
+    super::log::start_quietly()?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| CommandError::World(format!("no threads: {error}")))?;
     runtime.block_on(serve(args))
 }

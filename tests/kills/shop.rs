@@ -48,8 +48,10 @@ pub struct Launch<'a> {
     pub bug: Option<&'a str>,
     /// Where strace writes what it asks of the system.
     pub trace: Option<&'a Path>,
-    /// Whether it tells everything it can.
-    pub logs_all: bool,
+    /// How much it tells, if not warnings alone.
+    pub log: Option<&'a str>,
+    /// Whether it tells it to programs.
+    pub logs_json: bool,
     /// Mebibytes of a disk of its own for its state; `Some(0)`: the machine's disk, which it may only read.
     pub disk_mib: Option<u32>,
     /// Mebibytes of it that are kept for payments under way.
@@ -137,7 +139,8 @@ impl Shop {
             (None, Some(mib)) => on_a_disk(self.folder.path(), mib),
         };
         command.current_dir(self.folder.path()).args(["edge", "--listen", "127.0.0.1:0", "--operator", "127.0.0.1:0"]);
-        command.env("NO_COLOR", "1").env("VITRINE_LOG", if launch.logs_all { "trace" } else { "warn" });
+        command.env("NO_COLOR", "1").env("VITRINE_LOG", launch.log.unwrap_or("warn"));
+        command.env("VITRINE_LOG_FORMAT", if launch.logs_json { "json" } else { "text" });
         // A thousand buyers come at once, and none is told to wait.
         command.env("VITRINE_PAYMENTS_PER_SECOND", "10000");
         command.env("VITRINE_WEBHOOK_SECRET_ERP", ERP_SECRET);

@@ -161,7 +161,7 @@ fn nothing_that_the_shop_leaves_behind_holds_a_secret() {
 }
 
 fn holds_no_secret(shop: &Shop) {
-    let running = shop.launch(Launch { logs_all: true, ..Launch::default() }).expect("it starts");
+    let running = shop.launch(Launch { log: Some("trace"), ..Launch::default() }).expect("it starts");
     assert_eq!(shop.shopper(running.port).shops("LAMP-S", Card::Good, false), End::Bought);
     assert_eq!(shop.shopper(running.port).shops("LAMP-S", Card::Away, false), End::Not);
     assert_eq!(settled(shop, running, &BTreeSet::new(), "secrets"), 2);
@@ -180,6 +180,23 @@ fn holds_no_secret(shop: &Shop) {
             let is_there = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
             assert!(!is_there, "{} holds {secret}", file.display());
         }
+    }
+}
+
+/// What an edge tells of a purchase, as it does by itself: who bought and where it goes is in no line of it.
+#[test]
+fn the_usual_log_of_a_purchase_names_nobody() {
+    let shop = Shop::paid_by_stripe();
+    let running = shop.launch(Launch { log: Some("info"), logs_json: true, ..Launch::default() }).expect("it starts");
+    assert_eq!(shop.shopper(running.port).shops("LAMP-S", Card::Good, false), End::Bought);
+    assert_eq!(settled(&shop, running, &BTreeSet::new(), "log"), 1);
+    let told = std::fs::read_to_string(shop.folder().join(super::shop::LOG)).expect("a log");
+    let lines: Vec<serde_json::Value> = told.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let is_purchase =
+        |line: &serde_json::Value| line["level"] == "INFO" && line["route"] == "/api/v1/checkouts/{checkout}/payment";
+    assert!(lines.iter().any(is_purchase), "requests are told to programs, by their route:\n{told}");
+    for word in ["ada@", "example.com", "Ada", "Lindenweg", "10115", "Berlin"] {
+        assert!(!told.contains(word), "the log holds {word}:\n{told}");
     }
 }
 
