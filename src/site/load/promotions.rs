@@ -8,7 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::files;
-use super::written::{Amount, Place, parse};
+use super::written::{Amount, Place, parse_known};
 use crate::commerce::ids::{CategoryPath, CouponCode, MarketId, Slug};
 use crate::commerce::money::{Currency, Percent};
 use crate::commerce::problems::PromotionProblem;
@@ -96,8 +96,10 @@ pub(super) fn read(root: &Path, rules: &Rules, problems: &mut Problems) -> Vec<P
 
 fn promotion(file: &SourceFile, rules: &Rules, problems: &mut Problems) -> Option<Promotion> {
     let id = Path::new(&*file.path).file_stem()?.to_string_lossy().into_owned();
-    let written: Written = parse(file, &file.text, 0).map_err(|problem| problems.push(problem)).ok()?;
-    let before = problems.errors();
+    let (before, mut found) = (problems.errors(), Vec::new());
+    let written: Option<Written> = parse_known(file, &file.text, 0, &mut found);
+    found.into_iter().for_each(|problem| problems.push(problem));
+    let written = written?;
     let place = Place { file, offset: 0 };
     let mut reader = Reader { place, root: rules.root_market().currency, problems };
     let trigger = reader.trigger(&written);

@@ -65,11 +65,41 @@ fn forget_within(value: &mut DeValue<'_>, at: &Range<usize>) -> bool {
 fn told(file: &SourceFile, error: &toml::de::Error, offset: usize) -> Problem {
     let span = error.span().unwrap_or(0..0);
     let (message, hint, _) = unknown_key(error.message().trim());
-    let problem = Problem::at(file, span.start + offset..span.end + offset, message);
+    let at = span.start + offset..span.end + offset;
+    let (message, hint) = match (hint, other_kind(&message)) {
+        (None, Some((message, hint))) => (message, hint),
+        (hint, _) => (message, hint),
+    };
+    let problem = Problem::at(file, at, message);
     match hint {
         Some(hint) => problem.hint(hint),
         None => problem,
     }
+}
+
+/// What serde says of a value of another kind than is read, for people, and what to write where that is plain.
+fn other_kind(message: &str) -> Option<(String, Option<String>)> {
+    let (found, expected) = message.strip_prefix("invalid type: ")?.split_once(", expected ")?;
+    let word = match expected {
+        "a string" => "text in quotes",
+        "a boolean" => "true or false",
+        "a sequence" => "a list in [ ]",
+        "u8" | "u16" | "u32" | "u64" | "usize" | "i32" | "i64" => "a whole number",
+        _ => return None,
+    };
+    let is = match found {
+        "map" => "a table".to_owned(),
+        "sequence" => "a list".to_owned(),
+        other => other.strip_prefix("string ").map_or_else(|| other.to_owned(), |text| format!("text, {text}")),
+    };
+    // A number that stands without its quotes, or within.
+    let value = found.split_once(' ').map(|(_, value)| value.trim_matches(['`', '"']));
+    let hint = match (expected, value) {
+        ("a string", Some(value)) => Some(format!("write \"{value}\"")),
+        (_, Some(value)) if word == "a whole number" && value.parse::<u64>().is_ok() => Some(format!("write {value}")),
+        _ => None,
+    };
+    Some((format!("this is {is}, and {word} belongs here"), hint))
 }
 
 /// What serde says, for people: the message, a hint and the key where one is unknown.
@@ -217,5 +247,18 @@ mod tests {
         let (shelf, told) = read("name = \n[[boards]\nwidth = 7\n");
         assert!(shelf.is_none() && told.len() > 1, "{told:?}");
         assert!(told[0].starts_with("1 "), "{told:?}");
+    }
+
+    #[test]
+    fn a_value_of_another_kind_is_told_with_what_to_write() {
+        let check = |text: &str, expected: &str, hint: Option<&str>| {
+            let file = SourceFile::new("a.toml", text);
+            let mut found = Vec::new();
+            assert!(parse_known::<Shelf>(&file, text, 0, &mut found).is_none());
+            assert_eq!((found[0].message.as_str(), found[0].hint.as_deref()), (expected, hint));
+        };
+        check("name = 7\n", "this is integer `7`, and text in quotes belongs here", Some("write \"7\""));
+        check("name = 'a'\n[[boards]]\nwidth = '7'\n", "this is text, \"7\", and a whole number belongs here", Some("write 7"));
+        check("name = 'a'\nboards = { width = 7 }\n", "this is a table, and a list in [ ] belongs here", None);
     }
 }
