@@ -293,15 +293,7 @@ fn held_money_is_let_go_after_it_was_shown_what_that_means() {
     let paying = shopper.pay(&ready).expect(200).json();
     let back = counter.give_card(redirect_url(&paying), GOOD);
     shopper.come_back(&back).expect(303);
-    // As if the capture had never been answered.
-    let file = rusqlite::Connection::open(counter.folder.path().join("shop.db")).expect("the file");
-    let ledger = rusqlite::Connection::open(counter.folder.path().join("sandbox.db")).expect("the ledger");
-    file.execute_batch(
-        "UPDATE attempts SET state = 'capturing'; UPDATE orders SET paid_at = NULL; DELETE FROM ledger WHERE kind = 'captured';
-         DELETE FROM outbox WHERE kind = 'confirmation'",
-    )
-    .expect("SQL");
-    ledger.execute_batch("UPDATE payments SET state = 'authorized'; DELETE FROM calls WHERE operation = 'capture'").expect("SQL");
+    counter.forget_capture();
     let mut ada = Browser::at(&counter).signed_in("ada");
     let page = ada.get("/desk/orders/T-100001").expect(200);
     let got = ada.post("/desk/orders/T-100001/refund", &page, &[("step", "do")]).expect(409);

@@ -98,15 +98,7 @@ fn the_held_money_of_a_placed_order_is_let_go() {
     let paying = shopper.pay(&ready).expect(200).json();
     let back = counter.give_card(redirect_url(&paying), GOOD);
     shopper.come_back(&back).expect(303);
-    // As if the capture had never been answered.
-    let file = rusqlite::Connection::open(counter.folder.path().join("shop.db")).expect("the file");
-    let ledger = rusqlite::Connection::open(counter.folder.path().join("sandbox.db")).expect("the ledger");
-    file.execute_batch(
-        "UPDATE attempts SET state = 'capturing'; UPDATE orders SET paid_at = NULL; DELETE FROM ledger WHERE kind = 'captured';
-         DELETE FROM outbox WHERE kind = 'confirmation'",
-    )
-    .expect("SQL");
-    ledger.execute_batch("UPDATE payments SET state = 'authorized'; DELETE FROM calls WHERE operation = 'capture'").expect("SQL");
+    counter.forget_capture();
     let (code, _, told) = orders(&counter, &["refund", "T-100001", "--yes"]);
     assert!(code == 2 && told.contains("`vitrine orders cancel T-100001` lets held money go"), "{told}");
     assert_eq!(orders(&counter, &["cancel", "T-100001"]).0, 0);

@@ -201,6 +201,16 @@ impl Counter {
         orders.iter().map(|order| (order.state.name().to_owned(), order.paid_at.is_some())).collect()
     }
 
+    /// As if the capture of what was sold had never been answered: the money is held, and nobody was told.
+    pub fn forget_capture(&self) {
+        let open = |name: &str| rusqlite::Connection::open(self.folder.path().join(name)).expect("the file");
+        let shop = "UPDATE attempts SET state = 'capturing'; UPDATE orders SET paid_at = NULL; DELETE FROM ledger WHERE kind = 'captured';
+                    DELETE FROM outbox WHERE kind = 'confirmation'";
+        open("shop.db").execute_batch(shop).expect("SQL");
+        let ledger = "UPDATE payments SET state = 'authorized'; DELETE FROM calls WHERE operation = 'capture'";
+        open("sandbox.db").execute_batch(ledger).expect("SQL");
+    }
+
     /// Gives a card at the sandbox's page; gives the address the shopper is sent back to.
     pub fn give_card(&self, redirect_url: &str, number: &str) -> String {
         self.at_sandbox(redirect_url, &[("number", number)])
