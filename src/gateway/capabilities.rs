@@ -38,6 +38,8 @@ pub struct Capabilities {
     pub min_amount_minor: fn(Currency) -> i64,
     /// The last digits that an amount must not use: an amount is a multiple of this, in the currency's ISO 4217 minor unit.
     pub step_minor: fn(Currency) -> i64,
+    /// For so long after a call was given up it may still arrive there, in seconds; 0: the gateway is in this process and ends with it.
+    pub late_seconds: i64,
     /// Whether it moves real money.
     pub live: bool,
 }

@@ -47,6 +47,7 @@ fn the_list_has_every_capability_with_every_outcome_and_every_fault() {
         "exponent",
         "min_amount",
         "step",
+        "late",
         "live",
     ];
     let outcomes = ["done", "accepted", "rejected", "unknown"];
@@ -66,22 +67,22 @@ fn the_sandbox_conforms() {
 
 #[test]
 fn stripe_conforms() {
-    assert_eq!(conforms(subject::StripeSubject::open), 69);
+    assert_eq!(conforms(subject::StripeSubject::open), 70);
 }
 
 #[test]
 fn stripe_conforms_with_its_form_on_the_shops_page() {
-    assert_eq!(conforms(subject::StripeSubject::with_form), 68);
+    assert_eq!(conforms(subject::StripeSubject::with_form), 69);
 }
 
 #[cfg(feature = "faults")]
 #[test]
 fn a_gateway_with_pings_short_keys_and_no_calling_off_conforms() {
-    assert_eq!(conforms(|| fake::Fake::open(fake::Shape::Ping)), 50);
+    assert_eq!(conforms(|| fake::Fake::open(fake::Shape::Ping)), 51);
 }
 
 #[cfg(feature = "faults")]
 #[test]
 fn a_gateway_that_answers_later_and_in_batches_conforms() {
-    assert_eq!(conforms(|| fake::Fake::open(fake::Shape::Batch)), 67);
+    assert_eq!(conforms(|| fake::Fake::open(fake::Shape::Batch)), 68);
 }

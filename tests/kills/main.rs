@@ -155,6 +155,17 @@ fn a_process_that_ends_at_a_named_point_loses_nothing() {
 }
 
 #[test]
+fn a_payment_that_was_never_sent_ends_with_its_time() {
+    let shop = Shop::new();
+    let (bought, bad) = (Mutex::default(), Mutex::default());
+    assert!(dies_at(&shop, "K6", &bought, &bad));
+    assert!(oracle::left(&shop).contains("attempt intent_pending"), "{}", oracle::left(&shop));
+    // Nobody comes back before all of it is over.
+    settled(&shop, &bought.into_inner().expect("unharmed"), "never sent");
+    assert_eq!(oracle::paid(&shop), 0);
+}
+
+#[test]
 fn random_kills_lose_nothing() {
     let kills = std::env::var("VITRINE_KILLS").map_or(KILLS, |text| text.parse().expect("a number"));
     let (orders, started) = (AtomicU64::new(0), Instant::now());

@@ -39,6 +39,7 @@ const QUIET_ROUNDS: u32 = 6;
 const CAPABILITIES: Capabilities = Capabilities {
     idempotency: Idempotency::Keyed { ttl_seconds: KEY_SECONDS, saves_errors: false, replays_latest: true },
     webhook: Webhook::Ping,
+    late_seconds: 120,
     ..sandbox::CAPABILITIES
 };
 

@@ -15,9 +15,6 @@ use crate::gateway::capabilities::Idempotency;
 use crate::gateway::{Outcome, RemotePayment, RemoteState};
 use crate::store::{Lease, Refusal, StoreError};
 
-/// For so long after the time of a payment is over a call that was given up may arrive and move money.
-const LATE_SECONDS: i64 = 120;
-
 /// For so long a cancel is sent under one key.
 const CANCEL_KEY_SECONDS: i64 = 3600;
 
@@ -137,7 +134,7 @@ impl Till {
             match self.find(attempt).await {
                 Outcome::Done(Some(payment)) => return Said::Opened(payment),
                 // The last send may still be on its way, and whoever is told that nothing was charged pays again.
-                Outcome::Done(None) if is_over && now.0 < attempt.deadline_at.0 + LATE_SECONDS => return Said::Unknown,
+                Outcome::Done(None) if is_over && now.0 < attempt.deadline_at.0 + known.late_seconds => return Said::Unknown,
                 // Without keys every call is a new one: it is made where the last one provably did nothing.
                 Outcome::Done(None) if is_keyed || is_over => return Said::No("it was never opened".to_owned()),
                 Outcome::Done(None) => {}
@@ -170,6 +167,7 @@ impl Till {
     async fn give_up(&self, question: &Question<'_>, key: &str) -> Result<Said, StoreError> {
         let Question { lease, attempt, now, .. } = *question;
         let confirms = self.gateway.confirms(&attempt.body);
+        let late = self.gateway.capabilities().late_seconds;
         let found = if confirms { self.find(attempt).await } else { Outcome::Done(None) };
         if let Outcome::Done(Some(_)) = found {
             return self.cancel(question, key).await;
@@ -177,7 +175,7 @@ impl Till {
         self.store.note_cancel(lease, &attempt.id, now).await?;
         match found {
             Outcome::Done(_) if !confirms => Ok(self.open(question).await),
-            Outcome::Done(_) if now.0 >= attempt.deadline_at.0 + LATE_SECONDS => Ok(Said::No("it was never opened".to_owned())),
+            Outcome::Done(_) if now.0 >= attempt.deadline_at.0 + late => Ok(Said::No("it was never opened".to_owned())),
             // The last send may still be on its way.
             Outcome::Done(_) | Outcome::Rejected(_) | Outcome::Accepted | Outcome::Unknown(_) => Ok(Said::Unknown),
         }

@@ -38,6 +38,7 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     exponent: iso_exponent,
     min_amount_minor: |_| 1,
     step_minor: |_| 1,
+    late_seconds: 0,
     live: false,
 };
 

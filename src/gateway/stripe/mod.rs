@@ -503,6 +503,7 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     exponent: amounts::exponent,
     min_amount_minor: amounts::min_amount_minor,
     step_minor: amounts::step_minor,
+    late_seconds: 120,
     live: true,
 };
 

@@ -71,6 +71,10 @@ pub const ALL: &[Check] = &[
     ("step × accepted", |_| NotShown(STATIC)),
     ("step × rejected", digits_that_are_not_charged_are_refused),
     ("step × unknown", |_| NotShown(STATIC)),
+    ("late × done", |_| NotShown(STATIC)),
+    ("late × accepted", |_| NotShown(STATIC)),
+    ("late × rejected", |_| NotShown(STATIC)),
+    ("late × unknown", faults::what_did_not_arrive_is_unpaid_once_it_cannot_arrive),
     ("live × done", payments_are_of_the_mode_that_was_told),
     ("live × accepted", |_| NotShown(STATIC)),
     ("live × rejected", faults::money_of_the_other_mode_is_not_ours),
@@ -500,8 +504,7 @@ fn a_page_is_open_for_as_long_as_units_are_held(subject: &dyn Subject) -> Verdic
     let id = ready["id"].as_str().expect("an id").into();
     let stored = counter.run(counter.till().store.checkout(&id)).expect("a look").expect("it is there");
     let attempt = stored.attempt.expect("it is being paid");
-    let life = attempt.deadline_at.0 - attempt.created_at.0;
-    assert_eq!(life, 900.clamp(shortest, longest));
+    assert_eq!(attempt.deadline_at.0 - attempt.created_at.0, 900.clamp(shortest, longest));
     Held
 }
 

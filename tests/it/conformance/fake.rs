@@ -68,6 +68,7 @@ impl Fake {
                 auth_window_seconds: |_| None,
                 can_cancel_open: false,
                 page_seconds: (60, 24 * 3600),
+                late_seconds: 120,
                 ..sandbox::CAPABILITIES
             },
             Shape::Batch => Capabilities {
@@ -77,6 +78,7 @@ impl Fake {
                 webhook: Webhook::Batch,
                 modification: Modification::Async,
                 auth_window_seconds: |_| Some(28 * 24 * 3600),
+                late_seconds: 120,
                 ..sandbox::CAPABILITIES
             },
         }

@@ -1,7 +1,7 @@
 //! Faults: a purchase under each fault of CHECKOUT.md 5.10, and what the gateway's ledger says of it afterwards.
 
 use serde_json::Value;
-use vitrine::edge::perform::inbox;
+use vitrine::edge::perform::{inbox, rounds};
 use vitrine::gateway::RemoteState;
 use vitrine::gateway::capabilities::{Idempotency, Webhook};
 
@@ -347,5 +347,29 @@ fn hold_runs_out(subject: &dyn Subject) -> Verdict {
     purchase.go_on(subject);
     assert_eq!((captured(subject).len(), purchase.counter.orders()), (0, vec![("placed".to_owned(), false)]));
     assert_eq!(purchase.counter.mails().len(), 1, "the merchant is told");
+    Held
+}
+
+pub fn what_did_not_arrive_is_unpaid_once_it_cannot_arrive(subject: &dyn Subject) -> Verdict {
+    // A send, and each time that it is sent again.
+    if !(0..3).all(|_| subject.script("create", Fault::Refuse)) {
+        return NotShown(CANNOT);
+    }
+    let counter = shop(subject);
+    let mut shopper = Shopper::with(&counter, "LAMP-S", 1);
+    let ready = shopper.check_out();
+    let id = ready["id"].as_str().expect("an id").into();
+    shopper.pay(&ready).expect(200);
+    let stored = counter.run(counter.till().store.checkout(&id)).expect("a look").expect("it is there");
+    let attempt = stored.attempt.expect("it is being paid");
+    counter.pass(attempt.deadline_at.0 - attempt.created_at.0);
+    let look = |shopper: &mut Shopper| {
+        counter.run(rounds::sweep(&counter.app, &counter.till(), counter.app.clock.now()));
+        shopper.look()["payment"]["state"].as_str().expect("a state").to_owned()
+    };
+    assert_eq!(look(&mut shopper), "checking", "the last send may still be on its way");
+    counter.pass(subject.gateway().capabilities().late_seconds);
+    assert_ne!(look(&mut shopper), "checking");
+    assert_eq!(subject.payments().len(), 0);
     Held
 }
