@@ -112,12 +112,12 @@ def form(values):
     return urllib.parse.urlencode(values), {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-def buy(shop, report, sku):
-    """Buys one of a SKU over the JSON contract, and pays at the sandbox."""
+def buy(shop, report, sku, name="smtp"):
+    """Buys one of a SKU over the JSON contract, and pays at the sandbox; every purchase of a shop has a name of its own."""
     status, headers, cart = shop.call("POST", "/api/v1/cart/lines", {"sku": sku, "quantity": 1})
     report.check("a line is added", status in (200, 201), (status, cart))
     token = {"Cart-Token": headers["Cart-Token"]}
-    status, headers, checkout = shop.call("POST", "/api/v1/checkouts", {}, {**token, "Idempotency-Key": "smtp-open"})
+    status, headers, checkout = shop.call("POST", "/api/v1/checkouts", {}, {**token, "Idempotency-Key": f"{name} open"})
     report.check("a checkout is opened", status in (200, 201), (status, checkout))
     details = {
         "contact": {"email": "ada@example.com"},
@@ -129,7 +129,7 @@ def buy(shop, report, sku):
     status, headers, checkout = shop.call(
         "POST", f"/api/v1/checkouts/{checkout['id']}/payment",
         {"quote_hash": checkout["quote"]["hash"], "method": checkout["payment"]["methods"][0]["id"]},
-        {**token, "Idempotency-Key": "smtp-pay"})
+        {**token, "Idempotency-Key": f"{name} pay"})
     report.check("a payment is begun", status in (200, 201, 202), (status, checkout))
     page = urllib.parse.urlparse(checkout["payment"]["redirect_url"])
     body, kind = form({"number": "4242424242424242"})

@@ -28,7 +28,8 @@ use crate::theme::view::SiteView;
 
 pub mod customer;
 
-/// Longest wait for an SMTP server.
+/// Longest wait for an SMTP server, from the first byte to the last. A connection is not used again: what is given up in the middle is closed,
+/// and no later mail takes its late answer for its own.
 const SMTP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where mails go.
@@ -114,8 +115,11 @@ impl Mailer {
                 tokio::fs::rename(&draft, &path).await.map_err(failed)
             }
             Self::Smtp(server) => {
-                let sent = server.send(letter.message.clone()).await;
-                sent.map(drop).map_err(|error| MailError::Server(error.to_string()))
+                // The library's own limit is for connecting alone.
+                match tokio::time::timeout(SMTP_TIMEOUT, server.send(letter.message.clone())).await {
+                    Ok(sent) => sent.map(drop).map_err(|error| MailError::Server(error.to_string())),
+                    Err(_) => Err(MailError::Server(format!("no answer within {} s", SMTP_TIMEOUT.as_secs()))),
+                }
             }
             #[cfg(feature = "faults")]
             Self::Scripted(script) => (script.0)(letter.name.clone(), letter.message.formatted()).await,
