@@ -53,6 +53,10 @@ const LANES: usize = 5;
 /// Random kills of a usual run.
 const KILLS: u64 = 20;
 
+fn kills() -> u64 {
+    std::env::var("VITRINE_KILLS").map_or(KILLS, |text| text.parse().expect("a number"))
+}
+
 fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs().cast_signed()
 }
@@ -167,7 +171,7 @@ fn a_payment_that_was_never_sent_ends_with_its_time() {
 
 #[test]
 fn random_kills_lose_nothing() {
-    let kills = std::env::var("VITRINE_KILLS").map_or(KILLS, |text| text.parse().expect("a number"));
+    let kills = kills();
     let (orders, started) = (AtomicU64::new(0), Instant::now());
     std::thread::scope(|scope| {
         for lane in 0..LANES as u64 {
@@ -178,7 +182,9 @@ fn random_kills_lose_nothing() {
                 // A fresh shop now and then: the oracle reads all of it after each kill.
                 while left > 0 {
                     let some = left.min(50);
-                    orders.fetch_add(killed_at_random(some, &mut luck), Ordering::Relaxed);
+                    let shop = Shop::new();
+                    let bought = killed_at_random(&shop, some, &mut luck);
+                    orders.fetch_add(settled(&shop, &bought, "random kills") as u64, Ordering::Relaxed);
                     left -= some;
                 }
             });
@@ -187,8 +193,9 @@ fn random_kills_lose_nothing() {
     println!("killed: {kills} times at random, {} orders paid, in {:.1} s", orders.into_inner(), started.elapsed().as_secs_f64());
 }
 
-fn killed_at_random(kills: u64, luck: &mut Luck) -> u64 {
-    let shop = Shop::new();
+/// Ends the shop again and again while shoppers come, as soon as it has begun or a moment later; gives the checkouts whose shoppers were told
+/// that they have bought.
+fn killed_at_random(shop: &Shop, kills: u64, luck: &mut Luck) -> BTreeSet<String> {
     let (bought, bad) = (Mutex::new(BTreeSet::new()), Mutex::new(Vec::new()));
     let (port, is_over) = (AtomicU16::new(0), AtomicBool::new(false));
     std::thread::scope(|scope| {
@@ -197,7 +204,7 @@ fn killed_at_random(kills: u64, luck: &mut Luck) -> u64 {
             scope.spawn(move || {
                 let mut luck = Luck::of(name);
                 while !is_over.load(Ordering::Relaxed) {
-                    let mut shopper = Shopper::at(port.load(Ordering::Relaxed));
+                    let mut shopper = shop.shopper(port.load(Ordering::Relaxed));
                     let card = luck.one_of(&[Card::Good, Card::Good, Card::Good, Card::Declined, Card::Leave, Card::Away]);
                     match shopper.shops("LAMP-S", card, luck.in_thousand(150)) {
                         End::Bought => drop(bought.lock().expect("unharmed").insert(shopper.checkout.clone())),
@@ -213,17 +220,15 @@ fn killed_at_random(kills: u64, luck: &mut Luck) -> u64 {
             port.store(running.port, Ordering::Relaxed);
             std::thread::park_timeout(Duration::from_millis(luck.below(200)));
             running.kill();
-            if let Err(breach) = oracle::judge(&shop) {
+            if let Err(breach) = oracle::judge(shop) {
                 is_over.store(true, Ordering::Relaxed);
                 panic!("after kill {number}: {breach}");
             }
         }
         is_over.store(true, Ordering::Relaxed);
     });
-    let bought = bought.into_inner().expect("unharmed");
-    let orders = settled(&shop, &bought, "random kills");
     assert_eq!(bad.into_inner().expect("unharmed"), [""; 0]);
-    orders as u64
+    bought.into_inner().expect("unharmed")
 }
 
 /// CHECKOUT.md 5.10.5: 1,000 buyers, 100 units, a fifth walks away, a twentieth is declined, one kill in the middle.

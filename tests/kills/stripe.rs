@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::faulty::faults::Fault;
 use super::faulty::{SECRET_KEY, WEBHOOK_SECRET};
 use super::gateway::{Cut, Wire};
+use super::luck::Luck;
 use super::oracle;
 use super::shop::{Card, End, Launch, Running, Shop, until};
 
@@ -92,6 +93,32 @@ fn a_process_that_ends_while_stripe_speaks_loses_nothing() {
 #[test]
 fn a_process_that_ends_while_it_confirms_loses_nothing() {
     loses_nothing(Shop::with_element, FORM_POINTS, "with the gateway's form on the shop's page");
+}
+
+/// A quarter of the random kills: the gateway is behind a wire, outlives the shop, and speaks by webhooks meanwhile.
+#[test]
+fn random_kills_beside_a_gateway_lose_nothing() {
+    let kills = super::kills().div_ceil(4).next_multiple_of(LANES as u64);
+    let (orders, started) = (AtomicU64::new(0), Instant::now());
+    std::thread::scope(|scope| {
+        for lane in 0..LANES as u64 {
+            let orders = &orders;
+            scope.spawn(move || {
+                let mut luck = Luck::of(100 + lane);
+                let mut left = kills / LANES as u64;
+                while left > 0 {
+                    let some = left.min(50);
+                    let shop = if lane % 2 == 0 { Shop::paid_by_stripe() } else { Shop::with_element() };
+                    let bought = super::killed_at_random(&shop, some, &mut luck);
+                    let running = shop.start(None).expect("it starts");
+                    orders.fetch_add(settled(&shop, running, &bought, "random kills") as u64, Ordering::Relaxed);
+                    left -= some;
+                }
+            });
+        }
+    });
+    let seconds = started.elapsed().as_secs_f64();
+    println!("killed: {kills} times at random beside a gateway, {} orders paid, in {seconds:.1} s", orders.into_inner());
 }
 
 fn loses_nothing(shop: fn() -> Shop, points: &[&str], how: &str) {
