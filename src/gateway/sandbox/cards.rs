@@ -46,7 +46,8 @@ pub(super) fn judge(typed: &str) -> Result<Card, NotACard> {
         _ => "Card",
     };
     let verdict = match digits.as_str() {
-        "4000000000000002" => Verdict::Declined("card_declined"),
+        // The second is kept gladly and refused once it is charged; the third's second step is out of order.
+        "4000000000000002" | "4000000000000341" | "4000008400001280" => Verdict::Declined("card_declined"),
         "4000000000009995" => Verdict::Declined("insufficient_funds"),
         "4000000000000069" => Verdict::Declined("expired_card"),
         "4000000000000119" => Verdict::Declined("processing_error"),
@@ -87,7 +88,9 @@ mod tests {
     #[test]
     fn test_numbers_do_what_shops_expect() {
         check("4242 4242 4242 4242", Ok(Verdict::Approved));
-        check("4000-0000-0000-0002", Ok(Verdict::Declined("card_declined")));
+        for number in ["4000-0000-0000-0002", "4000000000000341", "4000008400001280"] {
+            check(number, Ok(Verdict::Declined("card_declined")));
+        }
         check("4000000000009995", Ok(Verdict::Declined("insufficient_funds")));
         check("4000000000000069", Ok(Verdict::Declined("expired_card")));
         check("4000002760003184", Ok(Verdict::SecondStep("")));
