@@ -1,7 +1,8 @@
 //! Withdrawal: a customer declares that a contract, or a part of it, shall not hold.
 //!
 //! Owns    until when that can be done, as far as can be told, and how much may be written.
-//! Limits  `MAX_TEXT_BYTES` for each text, `MAX_PER_ORDER` declarations for an order.
+//! Limits  `MAX_TEXT_BYTES` for each text; of an order at most `MAX_UNPROVEN` open declarations by people who may be strangers, and
+//!         `MAX_PER_ORDER` in all.
 //! Source  Directive 2011/83/EU, Articles 9 to 11a (the latter by Directive (EU) 2023/2673): 14 days from the goods' arrival, a function
 //!         in two steps, an acknowledgement with content, date and time.
 
@@ -15,8 +16,19 @@ use super::order::Order;
 pub const MIN_DAYS: u16 = 14;
 /// Reasons and descriptions are a few sentences.
 pub const MAX_TEXT_BYTES: usize = 500;
-/// Part by part, and a slip or two; whoever has the address of a page cannot fill the store with it.
-pub const MAX_PER_ORDER: usize = 10;
+/// Open declarations about an order by people who know its number and address, and may be strangers: nobody's mailbox is filled.
+pub const MAX_UNPROVEN: usize = 10;
+/// Declarations about an order in all: whoever holds its link and writes more is asked to write a mail.
+pub const MAX_PER_ORDER: usize = 100;
+
+/// How somebody shows whose order it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// By the order's own link.
+    Link,
+    /// By its number and the address of its customer, which others may know.
+    Name,
+}
 /// Days within which a parcel arrives: nobody tells us when it did, and the period begins there.
 const TRANSIT_DAYS: i64 = 14;
 const DAY_SECONDS: i64 = 24 * 3600;

@@ -368,6 +368,14 @@ impl Counter {
         Ok(Failure::Conflict { code: told.0, detail: told.1, messages, total: Some(ChangedTotal { seen, now }) })
     }
 
+    /// Calls the payment off that the path names, and no other of its cart.
+    pub async fn called_off(&self, call: &Call, checkout: Checkout) -> Result<Turned, Failure> {
+        match checkout.id.as_str() == call.param("checkout") {
+            true => self.moved(&checkout.id, MoveOn::CallOff).await,
+            false => self.present(checkout).await,
+        }
+    }
+
     /// Moves the payment on and gives the checkout as it then is.
     pub async fn moved(&self, id: &CheckoutId, move_on: MoveOn) -> Result<Turned, Failure> {
         let moved = perform::patiently(&self.desk.app, &self.till, id, move_on, self.until).await;

@@ -30,6 +30,8 @@ pub struct AskFulfillment {
     pub lines: Vec<(u32, u32)>,
     /// By whom, and how it is followed; checked before.
     pub parcel: Parcel,
+    /// Whether it is sent though all its money went back, as a present.
+    pub is_present: bool,
     /// Whether the customer hears of it.
     pub telling: Telling,
     /// Now.

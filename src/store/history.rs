@@ -45,7 +45,7 @@ impl Store {
         look!(self, move |tx| history::stuck(tx, late_since))
     }
 
-    /// Takes a payment, an orphan, a refund or a withdrawal that waits for a person off the list, with a note. What changes afterwards is listed again.
+    /// Takes a payment, an orphan, a refund, a difference or a withdrawal that waits for a person off the list, with a note. What changes afterwards is listed again.
     ///
     /// Errors: `NotFound` where nothing of that name waits for a person.
     pub async fn resolve(&self, subject: &str, note: &str, now: Timestamp) -> Result<(), StoreError> {

@@ -165,6 +165,9 @@ pub enum Refusal {
         /// What is left.
         left: u32,
     },
+    /// All its money went back.
+    #[error("all the money of this order went back")]
+    AllRefunded,
     /// Everything that was ordered is sent.
     #[error("all of this order is sent")]
     NothingLeft,

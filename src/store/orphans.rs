@@ -234,6 +234,12 @@ impl Store {
         step!(self, Urgent, move |tx| differences::keep(tx, &attempt, kind, &detail, now))
     }
 
+    /// What an attempt and the gateway did not agree on is over.
+    pub async fn forget_differences(&self, attempt: &AttemptId) -> Result<(), StoreError> {
+        let attempt = attempt.clone();
+        step!(self, Urgent, move |tx| differences::forget(tx, &attempt))
+    }
+
     /// Whether a difference of an attempt is kept.
     pub async fn has_difference(&self, attempt: &AttemptId) -> Result<bool, StoreError> {
         let attempt = attempt.clone();

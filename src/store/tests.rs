@@ -489,6 +489,13 @@ fn what_an_edge_with_a_fast_clock_has_claimed_is_not_claimed_by_one_with_a_slow_
         assert_eq!(claim(slow).await.len(), 0, "it is being sent");
         // A clock that was set back by more than clocks differ keeps nobody waiting.
         assert_eq!(claim(NOW.plus_seconds(-3600)).await.len(), 1);
+
+        let order = fulfillments::sold(&store, 2, 1).await;
+        store.fulfil(fulfillments::asking(&order, "a", 0)).await.expect("it is sent");
+        let claim = async |now: Timestamp| store.claim_letters("edge", 10, now, now.plus_seconds(60)).await.expect("letters");
+        let (fast, slow) = (LATER.plus_seconds(3), LATER);
+        assert_eq!((claim(fast).await.len(), claim(slow).await.len()), (1, 0), "it is being sent");
+        assert_eq!(claim(LATER.plus_seconds(-3600)).await.len(), 1);
     });
 }
 

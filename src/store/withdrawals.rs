@@ -6,12 +6,12 @@
 use super::steps::withdrawals;
 use super::{Lane, Store, StoreError};
 use crate::commerce::ids::{OrderId, Timestamp};
-use crate::commerce::withdrawal::Withdrawal;
+use crate::commerce::withdrawal::{Proof, Withdrawal};
 
 impl Store {
     /// Keeps a declaration, and promises its acknowledgement. Gives it as it is kept; `None`: there are as many as an order may have.
-    pub async fn withdraw(&self, declared: Withdrawal) -> Result<Option<Withdrawal>, StoreError> {
-        step!(self, Fresh, move |tx| withdrawals::keep(tx, &declared))
+    pub async fn withdraw(&self, declared: Withdrawal, proof: Proof) -> Result<Option<Withdrawal>, StoreError> {
+        step!(self, Fresh, move |tx| withdrawals::keep(tx, &declared, proof))
     }
 
     /// Declarations about an order, the oldest first.

@@ -8,7 +8,11 @@ use crate::support::counter::{Counter, Shopper};
 type Rows = Vec<BTreeMap<String, String>>;
 
 fn exported(counter: &Counter, what: &str) -> Rows {
-    let (code, out, told) = orders(counter, &["export", "--what", what]);
+    exported_by(counter, what, &[])
+}
+
+fn exported_by(counter: &Counter, what: &str, period: &[&str]) -> Rows {
+    let (code, out, told) = orders(counter, &[&["export", "--what", what], period].concat());
     assert_eq!(code, 0, "{told}");
     let mut table = csv::Reader::from_reader(out.as_bytes());
     let columns = table.headers().expect("a head").clone();
@@ -51,4 +55,28 @@ fn lines_refunds_and_taxes_add_up() {
     assert!(taxes.iter().all(|row| row["quarter"].starts_with("2026-Q") && row["country"] == "DE"), "{taxes:?}");
     let (_, out, _) = orders(&counter, &["export", "--what", "taxes", "--format", "jsonl"]);
     assert_eq!(out.lines().count(), taxes.len());
+}
+
+#[test]
+fn a_period_has_the_taxes_that_were_booked_in_it() {
+    let counter = Counter::open();
+    Shopper::with(&counter, "LAMP-S", 1).buy(&counter).expect(200);
+    counter.round();
+    // It goes back in the next quarter.
+    counter.pass(30 * 24 * 3600);
+    assert_eq!(orders(&counter, &["refund", "T-100001", "--yes"]).0, 0);
+    counter.pass(1);
+    counter.round();
+    let whole = exported(&counter, "taxes");
+    let of = |period: &[&str]| {
+        let rows = exported_by(&counter, "taxes", period);
+        let told = |row: &BTreeMap<String, String>| ["quarter", "orders", "refunds"].map(|column| row[column].clone());
+        (rows.iter().map(told).collect::<Vec<_>>(), cents(&rows, "tax_amount"), cents(&rows, "refunded_tax"))
+    };
+    let tax = cents(&whole, "tax_amount");
+    let row = |cells: [&str; 3]| cells.map(str::to_owned);
+    assert!(tax > 0);
+    assert_eq!(of(&["--until", "2026-10-01"]), (vec![row(["2026-Q3", "1", "0"])], tax, 0));
+    assert_eq!(of(&["--since", "2026-10-01"]), (vec![row(["2026-Q4", "0", "1"])], 0, tax));
+    assert_eq!(of(&[]).0.len(), 2);
 }

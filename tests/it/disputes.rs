@@ -61,7 +61,7 @@ fn a_dispute_is_told_once_and_listed_until_it_is_answered() {
             let (disputes, next) = shown(&shop);
             assert_eq!(
                 (disputes, next.as_str()),
-                (vec![("lost".to_owned(), 2480)], "it is paid; send it, and write `vitrine orders fulfil T-100001`")
+                (vec![("lost".to_owned(), 2480)], "nothing: its money is the customer's again, as a dispute was lost")
             );
             let (_, out, _) = orders(&shop.counter, &["show", "T-100001"]);
             assert!(

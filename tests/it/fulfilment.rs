@@ -115,9 +115,25 @@ fn what_cannot_be_sent_is_told_with_what_to_write() {
     assert!(code == 0 && told.contains("would send 2 × LAMP-S of T-100001"), "{told}");
     let shown = parsed(&orders(&counter, &["show", "T-100001", "--json"]).1);
     assert_eq!((&shown["fulfillments"], &shown["fulfillment"]), (&json!([]), &json!("unfulfilled")));
+    assert_eq!(orders(&counter, &["fulfil", "T-100001", "--line", "LAMP-S=2"]).0, 0);
+    let (code, _, told) = orders(&counter, &["refund", "T-100001", "--restock", "--dry-run"]);
+    assert!(code == 0 && told.contains("and put its units back, of which 2 left the house"), "{told}");
     assert_eq!(orders(&counter, &["refund", "T-100001", "--restock", "--yes"]).0, 0);
     let (code, _, told) = orders(&counter, &["fulfil", "T-100001"]);
     assert!(code == 2 && told.contains("were put back into stock with a refund"), "{told}");
+}
+
+#[test]
+fn what_all_the_money_went_back_for_is_sent_as_a_present_alone() {
+    let (counter, _) = sold();
+    assert_eq!(orders(&counter, &["refund", "T-100001", "--yes"]).0, 0);
+    counter.pass(1);
+    counter.round();
+    let shown = parsed(&orders(&counter, &["show", "T-100001", "--json"]).1);
+    assert_eq!(shown["next"], "nothing: all its money went back");
+    let (code, _, told) = orders(&counter, &["fulfil", "T-100001"]);
+    assert!(code == 2 && told.contains("all the money of T-100001 went back") && told.contains("--even-if-refunded"), "{told}");
+    assert_eq!(orders(&counter, &["fulfil", "T-100001", "--even-if-refunded"]).0, 0);
 }
 
 #[test]

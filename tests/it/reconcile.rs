@@ -13,6 +13,7 @@ use vitrine::gateway::scripted::{Call, Listing, Refunds, Said, Scripted};
 use vitrine::gateway::{Gateway, Outcome};
 
 use crate::faulty::faults::Fault;
+use crate::orders_cli::orders;
 use crate::restore::{Drill, opens_for, state};
 use crate::subscribers::{hooks, terms};
 use crate::support::counter::{Counter, GOOD, Shopper};
@@ -208,6 +209,27 @@ fn a_difference_stays_while_nobody_can_look_at_it() {
     file(&drill).execute("UPDATE attempts SET reference = ?1", [&session]).expect("SQL");
     // What went back is taken into our ledger by that.
     assert_eq!((compared(&drill), differences(&drill)), (Some((1, 0, 0)), 0));
+}
+
+#[test]
+fn a_difference_that_a_person_has_dealt_with_is_off_the_list_until_another_is_found() {
+    let drill = Drill::open();
+    let session = drill.bought();
+    let differ = |minor: i64| {
+        drill.counter.pass(60);
+        file(&drill).execute("UPDATE attempts SET amount_minor = ?1 WHERE reference = ?2", (minor, &session)).expect("SQL");
+        assert_eq!(compared(&drill), Some((1, 0, 1)));
+        let (code, out, told) = orders(&drill.counter, &["stuck", "--json"]);
+        let listed: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {told}"));
+        (code, listed.as_array().expect("a list").iter().map(|one| one["name"].clone()).collect::<Vec<_>>())
+    };
+    let (code, listed) = differ(2481);
+    assert_eq!((code, listed.len()), (1, 1));
+    let name = listed[0].as_str().expect("a name");
+    let (till, now) = (drill.counter.till(), drill.counter.app.clock.now());
+    drill.counter.run(till.store.resolve(name, "the bank's fee", now)).expect("it waits");
+    assert_eq!(differ(2481), (0, vec![]), "it is the same one");
+    assert_eq!(differ(2482), (1, listed), "and this is another");
 }
 
 #[test]

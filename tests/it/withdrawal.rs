@@ -1,7 +1,7 @@
 //! Withdrawal: two steps without script, an acknowledgement, what the house sees of it; and what strangers do not learn.
 
 use serde_json::{Value, json};
-use vitrine::commerce::withdrawal::MAX_PER_ORDER;
+use vitrine::commerce::withdrawal::{MAX_PER_ORDER, MAX_UNPROVEN};
 
 use crate::fulfilment::letters;
 use crate::orders_cli::orders;
@@ -104,16 +104,26 @@ fn strangers_are_answered_the_same_whether_there_is_such_an_order_or_not() {
     assert!(!bodies[0].contains("LAMP") && !bodies[0].contains("Lindenweg"), "nothing of the order is shown");
     let kept = declared(&counter);
     assert_eq!((kept.len(), &kept[0]["wanted"]), (1, &json!("the lamp")));
+    // As people write a number: it is the same order, and the same declaration.
+    for (before, number) in ["t-100001", "100001"].into_iter().enumerate() {
+        let write = |wanted: &str| {
+            send(&counter, &format!("number={number}&email=ada%40example.com&step=confirm&what=some&wanted={wanted}"))
+                .expect(200);
+            declared(&counter).len()
+        };
+        assert_eq!((write("the+lamp"), write(number)), (before + 1, before + 2), "{number}");
+    }
+    assert_eq!(declared(&counter).len(), 3);
     counter.pass(1);
     counter.round();
     let new: Vec<String> = counter.mails().into_iter().filter(|mail| !mails.contains(mail)).collect();
-    assert!(new.len() == 1 && new[0].contains("To: ada@example.com"), "{new:?}");
+    assert!(new.len() == 3 && new.iter().all(|mail| mail.contains("To: ada@example.com")), "{new:?}");
     // Forged links are as good as none.
     let forged = format!("/orders/withdraw?{}A", proof(&page));
     assert!(get(&counter.app, &forged, "text/html").expect(200).body.contains("name=\"number\""));
     let form = format!("step=confirm&{}A&what=all", proof(&page));
     assert!(send(&counter, &form).expect(422).body.contains("name=\"number\""));
-    assert_eq!(declared(&counter).len(), 1);
+    assert_eq!(declared(&counter).len(), 3);
 }
 
 #[test]
@@ -136,12 +146,22 @@ fn what_cannot_be_understood_is_asked_for_again_and_an_order_takes_only_so_many(
     assert_eq!(send(&counter, "step=confirm&number=&email=").status, 422);
     assert_eq!(Caller::new(&counter.app).with("sec-fetch-site", "cross-site").form("/orders/withdraw", NAMED).status, 403);
     assert_eq!(declared(&counter), Vec::<Value>::new());
-    for number in 0..MAX_PER_ORDER + 5 {
+    for number in 0..MAX_UNPROVEN + 5 {
         send(&counter, &format!("{NAMED}&what=all&reason={number}")).expect(200);
     }
-    assert_eq!(declared(&counter).len(), MAX_PER_ORDER);
+    assert_eq!(declared(&counter).len(), MAX_UNPROVEN);
     counter.round();
-    assert_eq!(letters(&counter, "withdrawal").len(), MAX_PER_ORDER);
+    assert_eq!(letters(&counter, "withdrawal").len(), MAX_UNPROVEN);
+    // Whatever strangers wrote before, whoever holds the link withdraws, and hears where that is over.
+    let by_link = |number: usize| send(&counter, &format!("step=confirm&{}&what=all&reason=mine{number}", proof(&page)));
+    by_link(0).expect(200);
+    assert_eq!(declared(&counter).len(), MAX_UNPROVEN + 1);
+    for number in 1..MAX_PER_ORDER - MAX_UNPROVEN {
+        by_link(number).expect(200);
+    }
+    let over = by_link(MAX_PER_ORDER).expect(422);
+    assert!(over.body.contains("written about this order many times"), "{}", over.body);
+    assert_eq!(declared(&counter).len(), MAX_PER_ORDER);
 }
 
 #[test]
@@ -159,6 +179,7 @@ fn after_the_period_it_is_said_so_and_kept_all_the_same() {
             order: order.id,
             lines: Vec::new(),
             parcel: Default::default(),
+            is_present: false,
             telling: vitrine::store::fulfillments::Telling::Nothing,
             now: counter.app.clock.now(),
         };

@@ -219,7 +219,9 @@ fn write(store: &Store, filter: OrderFilter, (what, format): (What, Format), to:
     };
     let columns = what.columns();
     let mut put = |cells: &[String]| table.write(columns, cells);
-    let (mut count, mut after, mut taxes) = (0, 0, Taxes::default());
+    let (mut count, mut after, mut taxes) = (0, 0, Taxes::of(filter.since, filter.until));
+    // What is booked in a period may be of an order from before it.
+    let filter = if what == What::Taxes { OrderFilter { since: None, until: None, ..filter } } else { filter };
     loop {
         let page = wait_for(store.export_page(filter, after)).map_err(Failed::Command)?;
         let page = page.map_err(|error| Failed::Command(failed(error)))?;

@@ -34,6 +34,9 @@ pub(super) struct Args {
     /// Write nothing to the customer
     #[arg(long)]
     no_mail: bool,
+    /// Even if all its money went back, as a present
+    #[arg(long)]
+    even_if_refunded: bool,
     /// Say what would be sent, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -76,6 +79,7 @@ pub(super) fn run(store: &Store, wish: &Args, is_json: bool, now: Timestamp) -> 
         order: order.id.clone(),
         lines,
         parcel,
+        is_present: wish.even_if_refunded,
         telling: if wish.no_mail { Telling::Nothing } else { Telling::Letter },
         now,
     };
@@ -169,6 +173,9 @@ fn refused(order: &Order, error: StoreError) -> CommandError {
         },
         StoreError::Refused(Refusal::AlreadyRestocked) => {
             format!("the units of {name} were put back into stock with a refund, so none of them is sent")
+        }
+        StoreError::Refused(Refusal::AllRefunded) => {
+            format!("all the money of {name} went back, so nothing of it is sent; --even-if-refunded sends it all the same")
         }
         StoreError::Refused(Refusal::NothingLeft) => format!("all of {name} is sent; `vitrine orders show {name}` tells when"),
         StoreError::Refused(Refusal::MoreUnitsThanLeft { sku, left: 0 }) => format!("all {sku} of {name} are sent already"),

@@ -7,8 +7,10 @@ use serde_json::json;
 use super::super::CommandError;
 use super::super::stock::{failed, wait_for};
 use super::{done as tell, found, name_of, one_line, when};
+use crate::commerce::fulfillment::Fulfillment;
 use crate::commerce::ids::Timestamp;
 use crate::commerce::money::Money;
+use crate::commerce::order::Order;
 use crate::store::desk::Act;
 use crate::store::operators::COMMAND;
 use crate::store::refunds::{AskRefund, RefundProblem};
@@ -69,13 +71,20 @@ pub(super) fn run(store: &Store, wish: &Args, is_json: bool, now: Timestamp) -> 
             CommandError::Usage(format!("--amount {}: {problem}", wish.amount.as_deref().unwrap_or_default()))
         }
     })?;
+    let away = units_away(store, &order)?;
+    let restocked = match (wish.restock, away) {
+        (false, _) => String::new(),
+        (true, 0) => " and put its units back".to_owned(),
+        (true, away) => format!(" and put its units back, of which {away} left the house"),
+    };
     let plan = format!(
-        "{amount} of {name} ({} taken, {} back so far) by {}",
+        "{amount} of {name} ({} taken, {} back so far) by {}{restocked}",
         refundable.captured, refundable.refunded, refundable.gateway
     );
     if wish.dry_run {
-        let told = json!({"order": name, "amount": amount, "left": left, "restock": wish.restock, "gateway": refundable.gateway, "done": false});
-        tell(is_json, &told, &format!("would give back {plan}{}", if wish.restock { " and put its units back" } else { "" }));
+        let told = json!({"order": name, "amount": amount, "left": left, "restock": wish.restock, "units_away": away,
+            "gateway": refundable.gateway, "done": false});
+        tell(is_json, &told, &format!("would give back {plan}"));
         return Ok(());
     }
     if !wish.yes && !confirmed(&plan)? {
@@ -99,6 +108,12 @@ pub(super) fn run(store: &Store, wish: &Args, is_json: bool, now: Timestamp) -> 
     let told = json!({"order": name, "refund": refund.id, "amount": amount, "state": refund.state, "when": when, "done": true});
     tell(is_json, &told, &format!("refund {} of {amount} is promised: {when}", refund.id));
     Ok(())
+}
+
+/// Units of an order that left the house.
+fn units_away(store: &Store, order: &Order) -> Result<u64, CommandError> {
+    let sent = wait_for(store.fulfillments(&order.id))?.map_err(failed)?;
+    Ok(sent.iter().filter(|one| one.undone_at.is_none()).map(Fulfillment::units).sum())
 }
 
 /// Asks a person; a program has to say --yes.

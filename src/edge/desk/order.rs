@@ -261,6 +261,7 @@ async fn done(at: &At<'_>, order: &Order, what: &'static str, act: Act) -> Resul
                 (Refusal::WrongState, "mail") => "It is not paid, so there is no confirmation to send.".to_owned(),
                 (Refusal::WrongState, "fulfil") => "It is not paid, so nothing of it is sent.".to_owned(),
                 (Refusal::NothingLeft, "fulfil") => "All of it left the house already.".to_owned(),
+                (Refusal::AllRefunded, "fulfil") => "All its money went back, so nothing of it is sent.".to_owned(),
                 (Refusal::AlreadyRestocked, "fulfil") => "Its units were put back into stock, so none of them is sent.".to_owned(),
                 (Refusal::MoreUnitsThanLeft { sku, left }, "fulfil") => format!("Of {sku} only {left} can still be sent."),
                 (Refusal::CustomerTold, "unfulfil") => {
@@ -310,6 +311,7 @@ async fn send(at: &At<'_>, order: &Order) -> Result<Reply, Trouble> {
         order: order.id.clone(),
         lines,
         parcel,
+        is_present: false,
         telling: if form.get("quiet").is_empty() { Telling::Letter } else { Telling::Nothing },
         now: at.now(),
     };

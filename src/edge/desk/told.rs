@@ -40,6 +40,8 @@ impl Standing<'_> {
             let by = dispute.respond_by.map_or(String::new(), |by| format!(" by {}", instant(by)));
             return format!("the payment is disputed; answer {} at the gateway{by}", dispute.reference);
         }
+        let back: i64 = refunds.iter().filter(|one| one.state.is_in_ledger()).map(|one| one.amount.minor).sum();
+        let is_back = order.paid_at.is_some() && back > 0 && back >= order.quote.total().minor;
         if refunds.iter().any(|one| matches!(one.state, RefundState::Failed | RefundState::Review)) {
             return "a refund failed; `vitrine orders stuck` says what to do".to_owned();
         }
@@ -53,6 +55,10 @@ impl Standing<'_> {
             }
             (OrderState::Placed, Some(_), _) if refunds.iter().any(|one| one.restocked) => {
                 "nothing: it is paid, and its units were put back into stock".to_owned()
+            }
+            (OrderState::Placed, Some(_), _) if is_back => "nothing: all its money went back".to_owned(),
+            (OrderState::Placed, Some(_), _) if disputes.iter().any(|dispute| dispute.state == DisputeState::Lost) => {
+                "nothing: its money is the customer's again, as a dispute was lost".to_owned()
             }
             (OrderState::Placed, Some(_), _) => format!("it is paid; send it, and write `vitrine orders fulfil {name}`"),
             (_, _, Some((AttemptState::Review, None))) => {
@@ -86,7 +92,8 @@ pub fn advice(kind: &str) -> &'static str {
             "take the goods back and give the money back with `vitrine orders refund` within 14 days, then `vitrine orders resolve NAME --note …`"
         }
         "difference" => {
-            "compare the payment at the gateway with `vitrine orders show`; what agrees again is off this list after the next comparison"
+            "compare the payment at the gateway with `vitrine orders show`, and mend it there; what agrees by the next comparison is off this \
+             list, or `vitrine orders resolve NAME --note …` takes it off"
         }
         "dispute" => {
             "answer it at the gateway's pages, with what proves the delivery, before its time is over; it leaves this list once that is done"

@@ -167,7 +167,7 @@ impl Till {
     async fn give_up(&self, question: &Question<'_>, key: &str) -> Result<Said, StoreError> {
         let Question { lease, attempt, now, .. } = *question;
         let confirms = self.gateway.confirms(&attempt.body);
-        let late = self.gateway.capabilities().late_seconds;
+        let last_send = attempt.cancel_sent_at.unwrap_or(now).0.min(attempt.deadline_at.0);
         let found = if confirms { self.find(attempt).await } else { Outcome::Done(None) };
         if let Outcome::Done(Some(_)) = found {
             return self.cancel(question, key).await;
@@ -175,7 +175,10 @@ impl Till {
         self.store.note_cancel(lease, &attempt.id, now).await?;
         match found {
             Outcome::Done(_) if !confirms => Ok(self.open(question).await),
-            Outcome::Done(_) if now.0 >= attempt.deadline_at.0 + late => Ok(Said::No("it was never opened".to_owned())),
+            // Nothing was sent since it was given up.
+            Outcome::Done(_) if now.0 >= last_send + self.gateway.capabilities().late_seconds => {
+                Ok(Said::No("it was never opened".to_owned()))
+            }
             // The last send may still be on its way.
             Outcome::Done(_) | Outcome::Rejected(_) | Outcome::Accepted | Outcome::Unknown(_) => Ok(Said::Unknown),
         }

@@ -251,11 +251,14 @@ pub(super) async fn stray(app: &App, till: &Till, attempt: &Attempt) -> Result<R
                 }
             }
         }
-        RemoteState::Captured if payment.refunded_minor >= payment.amount.minor => Ok(Ok(EventResult::Applied)),
+        RemoteState::Captured if payment.refunded_minor >= payment.amount.minor => {
+            till.store.forget_differences(&attempt.id).await?;
+            Ok(Ok(EventResult::Applied))
+        }
         RemoteState::Captured => {
             let reason = "an older payment of this checkout was taken as well; give it back";
             tracing::error!(checkout = %attempt.checkout, attempt = attempt.number, reason, "a payment has to be looked at");
-            // It is listed until the daily comparison finds that it went back.
+            // It is listed until the daily comparison, or an event, finds that it went back, or a person has dealt with it.
             till.store.keep_difference(&attempt.id, DifferenceKind::Amount, reason, app.clock.now()).await?;
             till.due.notify_one();
             Ok(Ok(EventResult::Applied))

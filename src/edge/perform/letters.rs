@@ -23,24 +23,39 @@ pub(super) async fn deliver(app: &Arc<App>, till: &Arc<Till>) -> Result<usize, S
     let now = app.clock.now();
     let letters = till.store.claim_letters(&till.owner, CLAIM_ROWS, now, now.plus_seconds(CLAIM_SECONDS)).await?;
     let count = letters.len();
+    let mut work = tokio::task::JoinSet::new();
     for letter in letters {
-        let sent = match written(app, till, &letter).await? {
-            Some(Ok(mail)) => till.send(&mail).await,
-            Some(Err(error)) => Err(error),
-            // What it told of is not so any more.
-            None => Ok(()),
-        };
-        let now = app.clock.now();
-        match sent {
-            Ok(()) => till.store.finish_letter(letter.id, now).await?,
-            Err(error) => {
-                let (kind, tries) = (letter.kind.name(), letter.tries + 1);
-                tracing::warn!(%error, kind, subject = letter.subject, tries, "a letter is put off");
-                till.store.retry_letter(letter.id, &error.to_string(), now).await?;
-            }
+        let (app, till) = (app.clone(), till.clone());
+        work.spawn(async move { one(&app, &till, &letter).await });
+    }
+    while let Some(ended) = work.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "a letter panicked; it is due again later");
         }
     }
     Ok(count)
+}
+
+async fn one(app: &App, till: &Till, letter: &Letter) {
+    let sent = match written(app, till, letter).await {
+        Ok(Some(Ok(mail))) => till.send(&mail).await.map_err(|error| error.to_string()),
+        Ok(Some(Err(error))) => Err(error.to_string()),
+        // What it told of is not so any more.
+        Ok(None) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    };
+    let now = app.clock.now();
+    let crossed_off = match sent {
+        Ok(()) => till.store.finish_letter(letter.id, now).await,
+        Err(error) => {
+            let (kind, tries) = (letter.kind.name(), letter.tries + 1);
+            tracing::warn!(error, kind, subject = letter.subject, tries, "a letter is put off");
+            till.store.retry_letter(letter.id, &error, now).await
+        }
+    };
+    if let Err(error) = crossed_off {
+        tracing::error!(%error, subject = letter.subject, "a letter was not crossed off; it is sent again");
+    }
 }
 
 async fn written(app: &App, till: &Till, letter: &Letter) -> Result<Option<Result<Mail, MailError>>, StoreError> {

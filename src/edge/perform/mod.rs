@@ -319,8 +319,9 @@ impl Till {
                 answer.believe(attempt);
             }
             // What was opened only to be closed is closed now.
-            let closes = wish == Wish::CallOff && attempt.state == AttemptState::IntentPending;
-            wish = if closes { Wish::CallOff } else { Wish::GoOn };
+            let is_given_up = wish == Wish::CallOff || attempt.cancel_sent_at.is_some();
+            let closes = is_given_up && attempt.state == AttemptState::IntentPending;
+            wish = Wish::GoOn;
             let facts = Facts { now, live: answer.live };
             let decision = match decide(&checkout, &answer.command, &facts) {
                 Ok(decision) => decision,
@@ -330,8 +331,11 @@ impl Till {
                     return Ok((if is_foreign { Learned::Foreign } else { Learned::Nothing }, None));
                 }
             };
-            let goes_on = decision.effects.iter().any(|effect| matches!(effect, Effect::Capture | Effect::LookUp))
-                || closes && decision.step == Step::RecordOpened;
+            let closes = closes && decision.step == Step::RecordOpened;
+            if closes {
+                wish = Wish::CallOff;
+            }
+            let goes_on = closes || decision.effects.iter().any(|effect| matches!(effect, Effect::Capture | Effect::LookUp));
             let is_known = answer.command != Command::GatewayUnknown;
             let is_last = !goes_on || !is_known || step == MAX_STEPS;
             // What is promised by a step of its own is promised under the lease as well.

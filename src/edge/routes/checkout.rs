@@ -15,7 +15,7 @@ use crate::edge::error::Failure;
 use crate::edge::http::{Call, Reply};
 use crate::edge::idempotency::{self, Keyed};
 use crate::edge::input;
-use crate::edge::perform::{MoveOn, Turned};
+use crate::edge::perform::Turned;
 use crate::edge::reply::{AddressReply, ContactReply};
 
 /// Bodies of `POST checkouts` and `PATCH checkouts/{id}`.
@@ -118,7 +118,7 @@ pub async fn call_off(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     input::nothing(&call)?;
     let counter = Counter::of(app, &call)?;
     let checkout = counter.find(&call).await?;
-    answer(&counter, counter.moved(&checkout.id, MoveOn::CallOff).await?, StatusCode::OK).await
+    answer(&counter, counter.called_off(&call, checkout).await?, StatusCode::OK).await
 }
 
 /// Runs work to its end even when the connection that asked for it is gone.

@@ -134,7 +134,7 @@ pub async fn call_off(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     Form::of(&call)?;
     let counter = Counter::of(app, &call)?;
     let checkout = counter.find(&call).await?;
-    lead(&counter, counter.moved(&checkout.id, MoveOn::CallOff).await?).await
+    lead(&counter, counter.called_off(&call, checkout).await?).await
 }
 
 /// `GET` and `POST /checkout/{checkout}/return?token=`: back from the gateway. Only the token is believed, and where the payment
@@ -145,7 +145,8 @@ pub async fn come_back(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
         return Err(Failure::Forbidden { code: "bad_token", detail: Say::of("says.bad_token") });
     }
     failpoint!("K13");
-    lead(&counter, counter.moved(&call.param("checkout").into(), MoveOn::GoOn).await?).await
+    let checkout = counter.find(&call).await?;
+    lead(&counter, counter.moved(&checkout.id, MoveOn::GoOn).await?).await
 }
 
 async fn on(counter: &Counter, call: &Call, paid: Result<Turned, Failure>) -> Result<Reply, Failure> {

@@ -11,7 +11,7 @@ use http::StatusCode;
 use crate::commerce::fulfillment::FulfilledLine;
 use crate::commerce::ids::{MarketId, OrderId};
 use crate::commerce::order::{Order, OrderState};
-use crate::commerce::withdrawal::{self, MAX_TEXT_BYTES, Withdrawal};
+use crate::commerce::withdrawal::{self, MAX_TEXT_BYTES, Proof, Withdrawal};
 use crate::edge::app::App;
 use crate::edge::checkout_reply::{rfc3339, time_of_day};
 use crate::edge::checkouts::Counter;
@@ -91,7 +91,14 @@ async fn meant(counter: &Counter, asked: &Asked) -> Result<Option<Order>, Failur
     match asked {
         Asked::Proven(order) => Ok(Some((**order).clone())),
         Asked::Named { number, email } => {
-            let found = counter.till.store.order_by_number(number).await.map_err(|error| counter.unsure(&error))?;
+            // As people write it: in small letters, or without what the shop's numbers begin with. All are looked for, whatever is found.
+            let upper = number.to_uppercase();
+            let whole = format!("{}{upper}", counter.desk.live.bundle.order_prefix);
+            let mut found = None;
+            for name in [number.as_str(), &upper, &whole] {
+                let order = counter.till.store.order_by_number(name).await.map_err(|error| counter.unsure(&error))?;
+                found = found.or(order);
+            }
             let is_it = |order: &Order| {
                 order.state == OrderState::Placed && order.quote.contact.email.to_lowercase() == email.to_lowercase()
             };
@@ -140,7 +147,7 @@ async fn second(counter: &Counter, asked: &Asked, market: &str, problem: Option<
     let values = Values::new().with("step", &"second");
     let site = site_of(counter, asked, market);
     let values = match problem {
-        Some(key) => values.with("problem", &Say::of(key).text(site)),
+        Some(key) => values.with("problem", &Say::of(key).with("email", &site.email).text(site)),
         None => values,
     };
     let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
@@ -164,8 +171,15 @@ async fn confirm(counter: &Counter, asked: &Asked, part: Part, market: &str) -> 
         let Part { lines, wanted, reason } = part;
         let (id, order) = (perform::new_id(), order.id);
         let declared = Withdrawal { id, order, lines, wanted, reason, is_late, created_at: now, handled_at: None, note: None };
-        // What was declared so often that nothing more is kept is answered as if it were: the house has it many times.
-        counter.till.store.withdraw(declared).await.map_err(|error| counter.unsure(&error))?;
+        let proof = match asked {
+            Asked::Proven(_) => Proof::Link,
+            Asked::Named { .. } => Proof::Name,
+        };
+        let kept = counter.till.store.withdraw(declared, proof).await.map_err(|error| counter.unsure(&error))?;
+        // Of somebody who may be a stranger the house has it many times, and says nothing of that.
+        if kept.is_none() && proof == Proof::Link {
+            return second(counter, asked, market, Some("withdrawal.too_often")).await;
+        }
     }
     let values = Values::new().with("step", &"done").with("received_at", &rfc3339(now)).with("time", &time_of_day(now));
     Ok(match asked {

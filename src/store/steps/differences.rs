@@ -38,6 +38,12 @@ pub(in crate::store) fn keep(
     Ok(true)
 }
 
+/// What an attempt and the gateway did not agree on is over.
+pub(in crate::store) fn forget(tx: &Tx<'_>, attempt: &AttemptId) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM differences WHERE attempt = ?1", params![attempt.as_str()])?;
+    Ok(())
+}
+
 /// Whether one is kept.
 pub(in crate::store) fn has(tx: &Tx<'_>, attempt: &AttemptId) -> Result<bool, StoreError> {
     tx.exists("SELECT 1 FROM differences WHERE attempt = ?1", params![attempt.as_str()])

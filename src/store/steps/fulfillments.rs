@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::locks::{Lock, lock};
-use super::{facts, letters, orders};
+use super::{facts, letters, orders, refunds};
 use crate::commerce::fulfillment::{FulfilledLine, Fulfillment, Parcel};
 use crate::commerce::ids::{OrderId, Sku, Timestamp};
 use crate::commerce::order::{Order, OrderState};
@@ -38,6 +38,10 @@ pub(in crate::store) fn fulfil(tx: &Tx<'_>, ask: &AskFulfillment) -> Result<Fulf
     }
     if is_restocked(tx, &order.id)? {
         return Err(Refusal::AlreadyRestocked.into());
+    }
+    let refundable = refunds::refundable(tx, &order.id)?;
+    if !ask.is_present && refundable.is_some_and(|sums| sums.captured.minor > 0 && sums.left().minor == 0) {
+        return Err(Refusal::AllRefunded.into());
     }
     count_lines(tx, &order)?;
     let left = left(tx, &order)?;

@@ -49,9 +49,10 @@ const HISTORY: &str = "
     UNION ALL SELECT coalesce(outbox.done_at, outbox.next_at), 'mail', 'alarm' || CASE WHEN outbox.done_at IS NULL THEN ' waits' ELSE ' done' END || ', ' || detail
         FROM attempts JOIN outbox ON outbox.kind = 'alarm' AND outbox.subject > attempts.id || '.' AND outbox.subject < attempts.id || '/'
         WHERE order_id = ?1
-    UNION ALL SELECT received_at, 'event', kind || ' ' || event || ', ' || coalesce(result, 'waits') || coalesce(', ' || last_error, '')
-        FROM inbox WHERE EXISTS (SELECT 1 FROM attempts WHERE order_id = ?1 AND
-            (inbox.checkout = attempts.checkout AND inbox.attempt = attempts.number OR inbox.reference = attempts.reference))
+    UNION ALL SELECT received_at, 'event', inbox.kind || ' ' || event || ', ' || coalesce(result, 'waits') || coalesce(', ' || last_error, '')
+        FROM attempts JOIN inbox ON inbox.checkout = attempts.checkout AND inbox.attempt = attempts.number WHERE order_id = ?1
+    UNION ALL SELECT received_at, 'event', inbox.kind || ' ' || event || ', ' || coalesce(result, 'waits') || coalesce(', ' || last_error, '')
+        FROM attempts JOIN inbox ON inbox.reference = attempts.reference AND inbox.checkout IS NULL WHERE order_id = ?1
     UNION ALL SELECT at, 'fact', kind || ', told to ' || (SELECT count(*) FROM deliveries JOIN subscribers ON name = subscriber
             WHERE fact = facts.id AND sequence < next_sequence) || ' system(s)' FROM facts WHERE order_id = ?1
     UNION ALL SELECT resolutions.at, 'resolved', resolutions.note FROM resolutions
@@ -94,6 +95,8 @@ macro_rules! for_a_person {
         FROM attempts JOIN orders ON orders.id = order_id
         WHERE attempts.state = 'review' AND attempts.state <> 'paid' AND attempts.state <> 'declined' AND attempts.state <> 'canceled'
     UNION ALL SELECT 'orphan', reference, NULL, changed_at, reason FROM orphans WHERE state = 'review'
+    UNION ALL SELECT 'difference', attempts.id, coalesce(orders.number, orders.id), found_at, detail
+        FROM differences JOIN attempts ON attempts.id = attempt JOIN orders ON orders.id = order_id
     UNION ALL SELECT 'refund', refunds.id, coalesce(orders.number, orders.id), changed_at, coalesce(failure, '')
         FROM refunds JOIN orders ON orders.id = order_id WHERE refunds.state IN ('failed', 'review')"
     };
@@ -114,8 +117,6 @@ pub(in crate::store) fn stuck(tx: &Tx<'_>, late_since: Timestamp) -> Result<Vec<
          UNION ALL SELECT 'unanswered', refunds.id, coalesce(orders.number, orders.id), changed_at, coalesce(failure, refunds.state)
              FROM refunds JOIN orders ON orders.id = order_id WHERE refunds.state = 'pending' AND changed_at <= ?1
          UNION ALL SELECT 'orphan', reference, NULL, found_at, reason FROM orphans WHERE state IN ('found', 'returning') AND found_at <= ?1
-         UNION ALL SELECT 'difference', attempts.id, coalesce(orders.number, orders.id), found_at, detail
-             FROM differences JOIN attempts ON attempts.id = attempt JOIN orders ON orders.id = order_id
          UNION ALL SELECT 'dispute', disputes.reference, coalesce(orders.number, orders.id), made_at,
                 'over ⟨' || disputes.amount_minor || ' ' || disputes.currency || '⟩, ' || disputes.reason
                 || coalesce(', to be answered by @' || respond_by, '')

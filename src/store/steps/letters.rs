@@ -1,7 +1,7 @@
 //! Letters: rows of what customers are written, claimed for a while and crossed off.
 
 use super::locks::claiming;
-use super::outbox::{RETRY_MAX_SECONDS, TOLD_AFTER_SECONDS, alarm_once, pause_seconds};
+use super::outbox::{CLOCKS_APART_SECONDS, RETRY_MAX_SECONDS, TOLD_AFTER_SECONDS, alarm_once, pause_seconds};
 use crate::commerce::ids::{CheckoutId, OrderId, Timestamp};
 use crate::store::letters::{Letter, LetterKind};
 use crate::store::tx::{Row, Tx, params};
@@ -37,11 +37,11 @@ pub(in crate::store) fn claim(
         tx,
         "UPDATE letters SET claimed_by = ?1, claimed_until = ?4, tries = tries + 1 WHERE id IN",
         "SELECT id FROM letters WHERE done_at IS NULL AND (next_at <= ?3 OR next_at > ?3 + ?5)
-             AND (claimed_until <= ?3 OR claimed_until > ?4) AND kind IN ('sent', 'withdrawal') ORDER BY next_at, id LIMIT ?2",
+             AND (claimed_until <= ?3 OR claimed_until > ?4 + ?6) AND kind IN ('sent', 'withdrawal') ORDER BY next_at, id LIMIT ?2",
         "SELECT id FROM due",
         "RETURNING id, kind, subject, order_id, tries - 1"
     );
-    let mut rows = tx.query(update, params![owner, limit, now.0, until.0, RETRY_MAX_SECONDS], read)?;
+    let mut rows = tx.query(update, params![owner, limit, now.0, until.0, RETRY_MAX_SECONDS, CLOCKS_APART_SECONDS], read)?;
     rows.sort_by_key(|row| row.id);
     Ok(rows)
 }

@@ -36,7 +36,8 @@ pub(super) fn promise(
     // Another alarm about it that was not sent yet says something else: both are sent.
     let waits = "SELECT 1 FROM outbox WHERE kind = ?1 AND subject = ?2 AND done_at IS NULL AND detail <> ?3";
     if kind == OutboxKind::Alarm && tx.exists(waits, params![kind.name(), subject, detail])? {
-        alarm_once(tx, &format!("{subject}.{}", now.0), checkout, detail, now)?;
+        let what = blake3::hash(detail.as_bytes()).to_hex();
+        alarm_once(tx, &format!("{subject}.{}", &what[..8]), checkout, detail, now)?;
     }
     Ok(())
 }

@@ -522,8 +522,8 @@ fn set_state(
     tx.execute(
         // A page's address may carry what a payment is confirmed with (I23): it is kept for as long as somebody may be led there.
         "UPDATE attempts SET state = ?2, reason = ?3, changed_at = ?4,
-                redirect_url = CASE WHEN ?5 THEN redirect_url END WHERE id = ?1",
-        params![attempt.as_str(), state.name(), reason, now.0, state == AttemptState::Review],
+                redirect_url = NULL WHERE id = ?1",
+        params![attempt.as_str(), state.name(), reason, now.0],
     )?;
     Ok(())
 }

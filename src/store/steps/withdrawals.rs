@@ -3,12 +3,12 @@
 use super::locks::{Lock, lock};
 use super::{facts, letters};
 use crate::commerce::ids::{OrderId, Timestamp};
-use crate::commerce::withdrawal::{MAX_PER_ORDER, Withdrawal};
+use crate::commerce::withdrawal::{MAX_PER_ORDER, MAX_UNPROVEN, Proof, Withdrawal};
 use crate::store::letters::LetterKind;
 use crate::store::tx::{Row, Tx, params};
 use crate::store::{Refusal, StoreError};
 
-pub(in crate::store) fn keep(tx: &Tx<'_>, declared: &Withdrawal) -> Result<Option<Withdrawal>, StoreError> {
+pub(in crate::store) fn keep(tx: &Tx<'_>, declared: &Withdrawal, proof: Proof) -> Result<Option<Withdrawal>, StoreError> {
     lock(tx, Lock::Order(declared.order.as_str()))?;
     if !tx.exists("SELECT 1 FROM orders WHERE id = ?1", params![declared.order.as_str()])? {
         return Err(Refusal::NotFound.into());
@@ -18,7 +18,9 @@ pub(in crate::store) fn keep(tx: &Tx<'_>, declared: &Withdrawal) -> Result<Optio
     if let Some(same) = known.iter().find(|one| one.handled_at.is_none() && content(one) == content(declared)) {
         return Ok(Some(same.clone()));
     }
-    if known.len() >= MAX_PER_ORDER {
+    // What strangers write keeps nobody who holds the link from withdrawing.
+    let open = known.iter().filter(|one| one.handled_at.is_none()).count();
+    if known.len() >= MAX_PER_ORDER || proof == Proof::Name && open >= MAX_UNPROVEN {
         return Ok(None);
     }
     let lines = serde_json::to_string(&declared.lines)?;

@@ -15,13 +15,14 @@ pub(super) async fn sold(store: &Store, number: u8, units: u32) -> Order {
     paid.order.expect("an order")
 }
 
-fn asking(order: &Order, key: &str, units: u32) -> AskFulfillment {
+pub(super) fn asking(order: &Order, key: &str, units: u32) -> AskFulfillment {
     AskFulfillment {
         id: format!("f-{key}"),
         key: key.to_owned(),
         order: order.id.clone(),
         lines: if units == 0 { Vec::new() } else { vec![(0, units)] },
         parcel: Parcel { carrier: "Post".into(), tracking: "JJD1".into(), url: "https://post.example/JJD1".into() },
+        is_present: false,
         telling: Telling::Letter,
         now: LATER,
     }
@@ -105,9 +106,19 @@ fn what_is_not_paid_or_is_back_in_stock_is_not_sent() {
             restocks: true,
             now: LATER,
         };
-        store.ask_refund(refund).await.expect("a refund");
+        store.ask_refund(refund.clone()).await.expect("a refund");
         assert_eq!(refused(store.fulfil(asking(&order, "b", 1)).await), Refusal::AlreadyRestocked);
         assert!(store.sendable(&order.id).await.expect("a look").expect("an order").is_restocked);
+        let order = sold(&store, 4, 2).await;
+        let mut back =
+            refunds::AskRefund { id: "r2".into(), order: order.id.clone(), restocks: false, amount_minor: Some(1), ..refund };
+        store.ask_refund(back.clone()).await.expect("a part of its money");
+        let quiet = |key: &str| AskFulfillment { telling: Telling::Nothing, ..asking(&order, key, 1) };
+        store.fulfil(quiet("d")).await.expect("it is still owed");
+        (back.id, back.amount_minor) = ("r3".into(), None);
+        store.ask_refund(back).await.expect("the rest");
+        assert_eq!(refused(store.fulfil(asking(&order, "e", 1)).await), Refusal::AllRefunded);
+        store.fulfil(AskFulfillment { is_present: true, ..quiet("e") }).await.expect("as a present");
         let unknown = AskFulfillment { lines: vec![(7, 1)], ..asking(&sold(&store, 3, 1).await, "c", 1) };
         assert_eq!(refused(store.fulfil(unknown).await), Refusal::NotFound);
         assert_eq!(

@@ -138,24 +138,38 @@ struct Sums {
     refunded_tax: i64,
 }
 
-/// Taxes of all orders that were paid, counted up one by one.
+/// Taxes of all orders that were paid, counted up one by one: what was booked in the period, whenever its order was written.
 #[derive(Debug, Default)]
-pub(super) struct Taxes(BTreeMap<Account, (Sums, Option<Currency>)>);
+pub(super) struct Taxes {
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    accounts: BTreeMap<Account, (Sums, Option<Currency>)>,
+}
 
 impl Taxes {
+    /// Of a period: from the one instant on and before the other.
+    pub(super) fn of(since: Option<Timestamp>, until: Option<Timestamp>) -> Self {
+        Self { since, until, accounts: BTreeMap::new() }
+    }
+
+    fn is_booked(&self, at: Timestamp) -> bool {
+        self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at < until)
+    }
+
     /// Counts an order and what went back of it.
     pub(super) fn count(&mut self, row: &Exported) {
         let order = &row.order;
         let Some(paid_at) = order.paid_at.filter(|_| order.state == OrderState::Placed) else { return };
         let parts = parts(order);
-        for part in &parts {
+        for part in parts.iter().filter(|_| self.is_booked(paid_at)).collect::<Vec<_>>() {
             let sums = self.at(order, part, paid_at);
             sums.orders += 1;
             sums.net += part.net;
             sums.tax += part.tax;
         }
         let weights: Vec<i64> = parts.iter().map(|part| part.net + part.tax).collect();
-        for refund in row.refunds.iter().filter(|one| one.state.is_in_ledger()) {
+        let is_meant = |one: &&crate::store::refunds::Refund| one.state.is_in_ledger() && self.is_booked(one.changed_at);
+        for refund in row.refunds.iter().filter(is_meant).collect::<Vec<_>>() {
             let Ok(shares) = refund.amount.split(&weights) else { continue };
             for (part, share) in parts.iter().zip(shares) {
                 let Ok(halves) = share.split(&[part.net, part.tax]) else { continue };
@@ -171,7 +185,7 @@ impl Taxes {
         let priced = &order.quote.priced;
         let country = priced.tax_country.clone().unwrap_or_else(|| order.quote.address.country.clone());
         let account = (quarter(at), country, part.name.clone(), part.percent.clone(), priced.currency.code().to_owned());
-        let (sums, currency) = self.0.entry(account).or_default();
+        let (sums, currency) = self.accounts.entry(account).or_default();
         *currency = Some(priced.currency);
         sums
     }
@@ -196,7 +210,7 @@ impl Taxes {
                 money(sums.refunded_tax),
             ]
         };
-        self.0.into_iter().map(row).collect()
+        self.accounts.into_iter().map(row).collect()
     }
 }
 

@@ -12,3 +12,13 @@ CREATE TABLE disputes (
     PRIMARY KEY (attempt, reference)
 );
 CREATE INDEX disputes_to_answer ON disputes (made_at) WHERE state = 'needs_response';
+
+-- Operators take differences off the list, too.
+ALTER TABLE resolutions DROP CONSTRAINT resolutions_kind_check;
+ALTER TABLE resolutions ADD CONSTRAINT resolutions_kind_check CHECK (kind IN ('payment', 'orphan', 'refund', 'difference'));
+
+-- An order's history looks for its own rows alone.
+CREATE INDEX outbox_of_subject ON outbox (subject);
+CREATE INDEX inbox_of_attempt ON inbox (checkout, attempt) WHERE checkout IS NOT NULL;
+CREATE INDEX inbox_of_reference ON inbox (reference) WHERE reference IS NOT NULL;
+CREATE INDEX facts_of_order ON facts (order_id);
