@@ -3,11 +3,12 @@
 //! Owns    the costs of a hash, the rules of a name and of a password, and the hash that is compared with where there is no operator, so that
 //!         a name that exists is answered as slowly as one that does not.
 //! Limits  PLACES hashes at once, each of 19 MiB for some tens of milliseconds; WAITING_MAX wait for a place, more are told to come again.
-//! Always  off the threads that answer shoppers; a password is never written anywhere.
+//! Always  off the threads that answer shoppers; a password is never written anywhere. Who asks may be gone before the answer: a place is
+//!         the hash's own until it is made, and whoever waits no more is not counted.
 //! Source  OWASP, "Password Storage": argon2id with m=19456 KiB, t=2, p=1. NIST SP 800-63B, 3.1.1: length, and no rules of composition.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
@@ -81,7 +82,7 @@ fn is_of(password: &str, hash: &str) -> bool {
 /// Who looks at passwords, a few at a time.
 #[derive(Debug)]
 pub struct Passwords {
-    places: Semaphore,
+    places: Arc<Semaphore>,
     waiting: AtomicUsize,
     /// The hash of no operator.
     nobody: OnceLock<String>,
@@ -89,35 +90,113 @@ pub struct Passwords {
 
 impl Default for Passwords {
     fn default() -> Self {
-        Self { places: Semaphore::new(PLACES), waiting: AtomicUsize::new(0), nobody: OnceLock::new() }
+        Self { places: Arc::new(Semaphore::new(PLACES)), waiting: AtomicUsize::new(0), nobody: OnceLock::new() }
+    }
+}
+
+/// Somebody who waits for a place: counted until there is one, or until nobody waits for it any more.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    /// `None`: as many as may wait do so already.
+    fn begin(count: &'a AtomicUsize) -> Option<Self> {
+        let is_one_of_few = count.fetch_add(1, Ordering::Relaxed) < WAITING_MAX;
+        let waiting = Self(count);
+        is_one_of_few.then_some(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl Passwords {
     /// Whether a password is an operator's; `hash: None`: there is none, which takes as long to be told. `None`: too many ask at once, and
     /// nothing was looked at.
-    pub async fn are_same(self: &std::sync::Arc<Self>, password: String, hash: Option<String>) -> Option<bool> {
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_MAX {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-            return None;
-        }
-        let place = self.places.acquire().await;
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
+    pub async fn are_same(self: &Arc<Self>, password: String, hash: Option<String>) -> Option<bool> {
+        let waiting = Waiting::begin(&self.waiting)?;
+        let place = self.places.clone().acquire_owned().await;
+        drop(waiting);
         let passwords = self.clone();
         let looked = tokio::task::spawn_blocking(move || {
+            // It goes on where whoever asked is gone, and has its place for as long.
+            let _place = place;
             let nobody = passwords.nobody.get_or_init(|| self::hash("nobody has this password"));
             let is_same = is_of(&password, hash.as_ref().unwrap_or(nobody));
             is_same && hash.is_some()
         });
-        let is_same = looked.await.unwrap_or(false);
-        drop(place);
-        Some(is_same)
+        Some(looked.await.unwrap_or(false))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use std::future::{Future, poll_fn};
+    use std::pin::pin;
+    use std::sync::mpsc;
+    use std::task::Poll;
+
+    /// As a client that goes away does: the request is begun and never ended.
+    async fn begin_and_leave(passwords: &Arc<Passwords>) {
+        let mut asked = pin!(passwords.are_same("five small words".to_owned(), None));
+        poll_fn(|context| Poll::Ready(asked.as_mut().poll(context).is_pending())).await;
+    }
+
+    fn run<T>(steps: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().build().expect("a thread").block_on(steps)
+    }
+
+    #[test]
+    fn whoever_leaves_while_waiting_takes_no_place_from_those_who_come() {
+        run(async {
+            let passwords = Arc::new(Passwords::default());
+            let all = passwords.places.clone().acquire_many_owned(PLACES as u32).await.expect("nobody has one");
+            for _ in 0..WAITING_MAX + 5 {
+                begin_and_leave(&passwords).await;
+            }
+            drop(all);
+            let hash = hash("five small words");
+            assert_eq!(passwords.are_same("five small words".to_owned(), Some(hash)).await, Some(true));
+            // Those who stay are counted.
+            let all = passwords.places.clone().acquire_many_owned(PLACES as u32).await.expect("all are back");
+            let stays = |_| {
+                let passwords = passwords.clone();
+                tokio::spawn(async move { passwords.are_same(String::new(), None).await })
+            };
+            let staying: Vec<_> = (0..WAITING_MAX).map(stays).collect();
+            tokio::task::yield_now().await;
+            assert_eq!(passwords.are_same(String::new(), None).await, None, "too many");
+            staying.iter().for_each(tokio::task::JoinHandle::abort);
+            drop(all);
+        });
+    }
+
+    #[test]
+    fn a_hash_keeps_its_place_until_it_is_made_though_nobody_waits_for_it() {
+        run(async {
+            let passwords = Arc::new(Passwords::default());
+            let ((begun, is_begun), (go_on, may_go_on)) = (mpsc::channel(), mpsc::channel::<()>());
+            // Whoever looks needs the hash of nobody, and it is not there before this ends.
+            let first = passwords.clone();
+            let first = std::thread::spawn(move || {
+                first.nobody.get_or_init(|| {
+                    begun.send(()).expect("it is waited for");
+                    may_go_on.recv().expect("it is told");
+                    hash("nobody has this password")
+                });
+            });
+            is_begun.recv().expect("it begins");
+            begin_and_leave(&passwords).await;
+            assert_eq!(passwords.places.available_permits(), PLACES - 1);
+            go_on.send(()).expect("it waits");
+            first.join().expect("no panic");
+            passwords.places.acquire_many(PLACES as u32).await.expect("the place is back").forget();
+        });
+    }
 
     #[test]
     fn a_password_is_kept_as_argon2id_with_its_costs_and_a_salt_of_its_own() {
