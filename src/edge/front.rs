@@ -193,9 +193,19 @@ impl Front {
             // Two of them: one was sent by whoever asks.
             return Some(named.filter(|_| values.next().is_none()).unwrap_or(peer));
         }
-        let mut last = peer;
+        Some(self.forwarded(peer, headers))
+    }
+
+    /// The address that a trusted proxy asks for by `X-Forwarded-For`, whatever header the shop's host has: a proxy passes others on as they
+    /// came, and that one has its own word added. Whoever is no trusted proxy asks for itself.
+    pub fn forwarded(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let is_proxy = |address: IpAddr| self.proxies.iter().flatten().any(|network| network.holds(address));
+        let mut last = peer.to_canonical();
+        if !is_proxy(last) {
+            return last;
+        }
         // Nearest first: the last value of the last header.
-        let lines: Vec<&str> = values.collect();
+        let lines: Vec<&str> = headers.get_all(USUAL_HEADER).iter().map(|value| value.to_str().unwrap_or("")).collect();
         for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')).take(HOPS_MAX) {
             let Some(hop) = address(hop) else { break };
             last = hop;
@@ -203,7 +213,7 @@ impl Front {
                 break;
             }
         }
-        Some(last)
+        last
     }
 }
 

@@ -1,7 +1,9 @@
 //! Operators: who may run the shop's pages, their sessions, and how often somebody tries to be one.
 //!
 //! Always  a try is counted before its password is looked at, so that many at once are no more than one after the other; a name that does not
-//!         exist is counted as one that does. A session ends by itself; what is kept of it opens nothing. The audit log is only added to.
+//!         exist is counted as one that does. A network that an operator signed in from lately waits by itself alone: whoever tries names
+//!         elsewhere keeps nobody out there. One who has to wait writes nothing. A session ends by itself; what is kept of it opens nothing.
+//!         The audit log is only added to.
 //! Limits  see the constants. Instants are seconds; a session is looked up by the hash of its token.
 
 use serde::Serialize;
@@ -20,10 +22,14 @@ pub const SESSIONS_MAX: u32 = 10;
 pub const NAME_TRIES: u32 = 5;
 /// Tries in vain that a client's network has before it waits: several people in one house.
 pub const NETWORK_TRIES: u32 = 20;
-/// The longest wait, which the growing ones end at. Longer would be a way to keep an operator out for good.
+/// The longest wait, which the growing ones end at: a name can be kept waiting by strangers.
 pub const WAIT_MAX_SECONDS: i64 = 900;
 /// Seconds without a try after which those before are forgotten.
 pub const TRIES_SECONDS: i64 = 24 * 3600;
+/// Seconds for which a network is known after somebody signed in from it: a month's holiday is no reason to be kept out.
+pub const KNOWN_SECONDS: i64 = 30 * 24 * 3600;
+/// Who is named in the audit log where nobody had signed in. No operator's name has a space.
+pub const STRANGER: &str = "no operator";
 /// Who is named in the audit log where a command of this machine did it.
 pub const COMMAND: &str = "command line";
 
@@ -40,6 +46,19 @@ pub struct Operator {
     pub disabled_at: Option<Timestamp>,
     /// When a session of it was last used; `None`: there is none.
     pub seen_at: Option<Timestamp>,
+}
+
+/// A session to open.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// Whose.
+    pub operator: String,
+    /// The network it is opened from.
+    pub network: String,
+    /// The hash of its token.
+    pub token_hash: String,
+    /// That of the session which the browser had until now; it ends.
+    pub former: Option<String>,
 }
 
 /// What comes of beginning to sign in.
@@ -118,15 +137,19 @@ impl Store {
     /// Counts a try to sign in under that name from that network, and says whether its password may be looked at.
     pub async fn begin_sign_in(&self, name: &str, network: &str, now: Timestamp) -> Result<Try, StoreError> {
         let (name, network) = (name.to_owned(), network.to_owned());
+        let (whose, whence) = (name.clone(), network.clone());
+        // However often somebody comes who has to wait: payments do not wait for that.
+        if let Some(until) = look!(self, move |tx| operators::has_to_wait(tx, &whose, &whence, now))? {
+            return Ok(Try::Wait { until });
+        }
         step!(self, Fresh, move |tx| operators::begin(tx, &name, &network, now))
     }
 
     /// The password was right: the try was none in vain, and there is a session.
     ///
     /// Errors: `NotFound` where the operator was disabled meanwhile.
-    pub async fn open_session(&self, name: &str, network: &str, token_hash: &str, now: Timestamp) -> Result<(), StoreError> {
-        let (name, network, token_hash) = (name.to_owned(), network.to_owned(), token_hash.to_owned());
-        step!(self, Fresh, move |tx| operators::open_session(tx, &name, &network, &token_hash, now))
+    pub async fn open_session(&self, session: NewSession, now: Timestamp) -> Result<(), StoreError> {
+        step!(self, Fresh, move |tx| operators::open_session(tx, &session, now))
     }
 
     /// Who has a session; it goes on with this request. `None`: nobody has it, or it is over.
@@ -142,9 +165,9 @@ impl Store {
     }
 
     /// Ends a session.
-    pub async fn close_session(&self, token_hash: &str) -> Result<(), StoreError> {
+    pub async fn close_session(&self, token_hash: &str, now: Timestamp) -> Result<(), StoreError> {
         let hash = token_hash.to_owned();
-        step!(self, Fresh, move |tx| operators::close(tx, &hash))
+        step!(self, Fresh, move |tx| operators::close(tx, &hash, now))
     }
 
     /// Ends every session of an operator. Gives how many there were.

@@ -127,9 +127,9 @@ fn a_name_that_is_tried_too_often_waits_longer_each_time() {
     counter.pass(WAIT_MAX_SECONDS);
     browser.clone().from("192.0.2.2").try_as("ada", PASSWORD).expect(303);
     for _ in 0..NAME_TRIES {
-        browser.clone().from("192.0.2.3").try_as("nobody", PASSWORD).expect(422);
+        browser.clone().from("198.18.7.3").try_as("nobody", PASSWORD).expect(422);
     }
-    browser.from("192.0.2.3").try_as("nobody", PASSWORD).expect(429);
+    browser.from("198.18.7.3").try_as("nobody", PASSWORD).expect(429);
 }
 
 #[test]
@@ -186,6 +186,9 @@ fn a_session_ends_when_nobody_uses_it_when_it_is_old_and_when_it_is_told_to() {
 
     let [mut one, mut two] = [(); 2].map(|()| Browser::at(&counter).signed_in("ada"));
     let mut bob = Browser::at(&counter).signed_in("bob");
+    let former = one.clone();
+    one.try_as("ada", PASSWORD).expect(303);
+    assert!(!is_in(&mut former.clone()) && is_in(&mut one), "a browser has one session");
     let page = one.get("/desk");
     let (kept, out) = (one.clone(), one.post("/desk/sign-out", &page, &[]).expect(303));
     assert!(out.cookies()[0].contains("Max-Age=0") && !is_in(&mut kept.clone()) && is_in(&mut two));

@@ -22,6 +22,7 @@ const GROWING: &[&str] = &[
     "fulfilled_lines",
     "letters",
     "withdrawals",
+    "audit",
 ];
 
 /// Partial indices that hold what is under way, and nothing of what is over.

@@ -18,7 +18,7 @@ use crate::edge::app::App;
 use crate::edge::front::cut;
 use crate::edge::http::Reply;
 use crate::edge::limits::seconds;
-use crate::store::operators::{SESSION_SECONDS, Try};
+use crate::store::operators::{NewSession, SESSION_SECONDS, Try};
 use crate::store::{Refusal, Store, StoreError};
 
 /// Bits of an address that one house or machine has: those that try passwords change the others at will.
@@ -42,21 +42,35 @@ fn is_here(headers: &HeaderMap) -> bool {
     crate::edge::live::is_loopback(&format!("http://{host}/"))
 }
 
-/// `__Host-` binds the cookie to this host and to https.
-fn cookie_name(headers: &HeaderMap) -> &'static str {
-    if is_here(headers) { "desk" } else { "__Host-desk" }
+/// Whether the page is asked for by https, as the browser or the proxy before this listener says. Whoever lies harms a cookie of its own.
+fn is_https(headers: &HeaderMap) -> bool {
+    let begins = |name: &str, with: &str| headers.get(name).is_some_and(|value| value.as_bytes().starts_with(with.as_bytes()));
+    begins("x-forwarded-proto", "https") || begins("origin", "https://")
+}
+
+/// Binds the cookie to this host and to https.
+const BOUND: &str = "__Host-desk";
+/// At this machine, by http.
+const PLAIN: &str = "desk";
+
+/// A proxy may ask for this machine on behalf of whoever comes by https.
+fn is_plain(headers: &HeaderMap) -> bool {
+    is_here(headers) && !is_https(headers)
 }
 
 fn set_cookie(reply: &mut Reply, headers: &HeaderMap, token: &str, life: i64) {
-    let (name, secure) = (cookie_name(headers), if is_here(headers) { "" } else { "; Secure" });
+    let (name, secure) = if is_plain(headers) { (PLAIN, "") } else { (BOUND, "; Secure") };
     let text = format!("{name}={token}; Path=/; Max-Age={life}; HttpOnly; SameSite=Strict{secure}");
     reply.headers.append(header::SET_COOKIE, HeaderValue::from_str(&text).expect("names, digits and base64url are ASCII"));
 }
 
+/// The token that came along. Not every request says that it came by https: where it does not, either name is read, the bound one first.
 fn cookie(headers: &HeaderMap) -> Option<&str> {
-    let name = cookie_name(headers);
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    lines.flat_map(|line| line.split(';')).find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+    let named = |name: &str| {
+        let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        lines.flat_map(|line| line.split(';')).find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+    };
+    named(BOUND).or_else(|| named(PLAIN).filter(|_| is_plain(headers)))
 }
 
 /// The hash of a token for one purpose.
@@ -106,7 +120,7 @@ pub(super) async fn sign_in_page(
         "problem": text,
         "name": asked.form.get("name").chars().take(NAME_MAX_BYTES).collect::<String>(),
         "to": to,
-        "is_plain": !is_here(&asked.headers) && asked.headers.get("x-forwarded-proto").is_none_or(|how| how != "https"),
+        "is_plain": !is_here(&asked.headers) && !is_https(&asked.headers),
     });
     page(app, asked, status, "desk/sign_in.html", "Sign in", shown)
 }
@@ -144,7 +158,9 @@ pub(super) async fn sign_in(app: &App, store: &Store, asked: &Asked) -> Result<R
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).expect("the system's randomness never fails once the process has started");
     let token = URL_SAFE_NO_PAD.encode(bytes);
-    match store.open_session(&name, &network, &hashed("session", &token), app.clock.now()).await {
+    let former = asked.signed.as_ref().map(|signed| signed.hash.clone());
+    let session = NewSession { operator: name, network, token_hash: hashed("session", &token), former };
+    match store.open_session(session, app.clock.now()).await {
         Err(StoreError::Refused(Refusal::NotFound)) => return sign_in_page(app, store, asked, refuse(wrong)).await,
         opened => opened?,
     }
@@ -160,10 +176,11 @@ async fn wait(app: &App, store: &Store, asked: &Asked, wait_seconds: u64) -> Res
     Ok(reply)
 }
 
-/// The network that tries are counted for.
+/// The network that tries are counted for. The header in which the shop's host names shoppers is not asked: a proxy before this listener is
+/// another one, and would pass on what a client wrote into it.
 fn network_of(app: &App, asked: &Asked) -> String {
     let Some(peer) = asked.peer else { return "unknown".to_owned() };
-    let client = app.live.load().front.client(peer, &asked.headers).unwrap_or(peer).to_canonical();
+    let client = app.live.load().front.forwarded(peer, &asked.headers);
     let bits = if client.is_ipv4() { V4_BITS } else { V6_BITS };
     let network: IpAddr = cut(client, bits);
     format!("{network}/{bits}")
@@ -180,7 +197,7 @@ pub(super) async fn sign_out(
     if is_everywhere {
         store.close_sessions(&signed.operator, app.clock.now()).await?;
     } else {
-        store.close_session(&signed.hash).await?;
+        store.close_session(&signed.hash, app.clock.now()).await?;
     }
     let mut reply = Reply::see_other("/desk/sign-in");
     set_cookie(&mut reply, &asked.headers, "", 0);
@@ -213,19 +230,37 @@ mod tests {
 
     #[test]
     fn a_cookie_is_for_https_unless_the_page_is_of_this_machine() {
-        for (host, name) in [
-            ("127.0.0.1:9081", "desk"),
-            ("localhost", "desk"),
-            ("[::1]:9081", "desk"),
-            ("desk.example", "__Host-desk"),
-            ("127.0.0.1.evil.example", "__Host-desk"),
+        for (pairs, name) in [
+            (&[("host", "127.0.0.1:9081")][..], PLAIN),
+            (&[("host", "localhost")], PLAIN),
+            (&[("host", "[::1]:9081"), ("origin", "http://[::1]:9081")], PLAIN),
+            (&[("host", "desk.example")], BOUND),
+            (&[("host", "127.0.0.1.evil.example")], BOUND),
+            // A proxy that asks for this machine.
+            (&[("host", "127.0.0.1:9081"), ("x-forwarded-proto", "https")], BOUND),
+            (&[("host", "127.0.0.1:9081"), ("origin", "https://desk.example")], BOUND),
         ] {
-            let headers = headers(&[("host", host)]);
+            let headers = headers(pairs);
             let mut reply = Reply::see_other("/desk");
             set_cookie(&mut reply, &headers, "t", 5);
             let set = reply.headers[header::SET_COOKIE].to_str().expect("ASCII").to_owned();
-            assert!(set.starts_with(&format!("{name}=t; Path=/; Max-Age=5; HttpOnly; SameSite=Strict")), "{set}");
-            assert_eq!(set.ends_with("; Secure"), name.starts_with("__Host-"), "{set}");
+            assert!(set.starts_with(&format!("{name}=t; Path=/; Max-Age=5; HttpOnly; SameSite=Strict")), "{pairs:?}: {set}");
+            assert_eq!(set.ends_with("; Secure"), name == BOUND, "{pairs:?}: {set}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_is_found_where_a_page_does_not_say_how_it_is_asked_for() {
+        for (pairs, expected) in [
+            (&[("host", "localhost"), ("cookie", "other=1; desk=plain")][..], Some("plain")),
+            (&[("host", "localhost"), ("cookie", "desk=plain; __Host-desk=bound")], Some("bound")),
+            (&[("host", "desk.example"), ("cookie", "__Host-desk=bound")], Some("bound")),
+            // Another host of the domain may have written that one.
+            (&[("host", "desk.example"), ("cookie", "desk=plain")], None),
+            (&[("host", "localhost"), ("x-forwarded-proto", "https"), ("cookie", "desk=plain")], None),
+            (&[("host", "localhost"), ("cookie", "xdesk=plain; desks=plain")], None),
+        ] {
+            assert_eq!(cookie(&headers(pairs)), expected, "{pairs:?}");
         }
     }
 

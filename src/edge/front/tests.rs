@@ -44,6 +44,23 @@ fn of_a_list_the_last_address_that_no_proxy_has_is_the_shoppers() {
 }
 
 #[test]
+fn who_is_forwarded_for_is_never_what_a_client_wrote_into_the_hosts_header() {
+    let front = front(&["10.0.0.0/8"], "CF-Connecting-IP");
+    let check = |peer: &str, pairs: &[(&str, &[u8])], expected: &str| {
+        let mut all = HeaderMap::new();
+        pairs.iter().for_each(|(name, value)| all.extend(headers(name, &[value])));
+        let found = front.forwarded(peer.parse().expect("an address"), &all);
+        assert_eq!(found.to_string(), expected, "{peer}: {pairs:?}");
+    };
+    check(PEER, &[("cf-connecting-ip", b"192.0.2.200")], PEER);
+    check(PEER, &[("cf-connecting-ip", b"192.0.2.200"), ("x-forwarded-for", b"192.0.2.201, 203.0.113.5")], "203.0.113.5");
+    check("203.0.113.5", &[("x-forwarded-for", b"192.0.2.201")], "203.0.113.5");
+    let nobody_said = Front::of(&FrontTerms::default()).expect("sound terms");
+    let headers = headers("x-forwarded-for", &[b"192.0.2.201"]);
+    assert_eq!(nobody_said.forwarded(PEER.parse().expect("an address"), &headers).to_string(), PEER);
+}
+
+#[test]
 fn what_cannot_be_read_ends_at_the_last_address_that_could() {
     let list = |values: &[&str], expected: &str| check("X-Forwarded-For", values, expected);
     list(&[], PEER);

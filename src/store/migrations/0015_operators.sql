@@ -40,10 +40,12 @@ CREATE TABLE audit (
     detail   TEXT NOT NULL,
     before   TEXT NOT NULL,
     after    TEXT NOT NULL,
-    -- Of the form it was asked by: a form that is sent twice is done once.
+    -- Of the form it was asked by, and of what that form does: one that is sent twice is done once.
     key      TEXT UNIQUE
 ) STRICT;
 CREATE INDEX audit_of_order ON audit (order_id) WHERE order_id IS NOT NULL;
+-- From which networks somebody signed in lately.
+CREATE INDEX audit_of_networks ON audit (subject, at) WHERE action = 'signed in';
 CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is only added to'); END;
 CREATE TRIGGER audit_is_not_forgotten BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is only added to'); END;
 

@@ -2,8 +2,8 @@
 
 use crate::commerce::ids::{OrderId, Timestamp};
 use crate::store::operators::{
-    Audited, IDLE_SECONDS, NAME_TRIES, NETWORK_TRIES, Operator, SESSION_SECONDS, SESSIONS_MAX, TRIES_SECONDS, Try,
-    WAIT_MAX_SECONDS,
+    Audited, IDLE_SECONDS, KNOWN_SECONDS, NAME_TRIES, NETWORK_TRIES, NewSession, Operator, SESSION_SECONDS, SESSIONS_MAX,
+    STRANGER, TRIES_SECONDS, Try, WAIT_MAX_SECONDS,
 };
 use crate::store::tx::{Row, Tx, params};
 use crate::store::{Refusal, StoreError};
@@ -101,10 +101,39 @@ fn of_network(network: &str) -> String {
     format!("network {network}")
 }
 
+/// What a try is counted for, with the tries in vain that each has. The network first: whoever is kept out by it cannot make a name wait.
+fn subjects(tx: &Tx<'_>, name: &str, network: &str, now: Timestamp) -> Result<Vec<(String, u32)>, StoreError> {
+    let mut subjects = vec![(of_network(network), NETWORK_TRIES)];
+    // Where operators are at home nobody elsewhere can make their names wait. Whose home it is makes no difference: else it would be told
+    // there which names exist.
+    let select = "SELECT 1 FROM audit WHERE action = 'signed in' AND subject = ?1 AND at > ?2 LIMIT 1";
+    if !tx.exists(select, params![network, now.0 - KNOWN_SECONDS])? {
+        subjects.push((of_name(name), NAME_TRIES));
+    }
+    Ok(subjects)
+}
+
+/// Until when nothing is looked at; `None`: it may be.
+pub(in crate::store) fn has_to_wait(
+    tx: &Tx<'_>,
+    name: &str,
+    network: &str,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, StoreError> {
+    for (subject, _) in subjects(tx, name, network, now)? {
+        let select =
+            "SELECT locked_until FROM sign_in_tries WHERE subject = ?1 AND locked_until > ?2 AND locked_until <= ?2 + ?3";
+        let until = tx.query_opt(select, params![subject, now.0, WAIT_MAX_SECONDS], |row| row.get(0))?;
+        if let Some(until) = until {
+            return Ok(Some(Timestamp(until)));
+        }
+    }
+    Ok(None)
+}
+
 pub(in crate::store) fn begin(tx: &Tx<'_>, name: &str, network: &str, now: Timestamp) -> Result<Try, StoreError> {
     tx.execute("DELETE FROM sign_in_tries WHERE last_at < ?1", params![now.0 - TRIES_SECONDS])?;
-    // The network first: whoever is kept out by it cannot make a name wait.
-    for (subject, free) in [(of_network(network), NETWORK_TRIES), (of_name(name), NAME_TRIES)] {
+    for (subject, free) in subjects(tx, name, network, now)? {
         if let Some(until) = count(tx, &subject, free, now)? {
             return Ok(Try::Wait { until });
         }
@@ -130,16 +159,24 @@ fn count(tx: &Tx<'_>, subject: &str, free: u32, now: Timestamp) -> Result<Option
         let wait = WAIT_MAX_SECONDS.min(1_i64 << over.min(20));
         tx.execute("UPDATE sign_in_tries SET locked_until = ?2 WHERE subject = ?1", params![subject, now.0 + wait])?;
     }
+    if over == 0 && is_ours(tx, subject)? {
+        // Once, and not for each longer wait: the log is never shortened.
+        let detail = format!("{failures} tries in vain");
+        write_down(tx, STRANGER, &Entry { action: "made to wait", subject, detail: &detail, ..Entry::default() }, now)?;
+    }
     Ok(None)
 }
 
-pub(in crate::store) fn open_session(
-    tx: &Tx<'_>,
-    name: &str,
-    network: &str,
-    token_hash: &str,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+/// Whether that something waits is written down: a name that is nobody's is whatever strangers type.
+fn is_ours(tx: &Tx<'_>, subject: &str) -> Result<bool, StoreError> {
+    match subject.strip_prefix("name ") {
+        None => Ok(true),
+        Some(name) => tx.exists("SELECT 1 FROM operators WHERE name = ?1", params![name]),
+    }
+}
+
+pub(in crate::store) fn open_session(tx: &Tx<'_>, session: &NewSession, now: Timestamp) -> Result<(), StoreError> {
+    let NewSession { operator: name, network, token_hash, former } = session;
     tx.lock("SELECT 1 FROM operators WHERE name = ?1 FOR UPDATE", params![name])?;
     if !tx.exists("SELECT 1 FROM operators WHERE name = ?1 AND disabled_at IS NULL", params![name])? {
         return Err(Refusal::NotFound.into());
@@ -148,6 +185,9 @@ pub(in crate::store) fn open_session(
     let uncount = "UPDATE sign_in_tries SET failures = CASE WHEN failures > 0 THEN failures - 1 ELSE 0 END, locked_until = 0 WHERE subject = ?1";
     tx.execute(uncount, params![of_network(network)])?;
     tx.execute("DELETE FROM sign_in_tries WHERE subject = ?1", params![of_name(name)])?;
+    if let Some(former) = former {
+        close(tx, former, now)?;
+    }
     tx.execute(
         "DELETE FROM operator_sessions WHERE operator = ?1 AND (seen_at <= ?2 OR created_at <= ?3)",
         params![name, now.0 - IDLE_SECONDS, now.0 - SESSION_SECONDS],
@@ -161,7 +201,7 @@ pub(in crate::store) fn open_session(
         "INSERT INTO operator_sessions (token_hash, operator, created_at, seen_at) VALUES (?1, ?2, ?3, ?3)",
         params![token_hash, name, now.0],
     )?;
-    write_down(tx, name, &Entry { action: "signed in", subject: network, ..Entry::default() }, now)
+    write_down(tx, name.as_str(), &Entry { action: "signed in", subject: network, ..Entry::default() }, now)
 }
 
 /// Who has it, and whether it has to be written that it is used.
@@ -177,9 +217,10 @@ pub(in crate::store) fn touch(tx: &Tx<'_>, token_hash: &str, now: Timestamp) -> 
     Ok(())
 }
 
-pub(in crate::store) fn close(tx: &Tx<'_>, token_hash: &str) -> Result<(), StoreError> {
-    tx.execute("DELETE FROM operator_sessions WHERE token_hash = ?1", params![token_hash])?;
-    Ok(())
+pub(in crate::store) fn close(tx: &Tx<'_>, token_hash: &str, now: Timestamp) -> Result<(), StoreError> {
+    let delete = "DELETE FROM operator_sessions WHERE token_hash = ?1 RETURNING operator";
+    let Some(operator) = tx.query_opt(delete, params![token_hash], |row| row.get::<_, String>(0))? else { return Ok(()) };
+    write_down(tx, operator.as_str(), &Entry { action: "signed out", ..Entry::default() }, now)
 }
 
 pub(in crate::store) fn close_all(tx: &Tx<'_>, name: &str, now: Timestamp) -> Result<usize, StoreError> {

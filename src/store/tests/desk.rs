@@ -3,7 +3,7 @@
 use super::*;
 use crate::commerce::order::OrderState;
 use crate::store::desk::{Act, Paid, StockWanted, Wanted};
-use crate::store::operators::{NAME_TRIES, Try, WAIT_MAX_SECONDS};
+use crate::store::operators::{KNOWN_SECONDS, NAME_TRIES, NETWORK_TRIES, NewSession, STRANGER, Try, WAIT_MAX_SECONDS};
 use crate::store::refunds::AskRefund;
 
 /// No order.
@@ -209,7 +209,7 @@ fn tries_are_counted_before_they_are_looked_at() {
         let earlier = NOW.plus_seconds(-WAIT_MAX_SECONDS - 5);
         assert!(matches!(store.begin_sign_in("ada", "n", earlier).await.expect("a try"), Try::Look { .. }));
         for number in 1..=15 {
-            store.open_session("ada", "n", &format!("token{number}"), NOW.plus_seconds(number)).await.expect("a session");
+            store.open_session(session("n", &format!("token{number}"), None), NOW.plus_seconds(number)).await.expect("a session");
         }
         let alive = |number: i64| store.session_at(number);
         let mut count = 0;
@@ -218,6 +218,70 @@ fn tries_are_counted_before_they_are_looked_at() {
         }
         assert_eq!(count, 10, "the newest of them");
         assert_eq!(store.close_sessions("ada", NOW).await.expect("closed"), 10);
+    });
+}
+
+fn session(network: &str, token_hash: &str, former: Option<&str>) -> NewSession {
+    NewSession {
+        operator: "ada".to_owned(),
+        network: network.to_owned(),
+        token_hash: token_hash.to_owned(),
+        former: former.map(str::to_owned),
+    }
+}
+
+#[test]
+fn strangers_keep_nobody_out_of_a_network_that_somebody_signed_in_from() {
+    let (_place, store) = new_store();
+    run(async {
+        store.add_operator("ada", "$hash", "test", NOW).await.expect("an operator");
+        store.open_session(session("home", "one", None), NOW).await.expect("a session");
+        let is_looked_at = async |name: &str, network: &str, at: Timestamp| {
+            matches!(store.begin_sign_in(name, network, at).await.expect("a try"), Try::Look { .. })
+        };
+        for name in ["ada", "nobody"] {
+            for _ in 0..NAME_TRIES {
+                assert!(is_looked_at(name, "away", NOW).await);
+            }
+            assert!(!is_looked_at(name, "away", NOW).await && !is_looked_at(name, "elsewhere", NOW).await, "{name} waits");
+            assert!(is_looked_at(name, "home", NOW).await, "{name}: which names there are is not told at home either");
+        }
+        // At home the network waits, whatever the name.
+        for number in 2..NETWORK_TRIES {
+            assert!(is_looked_at(&format!("name{number}"), "home", NOW).await);
+        }
+        assert!(!is_looked_at("ada", "home", NOW).await);
+        let log = store.audit(None, None, 10).await.expect("the log");
+        let made_to_wait = log.iter().filter(|one| one.action == "made to wait");
+        let made_to_wait: Vec<_> =
+            made_to_wait.map(|one| (one.operator.as_str(), one.subject.as_str(), one.detail.as_str())).collect();
+        // Once each; what strangers type is not written down.
+        let [networks, names] = [NETWORK_TRIES, NAME_TRIES].map(|tries| format!("{tries} tries in vain"));
+        assert_eq!(made_to_wait, [(STRANGER, "network home", &*networks), (STRANGER, "name ada", &*names)]);
+        // A home is forgotten, too.
+        let later = NOW.plus_seconds(KNOWN_SECONDS + 1);
+        for _ in 0..NAME_TRIES {
+            assert!(is_looked_at("ada", "away", later).await);
+        }
+        assert!(!is_looked_at("ada", "home", later).await);
+    });
+}
+
+#[test]
+fn signing_in_anew_ends_the_session_that_the_browser_had() {
+    let (_place, store) = new_store();
+    run(async {
+        store.add_operator("ada", "$hash", "test", NOW).await.expect("an operator");
+        store.open_session(session("home", "token1", None), NOW).await.expect("a session");
+        store.open_session(session("home", "token2", None), NOW).await.expect("another browser's");
+        store.open_session(session("home", "token3", Some("token1")), NOW).await.expect("the first browser's");
+        let alive = [store.session_at(1).await, store.session_at(2).await, store.session_at(3).await];
+        assert_eq!(alive, [false, true, true]);
+        store.close_session("token2", NOW).await.expect("closed");
+        store.close_session("token2", NOW).await.expect("it is closed");
+        let log = store.audit(None, None, 10).await.expect("the log");
+        let actions: Vec<&str> = log.iter().map(|one| one.action.as_str()).collect();
+        assert_eq!(actions, ["signed out", "signed in", "signed out", "signed in", "signed in", "operator added"]);
     });
 }
 
