@@ -228,6 +228,11 @@ fn test(store: &Store, name: &str, json: bool) -> Result<(), CommandError> {
     let started = Instant::now();
     let sent = runtime.block_on(message.send(&transport, &state.url, &secrets, now, PATIENCE));
     let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let answer = match &sent {
+        Ok(status) => format!("accepted with {status}"),
+        Err(failed) => format!("not accepted: {}", failed.error),
+    };
+    wait_for(store.act(COMMAND, None, Act::Tested { subscriber: name.to_owned(), answer }, now))?.map_err(failed)?;
     if json {
         let (status, error) = match &sent {
             Ok(status) => (Some(status.as_u16()), None),

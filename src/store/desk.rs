@@ -12,6 +12,7 @@ use super::fulfillments::AskFulfillment;
 use super::refunds::{AskRefund, Refund};
 use super::steps::{desk, search};
 use super::{Lane, Store, StoreError};
+use crate::commerce::fulfillment::Fulfillment;
 use crate::commerce::ids::{MarketId, OrderId, Sku, Timestamp};
 use crate::commerce::inventory::StockLevel;
 use crate::commerce::money::{Currency, Money};
@@ -35,12 +36,14 @@ pub enum Act {
     Confirm(OrderId),
     /// Units leave the house.
     Fulfil(AskFulfillment),
-    /// They had not left after all, and the customer was not told.
+    /// They had not left after all.
     Unfulfil {
         /// Of which order.
         order: OrderId,
         /// The fulfillment's name.
         id: String,
+        /// Even if the customer was told that they had.
+        even_if_told: bool,
     },
     /// A note about an order.
     Note {
@@ -51,6 +54,8 @@ pub enum Act {
     },
     /// What waits for a person is taken off the list.
     Resolve {
+        /// Of which order; `None`: of whichever it is, or of none.
+        order: Option<OrderId>,
         /// Its name.
         subject: String,
         /// What was done.
@@ -97,6 +102,27 @@ pub enum Act {
     },
 }
 
+impl Act {
+    /// What it does, in a word, and to what, where the order does not say it.
+    pub fn subject(&self) -> (&'static str, &str) {
+        match self {
+            Self::Refund(_) => ("refund", ""),
+            Self::Void(_) => ("void", ""),
+            Self::Confirm(_) => ("confirm", ""),
+            Self::Fulfil(_) => ("fulfil", ""),
+            Self::Unfulfil { id, .. } => ("unfulfil", id),
+            Self::Note { .. } => ("note", ""),
+            Self::Resolve { subject, .. } => ("resolve", subject),
+            Self::SetStock { sku, .. } => ("set stock", sku.as_str()),
+            Self::AdjustStock { sku, .. } => ("adjust stock", sku.as_str()),
+            Self::Pause { .. } => ("pause", ""),
+            Self::Resume => ("resume", ""),
+            Self::Replay { subscriber, .. } => ("replay", subscriber),
+            Self::Tested { subscriber, .. } => ("test", subscriber),
+        }
+    }
+}
+
 /// What came of an act.
 #[derive(Clone, Debug, Default)]
 pub struct Done {
@@ -104,6 +130,8 @@ pub struct Done {
     pub refund: Option<Refund>,
     /// The level, where it was stock.
     pub level: Option<StockLevel>,
+    /// The fulfillment, where it was one.
+    pub fulfillment: Option<Fulfillment>,
     /// Whether anything changed.
     pub is_changed: bool,
 }

@@ -32,6 +32,15 @@ pub struct Stuck {
     pub reason: String,
 }
 
+/// What is stuck.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AllStuck {
+    /// The oldest of it.
+    pub rows: Vec<Stuck>,
+    /// How much there is in all.
+    pub count: u64,
+}
+
 impl Store {
     /// What happened to an order, the oldest first.
     pub async fn history(&self, order: &OrderId) -> Result<Vec<Happened>, StoreError> {
@@ -40,9 +49,15 @@ impl Store {
     }
 
     /// What does not move on by itself, the oldest first: payments, orphans, refunds and withdrawals for a person that nobody resolved, and what is not
-    /// answered or done since before `late_since`.
-    pub async fn stuck(&self, late_since: Timestamp) -> Result<Vec<Stuck>, StoreError> {
-        look!(self, move |tx| history::stuck(tx, late_since))
+    /// answered or done since before `late_since`. At most `limit` of it.
+    pub async fn stuck(&self, late_since: Timestamp, limit: u32) -> Result<AllStuck, StoreError> {
+        look!(self, move |tx| history::stuck(tx, late_since, limit))
+    }
+
+    /// The same of one order, by its number or, where it has none, its id.
+    pub async fn stuck_of(&self, order: &str, late_since: Timestamp) -> Result<Vec<Stuck>, StoreError> {
+        let order = order.to_owned();
+        look!(self, move |tx| history::stuck_of(tx, &order, late_since))
     }
 
     /// Takes a payment, an orphan, a refund, a difference or a withdrawal that waits for a person off the list, with a note. What changes afterwards is listed again.

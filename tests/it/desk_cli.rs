@@ -79,6 +79,14 @@ fn what_commands_do_is_in_the_log_and_notes_are_in_the_history() {
     assert!(orders(&counter, &["show", "T-100001"]).1.contains("command line wrote Ada called; call back."));
     assert_eq!(orders(&counter, &["refund", "T-100001", "--amount", "4.80", "--yes"]).0, 0);
     assert_eq!(orders(&counter, &["resend-mail", "T-100001"]).0, 0);
+    // What changes nothing leaves no entry.
+    for _ in 0..2 {
+        assert_eq!(orders(&counter, &["fulfil", "T-100001", "--key", "label-7", "--carrier", "Tiny Post"]).0, 0);
+    }
+    let sent = parsed(&orders(&counter, &["show", "T-100001", "--json"]).1)["fulfillments"][0]["id"].clone();
+    for _ in 0..2 {
+        assert_eq!(orders(&counter, &["unfulfil", sent.as_str().expect("a name")]).0, 0);
+    }
     assert_eq!(run(counter.folder.path(), &["stock", "set", "MUG", "7", "--store", store]).0, 0);
     assert_eq!(run(counter.folder.path(), &["edge", "pause", "payments", "--store", store]).0, 0);
     let (code, out, _) = operators(&counter, &["audit"], "");
@@ -88,6 +96,8 @@ fn what_commands_do_is_in_the_log_and_notes_are_in_the_history() {
         "refund",
         "24.80 EUR left → 20.00 EUR left",
         "mail again",
+        "1 × LAMP-S, Tiny Post",
+        "not sent after all",
         "stock set MUG",
         "never counted → 7",
         "payments paused",
@@ -95,4 +105,5 @@ fn what_commands_do_is_in_the_log_and_notes_are_in_the_history() {
         assert!(out.contains(words), "{words} in {out}");
     }
     assert!(out.lines().all(|line| line.contains("command line")), "{out}");
+    assert_eq!((out.matches("Tiny Post").count(), out.matches("not sent after all").count()), (1, 1), "{out}");
 }

@@ -14,6 +14,7 @@ mod costs;
 mod data;
 mod desk;
 mod desk_cli;
+mod desk_forms;
 mod diff;
 mod disputes;
 mod edge_bundle;

@@ -165,6 +165,9 @@ fn a_test_is_signed_and_its_answer_is_told() {
     assert!(code == 3 && told.contains("it answered 403 Forbidden"), "{told}");
     let (code, out, _) = webhooks(&store, &["test", "erp", "--json"], Some(SECRET));
     assert_eq!((code, &parsed(&out)["accepted"]), (3, &json!(false)));
+    let log = counter.run(counter.till().store.audit(None, None, 10)).expect("the log");
+    let log: Vec<_> = log.iter().map(|one| (one.operator.as_str(), one.action.as_str(), one.subject.as_str())).collect();
+    assert_eq!(log, [("command line", "test event", "erp"); 3]);
     // It is no event: nothing of what waits has moved.
     assert_eq!(deliver(&counter), 2);
 }

@@ -8,8 +8,10 @@ use super::{done, found, name_of, printable, when};
 use crate::commerce::fulfillment::{Fulfillment, Parcel};
 use crate::commerce::ids::Timestamp;
 use crate::commerce::order::{Order, OrderState};
+use crate::store::desk::Act;
 use crate::store::fulfillments::{AskFulfillment, Sendable, Telling};
 use crate::store::letters::LetterKind;
+use crate::store::operators::COMMAND;
 use crate::store::{Refusal, Store, StoreError};
 
 #[derive(Debug, clap::Args)]
@@ -83,7 +85,8 @@ pub(super) fn run(store: &Store, wish: &Args, is_json: bool, now: Timestamp) -> 
         telling: if wish.no_mail { Telling::Nothing } else { Telling::Letter },
         now,
     };
-    let sent = wait_for(store.fulfil(ask))?.map_err(|error| refused(&order, error))?;
+    let done_now = wait_for(store.act(COMMAND, None, Act::Fulfil(ask), now))?.map_err(|error| refused(&order, error))?;
+    let sent = done_now.fulfillment.ok_or_else(|| CommandError::World("the store did not say what was sent".to_owned()))?;
     let mail = if wish.no_mail {
         "the customer is not written to".to_owned()
     } else {
@@ -191,12 +194,12 @@ fn refused(order: &Order, error: StoreError) -> CommandError {
 
 pub(super) fn undo(store: &Store, wish: &Undo, is_json: bool, now: Timestamp) -> Result<(), CommandError> {
     let id = &wish.fulfilment;
-    let undone = wait_for(store.unfulfil(id, wish.even_if_told, now))?.map_err(|error| match error {
-        StoreError::Refused(Refusal::NotFound) => {
-            CommandError::Usage(format!("there is no fulfilment `{id}`; `vitrine orders show ORDER` prints their names"))
-        }
-        other => other_than_told(store, id, other),
-    })?;
+    let unknown =
+        || CommandError::Usage(format!("there is no fulfilment `{id}`; `vitrine orders show ORDER` prints their names"));
+    let known = wait_for(store.fulfillment(id))?.map_err(failed)?.ok_or_else(unknown)?;
+    let act = Act::Unfulfil { order: known.order, id: id.clone(), even_if_told: wish.even_if_told };
+    let done_now = wait_for(store.act(COMMAND, None, act, now))?.map_err(|error| other_than_told(store, id, error))?;
+    let undone = done_now.fulfillment.ok_or_else(unknown)?;
     let told = wait_for(store.letter_sent_at(LetterKind::Sent, id))?.map_err(failed)?;
     let letter = told.map_or(String::new(), |at| format!("; the customer was told at {} that it is on its way", instant(at)));
     let answer = json!({"fulfillment": undone, "customer_told_at": told.map(instant)});

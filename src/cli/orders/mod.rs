@@ -130,7 +130,7 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
         Action::ResendMail { order } => resend(&store, &found(&store, &order)?, args.json, now),
         Action::Resolve { name, note } => {
             let note = one_line("--note", &note)?;
-            let act = Act::Resolve { subject: name.clone(), note: note.clone() };
+            let act = Act::Resolve { order: None, subject: name.clone(), note: note.clone() };
             wait_for(store.act(COMMAND, None, act, now))?.map_err(|error| match error {
                 StoreError::Refused(Refusal::NotFound) => CommandError::Usage(format!(
                     "nothing named `{name}` waits for a person; write a name as `vitrine orders stuck` prints it"
@@ -252,7 +252,7 @@ fn resend(store: &Store, order: &Order, is_json: bool, now: Timestamp) -> Result
 }
 
 fn stuck(store: &Store, is_json: bool, now: Timestamp) -> Result<(), CommandError> {
-    let rows = wait_for(store.stuck(now.plus_seconds(-LATE_SECONDS)))?.map_err(failed)?;
+    let rows = wait_for(store.stuck(now.plus_seconds(-LATE_SECONDS), u32::MAX))?.map_err(failed)?.rows;
     if is_json {
         let told = rows.iter().map(|row| {
             json!({

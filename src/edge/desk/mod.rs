@@ -3,20 +3,23 @@
 //! Owns    who may see them, which page answers what, and the frame around each. They are printed by templates of the program's own, work
 //!         without script and change nothing but by the acts of `store::desk`.
 //! Limits  FORM_LIMIT bytes of a form; every list comes in pages.
-//! Always  a page is seen, and a form is taken, with a session alone; a form carries its session's token and a key of its own, by which it is
-//!         done once. Nothing is kept by anybody on the way.
+//! Always  a page is seen, and a form is taken, with a session alone; a form carries its session's token and the key of its page, by which
+//!         what it does is done once. Nothing is kept by anybody on the way.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Body;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use self::password::Passwords;
 use self::session::Signed;
@@ -73,7 +76,10 @@ impl Desk {
 #[derive(Debug)]
 struct Asked {
     method: Method,
+    /// As it came, without a slash at its end.
     path: String,
+    /// Its parts, decoded one by one: a SKU may hold a slash.
+    parts: Vec<String>,
     query: Form,
     form: Form,
     headers: HeaderMap,
@@ -141,8 +147,7 @@ where
 {
     let (parts, stream) = request.into_parts();
     let peer = parts.extensions.get().map(|Peer(peer)| peer.ip());
-    let path = percent_encoding::percent_decode_str(parts.uri.path()).decode_utf8();
-    let path = path.map_err(|_| (None, Trouble::NotFound))?.trim_end_matches('/').to_owned();
+    let path = parts.uri.path().trim_end_matches('/').to_owned();
     if path == "/desk/desk.css" {
         let mut reply = Reply::with_type(StatusCode::OK, "text/css; charset=utf-8", Bytes::from_static(STYLE.as_bytes()));
         reply.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=300"));
@@ -150,13 +155,15 @@ where
     }
     let malformed = |_| (None, Trouble::Malformed("The address cannot be read."));
     let query = Form::parse(parts.uri.query().unwrap_or("")).map_err(malformed)?;
+    let decoded = path.split('/').skip(1).map(|part| percent_encoding::percent_decode_str(part).decode_utf8().map(String::from));
+    let decoded: Vec<String> = decoded.collect::<Result<_, _>>().map_err(|_| (None, Trouble::NotFound))?;
     // No name of ours has such a sign, and PostgreSQL takes none.
     let is_plain = |text: &str| !text.chars().any(char::is_control);
-    if !is_plain(&path) || !query.fields().iter().all(|(_, value)| is_plain(value)) {
+    if !decoded.iter().all(|part| is_plain(part)) || !query.fields().iter().all(|(_, value)| is_plain(value)) {
         return Err((None, Trouble::NotFound));
     }
-    let mut asked =
-        Asked { method: parts.method, path, query, form: Form::default(), headers: parts.headers, peer, signed: None };
+    let (method, headers) = (parts.method, parts.headers);
+    let mut asked = Asked { method, path, parts: decoded, query, form: Form::default(), headers, peer, signed: None };
     let Some(till) = app.till.clone() else { return Err((None, Trouble::NotFound)) };
     asked.signed = session::of(app, &till.store, &asked.headers).await.map_err(|error| (None, error.into()))?;
     match go(app, &till, &mut asked, stream).await {
@@ -187,8 +194,7 @@ where
     } else if !matches!(asked.method, Method::GET | Method::HEAD) {
         return Err(Trouble::OtherMethod);
     }
-    let path = asked.path.clone();
-    if path == "/desk/sign-in" {
+    if asked.parts == ["desk", "sign-in"] {
         return match (is_post, &asked.signed) {
             (true, _) => session::sign_in(app, store, asked).await,
             (false, Some(_)) => Ok(Reply::see_other("/desk")),
@@ -199,7 +205,7 @@ where
     if is_post && !session::is_of_session(&signed, asked.form.get("token")) {
         return Err(Trouble::Foreign);
     }
-    let parts: Vec<&str> = path.split('/').skip(1).collect();
+    let parts: Vec<&str> = asked.parts.iter().map(String::as_str).collect();
     let desk = At { app, till, store, asked, by: &signed.operator };
     match (is_post, parts.as_slice()) {
         (false, []) => Ok(Reply::see_other("/desk")),
@@ -241,21 +247,30 @@ impl At<'_> {
         self.app.clock.now()
     }
 
-    /// The key of the form that came: without one it could be done twice.
-    fn key(&self) -> Result<Option<&str>, Trouble> {
+    /// By what it is known that this form did this already: a page has one key for all its forms, and each of them does something else, or
+    /// to something else. What people write into it is no part of that.
+    fn key(&self, (what, subject): (&str, &str)) -> Result<String, Trouble> {
         let key = self.asked.form.get("key");
-        let is_one = uuid::Uuid::parse_str(key).is_ok();
-        if is_one {
-            Ok(Some(key))
-        } else {
-            Err(Trouble::Malformed("This form has no key. Go back, load the page anew and try again."))
+        if uuid::Uuid::parse_str(key).is_err() {
+            return Err(Trouble::Malformed("This form has no key. Go back, load the page anew and try again."));
         }
+        let mut digest = Sha256::new_with_prefix("vitrine desk form\n");
+        for part in [key, &self.asked.path, what, subject] {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part);
+        }
+        Ok(URL_SAFE_NO_PAD.encode(digest.finalize()))
+    }
+
+    /// Whether this form did that before.
+    async fn is_done(&self, subject: (&str, &str)) -> Result<bool, Trouble> {
+        Ok(self.store.is_done(&self.key(subject)?).await?)
     }
 
     /// Does something in the operator's name.
     async fn act(&self, act: Act) -> Result<Done, ActError> {
-        let key = self.key().map_err(ActError::Trouble)?;
-        self.store.act(self.by, key, act, self.now()).await.map_err(|error| match error {
+        let key = self.key(act.subject()).map_err(ActError::Trouble)?;
+        self.store.act(self.by, Some(&key), act, self.now()).await.map_err(|error| match error {
             StoreError::Refused(refusal) => ActError::Refused(refusal),
             other => ActError::Trouble(Trouble::Store(other)),
         })
@@ -280,14 +295,21 @@ fn sign_in_address(asked: &Asked) -> String {
     address("/desk/sign-in", &[("to", &to)])
 }
 
+fn encoded(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, ENCODED).to_string()
+}
+
+/// The path of what has a name, whatever signs the name is of.
+fn below(path: &str, name: &str) -> String {
+    format!("{path}/{}", encoded(name))
+}
+
 /// A path with a query; what is empty is left out.
 fn address(path: &str, query: &[(&str, &str)]) -> String {
-    let encode = |text: &str| percent_encoding::utf8_percent_encode(text, ENCODED).to_string();
-    let path: Vec<String> = path.split('/').map(encode).collect();
     let pairs = query.iter().filter(|(_, value)| !value.is_empty());
-    let pairs: Vec<String> = pairs.map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+    let pairs: Vec<String> = pairs.map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
     let joint = if pairs.is_empty() { "" } else { "?" };
-    format!("{}{joint}{}", path.join("/"), pairs.join("&"))
+    format!("{path}{joint}{}", pairs.join("&"))
 }
 
 /// An instant as people read it; UTC, as the frame says.

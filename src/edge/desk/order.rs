@@ -7,8 +7,9 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::orders::{money, told_state};
-use super::told::{LATE_SECONDS, Standing, advice, name_of};
-use super::{ActError, At, Faults, Trouble, address, instant, line, page};
+use super::shop::stuck_row;
+use super::told::{LATE_SECONDS, Standing, name_of};
+use super::{ActError, At, Faults, Trouble, address, below, instant, line, page};
 use crate::commerce::fulfillment::{Fulfillment, FulfillmentState, Parcel};
 use crate::commerce::order::{Order, OrderState};
 use crate::commerce::payment::{Attempt, AttemptState};
@@ -65,13 +66,8 @@ async fn shown(at: &At<'_>, order: &Order, status: StatusCode, told: Option<&str
     let standing = Standing { order, attempt: attempt.as_ref(), refunds: &refunds, disputes: &disputes, fulfillment };
     let notes = store.notes(&order.id).await?;
     let log = store.audit(None, Some(&order.id), LOG_ROWS).await?;
-    let stuck = store.stuck(at.now().plus_seconds(-LATE_SECONDS)).await?;
     let name = name_of(order);
-    let stuck = stuck.into_iter().filter(|row| row.order.as_deref() == Some(name)).map(|row| {
-        let is_for_a_person = matches!(row.kind.as_str(), "payment" | "refund" | "withdrawal");
-        json!({"kind": row.kind, "subject": row.subject, "since": instant(row.since), "reason": row.reason,
-               "advice": advice(&row.kind), "can_resolve": is_for_a_person})
-    });
+    let stuck = store.stuck_of(name, at.now().plus_seconds(-LATE_SECONDS)).await?;
     let refunded = refundable.as_ref().map_or(0, |sums| sums.refunded.minor);
     let quote = &order.quote;
     let waits =
@@ -102,7 +98,7 @@ async fn shown(at: &At<'_>, order: &Order, status: StatusCode, told: Option<&str
         "refunds": refunds.iter().map(refund).collect::<Vec<_>>(),
         "is_voidable": is_voidable,
         "is_paid": order.paid_at.is_some(),
-        "stuck": stuck.collect::<Vec<_>>(),
+        "stuck": stuck.iter().map(stuck_row).collect::<Vec<_>>(),
         "notes": notes.iter().map(|note| json!({"at": instant(note.at), "operator": note.operator, "text": note.text})).collect::<Vec<_>>(),
         "history": history.iter().map(|one| json!({"at": instant(one.at), "what": one.what, "detail": one.detail})).collect::<Vec<_>>(),
         "log": log.iter().map(super::shop::entry).collect::<Vec<_>>(),
@@ -122,7 +118,7 @@ fn head(order: &Order, refunded_minor: i64) -> Value {
     let to = &quote.address;
     let parts = [&to.name, &to.line1, &to.line2, &to.postal_code, &to.city, &to.region, &to.country];
     json!({
-        "address": address(&format!("/desk/orders/{}", order.id), &[]),
+        "address": below("/desk/orders", order.id.as_str()),
         "name": name_of(order),
         "id": order.id.as_str(),
         "state": told_state(order.state),
@@ -141,7 +137,7 @@ fn head(order: &Order, refunded_minor: i64) -> Value {
 fn lines(order: &Order) -> Vec<Value> {
     let lines = order.quote.priced.lines.iter().map(|line| {
         json!({
-            "sku": line.sku.as_str(), "stock": address(&format!("/desk/stock/{}", line.sku), &[]), "title": line.title,
+            "sku": line.sku.as_str(), "stock": below("/desk/stock", line.sku.as_str()), "title": line.title,
             "variant": line.variant_title, "quantity": line.quantity, "unit_price": line.unit_price.to_string(),
             "discount": (line.discount.minor != 0).then(|| line.discount.to_string()), "total": line.total.to_string(),
             "properties": line.properties.iter().map(|(key, value)| json!({"key": key, "value": value})).collect::<Vec<_>>(),
@@ -208,24 +204,25 @@ pub(super) async fn act(at: &At<'_>, name: &str, act: &str) -> Result<Reply, Tro
     let order = found(at, name).await?;
     match act {
         "refund" => give_back(at, &order).await,
-        "cancel" if at.asked.form.get("step") != "do" => confirm(
-            at,
-            &order,
-            "cancel",
-            "Cancel this order?",
-            vec![
+        "cancel" if at.asked.form.get("step") != "do" => {
+            let happens = vec![
                 "The held money is let go at the gateway; nothing was taken.".to_owned(),
                 "The order is canceled once it is, and its units are free again.".to_owned(),
                 "Should the money be taken meanwhile, the order is paid and stays.".to_owned(),
-            ],
-            "Let the money go",
-        ),
+            ];
+            let question = "Cancel this order?".to_owned();
+            confirm(
+                at,
+                &order,
+                Wish { act: "cancel", question, happens, button: "Let the money go".to_owned(), fields: Vec::new() },
+            )
+        }
         "cancel" => done(at, &order, "cancel", Act::Void(order.id.clone())).await,
         "mail" => done(at, &order, "mail", Act::Confirm(order.id.clone())).await,
         "fulfil" => send(at, &order).await,
         "unfulfil" => {
             let id = at.asked.form.get("subject").to_owned();
-            done(at, &order, "unfulfil", Act::Unfulfil { order: order.id.clone(), id }).await
+            done(at, &order, "unfulfil", Act::Unfulfil { order: order.id.clone(), id, even_if_told: false }).await
         }
         "note" => {
             let text = at.asked.form.get("text").trim();
@@ -242,7 +239,7 @@ pub(super) async fn act(at: &At<'_>, name: &str, act: &str) -> Result<Reply, Tro
                 let told = format!("Say what was done, in one line of at most {REASON_BYTES} bytes.");
                 return shown(at, &order, StatusCode::UNPROCESSABLE_ENTITY, None, &Faults::from([("resolve", told)])).await;
             };
-            done(at, &order, "resolve", Act::Resolve { subject, note }).await
+            done(at, &order, "resolve", Act::Resolve { order: Some(order.id.clone()), subject, note }).await
         }
         _ => Err(Trouble::NotFound),
     }
@@ -250,7 +247,7 @@ pub(super) async fn act(at: &At<'_>, name: &str, act: &str) -> Result<Reply, Tro
 
 async fn done(at: &At<'_>, order: &Order, what: &'static str, act: Act) -> Result<Reply, Trouble> {
     match at.act(act).await {
-        Ok(_) => Ok(Reply::see_other(&address(&format!("/desk/orders/{}", order.id), &[("done", what)]))),
+        Ok(_) => Ok(Reply::see_other(&address(&below("/desk/orders", order.id.as_str()), &[("done", what)]))),
         Err(ActError::Trouble(trouble)) => Err(trouble),
         Err(ActError::Refused(refusal)) => {
             let told = match (&refusal, what) {
@@ -307,7 +304,7 @@ async fn send(at: &At<'_>, order: &Order) -> Result<Reply, Trouble> {
     }
     let ask = AskFulfillment {
         id: new_id(),
-        key: format!("desk-{}", form.get("key")),
+        key: format!("desk-{}", at.key(("fulfil", ""))?),
         order: order.id.clone(),
         lines,
         parcel,
@@ -320,9 +317,11 @@ async fn send(at: &At<'_>, order: &Order) -> Result<Reply, Trouble> {
 
 async fn give_back(at: &At<'_>, order: &Order) -> Result<Reply, Trouble> {
     let form = &at.asked.form;
+    // Nothing is done but the amount that was shown: without one it is shown first.
+    let is_shown = form.get("step") == "do" && form.filled("amount").is_some();
     // What is left by now says nothing about a form that was done.
-    if form.get("step") == "do" && at.store.is_done(form.get("key")).await? {
-        return Ok(Reply::see_other(&address(&format!("/desk/orders/{}", order.id), &[("done", "refund")])));
+    if is_shown && at.is_done(("refund", "")).await? {
+        return Ok(Reply::see_other(&address(&below("/desk/orders", order.id.as_str()), &[("done", "refund")])));
     }
     let restocks = !form.get("restock").is_empty();
     let mut faults = Faults::new();
@@ -347,7 +346,7 @@ async fn give_back(at: &At<'_>, order: &Order) -> Result<Reply, Trouble> {
             return shown(at, order, StatusCode::UNPROCESSABLE_ENTITY, None, &faults).await;
         }
     };
-    if form.get("step") != "do" {
+    if !is_shown {
         let left = refundable.left();
         let mut happens = vec![
             format!("{amount} goes back to whoever paid, by {}.", refundable.gateway),
@@ -366,7 +365,14 @@ async fn give_back(at: &At<'_>, order: &Order) -> Result<Reply, Trouble> {
             true => format!("{} is written to that the money is on its way.", order.quote.contact.email),
             false => format!("{} is written to that the money is on its way: “{reason}”", order.quote.contact.email),
         });
-        return confirm(at, order, "refund", &format!("Give back {amount}?"), happens, &format!("Give back {amount}"));
+        let fields = vec![
+            ("amount", amount.to_decimal_string()),
+            ("reason", reason),
+            ("note", note),
+            ("restock", if restocks { "1" } else { "" }.to_owned()),
+        ];
+        let (question, button) = (format!("Give back {amount}?"), format!("Give back {amount}"));
+        return confirm(at, order, Wish { act: "refund", question, happens, button, fields });
     }
     let ask = AskRefund {
         id: new_id(),
@@ -378,7 +384,7 @@ async fn give_back(at: &At<'_>, order: &Order) -> Result<Reply, Trouble> {
         now: at.now(),
     };
     match at.act(Act::Refund(ask)).await {
-        Ok(_) => Ok(Reply::see_other(&address(&format!("/desk/orders/{}", order.id), &[("done", "refund")]))),
+        Ok(_) => Ok(Reply::see_other(&address(&below("/desk/orders", order.id.as_str()), &[("done", "refund")]))),
         Err(ActError::Trouble(trouble)) => Err(trouble),
         // Another operator was first.
         Err(ActError::Refused(refusal)) => {
@@ -400,18 +406,24 @@ fn told(problem: &RefundProblem) -> String {
     }
 }
 
+/// What would be done.
+struct Wish {
+    act: &'static str,
+    question: String,
+    happens: Vec<String>,
+    button: String,
+    /// What the form that does it says, as it was understood; what is empty is left out.
+    fields: Vec<(&'static str, String)>,
+}
+
 /// What would happen, with a button that does it.
-fn confirm(at: &At<'_>, order: &Order, act: &str, question: &str, happens: Vec<String>, button: &str) -> Result<Reply, Trouble> {
-    let back = address(&format!("/desk/orders/{}", order.id), &[]);
-    let kept = ["amount", "reason", "note", "restock"];
-    let fields: Vec<Value> = kept
-        .iter()
-        .filter(|name| !at.asked.form.get(name).is_empty())
-        .map(|name| json!({"name": name, "value": at.asked.form.get(name)}))
-        .collect();
+fn confirm(at: &At<'_>, order: &Order, wish: Wish) -> Result<Reply, Trouble> {
+    let Wish { act, question, happens, button, fields } = wish;
+    let back = below("/desk/orders", order.id.as_str());
+    let fields = fields.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| json!({"name": name, "value": value}));
     let shown = json!({
-        "question": question, "happens": happens, "button": button, "back": back, "action": format!("{back}/{act}"), "fields": fields,
-        "about": format!("Order {}", name_of(order)),
+        "question": question, "happens": happens, "button": button, "back": back, "action": format!("{back}/{act}"),
+        "fields": fields.collect::<Vec<_>>(), "about": format!("Order {}", name_of(order)),
     });
-    at.page("desk/confirm.html", question, shown)
+    at.page("desk/confirm.html", &question, shown)
 }

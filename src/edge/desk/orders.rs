@@ -1,10 +1,11 @@
 //! Orders: the list, its filters and its search.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
-use super::{At, Faults, ROWS, Trouble, address, day, instant};
+use super::{At, Faults, ROWS, Trouble, address, below, day, instant};
 use crate::commerce::ids::{MarketId, OrderId, Timestamp};
 use crate::commerce::order::OrderState;
 use crate::edge::http::Reply;
@@ -59,16 +60,31 @@ async fn catch_up(at: &At<'_>) -> Result<bool, Trouble> {
             return Ok(false);
         }
     }
-    let indexing = at.app.desk.indexing.clone();
-    if !indexing.swap(true, Ordering::Relaxed) {
+    if let Some(indexing) = Indexing::begin(&at.app.desk.indexing) {
         let store = at.store.clone();
         tokio::spawn(async move {
+            let _indexing = indexing;
             // A step at a time, in the lane that waits for payments; whoever searches next goes on where it ends.
             while matches!(store.make_searchable().await, Ok(count) if count == INDEX_ROWS as usize) {}
-            indexing.store(false, Ordering::Relaxed);
         });
     }
     Ok(true)
+}
+
+/// Somebody writes down by what older orders are found, until it is over, in whatever way.
+struct Indexing(Arc<AtomicBool>);
+
+impl Indexing {
+    /// `None`: somebody else does so.
+    fn begin(is_under_way: &Arc<AtomicBool>) -> Option<Self> {
+        (!is_under_way.swap(true, Ordering::Relaxed)).then(|| Self(is_under_way.clone()))
+    }
+}
+
+impl Drop for Indexing {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
 }
 
 fn wanted(at: &At<'_>, faults: &mut Faults) -> Wanted {
@@ -135,7 +151,7 @@ fn row(listed: &Listed) -> Value {
     let quote = &order.quote;
     let units: u64 = quote.priced.lines.iter().map(|line| u64::from(line.quantity)).sum();
     json!({
-        "address": address(&format!("/desk/orders/{}", order.id), &[]),
+        "address": below("/desk/orders", order.id.as_str()),
         "number": order.number.as_deref().unwrap_or("no number"),
         "state": told_state(order.state),
         "money": money(order.state, order.paid_at.is_some(), listed.refunded.minor, quote.total().minor),
@@ -165,5 +181,23 @@ pub(super) fn money(state: OrderState, is_paid: bool, refunded_minor: i64, total
         (_, true) => "paid",
         (OrderState::Placed, false) => "unpaid",
         _ => "nothing taken",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_writes_down_at_a_time_and_whoever_fails_is_followed_by_the_next() {
+        let is_under_way = Arc::new(AtomicBool::new(false));
+        let first = Indexing::begin(&is_under_way).expect("nobody does");
+        assert!(Indexing::begin(&is_under_way).is_none());
+        let failed = std::thread::spawn(move || {
+            let _first = first;
+            panic!("as a step may");
+        });
+        failed.join().expect_err("it panics");
+        assert!(Indexing::begin(&is_under_way).is_some());
     }
 }

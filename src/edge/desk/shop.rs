@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::stock::{LOW, level};
-use super::told::{LATE_SECONDS, advice};
-use super::{ActError, At, ROWS, Trouble, address, instant, line};
+use super::told::{LATE_SECONDS, advice, is_for_a_person};
+use super::{ActError, At, ROWS, Trouble, address, below, instant, line};
 use crate::commerce::ids::Timestamp;
 use crate::edge::http::Reply;
 use crate::store::Refusal;
@@ -18,14 +18,16 @@ const LINE_BYTES: usize = 500;
 /// SKUs that are low and shown on the first page.
 const LOW_ROWS: u32 = 10;
 /// What is stuck and shown on the first page.
-const STUCK_ROWS: usize = 10;
+const STUCK_FIRST: u32 = 10;
+/// What is stuck and shown on its own page, the oldest of it: after an outage of hours there may be thousands, which go by themselves.
+const STUCK_ROWS: u32 = 200;
 /// Seconds of a day.
 const DAY_SECONDS: i64 = 24 * 3600;
 
 pub(super) async fn overview(at: &At<'_>) -> Result<Reply, Trouble> {
     let now = at.now();
     let midnight = Timestamp(now.0 - now.0.rem_euclid(DAY_SECONDS));
-    let stuck = at.store.stuck(now.plus_seconds(-LATE_SECONDS)).await?;
+    let stuck = at.store.stuck(now.plus_seconds(-LATE_SECONDS), STUCK_FIRST).await?;
     let today = at.store.sold_since(midnight).await?;
     let wanted = StockWanted { at_most: Some(LOW), limit: LOW_ROWS, ..StockWanted::default() };
     let low = at.store.stock_page(wanted).await?;
@@ -34,13 +36,13 @@ pub(super) async fn overview(at: &At<'_>) -> Result<Reply, Trouble> {
         .iter()
         .filter(|one| one.waiting > 0)
         .map(|one| {
-            json!({"name": one.name, "address": address(&format!("/desk/webhooks/{}", one.name), &[]), "waiting": one.waiting,
+            json!({"name": one.name, "address": below("/desk/webhooks", &one.name), "waiting": one.waiting,
                    "since": one.waiting_since.map(instant), "error": one.last_error})
         })
         .collect();
     let shown = json!({
-        "stuck": stuck.iter().take(STUCK_ROWS).map(waits).collect::<Vec<_>>(),
-        "stuck_count": stuck.len(),
+        "stuck": stuck.rows.iter().map(stuck_row).collect::<Vec<_>>(),
+        "stuck_count": stuck.count,
         "today": today.iter().map(|one| json!({"orders": one.orders, "total": one.total.to_string()})).collect::<Vec<_>>(),
         "low": low.iter().map(level).collect::<Vec<_>>(),
         "low_at": LOW,
@@ -50,19 +52,19 @@ pub(super) async fn overview(at: &At<'_>) -> Result<Reply, Trouble> {
     at.page("desk/overview.html", "Overview", shown)
 }
 
-fn waits(row: &Stuck) -> Value {
+pub(super) fn stuck_row(row: &Stuck) -> Value {
     json!({
         "kind": row.kind, "subject": row.subject, "since": instant(row.since), "reason": row.reason, "advice": advice(&row.kind),
-        "order": row.order, "address": row.order.as_ref().map(|order| address(&format!("/desk/orders/{order}"), &[])),
-        "can_resolve": matches!(row.kind.as_str(), "payment" | "orphan" | "refund"),
+        "order": row.order, "address": row.order.as_ref().map(|order| below("/desk/orders", order)),
+        "can_resolve": is_for_a_person(&row.kind),
     })
 }
 
 pub(super) async fn stuck(at: &At<'_>, fault: Option<String>) -> Result<Reply, Trouble> {
-    let rows = at.store.stuck(at.now().plus_seconds(-LATE_SECONDS)).await?;
+    let stuck = at.store.stuck(at.now().plus_seconds(-LATE_SECONDS), STUCK_ROWS).await?;
     let is_refused = fault.is_some();
     let shown = json!({
-        "rows": rows.iter().map(waits).collect::<Vec<_>>(), "fault": fault,
+        "rows": stuck.rows.iter().map(stuck_row).collect::<Vec<_>>(), "fault": fault, "more": stuck.count - stuck.rows.len() as u64,
         "told": (at.asked.query.get("done") == "1").then_some("It is off the list."),
     });
     if is_refused { at.refused("desk/stuck.html", "Stuck", shown) } else { at.page("desk/stuck.html", "Stuck", shown) }
@@ -73,7 +75,7 @@ pub(super) async fn resolve(at: &At<'_>) -> Result<Reply, Trouble> {
     let Some(note) = line(form.get("note"), LINE_BYTES).filter(|note| !note.is_empty()) else {
         return stuck(at, Some(format!("Say what was done, in one line of at most {LINE_BYTES} bytes."))).await;
     };
-    match at.act(Act::Resolve { subject: form.get("subject").to_owned(), note }).await {
+    match at.act(Act::Resolve { order: None, subject: form.get("subject").to_owned(), note }).await {
         Ok(_) => Ok(Reply::see_other("/desk/stuck?done=1")),
         Err(ActError::Trouble(trouble)) => Err(trouble),
         Err(ActError::Refused(Refusal::NotFound)) => {
@@ -189,7 +191,7 @@ pub(super) fn entry(one: &Audited) -> Value {
     json!({
         "at": instant(one.at), "operator": one.operator, "action": one.action, "subject": one.subject, "detail": one.detail,
         "before": one.before, "after": one.after,
-        "order": one.order.as_ref().map(|order| address(&format!("/desk/orders/{order}"), &[])),
+        "order": one.order.as_ref().map(|order| below("/desk/orders", order.as_str())),
     })
 }
 

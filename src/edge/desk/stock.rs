@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ActError, At, ROWS, Trouble, address, instant, line};
+use super::{ActError, At, ROWS, Trouble, address, below, instant, line};
 use crate::commerce::ids::Sku;
 use crate::commerce::inventory::StockLevel;
 use crate::edge::http::Reply;
@@ -19,7 +19,7 @@ const REASON_BYTES: usize = 500;
 
 pub(super) fn level(level: &StockLevel) -> Value {
     json!({
-        "sku": level.sku.as_str(), "address": address(&format!("/desk/stock/{}", level.sku), &[]), "on_hand": level.on_hand,
+        "sku": level.sku.as_str(), "address": below("/desk/stock", level.sku.as_str()), "on_hand": level.on_hand,
         "reserved": level.reserved, "available": level.available(), "sold": level.sold,
     })
 }
@@ -66,12 +66,12 @@ pub(super) async fn show(at: &At<'_>, sku: &str, faults: Vec<String>) -> Result<
     let mut movements = at.store.movements(&Sku::from(sku), before, ROWS as u32 + 1).await?;
     let has_more = movements.len() > ROWS;
     movements.truncate(ROWS);
-    let here = address(&format!("/desk/stock/{sku}"), &[]);
+    let here = below("/desk/stock", sku);
     let next = movements.last().filter(|_| has_more).map(|last| format!("{here}?before={}", last.id));
     let rows = movements.iter().map(|one| {
         json!({
             "at": instant(one.at), "change": format!("{:+}", one.change), "kind": one.kind, "reason": one.reason,
-            "order": one.order.as_ref().map(|order| address(&format!("/desk/orders/{order}"), &[])),
+            "order": one.order.as_ref().map(|order| below("/desk/orders", order.as_str())),
         })
     });
     let shown = json!({
@@ -128,7 +128,7 @@ pub(super) async fn change(at: &At<'_>, sku: &str) -> Result<Reply, Trouble> {
         return Err(Trouble::NotFound);
     }
     match at.act(act).await {
-        Ok(_) => Ok(Reply::see_other(&address(&format!("/desk/stock/{sku}"), &[("done", "1")]))),
+        Ok(_) => Ok(Reply::see_other(&address(&below("/desk/stock", sku), &[("done", "1")]))),
         Err(ActError::Trouble(trouble)) => Err(trouble),
         Err(ActError::Refused(Refusal::NotFound)) => {
             show(at, sku, vec!["It was never counted: set what there is first.".to_owned()]).await

@@ -1,6 +1,7 @@
 //! Desk: acts with their entries in the audit log, and looks at stock and at a day.
 //!
-//! Always  an act is the step that commands take as well; what stood before is read in the transaction that changes it.
+//! Always  an act is the step that commands take as well; what stood before is read in the transaction that changes it. What an act decides by
+//!         is locked before it is asked whether its form was done: of two that come at once the second finds what the first has written.
 
 use super::locks::{Lock, lock};
 use super::operators::{By, Entry, write_down};
@@ -8,6 +9,7 @@ use super::{fulfillments, history, orders, refunds, stock, subscribers, switches
 use crate::commerce::ids::{OrderId, Sku, Timestamp};
 use crate::commerce::inventory::StockLevel;
 use crate::store::desk::{Act, Done, Movement, Note, Sold, StockWanted};
+use crate::store::fulfillments::AskFulfillment;
 use crate::store::refunds::AskRefund;
 use crate::store::tx::{Row, Tx, params};
 use crate::store::{Refusal, StoreError};
@@ -18,7 +20,7 @@ pub(in crate::store) fn act(
     act: &Act,
     now: Timestamp,
 ) -> Result<Done, StoreError> {
-    // Where two come at once, the second meets the first one's key, runs again and finds it.
+    lock_for(tx, act)?;
     if is_done(tx, key)? {
         return Ok(Done::default());
     }
@@ -37,19 +39,8 @@ pub(in crate::store) fn act(
             write_down(tx, by, &Entry { detail: "the confirmation", ..Entry::on("mail again", order) }, now)?;
             Ok(changed())
         }
-        Act::Fulfil(ask) => {
-            let sent = fulfillments::fulfil(tx, ask)?;
-            let mut words: Vec<String> = sent.lines.iter().map(|line| format!("{} × {}", line.quantity, line.sku)).collect();
-            words.extend([&sent.parcel.carrier, &sent.parcel.tracking].into_iter().filter(|text| !text.is_empty()).cloned());
-            let detail = words.join(", ");
-            write_down(tx, by, &Entry { subject: &sent.id, detail: &detail, ..Entry::on("sent", &ask.order) }, now)?;
-            Ok(changed())
-        }
-        Act::Unfulfil { order, id } => {
-            fulfillments::unfulfil(tx, id, false, now)?;
-            write_down(tx, by, &Entry { subject: id, ..Entry::on("not sent after all", order) }, now)?;
-            Ok(changed())
-        }
+        Act::Fulfil(ask) => fulfil(tx, by, ask, now),
+        Act::Unfulfil { order, id, even_if_told } => unfulfil(tx, by, (order, id), *even_if_told, now),
         Act::Note { order, text } => {
             state_of(tx, order)?;
             let insert = "INSERT INTO order_notes (order_id, operator, text, at) VALUES (?1, ?2, ?3, ?4)";
@@ -57,9 +48,14 @@ pub(in crate::store) fn act(
             write_down(tx, by, &Entry { detail: text, ..Entry::on("note", order) }, now)?;
             Ok(changed())
         }
-        Act::Resolve { subject, note } => {
+        Act::Resolve { order, subject, note } => {
+            let about = history::order_of(tx, subject)?;
+            if order.is_some() && *order != about {
+                return Err(Refusal::NotFound.into());
+            }
             history::resolve(tx, subject, note, now)?;
-            write_down(tx, by, &Entry { action: "resolve", subject, detail: note, ..Entry::default() }, now)?;
+            let order = about.as_ref().map(OrderId::as_str);
+            write_down(tx, by, &Entry { action: "resolve", subject, order, detail: note, ..Entry::default() }, now)?;
             Ok(changed())
         }
         Act::SetStock { sku, on_hand, reason } => {
@@ -100,6 +96,22 @@ pub(in crate::store) fn act(
     }
 }
 
+fn lock_for(tx: &Tx<'_>, act: &Act) -> Result<(), StoreError> {
+    match act {
+        Act::Refund(AskRefund { order, .. })
+        | Act::Fulfil(AskFulfillment { order, .. })
+        | Act::Void(order)
+        | Act::Confirm(order)
+        | Act::Unfulfil { order, .. }
+        | Act::Note { order, .. }
+        | Act::Resolve { order: Some(order), .. } => lock(tx, Lock::Order(order.as_str())),
+        Act::SetStock { sku, .. } | Act::AdjustStock { sku, .. } => lock(tx, Lock::Stock(sku)),
+        Act::Replay { subscriber, .. } => lock(tx, Lock::Subscriber(subscriber)),
+        // Doing these twice at once is doing them once.
+        Act::Resolve { order: None, .. } | Act::Pause { .. } | Act::Resume | Act::Tested { .. } => Ok(()),
+    }
+}
+
 pub(in crate::store) fn is_done(tx: &Tx<'_>, key: Option<&str>) -> Result<bool, StoreError> {
     tx.exists("SELECT 1 FROM audit WHERE key = ?1", params![key])
 }
@@ -118,8 +130,36 @@ fn state_of(tx: &Tx<'_>, order: &OrderId) -> Result<&'static str, StoreError> {
     Ok(orders::by_id(tx, order.as_str())?.ok_or(Refusal::NotFound)?.state.name())
 }
 
+fn fulfil(tx: &Tx<'_>, by: By<'_>, ask: &AskFulfillment, now: Timestamp) -> Result<Done, StoreError> {
+    let sent = fulfillments::fulfil(tx, ask)?;
+    // Else its key named one that was sent before.
+    let is_changed = sent.id == ask.id;
+    if is_changed {
+        let mut words: Vec<String> = sent.lines.iter().map(|line| format!("{} × {}", line.quantity, line.sku)).collect();
+        words.extend([&sent.parcel.carrier, &sent.parcel.tracking].into_iter().filter(|text| !text.is_empty()).cloned());
+        let detail = words.join(", ");
+        write_down(tx, by, &Entry { subject: &sent.id, detail: &detail, ..Entry::on("sent", &ask.order) }, now)?;
+    }
+    Ok(Done { fulfillment: Some(sent), is_changed, ..Done::default() })
+}
+
+fn unfulfil(
+    tx: &Tx<'_>,
+    by: By<'_>,
+    (order, id): (&OrderId, &str),
+    even_if_told: bool,
+    now: Timestamp,
+) -> Result<Done, StoreError> {
+    let found = fulfillments::by_id(tx, id)?.filter(|found| found.order == *order).ok_or(Refusal::NotFound)?;
+    let undone = fulfillments::unfulfil(tx, id, even_if_told, now)?;
+    let is_changed = found.undone_at.is_none();
+    if is_changed {
+        write_down(tx, by, &Entry { subject: id, ..Entry::on("not sent after all", order) }, now)?;
+    }
+    Ok(Done { fulfillment: Some(undone), is_changed, ..Done::default() })
+}
+
 fn refund(tx: &Tx<'_>, by: By<'_>, ask: &AskRefund, now: Timestamp) -> Result<Done, StoreError> {
-    lock(tx, Lock::Order(ask.order.as_str()))?;
     let left = refunds::refundable(tx, &ask.order)?.ok_or(Refusal::NothingTaken)?.left();
     let refund = refunds::ask(tx, ask)?;
     let units = if ask.restocks { ", units put back" } else { "" };
@@ -139,7 +179,6 @@ fn counted(
     now: Timestamp,
     change: impl FnOnce(&Tx<'_>) -> Result<StockLevel, StoreError>,
 ) -> Result<Done, StoreError> {
-    lock(tx, Lock::Stock(sku))?;
     let select = "SELECT on_hand FROM stock WHERE sku = ?1";
     let before = tx.query_opt(select, params![sku.as_str()], |row| row.get::<_, i64>(0))?;
     let level = change(tx)?;

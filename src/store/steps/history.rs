@@ -3,7 +3,7 @@
 use super::withdrawals;
 use crate::commerce::ids::{OrderId, Timestamp};
 use crate::commerce::money::{Currency, Money};
-use crate::store::history::{Happened, Stuck};
+use crate::store::history::{AllStuck, Happened, Stuck};
 use crate::store::tx::{Row, Tx, params};
 use crate::store::{Refusal, StoreError};
 
@@ -102,43 +102,72 @@ macro_rules! for_a_person {
     };
 }
 
-pub(in crate::store) fn stuck(tx: &Tx<'_>, late_since: Timestamp) -> Result<Vec<Stuck>, StoreError> {
-    let select = concat!(
-        "SELECT * FROM (",
-        for_a_person!(),
-        ") AS waits WHERE NOT EXISTS
-             (SELECT 1 FROM resolutions WHERE resolutions.kind = waits.kind AND resolutions.subject = waits.subject AND at >= since)
-         UNION ALL SELECT 'withdrawal', withdrawals.id, coalesce(orders.number, orders.id), withdrawals.created_at, reason
-             FROM withdrawals JOIN orders ON orders.id = order_id WHERE handled_at IS NULL
-         UNION ALL SELECT 'unanswered', attempts.id, coalesce(orders.number, orders.id), changed_at, attempts.state
-             FROM attempts JOIN orders ON orders.id = order_id
-             WHERE attempts.state IN ('intent_pending', 'authorized', 'capturing') AND changed_at <= ?1
-                 AND attempts.state <> 'paid' AND attempts.state <> 'declined' AND attempts.state <> 'canceled'
-         UNION ALL SELECT 'unanswered', refunds.id, coalesce(orders.number, orders.id), changed_at, coalesce(failure, refunds.state)
-             FROM refunds JOIN orders ON orders.id = order_id WHERE refunds.state = 'pending' AND changed_at <= ?1
-         UNION ALL SELECT 'orphan', reference, NULL, found_at, reason FROM orphans WHERE state IN ('found', 'returning') AND found_at <= ?1
-         UNION ALL SELECT 'dispute', disputes.reference, coalesce(orders.number, orders.id), made_at,
-                'over ⟨' || disputes.amount_minor || ' ' || disputes.currency || '⟩, ' || disputes.reason
-                || coalesce(', to be answered by @' || respond_by, '')
-             FROM disputes JOIN attempts ON attempts.id = attempt JOIN orders ON orders.id = order_id
-             WHERE disputes.state = 'needs_response'
-         UNION ALL SELECT 'work', kind || ' ' || subject, NULL, created_at, 'tried ' || tries || ' times: ' || coalesce(last_error, '')
-             FROM outbox WHERE done_at IS NULL AND created_at <= ?1 AND tries > 0
-         UNION ALL SELECT 'work', 'letter ' || kind || ' ' || subject, coalesce(orders.number, orders.id), letters.created_at,
-                'tried ' || tries || ' times: ' || coalesce(last_error, '')
-             FROM letters JOIN orders ON orders.id = order_id WHERE done_at IS NULL AND letters.created_at <= ?1 AND tries > 0
-         ORDER BY since"
-    );
-    let read = |row: &Row<'_>| {
-        Ok(Stuck {
-            kind: row.get(0)?,
-            subject: row.get(1)?,
-            order: row.get(2)?,
-            since: Timestamp(row.get(3)?),
-            reason: with_instants(with_amounts(row.get(4)?)),
-        })
+/// All that is stuck since before `?1`.
+macro_rules! stuck {
+    ($select:literal, $which:literal) => {
+        concat!(
+            $select,
+            " FROM (SELECT * FROM (",
+            for_a_person!(),
+            ") AS waits WHERE NOT EXISTS
+                 (SELECT 1 FROM resolutions WHERE resolutions.kind = waits.kind AND resolutions.subject = waits.subject AND at >= since)
+             UNION ALL SELECT 'withdrawal', withdrawals.id, coalesce(orders.number, orders.id), withdrawals.created_at, reason
+                 FROM withdrawals JOIN orders ON orders.id = order_id WHERE handled_at IS NULL
+             UNION ALL SELECT 'unanswered', attempts.id, coalesce(orders.number, orders.id), changed_at, attempts.state
+                 FROM attempts JOIN orders ON orders.id = order_id
+                 WHERE attempts.state IN ('intent_pending', 'authorized', 'capturing') AND changed_at <= ?1
+                     AND attempts.state <> 'paid' AND attempts.state <> 'declined' AND attempts.state <> 'canceled'
+             UNION ALL SELECT 'unanswered', refunds.id, coalesce(orders.number, orders.id), changed_at, coalesce(failure, refunds.state)
+                 FROM refunds JOIN orders ON orders.id = order_id WHERE refunds.state = 'pending' AND changed_at <= ?1
+             UNION ALL SELECT 'orphan', reference, NULL, found_at, reason FROM orphans WHERE state IN ('found', 'returning') AND found_at <= ?1
+             UNION ALL SELECT 'dispute', disputes.reference, coalesce(orders.number, orders.id), made_at,
+                    'over ⟨' || disputes.amount_minor || ' ' || disputes.currency || '⟩, ' || disputes.reason
+                    || coalesce(', to be answered by @' || respond_by, '')
+                 FROM disputes JOIN attempts ON attempts.id = attempt JOIN orders ON orders.id = order_id
+                 WHERE disputes.state = 'needs_response'
+             UNION ALL SELECT 'work', kind || ' ' || subject, NULL, created_at, 'tried ' || tries || ' times: ' || coalesce(last_error, '')
+                 FROM outbox WHERE done_at IS NULL AND created_at <= ?1 AND tries > 0
+             UNION ALL SELECT 'work', 'letter ' || kind || ' ' || subject, coalesce(orders.number, orders.id), letters.created_at,
+                    'tried ' || tries || ' times: ' || coalesce(last_error, '')
+                 FROM letters JOIN orders ON orders.id = order_id WHERE done_at IS NULL AND letters.created_at <= ?1 AND tries > 0) AS stuck ",
+            $which
+        )
     };
-    tx.query(select, params![late_since.0], read)
+}
+
+pub(in crate::store) fn stuck(tx: &Tx<'_>, late_since: Timestamp, limit: u32) -> Result<AllStuck, StoreError> {
+    let select = stuck!("SELECT kind, subject, about, since, why", "ORDER BY since, kind, subject LIMIT ?2");
+    let rows = tx.query(select, params![late_since.0, limit], read_stuck)?;
+    let count = match rows.len() < limit as usize {
+        true => rows.len() as u64,
+        false => {
+            let count = tx.query_one(stuck!("SELECT count(*)", ""), params![late_since.0], |row| row.get::<_, i64>(0))?;
+            count.unsigned_abs()
+        }
+    };
+    Ok(AllStuck { rows, count })
+}
+
+pub(in crate::store) fn stuck_of(tx: &Tx<'_>, order: &str, late_since: Timestamp) -> Result<Vec<Stuck>, StoreError> {
+    let select = stuck!("SELECT kind, subject, about, since, why", "WHERE about = ?2 ORDER BY since, kind, subject");
+    tx.query(select, params![late_since.0, order], read_stuck)
+}
+
+fn read_stuck(row: &Row<'_>) -> Result<Stuck, StoreError> {
+    Ok(Stuck {
+        kind: row.get(0)?,
+        subject: row.get(1)?,
+        order: row.get(2)?,
+        since: Timestamp(row.get(3)?),
+        reason: with_instants(with_amounts(row.get(4)?)),
+    })
+}
+
+/// The order of a payment, a refund or a withdrawal.
+pub(super) fn order_of(tx: &Tx<'_>, subject: &str) -> Result<Option<OrderId>, StoreError> {
+    let select = "SELECT order_id FROM attempts WHERE id = ?1 UNION ALL SELECT order_id FROM refunds WHERE id = ?1
+         UNION ALL SELECT order_id FROM withdrawals WHERE id = ?1";
+    tx.query_opt(select, params![subject], |row| Ok(OrderId(row.get(0)?)))
 }
 
 pub(in crate::store) fn resolve(tx: &Tx<'_>, subject: &str, note: &str, now: Timestamp) -> Result<(), StoreError> {

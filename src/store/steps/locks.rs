@@ -19,7 +19,7 @@
 //! | find orphans, begin to return one | its checkout, which T1 locks too |
 //! | keep an event, a difference, a fact, a promise, a key, a sign of life | one statement each, decided by its constraint |
 //! | set or adjust stock | the SKU's row, made before where there is none |
-//! | act for an operator | what its step locks, then its entry in the log; a refund locks the order before it asks whether its form was sent before |
+//! | act for an operator | the order, the SKU's row or the subscriber's, before it is asked whether its form was sent before; then what its step locks, and its entry in the log |
 //! | count a try to sign in | one statement for the network, one for the name, each of which locks its row |
 //! | make orders searchable | `SKIP LOCKED` |
 //! | number facts | the subscriber's row, and the table of facts against writers: a fact that is committed later never has a lower number than one that was numbered |

@@ -2,7 +2,7 @@
 //!
 //! Owns    the terms of an order (its e-mail address, the words of its name, its SKUs) and where a page's candidates come from.
 //! Always  candidates come from an index in the order of the list, the newest first; each is held against what is wanted until the page
-//!         is full, or SCAN_MAX of them were. What is not written down yet is not found by its terms, and is in every list.
+//!         is full, or SCAN_MAX of them were (WORDS_SCAN_MAX for several words). What is not written down yet is not found by its terms, and is in every list.
 
 use std::collections::BTreeSet;
 
@@ -14,8 +14,13 @@ use crate::store::StoreError;
 use crate::store::desk::{Listed, OrdersPage, Paid, SCAN_MAX, Wanted};
 use crate::store::tx::{Param, Row, Tx, params};
 
-/// Candidates that are read at once: a page is full after the first of them where most fit.
+/// Candidates that are read first: a page is full after them where most fit. Where few do, as many again and more are read at once, since each
+/// read of a term's beginning sorts all that have it.
 const CHUNK: usize = 400;
+/// How many times more each read is than the one before.
+const GROWTH: usize = 4;
+/// Orders that are looked at for one page where each has to be read whole for the other words that are looked for.
+const WORDS_SCAN_MAX: usize = 2_000;
 /// Words of a name that are written down.
 const WORDS_MAX: usize = 8;
 /// Bytes of a term: longer than any that people type.
@@ -240,10 +245,13 @@ pub(in crate::store) fn page(tx: &Tx<'_>, wanted: &Wanted) -> Result<OrdersPage,
     // Ids are not empty: at the very instant of `until` there is none before it.
     let mut place = wanted.after.as_ref().map_or(until.clone(), |(at, id)| (at.0, id.0.clone())).min(until);
     let mut page = OrdersPage { found_by: search.found_by, ..OrdersPage::default() };
-    let mut seen = 0;
-    while seen < SCAN_MAX {
-        let found = search.source.read(tx, &place, since, CHUNK as i64)?;
-        let is_last = found.len() < CHUNK;
+    let scan_max = if search.words.is_empty() { SCAN_MAX } else { WORDS_SCAN_MAX };
+    let (mut seen, mut chunk) = (0, CHUNK);
+    while seen < scan_max {
+        chunk = chunk.min(scan_max - seen);
+        let found = search.source.read(tx, &place, since, chunk as i64)?;
+        let is_last = found.len() < chunk;
+        chunk *= GROWTH;
         for candidate in found {
             seen += 1;
             if !fits(&candidate, wanted) {

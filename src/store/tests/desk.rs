@@ -285,6 +285,104 @@ fn signing_in_anew_ends_the_session_that_the_browser_had() {
     });
 }
 
+#[test]
+fn a_form_that_comes_twice_at_once_is_done_and_told_as_done_both_times() {
+    let (_place, store) = new_store();
+    run(async {
+        let order = fulfillments::sold(&store, 1, 2).await;
+        let refund = |number: u32| AskRefund {
+            id: format!("r{number}"),
+            order: order.id.clone(),
+            // All of it: nothing is left for another.
+            amount_minor: None,
+            reason: String::new(),
+            note: String::new(),
+            restocks: false,
+            now: LATER,
+        };
+        let asking = (0..8).map(|number| {
+            let (store, act) = (store.clone(), Act::Refund(refund(number)));
+            tokio::spawn(async move { store.act("ada", Some("k"), act, LATER).await })
+        });
+        let mut done = 0;
+        for one in asking.collect::<Vec<_>>() {
+            done += usize::from(one.await.expect("no panic").expect("it was done").is_changed);
+        }
+        assert_eq!(done, 1);
+    });
+}
+
+#[test]
+fn an_act_on_an_order_is_done_to_nothing_of_another() {
+    use crate::store::fulfillments::{AskFulfillment, Telling};
+    let (_place, store) = new_store();
+    run(async {
+        let [one, other] = [fulfillments::sold(&store, 1, 2).await, fulfillments::sold(&store, 2, 2).await];
+        let ask = AskFulfillment {
+            id: "f1".to_owned(),
+            key: "label".to_owned(),
+            order: one.id.clone(),
+            lines: Vec::new(),
+            parcel: crate::commerce::fulfillment::Parcel::default(),
+            telling: Telling::Nothing,
+            now: LATER,
+        };
+        let done = store.act("ada", None, Act::Fulfil(ask.clone()), LATER).await.expect("sent");
+        assert!(done.is_changed && done.fulfillment.is_some_and(|sent| sent.id == "f1"));
+        let again = AskFulfillment { id: "f2".to_owned(), ..ask };
+        let done = store.act("ada", None, Act::Fulfil(again), LATER).await.expect("the same wish");
+        assert!(!done.is_changed && done.fulfillment.is_some_and(|sent| sent.id == "f1"));
+        let back = |order: &Order| Act::Unfulfil { order: order.id.clone(), id: "f1".to_owned(), even_if_told: false };
+        assert_eq!(refused(store.act("ada", None, back(&other), LATER).await), Refusal::NotFound);
+        assert_eq!(store.fulfillment("f1").await.expect("a look").expect("it is there").undone_at, None);
+        for is_first in [true, false] {
+            assert_eq!(store.act("ada", None, back(&one), LATER).await.expect("taken back").is_changed, is_first);
+        }
+        let withdrawal = crate::commerce::withdrawal::Withdrawal {
+            id: "w1".to_owned(),
+            order: one.id.clone(),
+            lines: Vec::new(),
+            wanted: String::new(),
+            reason: String::new(),
+            is_late: false,
+            created_at: LATER,
+            handled_at: None,
+            note: None,
+        };
+        store.withdraw(withdrawal).await.expect("declared").expect("kept");
+        let resolve = |order: Option<&Order>| Act::Resolve {
+            order: order.map(|one| one.id.clone()),
+            subject: "w1".to_owned(),
+            note: "x".to_owned(),
+        };
+        assert_eq!(refused(store.act("ada", None, resolve(Some(&other)), LATER).await), Refusal::NotFound);
+        store.act("ada", None, resolve(None), LATER).await.expect("dealt with");
+        let log = store.audit(None, Some(&one.id), 10).await.expect("its log");
+        let actions: Vec<&str> = log.iter().map(|one| one.action.as_str()).collect();
+        assert_eq!(actions, ["resolve", "not sent after all", "sent"]);
+        assert_eq!(store.audit(None, Some(&other.id), 10).await.expect("its log"), []);
+    });
+}
+
+#[test]
+fn what_is_stuck_is_counted_and_comes_a_page_at_a_time() {
+    let (_place, store) = new_store();
+    run(async {
+        twelve(&store).await;
+        // Four payments were never answered.
+        let late = LATER.plus_seconds(24 * 3600);
+        let all = store.stuck(late, 100).await.expect("a look");
+        assert_eq!((all.rows.len(), all.count), (4, 4), "{all:?}");
+        let some = store.stuck(late, 3).await.expect("a look");
+        assert_eq!((some.rows.as_slice(), some.count), (&all.rows[..3], 4));
+        for row in &all.rows {
+            let order = row.order.as_deref().expect("its order");
+            assert_eq!(store.stuck_of(order, late).await.expect("a look"), [row.clone()]);
+        }
+        assert_eq!(store.stuck_of("nothing", late).await.expect("a look"), []);
+    });
+}
+
 impl Store {
     async fn session_at(&self, number: i64) -> bool {
         self.session(&format!("token{number}"), NOW.plus_seconds(20)).await.expect("a look").is_some()

@@ -59,7 +59,8 @@ fn the_house_sees_a_declaration_until_it_has_dealt_with_it() {
     run(async {
         let order = fulfillments::sold(&store, 1, 1).await;
         store.withdraw(declaring(&order, "w1", ""), Proof::Name).await.expect("it is kept");
-        let waits = async || store.stuck(NOW).await.expect("a look").into_iter().filter(|one| one.kind == "withdrawal").count();
+        let waits =
+            async || store.stuck(NOW, 100).await.expect("a look").rows.into_iter().filter(|one| one.kind == "withdrawal").count();
         assert_eq!((waits().await, store.open_withdrawals(10).await.expect("a look").len()), (1, 1));
         store.resolve("w1", "given back", HOLD).await.expect("it waits");
         assert_eq!((waits().await, store.open_withdrawals(10).await.expect("a look").len()), (0, 0));
