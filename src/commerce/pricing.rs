@@ -105,7 +105,7 @@ impl PricedCart {
     pub fn uses(&self, promotion: &Promotion) -> bool {
         let is_typed = |coupon: &CouponOutcome| promotion.code().is_some_and(|own| own.names(&coupon.code));
         self.automatic.iter().any(|given| given.promotion == promotion.id)
-            || self.coupons.iter().any(|coupon| coupon.result.is_ok() && is_typed(coupon))
+            || self.coupons.iter().any(|coupon| coupon.takes_off() && is_typed(coupon))
     }
 }
 

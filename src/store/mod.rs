@@ -299,7 +299,7 @@ pub struct OrderFilter {
 pub struct Availability {
     /// Every SKU that was ever counted, sorted.
     pub levels: Vec<StockLevel>,
-    /// Uses per code, sorted.
+    /// Uses per code that was used.
     pub coupon_uses: Vec<(CouponCode, u32)>,
 }
 
@@ -545,9 +545,14 @@ impl Store {
         look!(self, move |tx| orders::list(tx, filter))
     }
 
-    /// What is counted: levels of stock and uses of codes.
+    /// What is counted: levels of stock and uses of all codes, for a person.
     pub async fn stock_snapshot(&self) -> Result<Availability, StoreError> {
         look!(self, stock::snapshot)
+    }
+
+    /// The same with uses of these codes alone, as it is asked for every second: the uses of all only grow.
+    pub async fn watched_stock(&self, codes: Vec<CouponCode>) -> Result<Availability, StoreError> {
+        look!(self, move |tx| stock::watched(tx, &codes))
     }
 
     /// What is known of a customer by any of these names; orders of this cart are left out.

@@ -324,6 +324,25 @@ fn a_code_is_used_no_more_often_than_its_limit() {
 }
 
 #[test]
+fn uses_of_the_codes_that_are_asked_for_are_counted_and_no_others() {
+    let (_place, store) = new_store();
+    run(async {
+        let need = |code: &str| CouponNeed { code: code.into(), limit: None, per_customer: None, first_order: false };
+        let codes: Vec<CouponCode> = (0..10).map(|number| format!("C{number}").as_str().into()).collect();
+        for number in 1..=2 {
+            let quote = quoted(&store, number, 1).await;
+            let coupons = codes.iter().map(|code| need(code.as_str())).chain([need("auto:all")]).collect();
+            begun(&store, BeginPayment { coupons, ..payment(&quote, 1, 5) }).await.expect("a use of each");
+        }
+        let counted = store.watched_stock(codes.clone()).await.expect("a look");
+        assert_eq!(counted.levels, store.stock_snapshot().await.expect("a look").levels);
+        assert_eq!(counted.coupon_uses, codes.iter().map(|code| (code.clone(), 2)).collect::<Vec<_>>());
+        assert_eq!(store.watched_stock(vec!["C3".into(), "NONE".into()]).await.expect("a look").coupon_uses, [("C3".into(), 2)]);
+        assert_eq!(store.watched_stock(Vec::new()).await.expect("a look").coupon_uses, []);
+    });
+}
+
+#[test]
 fn what_is_for_a_first_order_or_once_for_each_is_held_like_stock() {
     let (_place, store) = new_store();
     run(async {

@@ -197,6 +197,26 @@ fn contradictions_are_refused_with_both_files() {
 }
 
 #[test]
+fn two_files_of_one_name_are_refused_with_both_paths() {
+    let folder = shop();
+    let promotion = |path: &str| {
+        let text = "title = \"Spring\"\npercentage = \"5\"\nstacking_class = \"PATH\"\n".replace("PATH", path);
+        write(folder.path(), &format!("content/promotions/{path}.toml"), &text);
+    };
+    promotion("2026/spring");
+    promotion("2027/spring");
+    let (code, _, told) = run(folder.path(), &["check"]);
+    assert_eq!(code, 1, "{told}");
+    for part in [
+        "content/promotions/2027/spring.toml",
+        "two promotions are called `spring`",
+        "the other one is content/promotions/2026/spring.toml",
+    ] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
+}
+
+#[test]
 fn what_a_promotion_names_has_to_be_there() {
     let folder = shop();
     write(folder.path(), "content/promotions/x.toml", "title = \"X\"\npercentage = \"5\"\nproducts = [\"no-such-thing\"]\n");

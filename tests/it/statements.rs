@@ -43,7 +43,7 @@ const MAY_WALK: &[(&str, &str)] = &[
     ("SET lease_owner = NULL", "once, at the start"),
     ("FROM checkouts WHERE created_at <= ?1", "once an hour, and at the start of a file that does not say when it was born"),
     ("'payment' AS kind", "what waits for a person, for a person"),
-    ("FROM coupon_uses GROUP BY code", "all uses of all codes are what is asked for"),
+    ("FROM coupon_uses GROUP BY code", "all uses of all codes, for a person"),
     ("done_at IS NULL GROUP BY kind", "words for PostgreSQL, which takes the index of what is due"),
 ];
 

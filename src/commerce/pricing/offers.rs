@@ -34,6 +34,13 @@ pub struct CouponOutcome {
     pub result: Result<Money, CouponRefusal>,
 }
 
+impl CouponOutcome {
+    /// Whether it takes anything off: only then it is used. One that holds and has nothing left to take from stays as good as new.
+    pub fn takes_off(&self) -> bool {
+        self.result.as_ref().is_ok_and(|amount| amount.minor > 0)
+    }
+}
+
 /// What an automatic promotion gave.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AutomaticDiscount {

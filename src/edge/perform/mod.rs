@@ -44,7 +44,6 @@ use crate::commerce::inventory::stock_needs;
 use crate::commerce::money::Money;
 use crate::commerce::order::OrderState;
 use crate::commerce::payment::{Attempt, AttemptState, Operation, idempotency_key};
-use crate::commerce::promotion::Promotion;
 use crate::commerce::quote::Quote;
 use crate::gateway::capabilities::AmountProblem;
 use crate::gateway::{CreatePayment, Element, Gateway};
@@ -447,16 +446,12 @@ impl Till {
 
     /// Looks at what is counted, so that pages and carts know.
     pub async fn refresh_stock(&self, app: &App) -> Result<(), StoreError> {
-        let counted = self.store.stock_snapshot().await?;
-        let live = app.live.load();
-        let is_used_up = |promotion: &&Promotion| {
-            let key = promotion.use_key();
-            let uses = counted.coupon_uses.iter().find(|(code, _)| key.names(code)).map_or(0, |(_, uses)| *uses);
-            promotion.usage_limit.is_some_and(|limit| uses >= limit)
-        };
+        let live = app.live.load_full();
+        let promotions = &live.bundle.rules.promotions;
+        let counted = self.store.watched_stock(uses::limited(promotions)).await?;
         let snapshot = super::app::StockSnapshot {
             available: counted.levels.iter().map(|level| (level.sku.hash(), level.available())).collect(),
-            used_up: live.bundle.rules.promotions.iter().filter(is_used_up).map(|promotion| promotion.id.clone()).collect(),
+            used_up: uses::used_up(promotions, &counted.coupon_uses),
         };
         app.stock.store(Arc::new(snapshot));
         Ok(())

@@ -89,13 +89,34 @@ const FOLDER: &str = "content/promotions";
 
 pub(super) fn read(root: &Path, rules: &Rules, problems: &mut Problems) -> Vec<Promotion> {
     let files = files(root, FOLDER, "toml", problems);
+    twins(&files, problems);
     let mut promotions: Vec<Promotion> = files.iter().filter_map(|file| promotion(file, rules, problems)).collect();
     promotions.sort_by(|one, other| one.id.cmp(&other.id));
     promotions
 }
 
+/// Files of one name in two folders: their uses would be counted as those of one promotion.
+fn twins(files: &[SourceFile], problems: &mut Problems) {
+    let mut known: BTreeMap<String, &SourceFile> = BTreeMap::new();
+    for file in files {
+        let Some(id) = id_of(file) else { continue };
+        match known.get(&id) {
+            Some(first) => {
+                let message = format!("two promotions are called `{id}`, which is their file's name");
+                let hint = format!("the other one is {}; give one of the files another name", first.path);
+                problems.push(Problem::about(&file.path, message).hint(hint));
+            }
+            None => drop(known.insert(id, file)),
+        }
+    }
+}
+
+fn id_of(file: &SourceFile) -> Option<String> {
+    Some(Path::new(&*file.path).file_stem()?.to_string_lossy().into_owned())
+}
+
 fn promotion(file: &SourceFile, rules: &Rules, problems: &mut Problems) -> Option<Promotion> {
-    let id = Path::new(&*file.path).file_stem()?.to_string_lossy().into_owned();
+    let id = id_of(file)?;
     let (before, mut found) = (problems.errors(), Vec::new());
     let written: Option<Written> = parse_known(file, &file.text, 0, &mut found);
     found.into_iter().for_each(|problem| problems.push(problem));

@@ -143,12 +143,34 @@ pub(super) fn use_coupons(tx: &Tx<'_>, order: &str, coupons: &[CouponNeed]) -> R
     Ok(())
 }
 
+/// What is counted, with the uses of all codes.
 pub(in crate::store) fn snapshot(tx: &Tx<'_>) -> Result<Availability, StoreError> {
-    let select = "SELECT sku, on_hand, reserved, sold FROM stock ORDER BY sku";
-    let levels = tx.query(select, params![], read)?;
     let select = "SELECT code, count(*) FROM coupon_uses GROUP BY code ORDER BY code";
-    let uses = tx.query(select, params![], |row| Ok((CouponCode(row.get(0)?), row.get(1)?)))?;
-    Ok(Availability { levels, coupon_uses: uses })
+    Ok(Availability { levels: levels(tx)?, coupon_uses: tx.query(select, params![], uses)? })
+}
+
+/// What is counted, with the uses of these codes, a few of them by each statement.
+pub(in crate::store) fn watched(tx: &Tx<'_>, codes: &[CouponCode]) -> Result<Availability, StoreError> {
+    let mut coupon_uses = Vec::new();
+    for few in codes.chunks(CODES_AT_ONCE) {
+        // The last ones of a short list are named again.
+        let [a, b, c, d, e, f, g, h] = std::array::from_fn(|index| few[index.min(few.len() - 1)].as_str());
+        let select =
+            "SELECT code, count(*) FROM coupon_uses WHERE code IN (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) GROUP BY code ORDER BY code";
+        coupon_uses.extend(tx.query(select, params![a, b, c, d, e, f, g, h], uses)?);
+    }
+    Ok(Availability { levels: levels(tx)?, coupon_uses })
+}
+
+/// As many as one statement names.
+const CODES_AT_ONCE: usize = 8;
+
+fn uses(row: &Row<'_>) -> Result<(CouponCode, u32), StoreError> {
+    Ok((CouponCode(row.get(0)?), row.get(1)?))
+}
+
+fn levels(tx: &Tx<'_>) -> Result<Vec<StockLevel>, StoreError> {
+    tx.query("SELECT sku, on_hand, reserved, sold FROM stock ORDER BY sku", params![], read)
 }
 
 pub(in crate::store) fn set(
