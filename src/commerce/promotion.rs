@@ -81,12 +81,10 @@ pub enum CouponRefusal {
     /// Its uses are used up.
     #[error("this code has been used up")]
     UsedUp,
-    /// Whoever buys has ordered before.
-    #[error("this code is for a first order")]
-    NotFirstOrder,
-    /// Whoever buys has used it as often as one may.
-    #[error("this code was used as often as one customer may")]
-    CustomerLimit,
+    /// Whoever buys has ordered before, or has used it as often as one may: which of them is nothing that a stranger who knows an address
+    /// is told.
+    #[error("this code does not hold for whoever buys")]
+    NotForCustomer,
     /// Not in this market.
     #[error("this code does not hold here")]
     OtherMarket,
@@ -127,8 +125,7 @@ impl CouponRefusal {
             Self::NotYet => "coupon_not_yet",
             Self::Expired => "coupon_expired",
             Self::UsedUp => "coupon_used_up",
-            Self::NotFirstOrder => "coupon_not_first_order",
-            Self::CustomerLimit => "coupon_customer_limit",
+            Self::NotForCustomer => "coupon_not_for_customer",
             Self::OtherMarket => "coupon_other_market",
             Self::BelowMinimum { .. } => "coupon_below_minimum",
             Self::NothingCovered => "coupon_nothing_covered",
@@ -242,11 +239,11 @@ impl Promotion {
             return Err(CouponRefusal::OtherMarket);
         }
         if self.first_order && facts.customer.is_some_and(|customer| customer.has_ordered) {
-            return Err(CouponRefusal::NotFirstOrder);
+            return Err(CouponRefusal::NotForCustomer);
         }
         let is_over = |(limit, customer): (u32, &Customer)| customer.uses_of(self) >= limit;
         if self.per_customer.zip(facts.customer).is_some_and(is_over) {
-            return Err(CouponRefusal::CustomerLimit);
+            return Err(CouponRefusal::NotForCustomer);
         }
         if let Some(minimum) = amount_in(&self.minimum_minor, facts.currency).filter(|minimum| facts.goods_minor < *minimum) {
             return Err(CouponRefusal::BelowMinimum { minimum: Money::new(minimum, facts.currency) });

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 
 use super::desk::Desk;
+use super::drafts;
 use super::front::OriginSecrets;
 use super::http::Mount;
 use super::key_ring::KeyRing;
@@ -57,6 +58,8 @@ pub struct App {
     pub origin: OriginSecrets,
     /// How fast each shopper may open and pay checkouts.
     pub clients: Clients,
+    /// How fast each shopper may name customers by whom promotions are judged.
+    pub naming: Clients,
     /// This process's name among those that write down what they counted.
     pub name: String,
     /// What happens here, counted by the hour.
@@ -192,6 +195,7 @@ impl App {
             strain: Strain::default(),
             origin: OriginSecrets::default(),
             clients: Clients::default(),
+            naming: Clients::at(drafts::NAMES_AT_ONCE, drafts::NAMES_A_SECOND),
             services: Services::default(),
             desk: Desk::default(),
             settings,

@@ -4,6 +4,7 @@
 //!         it holds they do not change. After it a lower total is passed on, a higher one is asked about.
 //! Source  CHECKOUT.md 5.1 (policy P1), DESIGN.md section 5.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -46,6 +47,8 @@ pub struct Counter {
     pub is_proven: bool,
     /// Whether money may move by this request: from then on nobody is told that nothing was charged.
     is_paying: AtomicBool,
+    /// Who asks, where that is known.
+    pub(super) client: Option<IpAddr>,
     /// Until when the shopper waits for an answer; what is not known by then is told as such, and goes on.
     until: tokio::time::Instant,
 }
@@ -100,7 +103,7 @@ impl Counter {
         let desk = Desk::of(app, call);
         let is_marked = desk.session.cart.as_ref().is_some_and(|cart| cart.payment_mark);
         let until = tokio::time::Instant::now() + desk.app.settings.patience;
-        Ok(Self { desk, till, is_proven, is_paying: AtomicBool::new(is_marked || is_proven), until })
+        Ok(Self { desk, till, is_proven, is_paying: AtomicBool::new(is_marked || is_proven), client: call.client, until })
     }
 
     /// Opens a checkout for the cart that came along, with what the shopper told so far, or goes on with the one that holds units for it.
@@ -111,6 +114,7 @@ impl Counter {
         };
         let tells = details.is_some();
         let fresh = self.fresh(cart, details.unwrap_or_default())?;
+        self.may_name(&Contact::default(), &fresh.contact)?;
         let drafted = if tells { Some(self.drafted(fresh.clone()).await) } else { None };
         let quote = drafted.as_ref().and_then(|drafted| drafted.as_ref().ok()?.checkout.quote.clone());
         let known = match self.till.store.open_checkout(OpenCheckout::of(&fresh), quote).await {
@@ -227,6 +231,7 @@ impl Counter {
             quote: None,
             ..checkout.clone()
         };
+        self.may_name(&checkout.contact, &told.contact)?;
         let save = SaveDetails::of(&told);
         // What was told is kept, even where it cannot be priced now.
         let drafted = self.drafted(told).await;

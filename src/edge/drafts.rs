@@ -1,6 +1,7 @@
 //! Drafts: a checkout priced, and what of it is shown.
 //!
 //! Owns    when a checkout is priced anew, when a quote is frozen, and what keeps one from being made.
+//! Limits  NAMES_AT_ONCE customers of one network, then NAMES_A_SECOND, where promotions ask who buys.
 //! Always  a quote that holds is shown as it was frozen, whoever fails: neither the catalogue nor a pricing service is asked about it.
 //! Source  CHECKOUT.md 5.1, the quote.
 
@@ -10,6 +11,7 @@ use super::checkout_reply::{CheckoutFacts, checkout_reply};
 use super::checkouts::{Counter, Details};
 use super::error::Failure;
 use super::key_ring::Purpose;
+use super::limits::seconds;
 use super::perform;
 use super::reply::CheckoutReply;
 use crate::commerce::address::{Contact, FieldProblem};
@@ -20,6 +22,12 @@ use crate::commerce::outside::OutsidePrices;
 use crate::commerce::pricing::PricedCart;
 use crate::commerce::promotion::{Customer, Promotion};
 use crate::commerce::quote::{Quote, QuoteParts, quote_problems};
+
+/// Customers that one network may name at once by whom promotions are judged: a crowd of a mobile network behind one address.
+pub const NAMES_AT_ONCE: u32 = 120;
+/// Customers a second from then on: what is given tells whether an address is of somebody who has ordered, so a list of addresses is not
+/// tried as fast as checkouts may be opened.
+pub const NAMES_A_SECOND: u32 = 1;
 
 /// A checkout with what it is shown by.
 #[derive(Debug)]
@@ -131,10 +139,23 @@ impl Counter {
         Ok(Shown { checkout, cart, priced, problems, is_fresh: true, outside })
     }
 
+    /// Lets a checkout name another customer by whom promotions are judged.
+    ///
+    /// Errors: 429 for a network that names more than shoppers who stand behind one address do. Nothing is kept then.
+    pub(super) fn may_name(&self, before: &Contact, told: &Contact) -> Result<(), Failure> {
+        let is_another = told.customer().is_some_and(|name| before.customer() != Some(name));
+        let Some(client) = self.client.filter(|_| is_another && self.asks_who_buys()) else { return Ok(()) };
+        let app = &self.desk.app;
+        app.naming.take(client, app.clock.ticks()).map_err(|ms| Failure::TooMany { retry_after_s: seconds(ms) })
+    }
+
+    fn asks_who_buys(&self) -> bool {
+        self.desk.live.bundle.rules.promotions.iter().any(Promotion::asks_who_buys)
+    }
+
     /// What is known of whoever buys, where a promotion asks and the address is told.
     async fn customer_of(&self, checkout: &Checkout) -> Result<Option<Customer>, Failure> {
-        let asks = self.desk.live.bundle.rules.promotions.iter().any(Promotion::asks_who_buys);
-        let Some(name) = checkout.contact.customer().filter(|_| asks) else { return Ok(None) };
+        let Some(name) = checkout.contact.customer().filter(|_| self.asks_who_buys()) else { return Ok(None) };
         let names = self.desk.app.keys.names(Purpose::Customer, &name);
         let known = self.till.store.customer(names, checkout.cart_id).await;
         known.map(Some).map_err(|error| self.unsure(&error))

@@ -1,6 +1,7 @@
 //! Http: the parsed request a route gets and the answer it gives. Nothing here knows a shop.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -25,6 +26,8 @@ pub struct Call {
     pub params: Vec<(String, String)>,
     /// Name of this request in logs and problems.
     pub request_id: String,
+    /// The shopper's address; `None` where nobody said what stands before the edge. Never logged or stored.
+    pub client: Option<IpAddr>,
 }
 
 impl Call {

@@ -6,6 +6,7 @@
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
@@ -173,9 +174,10 @@ where
         Found::OtherMethods(_) | Found::Nothing => None,
     };
     admit(app, &request, route)?;
+    let client = client_of(app, &request);
     if let Some(route) = route {
         shed(app, route.weight, fullness, request.headers())?;
-        hold_back(app, &request, route.weight)?;
+        hold_back(app, client, route.weight)?;
     }
     let (parts, stream) = request.into_parts();
     if parts.uri.path_and_query().is_some_and(|address| address.as_str().len() > MAX_ADDRESS_BYTES) {
@@ -193,7 +195,7 @@ where
     }
     let body = body::read(stream, limit, app.settings.body_timeout).await?;
     let (method, uri, headers) = (parts.method, parts.uri, parts.headers);
-    let call = |params| Call { method, uri, headers, body, params, request_id: request_id.to_owned() };
+    let call = |params| Call { method, uri, headers, body, params, request_id: request_id.to_owned(), client };
     match (found, mount) {
         (_, Some(mount)) => Ok((mount.handler)(call(Vec::new())).await),
         (Found::Route(index, params), None) => (ROUTES[index].handler)(app.clone(), call(decoded(params)?)).await,
@@ -210,15 +212,20 @@ fn admit<B>(app: &App, request: &Request<B>, route: Option<&Route>) -> Result<()
     Err(Failure::Forbidden { code: "not_through_host", detail: Say::of("says.not_through_host") })
 }
 
+/// Who asks, where somebody said what stands before the edge.
+fn client_of<B>(app: &App, request: &Request<B>) -> Option<IpAddr> {
+    let Peer(peer) = request.extensions().get()?;
+    app.live.load().front.client(peer.ip(), request.headers())
+}
+
 /// Refuses who takes more steps of checkouts, or tells of more pages, than any shopper does. Nothing was read or written yet.
-fn hold_back<B>(app: &App, request: &Request<B>, weight: Weight) -> Result<(), Failure> {
+fn hold_back(app: &App, client: Option<IpAddr>, weight: Weight) -> Result<(), Failure> {
     let clients = match weight {
         Weight::Opening | Weight::Quote | Weight::Payment => &app.clients,
         Weight::Beacon => &app.telling,
         Weight::Availability | Weight::CartWrite | Weight::Vital => return Ok(()),
     };
-    let Some(Peer(peer)) = request.extensions().get() else { return Ok(()) };
-    let Some(client) = app.live.load().front.client(peer.ip(), request.headers()) else { return Ok(()) };
+    let Some(client) = client else { return Ok(()) };
     clients.take(client, app.clock.ticks()).map_err(|ms| Failure::TooMany { retry_after_s: seconds(ms) })
 }
 

@@ -2,12 +2,16 @@
 
 use std::fs;
 
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
 use serde_json::{Value, json};
 use vitrine::commerce::promotion::{Promotion, Trigger};
+use vitrine::edge::front::Peer;
 
 use crate::openapi;
 use crate::support::counter::{Counter, GOOD, Shopper, redirect_url};
-use crate::support::edge::{BASE_URL, Caller, bundle};
+use crate::support::edge::{BASE_URL, Caller, Got, ask, bundle};
 use crate::support::shop::{folder, run, site, write};
 
 /// A counter whose shop has these promotions beside its codes.
@@ -115,20 +119,77 @@ fn a_first_order_is_said_to_be_one_until_it_is_known() {
     assert_eq!(total(&third.tell(json!({"contact": {"email": "bob@example.com"}}))), Some(1791 + 490));
 }
 
+/// Somebody with a lamp and the code GIFT.
+fn with_gift(counter: &Counter) -> Shopper {
+    let mut shopper = Shopper::with(counter, "LAMP-S", 1);
+    shopper.caller.json("PUT", "/api/v1/cart/coupons/GIFT", Value::Null).expect(200);
+    shopper
+}
+
 #[test]
 fn a_code_for_each_customer_once_says_so() {
     let counter = counter(|promotions| promotions[2].per_customer = Some(1));
-    let buy = |code: &str| {
-        let mut shopper = Shopper::with(&counter, "LAMP-S", 1);
-        shopper.caller.json("PUT", &format!("/api/v1/cart/coupons/{code}"), Value::Null).expect(200);
-        let ready = shopper.check_out();
-        (shopper, ready)
-    };
-    let (mut first, ready) = buy("GIFT");
+    let mut first = with_gift(&counter);
+    let ready = first.check_out();
     first.pay(&ready).expect(200);
-    let (_, ready) = buy("GIFT");
-    assert_eq!(ready["cart"]["coupons"][0]["reason"], "coupon_customer_limit", "{ready}");
+    let ready = with_gift(&counter).check_out();
+    assert_eq!(ready["cart"]["coupons"][0]["reason"], "coupon_not_for_customer", "{ready}");
     assert_eq!(ready["quote"]["total"]["amount"], 1990 + 490);
+}
+
+#[test]
+fn whether_one_has_ordered_before_and_how_often_one_may_sound_alike() {
+    let refused = |bend: fn(&mut Promotion)| {
+        let counter = counter(|promotions| bend(&mut promotions[2]));
+        let mut first = with_gift(&counter);
+        let ready = first.check_out();
+        first.pay(&ready).expect(200);
+        let ready = with_gift(&counter).check_out();
+        let coupon = &ready["cart"]["coupons"][0];
+        (coupon["reason"].clone(), coupon["detail"].clone())
+    };
+    let by_order = refused(|promotion| promotion.first_order = true);
+    assert_eq!(by_order, refused(|promotion| promotion.per_customer = Some(1)));
+    assert_eq!(by_order.1, "This code does not hold under this e-mail address.");
+}
+
+/// Tells an e-mail address from a network.
+fn name(shopper: &Shopper, peer: &str, email: &str) -> Got {
+    let body = json!({"contact": {"email": email}}).to_string();
+    let request =
+        Request::patch(&shopper.checkout).header("accept", "application/json").header("content-type", "application/json");
+    let request = request.header("cookie", format!("cart={}", shopper.caller.token));
+    let mut request = request.body(Full::new(Bytes::from(body))).expect("a request");
+    request.extensions_mut().insert(Peer(format!("{peer}:4711").parse().expect("an address")));
+    ask(&shopper.caller.app, request)
+}
+
+#[test]
+fn a_list_of_addresses_is_not_tried_for_customers() {
+    let named = |asks: bool| {
+        let counter = Counter::open();
+        let mut bundle = bundle(BASE_URL, 1990);
+        bundle.rules.promotions[0].first_order = asks;
+        bundle.front.trusted_proxies = Some(Vec::new());
+        counter.go_live(&bundle);
+        let mut shopper = Shopper::with(&counter, "LAMP-S", 1);
+        shopper.check_out();
+        let look = || shopper.caller.clone().json("GET", &shopper.checkout, Value::Null).expect(200).json();
+        let from = |peer: &str, number: usize| name(&shopper, peer, &format!("a{number}@example.com"));
+        let count = (0..150).take_while(|number| from("203.0.113.5", *number).status == 200).count();
+        if count < 150 {
+            let refused = from("203.0.113.5", count);
+            assert_eq!(refused.header("retry-after"), "1");
+            assert_eq!(refused.code(429), "too_many_requests");
+            // What was refused was not kept, and whoever is known already can go on.
+            assert_eq!(look()["contact"]["email"], format!("a{}@example.com", count - 1));
+            from("203.0.113.5", count - 1).expect(200);
+            from("203.0.113.6", count).expect(200);
+        }
+        count
+    };
+    assert_eq!(named(true), 120);
+    assert_eq!(named(false), 150, "no promotion asks who buys");
 }
 
 #[test]
