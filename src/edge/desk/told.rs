@@ -77,7 +77,7 @@ impl Standing<'_> {
 
 /// Whether something that is stuck, by its kind, stays so until a person says what was done about it.
 pub fn is_for_a_person(kind: &str) -> bool {
-    matches!(kind, "payment" | "orphan" | "refund" | "withdrawal")
+    matches!(kind, "payment" | "orphan" | "refund" | "withdrawal" | "difference")
 }
 
 /// What to do about something that is stuck, by its kind.
