@@ -25,6 +25,7 @@ pub use offers::{AutomaticDiscount, CouponOutcome};
 
 mod deal;
 mod hints;
+mod kept;
 mod levy;
 mod offers;
 #[cfg(test)]

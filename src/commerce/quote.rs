@@ -110,12 +110,12 @@ impl Quote {
         })
     }
 
-    /// All that was agreed, as netstrings (`length:text,`) in a fixed order: no two quotes share their bytes.
+    /// All that was agreed, as netstrings (`length:text,`) in a fixed order: no two quotes that differ in it share their bytes. What
+    /// automatic promotions took off is in the discounts of lines and delivery; which ones they were is left out, as is what codes are
+    /// called: a release that knows of none finds the same hash, and so can go on with a payment that another edge began.
     pub fn canonical_bytes(&self) -> Vec<u8> {
         let mut bytes = Canonical::default();
-        // Quotes that only codes gave something off are hashed as they were before there was anything else.
-        let format = if self.priced.automatic.is_empty() { "quote 1" } else { "quote 2" };
-        bytes.text(format).text(self.id.as_str()).text(self.checkout.as_str()).text(&self.cart_id.to_string());
+        bytes.text("quote 1").text(self.id.as_str()).text(self.checkout.as_str()).text(&self.cart_id.to_string());
         bytes.number(self.cart_revision.into()).text(self.market.as_str()).text(&self.language);
         bytes.text(&self.contact.email).text(&self.contact.phone);
         let Address { name, line1, line2, city, region, postal_code, country } = &self.address;
@@ -134,12 +134,6 @@ impl Quote {
         bytes.number(self.priced.coupons.len() as i64);
         for coupon in &self.priced.coupons {
             bytes.text(coupon.code.as_str()).money(coupon.result.clone().unwrap_or(Money::zero(self.priced.currency)));
-        }
-        if !self.priced.automatic.is_empty() {
-            bytes.number(self.priced.automatic.len() as i64);
-            for given in &self.priced.automatic {
-                bytes.text(&given.promotion).text(&given.title).money(given.amount);
-            }
         }
         bytes.text(self.priced.shipping.as_ref().map_or("", |option| option.id.as_str()));
         let totals = &self.priced.totals;

@@ -2,8 +2,11 @@
 
 use std::num::NonZeroU32;
 
+use crate::commerce::address::{Address, Contact};
 use crate::commerce::fixture::*;
+use crate::commerce::ids::CartId;
 use crate::commerce::promotion::{Benefit, BuyGet, MAX_WEIGHED, Promotion, Tier, TierFrom, TierOff, Trigger};
+use crate::commerce::quote::{Quote, QuoteParts};
 
 use super::{Hint, PricedCart};
 
@@ -51,6 +54,29 @@ fn an_automatic_promotion_counts_without_a_code_while_its_conditions_hold() {
     let priced = check(&shop, (&[(0, 2)], &[]), &[("ten", 200)]);
     assert_eq!(priced.totals.discount.minor, 200);
     assert_eq!(priced.lines[0].unit_price.minor, 1000, "it is a matter of the cart: the product's price stays");
+}
+
+#[test]
+fn a_quote_with_automatic_discounts_is_intact_for_a_release_that_knows_of_none() {
+    let shop = Shop::of(&[1000]).with(automatic("ten", percent_off("10")));
+    let quote = Quote::freeze(QuoteParts {
+        id: "q".into(),
+        checkout: "c".into(),
+        cart_id: CartId([1; 16]),
+        cart_revision: 1,
+        market: "eu".into(),
+        language: "en".into(),
+        contact: Contact::default(),
+        address: Address::default(),
+        priced: priced(&shop, &[(0, 1)], &[]),
+        created_at: NOW,
+        expires_at: NOW,
+    });
+    let mut first = quote.clone();
+    first.priced.automatic.clear();
+    assert!(!quote.priced.automatic.is_empty() && first.is_intact(), "what was taken off is in the lines");
+    first.priced.lines[0].discount.minor -= 1;
+    assert!(!first.is_intact());
 }
 
 #[test]
