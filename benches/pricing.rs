@@ -1,7 +1,8 @@
 //! Pricing: how many carts a second one core prices, and how long the price history is asked for what was lowest before a reduction.
 //!
 //! Run     cargo bench --bench pricing
-//! Prints  carts priced per second and microseconds per cart, for carts of 1, 5 and 100 lines, with and without a coupon;
+//! Prints  carts priced per second and microseconds per cart, for carts of 1, 5 and 100 lines, with and without a coupon, and with as many
+//!         automatic promotions as are weighed, all of which join;
 //!         nanoseconds per look-up in a history of a hundred thousand variants.
 
 use std::hint::black_box;
@@ -14,6 +15,7 @@ use vitrine::commerce::ids::{CartId, CouponCode, MarketId, Sku, SkuHash, Timesta
 use vitrine::commerce::money::Currency;
 use vitrine::commerce::outside::OutsidePrices;
 use vitrine::commerce::pricing::{PricingFacts, price_cart};
+use vitrine::commerce::promotion::{MAX_WEIGHED, Trigger};
 use vitrine::commerce::rules::Rules;
 
 /// Long enough to be steady, short enough to be run often.
@@ -26,13 +28,14 @@ const VARIANTS: usize = 100_000;
 fn main() {
     let products: Vec<Product> = (0..PRODUCTS).map(product).collect();
     let catalog = Catalog::new(products, Vec::new()).expect("names are unique");
-    let rules = rules();
+    let (plain, joined) = (rules(vec![ten()]), rules((0..MAX_WEIGHED).map(joins_all).collect()));
     println!("pricing with {PRODUCTS} products, one thread");
-    for (lines, codes) in [(1, &[][..]), (5, &[]), (5, &["TEN"]), (100, &[]), (100, &["TEN"])] {
+    let cases = [(1, &[][..], &plain), (5, &[], &plain), (5, &["TEN"], &plain), (100, &[], &plain), (100, &["TEN"], &plain)];
+    for (lines, codes, rules) in cases.into_iter().chain([(5, &[][..], &joined), (100, &[], &joined)]) {
         let cart = cart(lines, codes);
+        let automatic = rules.promotions.iter().filter(|promotion| promotion.trigger == Trigger::Automatic).count();
         let (outside, at) = (&OutsidePrices::NONE, Timestamp(0));
-        let facts =
-            PricingFacts { catalog: &catalog, rules: &rules, at, shipping_choice: None, outside, used_up: &[], customer: None };
+        let facts = PricingFacts { catalog: &catalog, rules, at, shipping_choice: None, outside, used_up: &[], customer: None };
         let (mut count, begin) = (0u32, Instant::now());
         while begin.elapsed() < MEASURED {
             black_box(price_cart(black_box(&cart), &facts)).expect("the cart can be priced");
@@ -40,7 +43,11 @@ fn main() {
         }
         let each = begin.elapsed() / count;
         let each_us = each.as_nanos() as f64 / 1e3;
-        println!("{lines:>4} lines, {} codes: {:>9.0} carts/s, {each_us:>7.2} µs each", codes.len(), 1e6 / each_us);
+        let codes = codes.len();
+        println!(
+            "{lines:>4} lines, {codes} codes, {automatic} automatic: {:>9.0} carts/s, {each_us:>8.2} µs each",
+            1e6 / each_us
+        );
     }
     look_back();
 }
@@ -86,7 +93,28 @@ fn product(number: usize) -> Product {
     serde_json::from_value(written).expect("a product")
 }
 
-fn rules() -> Rules {
+fn ten() -> serde_json::Value {
+    serde_json::json!({
+        "id": "ten", "title": "Ten percent", "trigger": { "Code": "TEN" }, "benefit": { "Percentage": "10" }, "minimum_minor": [], "minimum_quantity": 0,
+        "markets": [], "products": [], "categories": ["home"], "starts_at": null, "ends_at": null, "usage_limit": null, "per_customer": null, "first_order": false,
+        "stacking_class": "order", "combines_with": [],
+    })
+}
+
+/// Some percent off, beside every other one.
+fn joins_all(number: usize) -> serde_json::Value {
+    let class = |number: usize| format!("class-{number}");
+    let others: Vec<String> = (0..MAX_WEIGHED).filter(|other| *other != number).map(class).collect();
+    let mut promotion = ten();
+    promotion["id"] = format!("promotion-{number}").into();
+    promotion["trigger"] = "Automatic".into();
+    promotion["benefit"]["Percentage"] = (number + 1).to_string().into();
+    promotion["stacking_class"] = class(number).into();
+    promotion["combines_with"] = others.into();
+    promotion
+}
+
+fn rules(promotions: Vec<serde_json::Value>) -> Rules {
     let written = serde_json::json!({
         "markets": [{
             "id": "eu", "name": "Europe", "prefix": "", "countries": ["DE"], "currency": "EUR", "language": "en",
@@ -102,11 +130,7 @@ fn rules() -> Rules {
                 "id": "parcel", "name": "Parcel", "delivery": null, "free_over_minor": 6000, "transit_days": null, "price": { "Flat": { "minor": 490 } },
             }],
         }],
-        "words": {}, "promotions": [{
-            "id": "ten", "title": "Ten percent", "trigger": { "Code": "TEN" }, "benefit": { "Percentage": "10" }, "minimum_minor": [], "minimum_quantity": 0,
-            "markets": [], "products": [], "categories": ["home"], "starts_at": null, "ends_at": null, "usage_limit": null, "per_customer": null, "first_order": false,
-            "stacking_class": "order", "combines_with": [],
-        }],
+        "words": {}, "promotions": promotions,
         "quote_seconds": 900, "reservation_seconds": 900,
     });
     serde_json::from_value(written).expect("rules")

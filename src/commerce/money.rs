@@ -329,12 +329,13 @@ impl Money {
         let share = |weight: &i64| i128::from(amount_minor) * i128::from(*weight);
         let mut parts: Vec<i128> = weights.iter().map(|weight| share(weight).div_euclid(sum)).collect();
         let missing = i128::from(amount_minor) - parts.iter().sum::<i128>();
-        let mut by_remainder: Vec<usize> = (0..weights.len()).collect();
-        by_remainder.sort_by_key(|index| std::cmp::Reverse(share(&weights[*index]).rem_euclid(sum)));
-        for index in
-            by_remainder.into_iter().take(usize::try_from(missing).expect("fewer units are missing than there are parts"))
-        {
-            parts[index] += 1;
+        let missing = usize::try_from(missing).expect("fewer units are missing than there are parts");
+        if missing > 0 {
+            // Each remainder once: a full cart is split for every set of promotions that is weighed.
+            let remainders: Vec<i128> = weights.iter().zip(&parts).map(|(weight, part)| share(weight) - part * sum).collect();
+            let mut largest: Vec<usize> = (0..weights.len()).collect();
+            largest.select_nth_unstable_by_key(missing - 1, |index| (std::cmp::Reverse(remainders[*index]), *index));
+            largest[..missing].iter().for_each(|index| parts[*index] += 1);
         }
         parts.into_iter().map(|minor| i64::try_from(minor).expect("a part is not larger than the whole")).collect()
     }

@@ -16,7 +16,7 @@ mod benefit;
 
 /// Automatic promotions a shop may declare: every cart is held against each of them.
 pub const MAX_AUTOMATIC: usize = 50;
-/// Promotions that are weighed against each other for one cart: all joinable sets of them are tried, at most 256.
+/// Promotions that are weighed against each other for one cart: all joinable sets of them are walked, at most 256.
 pub const MAX_WEIGHED: usize = 8;
 
 /// A declared promotion (content/promotions/ID.toml).
@@ -342,25 +342,25 @@ fn amount_in(amounts: &[(Currency, i64)], currency: Currency) -> Option<i64> {
     amounts.iter().find(|(held, _)| *held == currency).map(|(_, minor)| *minor)
 }
 
-/// Every set of promotions that may count together, the empty one among them; a set has the bit of each member's place.
+/// Walks all sets of promotions that may count together, the empty one first, each from the set without its last member: `add` makes what is
+/// known of a set with one more out of what is known of that without it, and `look` is shown every set, with the bit of each member's place.
+/// So what the members of many sets have in common is worked out once.
 ///
 /// Limits: at most `MAX_WEIGHED` promotions.
-pub(crate) fn joinable_sets(promotions: &[&Promotion]) -> Vec<u32> {
+pub(crate) fn walk_joinable<T>(promotions: &[&Promotion], none: T, add: impl Fn(&T, usize) -> T, mut look: impl FnMut(u32, &T)) {
     assert!(promotions.len() <= MAX_WEIGHED, "few promotions are weighed at once");
     let joins_of = |one: &&Promotion| {
         let joined = promotions.iter().enumerate().filter(|(_, other)| one.joins(other));
         joined.fold(0, |set, (index, _)| set | 1 << index)
     };
     let joins: Vec<u32> = promotions.iter().map(joins_of).collect();
-    let mut sets: Vec<u32> = vec![0];
-    for (index, joins) in joins.iter().enumerate() {
-        for place in 0..sets.len() {
-            if sets[place] & !joins == 0 {
-                sets.push(sets[place] | 1 << index);
-            }
+    let mut ahead = vec![(0_u32, 0, none)];
+    while let Some((set, next, known)) = ahead.pop() {
+        look(set, &known);
+        for index in (next..joins.len()).filter(|index| set & !joins[*index] == 0) {
+            ahead.push((set | 1 << index, index + 1, add(&known, index)));
         }
     }
-    sets
 }
 
 #[cfg(test)]
@@ -369,7 +369,7 @@ mod tests {
     use crate::commerce::fixture::{coupon, euros_off};
 
     #[test]
-    fn joinable_sets_are_all_that_join_and_no_others() {
+    fn all_sets_that_join_are_walked_and_no_others_each_from_the_one_before() {
         let promotion = |id: &str, joins: &[&str]| {
             let mut promotion = coupon(id, euros_off(1));
             promotion.combines_with = joins.iter().map(|class| (*class).to_owned()).collect();
@@ -379,8 +379,17 @@ mod tests {
         let all = [promotion("a", &["b", "d"]), promotion("b", &["a", "c"]), promotion("c", &["b", "d"]), promotion("d", &["c"])];
         let sets = |chosen: &[&Promotion]| {
             let ids =
-                |set: u32| (0..chosen.len()).filter(move |index| set & 1 << index != 0).map(|index| chosen[index].id.clone());
-            let mut sets: Vec<String> = joinable_sets(chosen).into_iter().map(|set| ids(set).collect()).collect();
+                |set: u32| (0..chosen.len()).filter(move |index| set & 1 << index != 0).map(|index| chosen[index].id.as_str());
+            let (adds, mut sets) = (std::cell::Cell::new(0), Vec::new());
+            let add = |known: &String, index: usize| {
+                adds.set(adds.get() + 1);
+                known.clone() + &chosen[index].id
+            };
+            walk_joinable(chosen, String::new(), add, |set, known| {
+                assert_eq!(*known, ids(set).collect::<String>());
+                sets.push(known.clone());
+            });
+            assert_eq!(adds.get(), sets.len() - 1, "what is known of a set is worked out once");
             sets.sort();
             sets
         };

@@ -1,6 +1,7 @@
 //! Deal: what one choice of promotions makes of a cart's discounts and shipping.
 //!
-//! Owns    the order of taking off, the rates offered for what is left, and the rate that counts. `offers` picks the best deal.
+//! Owns    the order of taking off, the rates offered for what is left, and the rate that counts. `offers` picks the best deal by what each
+//!         would leave to pay.
 
 use crate::commerce::ids::ShippingRateId;
 use crate::commerce::money::Money;
@@ -42,20 +43,11 @@ impl<'a> Deal<'a> {
     where
         'a: 'c,
     {
-        let goods = trade.goods;
-        let taking = Taking { currency: trade.market.currency, rounding: trade.market.rounding };
-        let mut left: Vec<i64> = goods.iter().map(|good| good.subtotal_minor).collect();
-        let mut given = Vec::new();
-        for Candidate { promotion, reach } in set {
-            let parts = promotion.benefit.take_off(reach, trade.lines, &left, taking);
-            given.push((*promotion, parts.iter().sum()));
-            left.iter_mut().zip(parts).for_each(|(left, part)| *left -= part);
-        }
-        let rates = offered_rates(trade, left.iter().sum());
-        let wanted = rates.iter().position(|(rate, _)| Some(&rate.id) == trade.choice);
-        let cheapest = || (0..rates.len()).min_by_key(|index| rates[*index].1);
-        let chosen = wanted.or_else(cheapest);
-        let discounts = goods.iter().zip(&left).map(|(good, left)| good.subtotal_minor - left).collect();
+        let mut left = Left::whole(trade);
+        let given = set.map(|candidate| (candidate.promotion, left.take_off(candidate, trade))).collect();
+        let rates = offered_rates(trade, left.goods_minor());
+        let chosen = chosen(&rates, trade);
+        let discounts = trade.goods.iter().zip(&left.lines_minor).map(|(good, left)| good.subtotal_minor - left).collect();
         let mut deal = Self { discounts, given, chosen, rates, shipping_discount: 0 };
         deal.free_shipping();
         deal
@@ -92,12 +84,58 @@ impl<'a> Deal<'a> {
     pub(super) fn shipping_minor(&self) -> i64 {
         self.rate().map_or(0, |(_, minor)| minor)
     }
+}
+
+/// What promotions leave of a cart: enough to know what the shopper would pay.
+#[derive(Clone)]
+pub(super) struct Left {
+    /// What each line still costs.
+    lines_minor: Vec<i64>,
+    /// Whether the rate that counts costs nothing.
+    is_sent_free: bool,
+}
+
+impl Left {
+    /// The cart before any of them.
+    pub(super) fn whole(trade: &Trade<'_>) -> Self {
+        Self { lines_minor: trade.goods.iter().map(|good| good.subtotal_minor).collect(), is_sent_free: false }
+    }
+
+    /// What one more leaves of it, whose rank comes after all of those before.
+    pub(super) fn without(&self, candidate: &Candidate<'_>, trade: &Trade<'_>) -> Self {
+        let mut left = self.clone();
+        left.take_off(candidate, trade);
+        left
+    }
+
+    /// The same in its place. Gives what was taken off the lines.
+    fn take_off(&mut self, Candidate { promotion, reach }: &Candidate<'_>, trade: &Trade<'_>) -> i64 {
+        self.is_sent_free |= promotion.benefit == Benefit::FreeShipping;
+        let taking = Taking { currency: trade.market.currency, rounding: trade.market.rounding };
+        let parts = promotion.benefit.take_off(reach, trade.lines, &self.lines_minor, taking);
+        self.lines_minor.iter_mut().zip(&parts).for_each(|(left, part)| *left -= part);
+        parts.iter().sum()
+    }
+
+    fn goods_minor(&self) -> i64 {
+        self.lines_minor.iter().sum()
+    }
 
     /// What the shopper pays before tax that comes on top: the less, the better the deal.
-    pub(super) fn payable_minor(&self, goods: &[Good<'_>]) -> i64 {
-        let subtotal: i64 = goods.iter().map(|good| good.subtotal_minor).sum();
-        subtotal - self.discounts.iter().sum::<i64>() + self.shipping_minor() - self.shipping_discount
+    pub(super) fn payable_minor(&self, trade: &Trade<'_>) -> i64 {
+        let goods_minor = self.goods_minor();
+        if self.is_sent_free {
+            return goods_minor;
+        }
+        let rates = offered_rates(trade, goods_minor);
+        goods_minor + chosen(&rates, trade).map_or(0, |index| rates[index].1)
     }
+}
+
+/// Index of the rate that counts: the one that was chosen, else the cheapest.
+fn chosen(rates: &[(&ShippingRate, i64)], trade: &Trade<'_>) -> Option<usize> {
+    let wanted = rates.iter().position(|(rate, _)| Some(&rate.id) == trade.choice);
+    wanted.or_else(|| (0..rates.len()).min_by_key(|index| rates[*index].1))
 }
 
 fn offered_rates<'a>(trade: &Trade<'a>, goods_minor: i64) -> Vec<(&'a ShippingRate, i64)> {

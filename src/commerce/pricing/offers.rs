@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 use crate::commerce::cart::{Cart, MAX_COUPONS};
 use crate::commerce::ids::CouponCode;
 use crate::commerce::money::{Currency, Money};
-use crate::commerce::promotion::{Benefit, CouponRefusal, MAX_WEIGHED, Promotion, PromotionFacts, Reach, Trigger, joinable_sets};
+use crate::commerce::promotion::{Benefit, CouponRefusal, MAX_WEIGHED, Promotion, PromotionFacts, Reach, Trigger, walk_joinable};
 use crate::commerce::rules::Rules;
 
 use super::Said;
-use super::deal::{Deal, Trade};
+use super::deal::{Deal, Left, Trade};
 use super::kept::Kept;
 
 /// What a typed code did.
@@ -98,12 +98,13 @@ impl<'a> Offers<'a> {
     pub(super) fn best(&self, trade: &Trade<'a>) -> Deal<'a> {
         let candidates = self.weighed(trade);
         let promotions: Vec<&Promotion> = candidates.iter().map(|candidate| candidate.promotion).collect();
-        let in_set = |set: u32| candidates.iter().enumerate().filter(move |(index, _)| set & 1 << index != 0);
-        let deals = joinable_sets(&promotions).into_iter().map(|set| {
-            let deal = Deal::of(in_set(set).map(|(_, candidate)| candidate), trade);
-            ((deal.payable_minor(trade.goods), std::cmp::Reverse(set.count_ones()), set), deal)
+        let mut best = (i64::MAX, std::cmp::Reverse(0), 0);
+        let add = |left: &Left, index: usize| left.without(&candidates[index], trade);
+        walk_joinable(&promotions, Left::whole(trade), add, |set, left| {
+            best = best.min((left.payable_minor(trade), std::cmp::Reverse(set.count_ones()), set));
         });
-        deals.min_by_key(|(worth, _)| *worth).expect("no promotion at all is a choice too").1
+        let in_best = candidates.iter().enumerate().filter(|(index, _)| best.2 & 1 << index != 0);
+        Deal::of(in_best.map(|(_, candidate)| candidate), trade)
     }
 
     /// What is weighed against each other, in the order of ranks.
@@ -115,7 +116,8 @@ impl<'a> Offers<'a> {
         let mut automatic: Vec<Candidate<'a>> = automatic.map(candidate).collect();
         let room = MAX_WEIGHED - chosen.len();
         if automatic.len() > room {
-            let alone = |candidate: &Candidate<'a>| Deal::of(std::iter::once(candidate), trade).payable_minor(trade.goods);
+            let whole = Left::whole(trade);
+            let alone = |candidate: &Candidate<'a>| whole.without(candidate, trade).payable_minor(trade);
             automatic.sort_by_cached_key(|candidate| (alone(candidate), candidate.promotion.rank()));
             automatic.truncate(room);
         }
