@@ -287,6 +287,7 @@ fn a_first_order_is_one_of_many_at_once() {
         }
         assert_eq!(count, 1);
     });
+    assert_eq!(place.ask("SELECT code FROM coupon_locks"), [[""; 0]; 0], "nothing is kept of a customer to lock it by");
 }
 
 #[test]

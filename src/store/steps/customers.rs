@@ -18,7 +18,7 @@ pub(super) fn take(tx: &Tx<'_>, begin: &BeginPayment) -> Result<(), StoreError> 
     if asking.peek().is_some() {
         let mut names = begin.customer.clone();
         names.sort();
-        names.iter().try_for_each(|name| lock(tx, Lock::Code(&format!("customer:{name}"))))?;
+        names.iter().try_for_each(|name| lock(tx, Lock::Customer(name)))?;
     }
     for need in asking {
         if need.first_order && has_ordered(tx, &begin.customer)? {

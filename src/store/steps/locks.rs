@@ -9,7 +9,7 @@
 //! |---|---|
 //! | open a checkout | nothing to lock: T1 asks again whether its cart is an order |
 //! | save details, give up | the checkout; T1 locks it too, so that what is paid is what was agreed |
-//! | T1, adopting an orphan | the checkout, then the cart's order, so that two tabs with one cart are one payment; where there is none yet, the unique index `orders_one_per_cart`: the second runs again and finds the first. The customer, where a promotion asks who buys, and codes with a limit by their row in `coupon_locks`, stock by conditional updates in the order of SKUs, last of all |
+//! | T1, adopting an orphan | the checkout, then the cart's order, so that two tabs with one cart are one payment; where there is none yet, the unique index `orders_one_per_cart`: the second runs again and finds the first. The customer, where a promotion asks who buys, by a row of `coupon_locks` that is written and taken out again, codes with a limit by the row that they have there, stock by conditional updates in the order of SKUs, last of all |
 //! | take the lease | a conditional update of the checkout, locked before so that what is given with it is of one moment |
 //! | T2, T3, T4, decline, cancel, review, note a cancel | the checkout with its fence, then the attempt's order: an operator's wish, a refund and another checkout of the cart wait. T3 gives the number under the lock of `schema_version`, a row that is always there; sold units in the order of SKUs |
 //! | promise a cancel or an alarm | the attempt's checkout and order |
@@ -44,8 +44,10 @@ pub(super) enum Lock<'a> {
     Order(&'a str),
     /// Where order numbers go on.
     Numbers,
-    /// The uses of a code, or those of a customer.
+    /// The uses of a code.
     Code(&'a str),
+    /// What a customer, by one of the names, has ordered and used.
+    Customer(&'a str),
     /// The stock of which an order holds or has units.
     UnitsOf(&'a str),
     /// A SKU.
@@ -78,6 +80,13 @@ pub(super) fn lock(tx: &Tx<'_>, what: Lock<'_>) -> Result<(), StoreError> {
         Lock::Code(code) => {
             tx.lock("INSERT INTO coupon_locks (code) VALUES (?1) ON CONFLICT (code) DO NOTHING", params![code])?;
             tx.lock("SELECT 1 FROM coupon_locks WHERE code = ?1 FOR UPDATE", params![code])
+        }
+        // Of customers there are too many to keep a row for each: it is gone by the time it could be seen, and whoever writes the same one
+        // waits until then.
+        Lock::Customer(name) => {
+            let name = format!("customer:{name}");
+            tx.lock("INSERT INTO coupon_locks (code) VALUES (?1) ON CONFLICT (code) DO NOTHING", params![name])?;
+            tx.lock("DELETE FROM coupon_locks WHERE code = ?1", params![name])
         }
         Lock::UnitsOf(order) => {
             let select =
