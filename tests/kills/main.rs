@@ -205,7 +205,9 @@ fn killed_at_random(shop: &Shop, kills: u64, luck: &mut Luck) -> BTreeSet<String
                 let mut luck = Luck::of(name);
                 while !is_over.load(Ordering::Relaxed) {
                     let mut shopper = shop.shopper(port.load(Ordering::Relaxed));
-                    let card = luck.one_of(&[Card::Good, Card::Good, Card::Good, Card::Declined, Card::Leave, Card::Away]);
+                    // Behind a gateway's page, units are held for longer than a test goes on, where nobody pays in the end.
+                    let cards = [Card::Good, Card::Good, Card::Good, Card::Away, Card::Declined, Card::Leave];
+                    let card = luck.one_of(&cards[..if shop.gateway.is_some() { 4 } else { 6 }]);
                     match shopper.shops("LAMP-S", card, luck.in_thousand(150)) {
                         End::Bought => drop(bought.lock().expect("unharmed").insert(shopper.checkout.clone())),
                         End::Broken => std::thread::park_timeout(Duration::from_millis(5)),

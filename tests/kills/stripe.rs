@@ -19,6 +19,8 @@ pub const POINTS: &[&str] = &["K6", "K10", "K11", "K14", "K16", "K17", "K18", "K
 pub const FORM_POINTS: &[&str] = &["K6", "K10", "K11", "K13", "K14", "K16", "K23"];
 /// Where development keys are kept.
 const KEYS: &str = "development.keys";
+/// Longest wait for what is under way: longer than a call that was given up may be on its way, and the sweep after that.
+const SETTLING: Duration = Duration::from_secs(200);
 /// Shops side by side.
 const LANES: usize = 4;
 
@@ -40,10 +42,15 @@ fn rush(shop: &Shop, port: u16, bought: &Mutex<BTreeSet<String>>) {
 
 /// Gives a shop its time, with pages that stay open being paid, and judges it; gives how many orders were paid.
 fn settled(shop: &Shop, running: Running, bought: &BTreeSet<String>, about: &str) -> usize {
-    until("nothing is left to do", || {
+    let started = Instant::now();
+    loop {
         shop.stripe().pay_open_pages();
-        oracle::is_settled(shop)
-    });
+        if oracle::is_settled(shop) {
+            break;
+        }
+        assert!(started.elapsed() < SETTLING, "{about}: {}", oracle::left(shop));
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
     assert!(running.terminate(), "{about}: it stops when asked");
     oracle::judge_end(shop, bought).unwrap_or_else(|breach| panic!("{about}: {breach}"))
 }
