@@ -6,19 +6,24 @@ if (beacon && !navigator.globalPrivacyControl && navigator.doNotTrack != 1) {
   const device = !matchMedia("(pointer:coarse)").matches ? 2 : Math.min(screen.width, screen.height) < 600 ? 0 : 1;
   const connection = ["2g", "3g", "4g"].indexOf(navigator.connection?.effectiveType?.slice(-2)) + 1;
   const [navigation] = performance.getEntriesByType("navigation");
+  // What took over two minutes says nothing of a page, and is not listened to.
+  const ms = (time) => (time <= 12e4 ? Math.max(0, Math.round(time)) : undefined);
   // A page that was made before it was asked for counts from when it was.
-  const since = navigation?.activationStart ?? 0;
-  const after = (time) => Math.max(0, Math.round(time - since));
+  const after = (time) => ms(time - (navigation?.activationStart ?? 0));
   const isSent = Math.random() * 100 < beacon;
-  let lcp, first, cls, run, slow, counted, isTold, isOver, restored = 0;
+  // Nobody waited for what a page shows that was opened behind another one, or that comes back.
+  let isLate = document.hidden && !document.prerendering, isOver = isLate;
+  let lcp, first, cls, run, slow, counted, isTold, restored = 0;
 
   // A page that comes back from the browser's memory is another view.
   const begin = () => {
     run = { value: 0 };
     slow = {};
     counted = performance.interactionCount;
-    cls = isTold = 0;
+    isTold = 0;
     lcp = first = undefined;
+    // Where no shift is ever told of, none is no news.
+    cls = PerformanceObserver.supportedEntryTypes.includes("layout-shift") ? 0 : undefined;
   };
   begin();
 
@@ -30,12 +35,10 @@ if (beacon && !navigator.globalPrivacyControl && navigator.doNotTrack != 1) {
   };
   const read = () => readers.forEach((one) => one());
   watch("largest-contentful-paint", ({ startTime }) => {
-    // What was hidden is not waited for.
-    const hidden = performance.getEntriesByType("visibility-state").find(({ name, startTime }) => name == "hidden" && startTime >= since);
-    if (!isOver && !(startTime >= hidden?.startTime)) lcp = after(startTime);
+    if (!isOver) lcp = after(startTime);
   });
   watch("element", ({ identifier, startTime }) => {
-    if (identifier == "first-product" && !restored) first = after(startTime);
+    if (identifier == "first-product" && !isLate) first = after(startTime);
   });
   // Shifts of one run: less than a second from one to the next, five seconds in all.
   watch("layout-shift", ({ value, startTime, hadRecentInput }) => {
@@ -59,31 +62,33 @@ if (beacon && !navigator.globalPrivacyControl && navigator.doNotTrack != 1) {
   }
 
   addEventListener("visibilitychange", () => {
-    if (!document.hidden || isTold || !isSent) return;
-    isTold = 1;
+    if (!document.hidden || isTold) return;
     read();
+    isTold = isOver = 1;
+    if (!isSent) return;
     const slowest = Object.values(slow).sort((one, other) => other - one);
     // One of fifty interactions may be slower.
     const place = Math.min(slowest.length - 1, Math.floor((performance.interactionCount - counted) / 50) || 0);
     // Where the browser does not say when a picture was seen, it was once it was here.
     const picture = document.querySelector("[elementtiming=first-product]")?.currentSrc;
-    const loaded = picture && !restored && performance.getEntriesByName(picture)[0]?.responseEnd;
+    const loaded = picture && !isLate && performance.getEntriesByName(picture)[0]?.responseEnd;
     const to = "/api/v1/beacon", body = JSON.stringify({
-      page, market, lcp, cls: Math.round(cls * 1e3),
+      page, market, lcp, cls: cls && Math.round(cls * 1e3),
       device: ["phone", "tablet", "desktop"][device],
       connection: ["unknown", "slow", "medium", "fast"][connection],
-      inp: slowest[place] && Math.round(slowest[place]),
+      inp: ms(slowest[place]),
       ttfb: restored || !navigation ? undefined : after(navigation.responseStart),
       first_product: first ?? (loaded ? after(loaded) : undefined),
     });
-    if (!navigator.sendBeacon?.(to, body)) fetch(to, { method: "POST", body, keepalive: true });
+    // Nobody is left who could be told that it did not arrive.
+    if (!navigator.sendBeacon?.(to, body)) fetch(to, { method: "POST", body, keepalive: true }).catch(() => {});
   });
   addEventListener("pageshow", ({ persisted, timeStamp }) => {
     if (!persisted) return;
     restored = timeStamp;
     begin();
-    isOver = 1;
-    requestAnimationFrame(() => requestAnimationFrame(() => (lcp = Math.round(performance.now() - timeStamp))));
+    isOver = isLate = 1;
+    requestAnimationFrame(() => requestAnimationFrame(() => (lcp = ms(performance.now() - timeStamp))));
   });
 
   // The first change of a cart takes along how the page was, as one of 240 numbers.

@@ -122,3 +122,96 @@ test('without script nothing is told', () =>
     await page.goto(`${shop.url}/shipping`);
     assert.deepEqual(sent.filter((url) => /beacon/.test(url)), []);
   }));
+
+// Leaves the page once everything on it has been seen.
+async function left(page) {
+  await page.waitForLoadState('load');
+  await page.waitForFunction(() => performance.getEntriesByName('first-contentful-paint').length > 0);
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  const answered = page.waitForResponse((response) => isBeacon(response.request()));
+  const { told } = await hide(page);
+  assert.equal((await answered).status(), 204);
+  return told.at(-1);
+}
+
+test('a page that was opened behind another one tells nothing that somebody would have waited for', () =>
+  asShopper({}, async (page) => {
+    await listen(page);
+    await page.addInitScript(() => Object.defineProperty(document, 'hidden', { configurable: true, get: () => true }));
+    await page.goto(shop.url + goods.category);
+    const beacon = await left(page);
+    assert.deepEqual(Object.keys(beacon).filter((name) => ['lcp', 'first_product'].includes(name)), []);
+    assert.ok(beacon.ttfb >= 0 && beacon.page === 'category');
+  }));
+
+test('a measure of more than two minutes is left out, and the others are told', () =>
+  asShopper({}, async (page) => {
+    await listen(page);
+    await page.addInitScript(() => Object.defineProperty(PerformanceElementTiming.prototype, 'startTime', { get: () => 150_000 }));
+    await page.addInitScript(() => Object.defineProperty(PerformanceEntry.prototype, 'duration', { get: () => 130_000 }));
+    await page.goto(shop.url + goods.category);
+    await page.locator('h1').first().click();
+    const beacon = await left(page);
+    assert.equal('inp' in beacon, false);
+    assert.ok(beacon.lcp > 0 && beacon.ttfb >= 0);
+  }));
+
+test("a page that comes back out of the browser's memory is another view, without what it did not wait for", () =>
+  asShopper({}, async (page) => {
+    await listen(page);
+    await page.goto(shop.url + goods.category);
+    const first = await left(page);
+    assert.ok(first.lcp > 0 && first.ttfb >= 0 && first.first_product > 0, JSON.stringify(first));
+    await page.evaluate(() => new Promise((done) => {
+      for (const name of ['hidden', 'visibilityState']) delete document[name];
+      dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }));
+      requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done)));
+    }));
+    const again = await left(page);
+    assert.deepEqual(Object.keys(again).sort(), ['cls', 'connection', 'device', 'lcp', 'market', 'page']);
+    assert.equal((await hide(page)).told.length, 2, 'each view once');
+  }));
+
+for (const [name, answer] of [['has no sendBeacon', undefined], ['takes no more for now', () => false]]) {
+  test(`a browser that ${name} fetches`, () =>
+    asShopper({}, async (page) => {
+      await page.addInitScript(`window.known = {}; window.told = [];`);
+      await page.addInitScript(`Object.defineProperty(Navigator.prototype, 'sendBeacon', { value: ${answer} });`);
+      await page.goto(`${shop.url}/shipping`);
+      await page.waitForLoadState('load');
+      const sent = page.waitForRequest(isBeacon);
+      const answered = page.waitForResponse((response) => isBeacon(response.request()));
+      await hide(page);
+      assert.equal((await sent).postDataJSON().page, 'other');
+      assert.equal((await answered).status(), 204);
+    }));
+}
+
+test('where the edge is away nothing is said of it', () =>
+  visit(browser, shop, {}, async (page) => {
+    await page.addInitScript(`window.known = {}; window.told = [];`);
+    await page.addInitScript(() => Object.defineProperty(Navigator.prototype, 'sendBeacon', { value: undefined }));
+    await page.route('**/api/v1/beacon', (route) => route.abort());
+    await page.goto(`${shop.url}/shipping`);
+    const failed = page.waitForEvent('requestfailed', isBeacon);
+    await hide(page);
+    await failed;
+    // What nobody caught is told by the time that another answer is there.
+    await page.evaluate(() => fetch('/shipping').then((answer) => answer.text()));
+  }, (line) => /ERR_FAILED/.test(line)));
+
+test('a browser that knows none of the measures tells where it was, and no shift that it did not see', () =>
+  asShopper({}, async (page) => {
+    await page.addInitScript(() => {
+      window.told = []; window.known = {};
+      navigator.sendBeacon = (to, body) => !!told.push(JSON.parse(body));
+      Object.defineProperty(PerformanceObserver, 'supportedEntryTypes', { get: () => [] });
+      PerformanceObserver.prototype.observe = () => {};
+      Performance.prototype.getEntriesByType = Performance.prototype.getEntriesByName = () => [];
+      for (const [name, holder] of [['interactionCount', Performance], ['connection', Navigator]]) Object.defineProperty(holder.prototype, name, { get: () => undefined });
+    });
+    await page.goto(shop.url + goods.category);
+    await page.waitForLoadState('load');
+    await page.locator('h1').first().click();
+    assert.deepEqual((await hide(page)).told, [{ page: 'category', market: 'eu', device: 'desktop', connection: 'unknown' }]);
+  }));
