@@ -142,7 +142,9 @@ if (form) {
     // What was sold out when the page was built has a button that waits.
     if (!button.disabled) for (const part of form.querySelectorAll("[data-open]")) part.hidden = false;
   };
-  form.addEventListener("change", (event) => event.target.name === "sku" && show());
+  // An address may name a variant: feeds and search results lead to one. What somebody chooses goes before it.
+  let wanted = new URLSearchParams(location.search).get("variant");
+  form.addEventListener("change", (event) => event.target.name === "sku" && show((wanted = null)));
   const label = (choice) => {
     const text = $(".price", choice.parentNode);
     if (text && choice.type === "radio") text.textContent = choice.dataset.price;
@@ -162,8 +164,6 @@ if (form) {
   };
   for (const choice of choices) if (choice.dataset.ends) at(choice.dataset.ends, () => end(choice));
 
-  // An address may name a variant: feeds and search results lead to one.
-  const wanted = new URLSearchParams(location.search).get("variant");
   const named = choices.find(({ value, type, disabled }) => value === wanted && type === "radio" && !disabled);
   if (named) {
     named.checked = true;
@@ -172,7 +172,7 @@ if (form) {
 
   // What the page says may be a day old; price and stock class are asked for once.
   const market = form.elements.market.value;
-  fetch(`/api/v1/availability/${form.dataset.slug}?market=${market}`)
+  const ask = () => fetch(`/api/v1/availability/${form.dataset.slug}?market=${market}`)
     .then((answer) => (answer.ok ? answer.json() : { variants: [] }))
     .then(({ variants }) => {
       let news = false;
@@ -196,14 +196,21 @@ if (form) {
           label(choice);
         }
       }
-      // Where all were gone none is chosen: the one that the address names, else the first that is there again.
-      if (!chosen()) {
-        const free = choices.filter(({ disabled }) => !disabled), first = free.find(({ value }) => value === wanted) ?? free[0];
-        if (first) news = first.checked = true;
-      }
+      // What the address names and is there again goes before what the page chose in its place. Where all were gone none is chosen: then
+      // the first that is there again is.
+      const free = choices.filter((choice) => !choice.disabled), there = free.find((choice) => choice.value === wanted), now = chosen();
+      const next = now ? now.defaultChecked && there : there ?? free[0];
+      if (next) news = next.checked = true;
       if (news) show();
     })
     .catch(() => {});
+  ask();
+  addEventListener("pageshow", ({ persisted }) => {
+    // A page out of the browser's memory is as old as when it was left.
+    if (persisted) ask();
+    // Fields that the browser puts back tell nobody.
+    if (choices.some((choice) => choice.checked > choice.defaultChecked)) show();
+  });
 
   const drawer = $("#drawer");
   const open = (cart) => {

@@ -16,6 +16,7 @@ before(async () => {
   };
   // Nothing of the pendant is left when the shop is built, and the large lamp has a picture that the others do not show.
   await edit('light/dune-pendant.md', (text) => text.replace(/^stock = \d+$/gm, 'stock = 0'));
+  await edit('table/steady-teapot.md', (text) => text.replace('stock = 5', 'stock = 0'));
   await edit('light/harbour-table-lamp.md', (text) => text.replace('sku = "HAR-L"', 'sku = "HAR-L"\nimage = "images/dune-pendant.svg"'));
   [browser, shop] = [await launch(), await serve(folder)];
 });
@@ -89,6 +90,25 @@ test('of several that were gone the first that is there again is chosen, or the 
   });
 });
 
+test('a variant that the address names and that is there again goes before the one that the page chose in its place', async () => {
+  const back = { 'POT-OAT': ['in_stock', 6800], 'POT-INK': ['low_stock', 7200] };
+  await told('/products/steady-teapot?variant=POT-INK', back, async (page) => {
+    assert.ok(await choice(page, 'POT-INK').isChecked());
+    assert.equal(await cost(page), '€72.00');
+    const asked = page.waitForRequest((request) => request.method() === 'POST');
+    await button(page).click();
+    assert.equal((await asked).postDataJSON().sku, 'POT-INK');
+  });
+  await told('/products/steady-teapot', back, async (page) => {
+    assert.ok(await choice(page, 'POT-OAT').isChecked(), 'nobody asked for the other');
+  });
+  const gone = { 'POT-OAT': ['in_stock', 6800], 'POT-INK': ['sold_out', 6800] };
+  await told('/products/steady-teapot?variant=POT-INK', gone, async (page) => {
+    assert.ok(await choice(page, 'POT-OAT').isChecked());
+    assert.equal(await cost(page), '€68.00');
+  });
+});
+
 test('what sold out since the page was built cannot be chosen any more, and another can', () =>
   told('/products/harbour-table-lamp', { 'HAR-S': ['sold_out', 8900], 'HAR-L': ['in_stock', 12900] }, async (page) => {
     assert.ok(await choice(page, 'HAR-S').isDisabled());
@@ -128,4 +148,30 @@ test("a variant's own picture goes before the others, which stay", () =>
     assert.deepEqual(await files(), ['dune', 'harbour'], 'once');
     await page.locator('[data-gallery] a').first().click();
     assert.match(await page.locator('dialog[open] img').getAttribute('src'), /dune/);
+  }));
+
+test('what the browser puts back when one comes back is what the page shows and the cart is told', () =>
+  visit(browser, shop, {}, async (page) => {
+    await page.goto(`${shop.url}/products/harbour-table-lamp`);
+    await label(page, 'HAR-L').click();
+    await page.goto(`${shop.url}/shipping`);
+    await page.goBack();
+    assert.ok(await choice(page, 'HAR-L').isChecked(), 'by the browser');
+    assert.equal(await cost(page), '€129.00');
+    const asked = page.waitForRequest((request) => request.method() === 'POST');
+    await button(page).click();
+    const { sku, seen_price_minor } = (await asked).postDataJSON();
+    assert.deepEqual([sku, seen_price_minor], ['HAR-L', 12900]);
+  }));
+
+test("a page that comes back out of the browser's memory asks again, and leaves what somebody chose", () =>
+  told('/products/steady-teapot?variant=POT-INK', { 'POT-OAT': ['in_stock', 6800], 'POT-INK': ['in_stock', 6800] }, async (page) => {
+    await label(page, 'POT-OAT').click();
+    await page.unroute(/\/api\/v1\/availability\//);
+    const variants = [{ sku: 'POT-OAT', availability: 'low_stock', price: euro(7000), compare_at: null }, { sku: 'POT-INK', availability: 'in_stock', price: euro(6800), compare_at: null }];
+    await page.route(/\/api\/v1\/availability\//, (route) => route.fulfill({ json: { variants } }));
+    await page.evaluate(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })));
+    await page.locator('[data-cost]', { hasText: '€70.00' }).waitFor();
+    assert.equal(await state(page).innerText(), 'Only a few left.');
+    assert.ok(await choice(page, 'POT-OAT').isChecked());
   }));
