@@ -139,12 +139,24 @@ const cards = async (head, some) => {
   const part = (number) => Math.floor(number / head.cards_each);
   const read = await Promise.all(some.map((number) => file(`cards-${head.market}-${part(number)}`, head.cards[part(number)])));
   return some.map((number, index) => {
-    const { first, slugs, titles, images, prices, struck, per, varies, availability } = read[index], place = number - first;
+    const { first, slugs, titles, images, prices, struck, per, sales, varies, availability } = read[index], place = number - first;
     return {
       url: `${prefix}/products/${slugs[place]}`, title: titles[place], image: images[place], price: prices[place], struck: struck[place],
-      per: per[place], varies: varies[place] === "1", stock: +availability[place],
+      per: per[place], sale: sales[place], varies: varies[place] === "1", stock: +availability[place],
     };
   });
+};
+
+// What a card says now: until when a sale price holds, or what holds after it.
+const current = (card) => {
+  if (!card.sale) return card;
+  const { until, ends, price, struck, per, varies } = card.sale;
+  return Date.parse(ends) > Date.now() ? { ...card, until } : { ...card, price, struck, per, varies, sale: undefined };
+};
+// Then once a sale is over, as long as what shows it is on the page. Timers are kept short, since they are late after a sleep.
+const onceOver = (shown, ends, then) => {
+  const wait = Date.parse(ends) - Date.now();
+  setTimeout(() => shown.isConnected && (Date.parse(ends) > Date.now() ? onceOver(shown, ends, then) : then()), Math.min(wait, 6e4));
 };
 
 // What products are filtered and sorted by.
@@ -245,8 +257,9 @@ const priced = (box, { price, struck, varies }, { now, instead_of, from }) => {
   else box.append(...(varies ? [node("span", from, "from"), " "] : []), price);
 };
 // A result as the theme's own template in the page draws it.
-const drawn = (template, card, { price, tag }) => {
-  const item = template.content.cloneNode(true), picture = $("img", item), note = $(".tag", item), per = $(".per", item);
+const drawn = (template, known, texts) => {
+  const { price, tag } = texts, card = current(known), item = template.content.firstElementChild.cloneNode(true);
+  const picture = $("img", item), note = $(".tag", item), per = $(".per", item), until = $(".until", item);
   $("a", item).href = card.url;
   $(".name", item).textContent = card.title;
   if (card.image) picture.src = card.image;
@@ -254,9 +267,18 @@ const drawn = (template, card, { price, tag }) => {
   priced($(".price", item), card, price);
   if (card.per && per) per.textContent = card.per;
   else per?.remove();
+  if (card.until && until) until.textContent = fill(tag.until, { date: card.until });
+  else until?.remove();
   const text = ["", "", tag.backorder, tag.sold_out, tag.not_for_sale][card.stock] || (card.struck ? tag.reduced : "");
   if (text) [note.textContent, note.className] = [text, `tag ${card.stock > 2 ? "gone" : card.stock ? "wait" : "sale"}`];
   else note.remove();
+  if (card.sale) {
+    onceOver(item, card.sale.ends, () => {
+      const after = drawn(template, known, texts), hadFocus = item.contains(document.activeElement);
+      item.replaceWith(after);
+      if (hadFocus) $("a", after).focus();
+    });
+  }
   return item;
 };
 
@@ -476,12 +498,15 @@ const suggest = (form) => {
         return { found, shown: await cards(head, found.slice(0, SUGGESTIONS)), texts: head.texts };
       });
       if (mine !== turn || document.activeElement !== field) return;
-      const rows = shown.map((card, index) => {
+      const rows = shown.map(current).map((card, index) => {
         const picture = node("img"), name = node("span", card.title, "name"), price = node("span", "", "price");
         Object.assign(picture, { alt: "", width: 40, height: 50, src: card.image ?? "" });
         priced(price, card, texts.price);
         if (card.per) price.append(node("small", card.per, "per fine"));
-        return option(index, card.url, ...(card.image ? [picture] : []), name, ...(card.price ? [price] : []));
+        if (card.until) price.append(" ", node("small", fill(texts.tag.until, { date: card.until }), "until fine"));
+        const row = option(index, card.url, ...(card.image ? [picture] : []), name, ...(card.price ? [price] : []));
+        if (card.sale) onceOver(row, card.sale.ends, show);
+        return row;
       });
       const all = `${form.action}?q=${encodeURIComponent(text)}`;
       if (found.length > shown.length) rows.push(option(rows.length, all, node("span", fill(texts.finder.all, { count: found.length }), "name")));

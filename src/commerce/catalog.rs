@@ -261,6 +261,8 @@ pub struct SaleWindow {
     pub from: Option<Timestamp>,
     /// First instant after it.
     pub until: Option<Timestamp>,
+    /// Minutes that the clock by which `until` was written is ahead of UTC: people are told the last day by that clock.
+    pub until_offset_minutes: i16,
 }
 
 impl SaleWindow {
@@ -290,6 +292,8 @@ pub struct CurrentPrice {
     pub is_lowest: bool,
     /// End of the sale that makes it so.
     pub until: Option<Timestamp>,
+    /// See `SaleWindow`; 0 where no sale ends.
+    pub until_offset_minutes: i16,
 }
 
 impl Price {
@@ -319,12 +323,14 @@ impl Price {
                     .map(money),
                 is_lowest: false,
                 until: sale.until,
+                until_offset_minutes: sale.until_offset_minutes,
             },
             None => CurrentPrice {
                 unit: money(self.unit_minor),
                 compare_at: self.compare_at_minor.filter(|struck| *struck > self.unit_minor).map(money),
                 is_lowest: false,
                 until: None,
+                until_offset_minutes: 0,
             },
         }
     }

@@ -92,7 +92,8 @@ impl OutsidePrices {
         }
         Some(match self.by_sku.get(&variant.sku.hash()) {
             Some(Outside::Price(minor)) if *minor != written.unit.minor => {
-                CurrentPrice { unit: Money::new(*minor, currency), compare_at: None, is_lowest: false, until: None }
+                let unit = Money::new(*minor, currency);
+                CurrentPrice { unit, compare_at: None, is_lowest: false, until: None, until_offset_minutes: 0 }
             }
             _ => written,
         })

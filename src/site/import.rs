@@ -14,7 +14,7 @@ use walkdir::WalkDir;
 
 use super::load::translations::TranslatedDetails;
 use super::load::{Body, LoadedCategory, LoadedProduct};
-use crate::commerce::catalog::{Price, ProductStatus, QuantityRule, StockPolicy, Variant};
+use crate::commerce::catalog::{Price, ProductStatus, QuantityRule, SaleWindow, StockPolicy, Variant};
 use crate::commerce::ids::{TaxClass, Timestamp};
 use crate::commerce::language::Translation;
 use crate::commerce::money::{Currency, Money};
@@ -320,15 +320,23 @@ fn instant(at: Timestamp) -> String {
     jiff::Timestamp::from_second(at.0).map(|instant| instant.to_string()).unwrap_or_default()
 }
 
+// The end of a sale by the clock that it was written by, which tells of which day it is the end.
+fn sale_end(sale: &SaleWindow) -> Option<String> {
+    let at = jiff::Timestamp::from_second(sale.until?.0).ok()?;
+    let offset = jiff::tz::Offset::from_seconds(i32::from(sale.until_offset_minutes) * 60).ok()?;
+    let is_utc = sale.until_offset_minutes == 0;
+    Some(if is_utc { at.to_string() } else { at.display_with_offset(offset).to_string() })
+}
+
 fn variant(variant: &Variant, currency: Currency) -> WrittenVariant<'_> {
     let price = variant.price(currency);
     let decimal = |price: &Price, minor: i64| Money::new(minor, price.currency).to_decimal_string();
     let others = variant.prices.iter().filter(|other| other.currency != currency);
     let sales = price.into_iter().flat_map(|price| {
-        let sale = |sale: &crate::commerce::catalog::SaleWindow| WrittenSale {
+        let sale = |sale: &SaleWindow| WrittenSale {
             price: decimal(price, sale.price_minor),
             from: sale.from.map(instant),
-            until: sale.until.map(instant),
+            until: sale_end(sale),
         };
         price.sales.iter().map(sale)
     });

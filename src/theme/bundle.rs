@@ -20,7 +20,7 @@ use crate::commerce::catalog::Catalog;
 use crate::commerce::rules::Rules;
 
 /// Format this binary writes and reads; another one is refused.
-pub const FORMAT: u32 = 10;
+pub const FORMAT: u32 = 11;
 
 const MAGIC: &[u8; 8] = b"vitrine\0";
 const SIGNED_BYTES: usize = 8 + 4 + 8 + 8 + 32;

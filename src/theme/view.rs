@@ -245,7 +245,7 @@ pub struct CardView {
 /// The end of the sale that a card shows, and what the card shows from then on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CardSaleView {
-    /// Date (RFC 3339 date, UTC) until which the price that is shown holds.
+    /// Last day (RFC 3339 date, by the clock that the merchant wrote the end by) of the price that is shown.
     pub until: String,
     /// Instant (RFC 3339) from which the fields below hold instead.
     pub ends_at: String,
@@ -424,7 +424,7 @@ pub struct VariantView {
     pub price: Option<Money>,
     /// Struck-out price.
     pub compare_at: Option<Money>,
-    /// Date (RFC 3339 date, UTC) until which a sale price holds.
+    /// Last day (RFC 3339 date, by the clock that the merchant wrote the end by) of a sale price.
     pub sale_until: Option<String>,
     /// Instant (RFC 3339) from which `price_after` holds instead of a sale price.
     pub sale_ends_at: Option<String>,

@@ -7,6 +7,10 @@ import { launch, picture, sampleShop, serve, shopper } from './shop.mjs';
 
 // The shop's own clock is the real one: the sale ends in an hour, and only the browser's clock is moved.
 const end = new Date(Math.ceil(Date.now() / 1000) * 1000 + 3_600_000);
+// The merchant's clock is eleven hours behind, and names the last day.
+const behind = new Date(end.getTime() - 11 * 3_600_000);
+const until = behind.toISOString().replace('Z', '-11:00');
+const day = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' }).format(behind.getTime() - 1_000);
 
 let browser, shop;
 before(async () => {
@@ -17,7 +21,7 @@ before(async () => {
     assert.notEqual(change(text), text, `${path} is as expected`);
     await writeFile(file, change(text));
   };
-  const sale = (price) => `sales = [{ price = "${price}", until = "${end.toISOString()}" }]`;
+  const sale = (price) => `sales = [{ price = "${price}", until = "${until}" }]`;
   await edit('light/storm-lantern.md', (text) => text.replace(/^sales = .*$/m, sale('49.00')));
   await edit('light/dune-pendant.md', (text) => text.replace('sku = "DUN-MOSS"', `sku = "DUN-MOSS"\nprice = "148.00"\n${sale('99.00')}`));
   [browser, shop] = [await launch(), await serve(folder)];
@@ -90,14 +94,14 @@ test('an address that names a variant which is gone, or none, leaves the page as
 
 test('without script the page says until when the price holds', () =>
   at(-30_000, '/products/storm-lantern', async (page) => {
-    assert.match(await page.locator('p[data-until]').innerText(), /Reduced until \d+ \w+ \d{4}/);
+    assert.equal((await page.locator('p[data-until]').innerText()).trim(), `Reduced until ${day}`);
     assert.match(await cost(page), /€49\.00/);
   }, { script: false }));
 
 test('a card on a shelf says until when its price holds, and shows the next one at that second', () =>
   at(-30_000, '/categories/light', async (page) => {
     const card = page.locator('.card', { has: page.locator('a[href="/products/storm-lantern"]') });
-    assert.match(await card.innerText(), /Reduced.*€49\.00.*€64\.00.*until \d+ \w+ \d{4}/s);
+    assert.match(await card.innerText(), new RegExp(`Reduced.*€49\\.00.*€64\\.00.*until ${day}`, 's'));
     await page.clock.runFor(29_999);
     assert.match(await card.innerText(), /€49\.00/);
     await page.clock.runFor(1);
@@ -114,5 +118,51 @@ test('a card on a shelf says until when its price holds, and shows the next one 
 test('without script a card on a shelf says until when its price holds', () =>
   at(-30_000, '/categories/light', async (page) => {
     const card = page.locator('.card', { has: page.locator('a[href="/products/storm-lantern"]') });
-    assert.match(await card.innerText(), /€49\.00.*until \d+ \w+ \d{4}/s);
+    assert.match(await card.innerText(), new RegExp(`€49\\.00.*until ${day}`, 's'));
   }, { script: false }));
+
+const result = (page, slug) => page.locator('[data-results] .card', { has: page.locator(`a[href="/products/${slug}"]`) });
+
+test('a result of the search says until when its price holds, and shows the next one at that second', () =>
+  at(-30_000, '/categories/light', async (page) => {
+    await page.locator('[name=sort]').selectOption('price');
+    const card = result(page, 'storm-lantern'), link = card.locator('a');
+    await card.waitFor();
+    assert.match(await card.innerText(), new RegExp(`Reduced.*€49\\.00.*€64\\.00.*until ${day}`, 's'));
+    await link.focus();
+    await page.clock.runFor(29_999);
+    assert.match(await card.innerText(), /€49\.00/);
+    await page.clock.runFor(1);
+    const text = await card.innerText();
+    assert.match(text, /€64\.00/);
+    assert.doesNotMatch(text, /€49\.00|until|Reduced/);
+    assert.equal(await card.locator('s').count(), 0, 'nothing is struck out');
+    assert.ok(await link.evaluate((link) => link === document.activeElement), 'the focus stays where it was');
+    const pendant = await result(page, 'dune-pendant').innerText();
+    assert.match(pendant, /€148\.00/);
+    assert.doesNotMatch(pendant, /from|€99/);
+  }));
+
+test('a result that is drawn after the sale shows nothing of it, whatever the index was made for', () =>
+  at(0, '/categories/light', async (page) => {
+    await page.locator('[name=sort]').selectOption('price');
+    await result(page, 'storm-lantern').waitFor();
+    const text = await result(page, 'storm-lantern').innerText();
+    assert.match(text, /€64\.00/);
+    assert.doesNotMatch(text, /€49\.00|until|Reduced/);
+  }));
+
+test('a suggestion says until when its price holds, and shows the next one at that second', () =>
+  at(-30_000, '/shipping', async (page) => {
+    const field = page.locator('header input[type=search]');
+    await field.focus();
+    await page.waitForFunction(() => document.querySelector('header [role=combobox]'));
+    await field.fill('storm lantern');
+    await page.clock.runFor(100);
+    const option = page.locator('[role=option]', { hasText: 'Storm lantern' });
+    await option.waitFor();
+    assert.match(await option.innerText(), new RegExp(`€49\\.00.*€64\\.00.*until ${day}`, 's'));
+    await page.clock.runFor(29_900);
+    await page.locator('[role=option]:not(:has(s))', { hasText: '€64.00' }).waitFor();
+    assert.doesNotMatch(await option.innerText(), /€49\.00|until/);
+  }));

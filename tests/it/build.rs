@@ -124,7 +124,9 @@ fn furnished(mut product: Product) -> Product {
         let values = ["Small", "Large"].map(Into::into).to_vec();
         product.options = vec![ProductOption { name: "Size".into(), values }];
         product.image = Some(Image { url: "images/lamp.svg".to_owned(), alt: "A lamp".to_owned(), width: None, height: None });
-        product.variants[0].prices[0].sales = vec![SaleWindow { price_minor: 1490, from: None, until: Some(SALE_END) }];
+        let until = Some(SALE_END);
+        let sale = SaleWindow { price_minor: 1490, from: None, until, until_offset_minutes: 0 };
+        product.variants[0].prices[0].sales = vec![sale];
     }
     product
 }

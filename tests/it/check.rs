@@ -396,6 +396,14 @@ fn another_price_is_caught_wherever_it_stands() {
         "\"price\":\"14.91\"",
         "JSON-LD says 14.91 EUR for `LAMP-S`, a cart would charge 14.90 EUR",
     );
+    let told = "JSON-LD says that the price of `LAMP-S` holds until 2027-01-31";
+    tampered(lamp, "Until\":\"2027-01-30", "Until\":\"2027-01-31", &format!("{told}, its last day is 2027-01-30"));
+    tampered(
+        lamp,
+        "Through\":\"2027-01-31T00",
+        "Through\":\"2027-01-31T01",
+        &format!("{told}T01:00:00Z, a cart charges it until"),
+    );
     tampered(lamp, "\"price\":\"1399.00\"", "\"price\":\"1499.00\"", "JSON-LD strikes out 1499.00 EUR for `LAMP-L`");
     tampered(lamp, "<s>€19.90</s>", "<s>€29.90</s>", "the page shows 29.90 EUR for `lamp`, which is none of its prices");
     for (from, to, message) in [
@@ -458,7 +466,15 @@ fn the_search_index_says_the_price_of_the_cart() {
     build(folder.path());
     for (start, from, to, message) in [
         ("cards-eu", "\"€14.90\"", "\"€14.91\"", "the search index shows €14.91 for `lamp`, a cart would say 14.90 EUR"),
-        ("cards-eu", "\"€19.90\"", "\"€18.90\"", "the search index strikes out €18.90 for `lamp`, a cart would say 19.90 EUR"),
+        ("cards-eu", r#"{"0":"€19.90"}"#, r#"{"0":"€18.90"}"#, "the search index strikes out €18.90 for `lamp`, a cart would"),
+        ("cards-eu", r#""price":"€19.90""#, r#""price":"€18.90""#, "the search index shows €18.90 for `lamp` after the sale"),
+        ("cards-eu", "00:00:00Z", "00:00:01Z", "the search index shows the price of `lamp` until 2027-01-31T00:00:01Z"),
+        (
+            "cards-eu",
+            r#""sales":{"0""#,
+            r#""sales":{"7""#,
+            "the search index does not say that the price of `lamp` ends at 2027-01",
+        ),
         ("cards-us", "$21.00", "$22.00", "the search index shows $22.00 for `lamp`, a cart would say 21.00 USD"),
         (
             "cards-eu",

@@ -62,13 +62,13 @@ fn what_cannot_be_proven_is_refused_and_the_old_bundle_serves_on() {
     let mut other_shop = bundle(BASE_URL, 2190);
     other_shop.shop_id = "other".to_owned();
     let mut future = good.clone();
-    future[8] = 11;
+    future[8] = 12;
     let stranger = SigningKey::from_seed(&[5; 32]);
     for (bytes, reason) in [
         (damaged, "damaged"),
         (good[..good.len() / 2].to_vec(), "cut short"),
         (b"hello".to_vec(), "not a shop bundle"),
-        (future, "unknown bundle format 11"),
+        (future, "unknown bundle format 12"),
         (other_shop.seal(&signing_key()), "belongs to the shop `other`"),
         (bundle(BASE_URL, 2190).seal(&stranger), "a key that is not trusted here"),
     ] {

@@ -21,7 +21,8 @@ fn edge() -> (Arc<App>, Arc<AtomicI64>) {
         match product.slug.as_str() {
             "lamp" => {
                 let (from, until) = (Some(NOW.plus_seconds(100)), Some(NOW.plus_seconds(200)));
-                product.variants[0].prices[0].sales = vec![SaleWindow { price_minor: 1490, from, until }];
+                product.variants[0].prices[0].sales =
+                    vec![SaleWindow { price_minor: 1490, from, until, until_offset_minutes: 0 }];
             }
             "mug" => product.publish_at = Some(NOW.plus_seconds(100)),
             "pattern" => product.expires_at = Some(NOW.plus_seconds(200)),
@@ -189,6 +190,39 @@ fn a_sale_is_on_the_page_with_its_end_and_what_comes_after_it() {
     build(shop.path(), "2026-12-15", &[]);
     let page = std::fs::read_to_string(shop.path().join("public/products/lamp.html")).expect("a page");
     assert!(!page.contains("1500") && !page.contains("data-ends"), "nobody reads of a sale before it begins");
+}
+
+#[test]
+fn the_last_day_of_a_sale_is_that_of_the_clock_it_was_written_by() {
+    let shop = shop();
+    let pages = ["products/lamp.html", "categories/light.html"];
+    let told = |until: &str| {
+        let lamp = "+++\ntitle = \"Lamp\"\nsku = \"Lamp\"\nprice = \"20\"\nstock = 9\ncategories = [\"light\"]\n";
+        let sale = format!("sales = [{{ price = \"15\", until = \"{until}\" }}]\n+++\nGood.\n");
+        write(shop.path(), "content/products/lamp.md", &format!("{lamp}{sale}"));
+        build(shop.path(), "2027-01-15", &[]);
+        pages.map(|page| std::fs::read_to_string(shop.path().join("public").join(page)).expect("a page"))
+    };
+    // Of one instant, another day: pages are made anew for it alone.
+    for (until, day, iso) in [
+        ("2027-02-01T00:00:00-05:00", "31 January 2027", "2027-01-31"),
+        ("2027-02-01T05:00:00Z", "1 February 2027", "2027-02-01"),
+        ("2027-02-01T18:00:00+13:00", "1 February 2027", "2027-02-01"),
+        ("2027-01-31T18:00:00-11:00", "31 January 2027", "2027-01-31"),
+    ] {
+        let [page, shelf] = told(until);
+        for part in [
+            format!("Reduced until <span>{day}</span>"),
+            format!("data-until=\"{day}\" data-ends=\"2027-02-01T05:00:00Z\""),
+            format!("\"priceValidUntil\":\"{iso}\",\"validThrough\":\"2027-02-01T05:00:00Z\""),
+        ] {
+            assert!(page.contains(&part), "{until}: {part} is missing in {page}");
+        }
+        assert!(
+            shelf.contains(&format!("until {day}</span>\n<template data-ends=\"2027-02-01T05:00:00Z\">")),
+            "{until}: {shelf}"
+        );
+    }
 }
 
 #[test]

@@ -179,6 +179,27 @@ fn the_index_says_the_prices_that_pages_say_in_every_market() {
 }
 
 #[test]
+fn a_sale_is_told_with_its_end_and_what_holds_after_it_in_every_market() {
+    let folder = shop();
+    let text = "+++\ntitle = \"Sold off\"\nsku = \"OFF\"\nprice = \"30\"\ncontent = \"500 g\"\nstock = 1\n\
+        sales = [{ price = \"20\", until = \"2026-12-01T00:00:00-05:00\" }, { price = \"25\", from = \"2026-12-01T05:00:00Z\" }]\n+++\n";
+    write(folder.path(), "content/products/off.md", text);
+    built(folder.path());
+    let sales = |head: &str| {
+        let reader = Reader::open(folder.path(), head);
+        let of_part = |part: &Value| part["sales"].as_object().expect("by place").clone();
+        reader.parts("cards").iter().flat_map(of_part).map(|(_, sale)| sale).collect::<Vec<Value>>()
+    };
+    let after = serde_json::json!({
+        "until": "30. November 2026", "ends": "2026-12-01T05:00:00Z", "price": "25,00\u{a0}€", "struck": "30,00\u{a0}€",
+        "per": "50,00\u{a0}€ / kg", "varies": false,
+    });
+    assert_eq!(sales("search.json"), [after]);
+    assert_eq!(sales("us/search.json"), [] as [Value; 0], "it is not for sale there");
+    assert_eq!(Reader::open(folder.path(), "search.json").head["format"], 3);
+}
+
+#[test]
 fn words_lead_to_the_products_that_bear_them_at_their_best_place() {
     let folder = shop();
     built(folder.path());

@@ -453,7 +453,7 @@ fn a_map_reads_variants_and_tells_slips() {
     }
 }
 
-const EVERY_KEY: &str = r#"{"title": "Rug &amp; mat", "slug": "rug", "brand": "Loom", "categories": ["floor"], "tags": ["wool", "new"], "images": [{"src": "https://x.example/r.jpg", "alt": "A rug"}, {"src": "https://x.example/s.jpg"}], "options": ["Size", "Hue"], "price": "49.90", "compare_at": 59.9, "prices": {"USD": "55"}, "sales": [{"price": 39.90, "from": "2026-01-01", "until": "2026-02-01T00:00:00Z"}], "weight_g": 900, "content": "2 m² per 1 m²", "stock_policy": "backorder", "requires_shipping": false, "stock": 4, "variants": [{"options": ["S", "Sand"], "sku": "RUG-S", "gtin": "4006381333931", "image": "https://x.example/s.jpg"}, {"options": ["L", "Sand"], "price": "90", "weight_g": 1800, "stock": 0, "stock_policy": "untracked", "requires_shipping": true, "prices": {"USD": "99"}, "sales": [{"price": "80"}], "compare_at": "95"}], "tax_class": "reduced", "quantity": {"min": 2, "max": 10, "step": 2}, "properties": [{"key": "name", "label": "Name", "required": true, "max_bytes": 20}], "status": "draft", "publish_at": "2026-01-01", "expires_at": "2027-01-01", "updated_at": "2026-01-02T03:04:05Z", "related": ["rug"], "redirects": ["/old/rug"], "maker": "Loom & Sons", "warnings": ["Not for swimming"], "guarantee_years": 5, "attributes": {"Made of": "wool", "Washable": true, "Knots": 12, "Sides": ["a", "b"]}, "seo": {"title": "A rug", "description": "Soft"}, "body": "*Soft* &amp; warm.", "body_format": "markdown"}"#;
+const EVERY_KEY: &str = r#"{"title": "Rug &amp; mat", "slug": "rug", "brand": "Loom", "categories": ["floor"], "tags": ["wool", "new"], "images": [{"src": "https://x.example/r.jpg", "alt": "A rug"}, {"src": "https://x.example/s.jpg"}], "options": ["Size", "Hue"], "price": "49.90", "compare_at": 59.9, "prices": {"USD": "55"}, "sales": [{"price": 39.90, "from": "2026-01-01", "until": "2026-02-01T00:00:00+01:00"}], "weight_g": 900, "content": "2 m² per 1 m²", "stock_policy": "backorder", "requires_shipping": false, "stock": 4, "variants": [{"options": ["S", "Sand"], "sku": "RUG-S", "gtin": "4006381333931", "image": "https://x.example/s.jpg"}, {"options": ["L", "Sand"], "price": "90", "weight_g": 1800, "stock": 0, "stock_policy": "untracked", "requires_shipping": true, "prices": {"USD": "99"}, "sales": [{"price": "80"}], "compare_at": "95"}], "tax_class": "reduced", "quantity": {"min": 2, "max": 10, "step": 2}, "properties": [{"key": "name", "label": "Name", "required": true, "max_bytes": 20}], "status": "draft", "publish_at": "2026-01-01", "expires_at": "2027-01-01", "updated_at": "2026-01-02T03:04:05Z", "related": ["rug"], "redirects": ["/old/rug"], "maker": "Loom & Sons", "warnings": ["Not for swimming"], "guarantee_years": 5, "attributes": {"Made of": "wool", "Washable": true, "Knots": 12, "Sides": ["a", "b"]}, "seo": {"title": "A rug", "description": "Soft"}, "body": "*Soft* &amp; warm.", "body_format": "markdown"}"#;
 
 /// The keys that a reader names when it meets one that it does not know.
 fn known_keys(problems: &Problems) -> BTreeSet<String> {
@@ -487,7 +487,8 @@ fn a_line_says_all_that_front_matter_can_say_and_reads_back_from_it() {
     assert_eq!((rug.title.as_str(), rug.tax_class.as_str(), rug.status), ("Rug &amp; mat", "reduced", ProductStatus::Draft));
     assert_eq!(skus(rug), ["RUG-S", "rug-l-sand"]);
     assert_eq!(minor(&rug.variants[0]), Some((4990, Some(5990))));
-    assert_eq!(rug.variants[0].prices[0].sales[0].from, Some(Timestamp(1_767_225_600)));
+    let sale = &rug.variants[0].prices[0].sales[0];
+    assert_eq!((sale.from, sale.until_offset_minutes), (Some(Timestamp(1_767_225_600)), 60));
     let folder = tempfile::tempdir().expect("a folder");
     let rules = rules("EUR");
     let files =

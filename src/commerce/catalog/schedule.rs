@@ -52,6 +52,7 @@ mod tests {
             price_minor: *price_minor,
             from: from.map(Timestamp),
             until: until.map(Timestamp),
+            until_offset_minutes: 0,
         };
         product.variants[0].prices[0].sales = windows.iter().map(window).collect();
         product

@@ -4,7 +4,7 @@ use super::*;
 use crate::commerce::fixture::{NOW, price, product, variant};
 
 fn window(price_minor: i64, from: Option<i64>, until: Option<i64>) -> SaleWindow {
-    SaleWindow { price_minor, from: from.map(Timestamp), until: until.map(Timestamp) }
+    SaleWindow { price_minor, from: from.map(Timestamp), until: until.map(Timestamp), until_offset_minutes: 0 }
 }
 
 /// (unit, struck-out, until) at an instant.

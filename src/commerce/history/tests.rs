@@ -71,6 +71,7 @@ fn shop(compare_at_minor: Option<i64>, windows: &[(i64, i64, i64)]) -> Shop {
         price_minor: *price_minor,
         from: day(*from),
         until: day(*until),
+        until_offset_minutes: 0,
     };
     let price = &mut shop.products[0].variants[0].prices[0];
     (price.compare_at_minor, price.sales) = (compare_at_minor, windows.iter().map(window).collect());

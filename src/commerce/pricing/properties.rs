@@ -229,6 +229,7 @@ proptest! {
             price_minor: *price_minor,
             from: from.map(|offset| Timestamp(NOW.0 + offset)),
             until: until.map(|offset| Timestamp(NOW.0 + offset)),
+            until_offset_minutes: 0,
         };
         shop.products[0].variants[0].prices[0].sales = sales.iter().map(window).collect();
         let page = shop.products[0].variants[0].current_price(euro(), NOW).expect("it is sold in euros");

@@ -128,7 +128,8 @@ fn each_rounding_has_its_way_with_half_a_cent() {
 fn a_sale_price_counts_while_it_holds() {
     let mut shop = Shop::of(&[1000]);
     let until = Some(Timestamp(NOW.0 + 1));
-    shop.products[0].variants[0].prices[0].sales = vec![SaleWindow { price_minor: 700, from: Some(NOW), until }];
+    shop.products[0].variants[0].prices[0].sales =
+        vec![SaleWindow { price_minor: 700, from: Some(NOW), until, until_offset_minutes: 0 }];
     let priced = check(&shop, &cart(&[(0, 1)], &[]), (700, 0, 0, 0, 112, 700));
     assert_eq!(priced.lines[0].compare_at.map(|struck| struck.minor), Some(1000));
     shop.products[0].variants[0].prices[0].sales[0].until = Some(NOW);

@@ -275,7 +275,12 @@ fn prices_and_sales_make_sense() {
     priced(|price| price.compare_at_minor = Some(MAX_MINOR + 1), &["needs one price"]);
     check_catalog(|products| products[0].variants[0].prices.push(price(1)), &["needs one price"]);
 
-    let sale = |price_minor, from, until| SaleWindow { price_minor, from: Some(Timestamp(from)), until: Some(Timestamp(until)) };
+    let sale = |price_minor, from, until| SaleWindow {
+        price_minor,
+        from: Some(Timestamp(from)),
+        until: Some(Timestamp(until)),
+        until_offset_minutes: 0,
+    };
     let on_sale = |sales: Vec<SaleWindow>, expected: &[&str]| {
         check_catalog(move |products| products[0].variants[0].prices[0].sales = sales, expected);
     };

@@ -9,7 +9,7 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
 use super::page::Role;
-use super::price::Stated;
+use super::price::{Ends, Stated};
 use crate::commerce::ids::Timestamp;
 
 /// Longer than any address or price; descriptions are not looked at.
@@ -124,7 +124,7 @@ impl Item {
             return None;
         }
         let (price, currency) = (price.to_owned(), currency.trim().to_owned());
-        Some(Stated { sku: self.id, place: "the product feed", price, currency, struck: None })
+        Some(Stated { sku: self.id, place: "the product feed", price, currency, struck: None, ends: Ends::default() })
     }
 }
 

@@ -69,6 +69,34 @@ pub(super) struct Stated {
     pub(super) currency: String,
     /// The struck price beside it, where the place has one.
     pub(super) struck: Option<String>,
+    pub(super) ends: Ends,
+}
+
+/// Until when a price is said to hold, as far as a place says it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ends {
+    /// A day.
+    pub(super) day: Option<String>,
+    /// An instant.
+    pub(super) at: Option<String>,
+}
+
+/// What a search's result is to show once a sale ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FoundSale<'a> {
+    pub(super) ends: &'a str,
+    pub(super) price: &'a str,
+    pub(super) struck: Option<&'a str>,
+    pub(super) varies: bool,
+}
+
+/// What a search's result shows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FoundCard<'a> {
+    pub(super) price: Option<&'a str>,
+    pub(super) struck: Option<&'a str>,
+    pub(super) varies: bool,
+    pub(super) sale: Option<FoundSale<'a>>,
 }
 
 impl<'a> Till<'a> {
@@ -141,41 +169,34 @@ impl<'a> Till<'a> {
     }
 
     /// Holds what a search's result shows of a product in a market against the till; gives how many prices were compared.
-    pub(super) fn found_card(
-        &self,
-        market: usize,
-        slug: &str,
-        price: Option<&str>,
-        struck: Option<&str>,
-        varies: bool,
-        found: &mut Findings,
-    ) -> usize {
-        let Some((mut scale, charged)) = self.scale_of(market, slug, found) else { return 1 };
-        let lowest = lowest(charged);
-        let texts = [
-            ("shows", price, lowest.map(|lowest| lowest.unit_minor)),
-            ("strikes out", struck, lowest.and_then(|it| it.compare_minor)),
-        ];
-        for (verb, said, expected) in texts {
-            scale.compared += 1;
-            let amounts = said.map(|text| scale.drawer.signs.amounts(text)).unwrap_or_default();
-            if amounts.as_slice() != expected.as_slice() {
-                let expected = expected.map_or("nothing".to_owned(), |minor| scale.drawer.signs.named(minor));
-                let said = said.unwrap_or("nothing");
-                scale.fault(format!("the search index {verb} {said} for `{slug}`, a cart would say {expected}"), slug);
+    pub(super) fn found_card(&self, market: usize, slug: &str, card: FoundCard<'_>, found: &mut Findings) -> usize {
+        let Some((mut scale, product, charged)) = self.scale_of(market, slug, found) else { return 1 };
+        scale.found(slug, charged, card, "");
+        let Some(sale) = card.sale else {
+            let end = scale.sale_end(product);
+            let goes_on = |end: Timestamp| lowest(&scale.ring_up(product, end)) == lowest(charged);
+            if let Some(end) = end.filter(|end| !goes_on(*end)).and_then(|end| jiff::Timestamp::from_second(end.0).ok()) {
+                scale.fault(format!("the search index does not say that the price of `{slug}` ends at {end}"), slug);
             }
-        }
-        let prices: BTreeSet<i64> = charged.iter().flatten().map(|charged| charged.unit_minor).collect();
-        if varies != (prices.len() > 1) {
-            let said = if varies { "several prices" } else { "one price" };
-            scale.fault(format!("the search index says that `{slug}` has {said}, a cart knows {}", prices.len()), slug);
+            return scale.compared;
+        };
+        match scale.end_of(product, sale.ends) {
+            Some(ends_at) => {
+                let FoundSale { price, struck, varies, .. } = sale;
+                let then = scale.ring_up(product, ends_at);
+                scale.found(slug, &then, FoundCard { price: Some(price), struck, varies, sale: None }, " after the sale");
+            }
+            None => {
+                let message = format!("the search index shows the price of `{slug}` until {}, a cart does not", sale.ends);
+                scale.fault(message, slug);
+            }
         }
         scale.compared
     }
 
     /// The same for the amount (minor units) that results are sorted and filtered by.
     pub(super) fn found_amount(&self, market: usize, slug: &str, minor: Option<i64>, found: &mut Findings) -> usize {
-        let Some((mut scale, charged)) = self.scale_of(market, slug, found) else { return 1 };
+        let Some((mut scale, _, charged)) = self.scale_of(market, slug, found) else { return 1 };
         let expected = lowest(charged).map(|lowest| lowest.unit_minor);
         if minor != expected {
             let [said, expected] =
@@ -185,12 +206,17 @@ impl<'a> Till<'a> {
         1
     }
 
-    // What a product's variants cost in a market; `None`: there is no such product, which is told.
-    fn scale_of<'s>(&'s self, market: usize, slug: &str, found: &'s mut Findings) -> Option<(Scale<'s>, &'s [Option<Charged>])> {
+    // The place of a product and what its variants cost in a market; `None`: there is no such product, which is told.
+    fn scale_of<'s>(
+        &'s self,
+        market: usize,
+        slug: &str,
+        found: &'s mut Findings,
+    ) -> Option<(Scale<'s>, usize, &'s [Option<Charged>])> {
         let drawer = self.markets.get(market)?;
         let mut scale = Scale { till: self, drawer, found, compared: 0 };
         match self.bundle.catalog.products().binary_search_by(|product| product.slug.as_str().cmp(slug)) {
-            Ok(place) => Some((scale, &drawer.charged[place])),
+            Ok(place) => Some((scale, place, &drawer.charged[place])),
             Err(_) => {
                 scale.fault(format!("the search index names the product `{slug}`, which the bundle does not hold"), slug);
                 None
@@ -277,10 +303,7 @@ impl Scale<'_> {
         let charged = &self.drawer.charged[product];
         self.card_at(product, charged, prices, "a card");
         let Some(Later { ends, prices }) = later else { return };
-        let ends_at = ends.parse::<jiff::Timestamp>().ok().map(|at| Timestamp(at.as_second())).filter(|at| *at > self.till.at);
-        // Until then the card shows what it shows now.
-        let stays = |at: Timestamp| lowest(&self.ring_up(product, at.plus_seconds(-1))) == lowest(charged);
-        let Some(ends_at) = ends_at.filter(|at| stays(*at)) else {
+        let Some(ends_at) = self.end_of(product, ends) else {
             let slug = &self.till.bundle.catalog.products()[product].slug;
             self.fault(format!("a card of `{slug}` shows its price until {ends}, a cart does not"), slug.as_str());
             return;
@@ -297,6 +320,43 @@ impl Scale<'_> {
             let slug = &self.till.bundle.catalog.products()[product].slug;
             let message = format!("{place} of `{slug}` does not show its lowest price {}", self.drawer.signs.named(lowest));
             self.fault(message, slug.as_str());
+        }
+    }
+
+    // The instant of a text, where a product's lowest price is until then what it is now.
+    fn end_of(&self, product: usize, ends: &str) -> Option<Timestamp> {
+        let ends_at = ends.parse::<jiff::Timestamp>().ok().map(|at| Timestamp(at.as_second())).filter(|at| *at > self.till.at)?;
+        let before = lowest(&self.ring_up(product, ends_at.plus_seconds(-1)));
+        (before == lowest(&self.drawer.charged[product])).then_some(ends_at)
+    }
+
+    // When the sale ends that makes a product's lowest price.
+    fn sale_end(&self, product: usize) -> Option<Timestamp> {
+        let variants = &self.till.bundle.catalog.products()[product].variants;
+        let current = variants.iter().filter_map(|variant| variant.current_price(self.drawer.market.currency, self.till.at));
+        current.reduce(|lowest, other| if other.unit < lowest.unit { other } else { lowest })?.until
+    }
+
+    // What a search's result shows, now or `when` a sale is over.
+    fn found(&mut self, slug: &str, charged: &[Option<Charged>], card: FoundCard<'_>, when: &str) {
+        let lowest = lowest(charged);
+        let texts = [
+            ("shows", card.price, lowest.map(|lowest| lowest.unit_minor)),
+            ("strikes out", card.struck, lowest.and_then(|it| it.compare_minor)),
+        ];
+        for (verb, said, expected) in texts {
+            self.compared += 1;
+            let amounts = said.map(|text| self.drawer.signs.amounts(text)).unwrap_or_default();
+            if amounts.as_slice() != expected.as_slice() {
+                let expected = expected.map_or("nothing".to_owned(), |minor| self.drawer.signs.named(minor));
+                let said = said.unwrap_or("nothing");
+                self.fault(format!("the search index {verb} {said} for `{slug}`{when}, a cart would say {expected}"), slug);
+            }
+        }
+        let prices: BTreeSet<i64> = charged.iter().flatten().map(|charged| charged.unit_minor).collect();
+        if card.varies != (prices.len() > 1) {
+            let said = if card.varies { "several prices" } else { "one price" };
+            self.fault(format!("the search index says that `{slug}` has {said}{when}, a cart knows {}", prices.len()), slug);
         }
     }
 
@@ -338,6 +398,29 @@ impl Scale<'_> {
         if let Some(struck) = stated.struck.as_ref().filter(|struck| signs.decimal(struck) != charged.compare_minor) {
             let expected = charged.compare_minor.map_or("no price".to_owned(), |minor| signs.named(minor));
             self.fault(format!("{place} strikes out {struck} {currency} for `{sku}`, a cart strikes out {expected}"), sku);
+        }
+        self.ended(sku, place, &stated.ends);
+    }
+
+    // Of a price that is not said to end, and of one that ends with no sale, is nothing to be held against.
+    fn ended(&mut self, sku: &str, place: &str, ends: &Ends) {
+        let Some((product, variant)) = self.till.place(sku).filter(|_| *ends != Ends::default()) else { return };
+        let sold = &self.till.bundle.catalog.products()[product].variants[variant];
+        let Some(current) = sold.current_price(self.drawer.market.currency, self.till.at) else { return };
+        let Some(until) = current.until else { return };
+        // The last second of it, by the clock that the merchant wrote its end by.
+        let last = jiff::Timestamp::from_second(until.0 - 1 + i64::from(current.until_offset_minutes) * 60);
+        let day = last.unwrap_or(jiff::Timestamp::MAX).to_zoned(jiff::tz::TimeZone::UTC).date().to_string();
+        if let Some(said) = ends.day.as_ref().filter(|said| !said.starts_with(&day)) {
+            self.fault(format!("{place} says that the price of `{sku}` holds until {said}, its last day is {day}"), sku);
+        }
+        let is_until = |said: &String| said.parse::<jiff::Timestamp>().is_ok_and(|at| at.as_second() == until.0);
+        if let Some(said) = ends.at.as_ref().filter(|said| **said != day && !is_until(said)) {
+            let until = jiff::Timestamp::from_second(until.0).unwrap_or(jiff::Timestamp::MAX);
+            self.fault(
+                format!("{place} says that the price of `{sku}` holds until {said}, a cart charges it until {until}"),
+                sku,
+            );
         }
     }
 
@@ -464,6 +547,7 @@ fn offer_of(sku: &str, offer: &Value) -> Option<Stated> {
         price: text(&offer["price"])?,
         currency: offer["priceCurrency"].as_str().unwrap_or_default().to_owned(),
         struck: struck.and_then(|struck| text(&struck["price"])),
+        ends: Ends { day: text(&offer["priceValidUntil"]), at: text(&offer["validThrough"]) },
     })
 }
 

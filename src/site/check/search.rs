@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::price::Till;
+use super::price::{FoundCard, FoundSale, Till};
 use super::{Finding, Findings};
 use crate::site::manifest::Manifest;
 use crate::site::problem::Kind;
@@ -83,9 +83,10 @@ fn texts(value: &Value) -> Option<Vec<&str>> {
     value.as_array()?.iter().map(Value::as_str).collect()
 }
 
-// Price, struck price and "from" of every card; `None`: not the shape of cards.
+// Price, struck price, "from" and the end of a sale of every card; `None`: not the shape of cards.
 fn cards(market: usize, till: &Till<'_>, file: &Value, found: &mut Findings) -> Option<usize> {
     let (slugs, prices, struck) = (texts(&file["slugs"])?, file["prices"].as_array()?, file["struck"].as_object()?);
+    let sales = file["sales"].as_object()?;
     let varies = file["varies"].as_str()?.as_bytes();
     if prices.len() != slugs.len() || varies.len() != slugs.len() {
         return None;
@@ -94,9 +95,16 @@ fn cards(market: usize, till: &Till<'_>, file: &Value, found: &mut Findings) -> 
     for (place, slug) in slugs.into_iter().enumerate() {
         let price = optional(&prices[place], Value::as_str)?;
         let struck = optional(struck.get(&place.to_string()).unwrap_or(&Value::Null), Value::as_str)?;
-        compared += till.found_card(market, slug, price, struck, varies[place] == b'1', found);
+        let sale = optional(sales.get(&place.to_string()).unwrap_or(&Value::Null), sale_of)?;
+        let card = FoundCard { price, struck, varies: varies[place] == b'1', sale };
+        compared += till.found_card(market, slug, card, found);
     }
     Some(compared)
+}
+
+fn sale_of(value: &Value) -> Option<FoundSale<'_>> {
+    let struck = optional(value.get("struck").unwrap_or(&Value::Null), Value::as_str)?;
+    Some(FoundSale { ends: value["ends"].as_str()?, price: value["price"].as_str()?, struck, varies: value["varies"].as_bool()? })
 }
 
 // The amount that results are sorted and filtered by; `None`: not the shape of columns.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::written::{Amount, Place};
+use super::written::{Amount, Place, offset_minutes};
 use crate::commerce::catalog::{Price, SaleWindow};
 use crate::commerce::money::Currency;
 use crate::site::problem::Problems;
@@ -130,7 +130,8 @@ impl WrittenPrices {
             }
             let from = sale.from.as_ref().and_then(|text| place.instant(text, problems));
             let until = sale.until.as_ref().and_then(|text| place.instant(text, problems));
-            sales.push(SaleWindow { price_minor, from, until });
+            let until_offset_minutes = sale.until.as_ref().map_or(0, |text| offset_minutes(text.get_ref()));
+            sales.push(SaleWindow { price_minor, from, until, until_offset_minutes });
         }
         sales.sort_by_key(|sale| (sale.from, sale.until));
         Some(Price { currency, unit_minor, compare_at_minor, sales, prior: Box::default() })

@@ -125,6 +125,13 @@ pub fn instant(text: &str) -> Option<Timestamp> {
     moment.or_else(|| Some(day()?.to_datetime(jiff::civil::Time::midnight()))).map(utc)
 }
 
+/// Minutes that the clock by which an instant is written is ahead of UTC; 0 for a day, which is one of UTC, and for what is no instant.
+pub fn offset_minutes(text: &str) -> i16 {
+    let written = jiff::fmt::temporal::Pieces::parse(text.trim()).ok();
+    let offset = written.and_then(|pieces| pieces.to_numeric_offset());
+    offset.and_then(|offset| i16::try_from(offset.seconds() / 60).ok()).unwrap_or(0)
+}
+
 /// The instant of a moment in UTC; the last one there is for those at the end of the year 9999.
 pub fn utc(moment: jiff::civil::DateTime) -> Timestamp {
     let last = jiff::Timestamp::MAX.as_second();
@@ -240,6 +247,20 @@ mod tests {
         let (shelf, told) = read("colour = 1\nname = 2\n");
         assert!(shelf.is_none());
         assert_eq!((told.len(), told[0].as_str()), (2, "1 unknown key `colour`"));
+    }
+
+    #[test]
+    fn the_clock_of_an_instant_is_kept() {
+        for (text, minutes) in [
+            ("2026-12-01T00:00:00-05:00", -300),
+            (" 2026-12-01T00:00:00+05:45 ", 345),
+            ("2026-12-01T00:00:00Z", 0),
+            ("2026-12-01", 0),
+            ("12/01/26", 0),
+            ("soon", 0),
+        ] {
+            assert_eq!(offset_minutes(text), minutes, "{text}");
+        }
     }
 
     #[test]

@@ -123,21 +123,25 @@ pub(super) fn card_view(
         compare_at: offer.cheapest.and_then(|current| current.compare_at),
         is_lowest: offer.cheapest.is_some_and(|current| current.is_lowest),
         per_measure: offer.per_measure.map(|per| PerMeasureView::new(per, language)),
-        sale: offer.after.as_ref().and_then(|(at, then)| sale_view(*at, then, language)),
+        sale: offer.sale(language),
         availability: offer.availability,
         variant_count: product.variants.len(),
     }
 }
 
-fn sale_view(ends_at: Timestamp, then: &Offer, language: &str) -> Option<CardSaleView> {
-    let current = then.cheapest?;
-    Some(CardSaleView {
-        until: views::last_day(ends_at),
-        ends_at: feeds::rfc3339(ends_at),
-        price_after: current.unit,
-        price_after_varies: then.varies,
-        compare_at_after: current.compare_at,
-        is_lowest_after: current.is_lowest,
-        per_measure_after: then.per_measure.map(|per| PerMeasureView::new(per, language)),
-    })
+impl Offer {
+    /// The end of the sale that it shows, and what is shown from then on; `None`: it shows none, or none that ends.
+    pub fn sale(&self, language: &str) -> Option<CardSaleView> {
+        let (ends_at, then) = self.after.as_ref()?;
+        let current = then.cheapest?;
+        Some(CardSaleView {
+            until: views::last_day(*ends_at, self.cheapest?.until_offset_minutes),
+            ends_at: feeds::rfc3339(*ends_at),
+            price_after: current.unit,
+            price_after_varies: then.varies,
+            compare_at_after: current.compare_at,
+            is_lowest_after: current.is_lowest,
+            per_measure_after: then.per_measure.map(|per| PerMeasureView::new(per, language)),
+        })
+    }
 }

@@ -201,8 +201,8 @@ fn add_image(key: &mut KeyHasher<'_>, image: Option<&Image>) {
 
 fn add_price(key: &mut KeyHasher<'_>, price: Option<CurrentPrice>) {
     match price {
-        Some(CurrentPrice { unit, compare_at, is_lowest, until }) => {
-            key.number(1).number(unit.minor as u64).number(u64::from(is_lowest));
+        Some(CurrentPrice { unit, compare_at, is_lowest, until, until_offset_minutes }) => {
+            key.number(1).number(unit.minor as u64).number(u64::from(is_lowest)).number(until_offset_minutes as u64);
             for other in [compare_at.map(|struck| struck.minor), until.map(|until| until.0)] {
                 key.number(u64::from(other.is_some())).number(other.unwrap_or(0) as u64);
             }

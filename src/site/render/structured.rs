@@ -79,8 +79,12 @@ struct Offer {
     leaves_at: Option<String>,
     #[serde(rename = "itemCondition")]
     condition: &'static str,
+    /// A day: the vocabulary knows nothing finer for it.
     #[serde(rename = "priceValidUntil", skip_serializing_if = "Option::is_none")]
     until: Option<String>,
+    /// The instant itself.
+    #[serde(rename = "validThrough", skip_serializing_if = "Option::is_none")]
+    ends_at: Option<String>,
     #[serde(rename = "priceSpecification", skip_serializing_if = "Vec::is_empty", serialize_with = "one_or_more")]
     specifications: Vec<PriceSpecification>,
 }
@@ -235,6 +239,7 @@ fn offer(variant: &VariantView, claims: &Claims, url: String) -> Option<Offer> {
         leaves_at: claims.leaves_at.clone().filter(|_| told == Availability::Backorder),
         condition: condition(claims.condition),
         until: variant.sale_until.clone(),
+        ends_at: variant.sale_ends_at.clone(),
         specifications: variant.compare_at.map(struck_price).into_iter().chain(measured_price(variant, price)).collect(),
     })
 }

@@ -312,7 +312,7 @@ impl Printer<'_> {
             option_values: variant.option_values.iter().map(|value| product.word_in(words, language, value).to_owned()).collect(),
             price: current.map(|price| price.unit),
             compare_at: current.and_then(|price| price.compare_at),
-            sale_until: until.map(last_day),
+            sale_until: until.map(|until| last_day(until, current.map_or(0, |price| price.until_offset_minutes))),
             sale_ends_at: until.map(feeds::rfc3339),
             price_after: after.map(|price| price.unit),
             compare_at_after: after.and_then(|price| price.compare_at),
@@ -434,8 +434,10 @@ fn laid_over(original: &mut serde_json::Value, translation: &serde_json::Value) 
     }
 }
 
-// A sale ends at an instant; the last day on which it still holds is the one before, unless it ends within a day.
-pub(super) fn last_day(until: crate::commerce::ids::Timestamp) -> String {
+// A sale ends at an instant; the last day on which it still holds is the one before, unless it ends within a day. Days are those of the
+// clock by which the merchant wrote the end: midnight in New York is the end of a day there, and the small hours of the next in UTC.
+pub(super) fn last_day(until: crate::commerce::ids::Timestamp, offset_minutes: i16) -> String {
     let last = jiff::Timestamp::from_second(until.0 - 1).unwrap_or(jiff::Timestamp::MAX);
-    last.to_zoned(jiff::tz::TimeZone::UTC).date().to_string()
+    let offset = jiff::tz::Offset::from_seconds(i32::from(offset_minutes) * 60).unwrap_or(jiff::tz::Offset::UTC);
+    offset.to_datetime(last).date().to_string()
 }

@@ -7,12 +7,13 @@ use serde::Serialize;
 use crate::site::CARD_WIDTH;
 use crate::site::facets::{Facet, Values};
 use crate::site::render::Printer;
+use crate::site::render::cards::Offer;
 use crate::theme::locale;
 use crate::theme::texts::{Text, Texts};
 use crate::theme::view::{Availability, PerMeasureView};
 
 /// Raised when a script of another build could misread the files.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 
 /// `search.json` of a market.
 #[derive(Debug, Serialize)]
@@ -124,10 +125,31 @@ pub struct Cards {
     pub struck: BTreeMap<usize, String>,
     /// What one measure costs, by the product's place in the file, as pages print it; of those whose content is known.
     pub per: BTreeMap<usize, String>,
+    /// Sales that end, by the product's place in the file.
+    pub sales: BTreeMap<usize, Sale>,
     /// `1` where variants differ in price, else `0`: one digit per product.
     pub varies: String,
     /// One digit per product, see `digit`.
     pub availability: String,
+}
+
+/// The end of the sale that a result shows, and what it shows from then on.
+#[derive(Debug, Serialize)]
+pub struct Sale {
+    /// Its last day, as pages print it.
+    pub until: String,
+    /// Instant (RFC 3339) from which the rest holds.
+    pub ends: String,
+    /// As in `Cards::prices`.
+    pub price: String,
+    /// As in `Cards::struck`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub struck: Option<String>,
+    /// As in `Cards::per`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per: Option<String>,
+    /// Whether variants differ in price then.
+    pub varies: bool,
 }
 
 /// What results are filtered and sorted by; lists have one entry per product.
@@ -187,6 +209,7 @@ pub(super) fn cards(printer: &Printer<'_>, market: usize, first: usize, products
         prices: Vec::with_capacity(products.len()),
         struck: BTreeMap::new(),
         per: BTreeMap::new(),
+        sales: BTreeMap::new(),
         varies: String::with_capacity(products.len()),
         availability: String::with_capacity(products.len()),
     };
@@ -200,10 +223,24 @@ pub(super) fn cards(printer: &Printer<'_>, market: usize, first: usize, products
         cards.struck.extend(struck.map(|struck| (place, locale::money(struck, language))));
         let per = offer.per_measure.map(|per| PerMeasureView::new(per, language).text(&printer.sites[market]));
         cards.per.extend(per.map(|per| (place, per)));
+        cards.sales.extend(sale(printer, market, offer).map(|sale| (place, sale)));
         cards.varies.push(if offer.varies { '1' } else { '0' });
         cards.availability.push(digit(offer.availability));
     }
     cards
+}
+
+fn sale(printer: &Printer<'_>, market: usize, offer: &Offer) -> Option<Sale> {
+    let language = &printer.rules.markets[market].language;
+    let sale = offer.sale(language)?;
+    Some(Sale {
+        until: sale.until.parse().map_or_else(|_| sale.until.clone(), |day| locale::date(day, language)),
+        ends: sale.ends_at,
+        price: locale::money(sale.price_after, language),
+        struck: sale.compare_at_after.map(|struck| locale::money(struck, language)),
+        per: sale.per_measure_after.map(|per| per.text(&printer.sites[market])),
+        varies: sale.price_after_varies,
+    })
 }
 
 /// Columns of products, the first of which has that number. `names`: place of every product by title.

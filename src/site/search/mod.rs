@@ -10,13 +10,14 @@
 //! | `words-N`, `words-LANGUAGE-N` | many words; the first market's language has the plain names | words in order, those with a digit last |
 //! | `postings-N`, `postings-LANGUAGE-N` | some words | the products of each word, by where it stands: title, brand, elsewhere |
 //! | `filters-MARKET` | a market | categories with their products, facets with their values |
-//! | `cards-MARKET-N` | `CARDS` products | what a result shows: address, title, picture, price as pages print it |
+//! | `cards-MARKET-N` | `CARDS` products | what a result shows: address, title, picture, price as pages print it, the end of a sale and the price after it |
 //! | `columns-MARKET-N` | `COLUMNS` products | what results are filtered and sorted by: price in minor units, stock, age, values of facets |
 //!
 //! All but the head lie in `a/search/` as `NAME.HASH.json` and may be kept for ever. A list of product numbers is written as the steps
 //! from one to the next, beginning from 0: `[3, 7, 8]` is `3, 4, 1`.
 //! Limits  one price edit touches one file of cards, one of columns, and the head.
-//! Always  the same products give the same bytes; prices are those of `Printer::offers`, as on every page.
+//! Always  the same products give the same bytes; prices are those of `Printer::offers`, as on every page. What a result shows changes at
+//!         the second at which a sale ends, as a card does; its place among others and the filters that find it are as of the build.
 
 mod documents;
 mod files;
@@ -25,7 +26,7 @@ mod words;
 
 use rayon::prelude::*;
 
-pub use self::files::{Cards, Category, Columns, FacetEntry, FacetValue, Filters, Head, Postings, Words};
+pub use self::files::{Cards, Category, Columns, FacetEntry, FacetValue, Filters, Head, Postings, Sale, Words};
 
 use self::documents::Documents;
 use self::index::Index;

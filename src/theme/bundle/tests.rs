@@ -95,10 +95,10 @@ fn bytes_behind_the_end_are_refused() {
 #[test]
 fn another_format_is_refused_with_what_to_do() {
     let mut bytes = bundle().seal(&key());
-    bytes[8] = 11;
+    bytes[8] = 12;
     let error = refused(&bytes);
-    assert_eq!(error, BundleError::UnknownFormat { found: 11 });
-    assert_eq!(error.to_string(), "unknown bundle format 11: this vitrine reads format 10; build again with the same version");
+    assert_eq!(error, BundleError::UnknownFormat { found: 12 });
+    assert_eq!(error.to_string(), "unknown bundle format 12: this vitrine reads format 11; build again with the same version");
 }
 
 #[test]

@@ -275,7 +275,8 @@ impl<'a> Intake<'a> {
             self.warn(cells.until, "this sale ends before it starts; it is left out");
             return price;
         }
-        Price { sales: vec![SaleWindow { price_minor, from, until }], ..price }
+        let until_offset_minutes = written::offset_minutes(cells.until.text);
+        Price { sales: vec![SaleWindow { price_minor, from, until, until_offset_minutes }], ..price }
     }
 
     /// Units in stock and what happens without any. Nothing said at all: not counted.

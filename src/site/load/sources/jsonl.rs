@@ -23,7 +23,7 @@ use crate::commerce::ids::{CategoryPath, Sku, Slug, Timestamp};
 use crate::commerce::money::Currency;
 use crate::site::load::html::sanitized;
 use crate::site::load::products::{WrittenImage, WrittenProperty, WrittenQuantity, WrittenSeo, is_old_address, plain_key};
-use crate::site::load::written::unknown_key;
+use crate::site::load::written::{offset_minutes, unknown_key};
 use crate::site::load::{Body, no_text, one_line};
 use crate::site::makers::Assurance;
 use crate::site::problem::{Problem, Problems};
@@ -525,7 +525,8 @@ impl<'a> LineReader<'a, '_, '_> {
             match amount(price.cell().text, currency) {
                 Ok(price_minor) if price_minor < unit_minor => {
                     let (from, until) = (self.instant(sale.from), self.instant(sale.until));
-                    sales.push(SaleWindow { price_minor, from, until });
+                    let until_offset_minutes = self.scalar(sale.until).map_or(0, |written| offset_minutes(written.cell().text));
+                    sales.push(SaleWindow { price_minor, from, until, until_offset_minutes });
                 }
                 Ok(_) => {
                     let problem = self.intake.problem(price.cell(), "the sale's price is not below the price");

@@ -77,6 +77,7 @@ mod tests {
             price_minor: *price_minor,
             from: from.map(at),
             until: until.map(at),
+            until_offset_minutes: 0,
         };
         let currency = Currency::from_code("EUR").expect("a currency");
         Price { currency, unit_minor: 1000, compare_at_minor, sales: windows.iter().map(window).collect(), prior: Box::default() }
