@@ -267,6 +267,7 @@ fn sample(live: &Live, language: Option<&str>, now: Timestamp) -> Result<Told, C
         created_at: now,
         placed_at: Some(now),
         paid_at: Some(now),
+        erased_at: None,
     };
     Ok(Told { order, sent: None, refunded: None, declared: None })
 }

@@ -152,6 +152,11 @@ impl Contact {
 }
 
 impl Address {
+    /// What taxes are told by, and nobody else: country and region.
+    pub fn erased(self) -> Self {
+        Self { country: self.country, region: self.region, ..Self::default() }
+    }
+
     /// Without white space at the ends, codes in upper case.
     pub fn tidied(self) -> Self {
         let tidy = |text: String| text.trim().to_owned();

@@ -55,6 +55,9 @@ pub struct Order {
     pub placed_at: Option<Timestamp>,
     /// When the money was captured.
     pub paid_at: Option<Timestamp>,
+    /// When all that names whoever bought was taken out of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased_at: Option<Timestamp>,
 }
 
 /// What people read aloud: the shop's prefix and six digits at least, counted from 100001, so that the first order does not look like

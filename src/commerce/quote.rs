@@ -97,6 +97,15 @@ impl Quote {
         self.priced.totals.total
     }
 
+    /// What is left once nobody is named: amounts, taxes, lines without what was written on them, country and region. The hash stays that
+    /// of what was agreed, by which the gateway knows the payment; it is not that of the contents any more, so this can never be paid.
+    pub fn erased(mut self) -> Self {
+        self.contact = Contact::default();
+        self.address = self.address.erased();
+        self.priced.lines.iter_mut().for_each(|line| line.properties.clear());
+        self
+    }
+
     /// Whether the hash is that of the contents.
     pub fn is_intact(&self) -> bool {
         self.hash == self.computed_hash()

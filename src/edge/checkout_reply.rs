@@ -23,6 +23,7 @@ use crate::commerce::outside::OutsidePrices;
 use crate::commerce::payment::{Attempt, AttemptState};
 use crate::commerce::pricing::PricedCart;
 use crate::commerce::withdrawal::Withdrawal;
+use crate::theme::locale;
 use crate::theme::texts::Say;
 use crate::theme::view::{Link, SiteView};
 
@@ -101,17 +102,18 @@ pub fn order_reply(live: &Live, keys: &KeyRing, order: &Order, sent: &[Fulfillme
     let quote = &order.quote;
     let token = keys.token(Purpose::Order, order.id.as_str());
     let mut links = vec![link("self", &format!("/orders/{}?token={token}", order.id))];
-    if shows_mail {
+    let is_erased = order.erased_at.is_some();
+    if shows_mail && !is_erased {
         links.push(link("mail", &format!("/orders/{}/mail?token={token}", order.id)));
     }
     let words = live.speaking(&quote.language, &quote.market);
     if order.state == OrderState::Placed {
         links.push(link("again", &format!("/orders/{}/again?token={token}", order.id)));
     }
-    if words.withdrawal_days > 0 && order.state == OrderState::Placed {
+    if words.withdrawal_days > 0 && order.state == OrderState::Placed && !is_erased {
         links.push(link("withdraw", &format!("/orders/withdraw?order={}&token={token}", order.id)));
     }
-    let (payment_state, messages) = match (order.state, order.paid_at) {
+    let (payment_state, mut messages) = match (order.state, order.paid_at) {
         (OrderState::Placed, Some(_)) => ("paid", Vec::new()),
         (OrderState::Placed, None) => {
             let note = Note::new(Severity::Info, "payment_completing", Say::of("payment.completing"));
@@ -119,6 +121,11 @@ pub fn order_reply(live: &Live, keys: &KeyRing, order: &Order, sent: &[Fulfillme
         }
         _ => ("pending", Vec::new()),
     };
+    // A bundle of before has not the words.
+    if let Some(at) = order.erased_at.filter(|_| words.texts.find("order.erased").is_some()) {
+        let say = Say::of("order.erased").with("date", day(at, &words.language));
+        messages.push(Note::new(Severity::Info, "erased", say).told(words));
+    }
     let facts = ReplyFacts { live, stock: None, outside: &OutsidePrices::NONE, at: order.created_at, shipping_choice: None };
     let (_, site) = live.market(&quote.market);
     let lines: Vec<LineReply> = quote.priced.lines.iter().map(|line| cart_reply::line_reply(line, &facts, site)).collect();
@@ -242,6 +249,12 @@ fn address_reply(address: &Address) -> AddressReply {
 /// RFC 3339 in UTC.
 pub fn rfc3339(at: Timestamp) -> String {
     jiff::Timestamp::from_second(at.0).map_or_else(|_| "1970-01-01T00:00:00Z".to_owned(), |at| at.to_string())
+}
+
+/// A day in UTC, as a language writes it.
+fn day(at: Timestamp, language: &str) -> String {
+    let at = jiff::Timestamp::from_second(at.0).unwrap_or_default();
+    locale::date(at.to_zoned(jiff::tz::TimeZone::UTC).date(), language)
 }
 
 /// Hour and minute in UTC, for people.

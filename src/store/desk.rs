@@ -13,7 +13,7 @@ use super::refunds::{AskRefund, Refund};
 use super::steps::{desk, search};
 use super::{Lane, Store, StoreError};
 use crate::commerce::fulfillment::Fulfillment;
-use crate::commerce::ids::{MarketId, OrderId, Sku, Timestamp};
+use crate::commerce::ids::{CheckoutId, MarketId, OrderId, Sku, Timestamp};
 use crate::commerce::inventory::StockLevel;
 use crate::commerce::money::{Currency, Money};
 use crate::commerce::order::{Order, OrderState};
@@ -51,6 +51,11 @@ pub enum Act {
         order: OrderId,
         /// What it says.
         text: String,
+    },
+    /// Whoever bought is taken out of a checkout and its orders.
+    Erase {
+        /// Which.
+        checkout: CheckoutId,
     },
     /// What waits for a person is taken off the list.
     Resolve {

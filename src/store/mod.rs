@@ -23,6 +23,7 @@ use crate::commerce::quote::Quote;
 pub use promise::{OutboxKind, OutboxRow, Share};
 
 use event::{EventResult, InboxRow, NewEvent};
+use people::Obstacle;
 use postgres::Postgres;
 use queue::Lane;
 use sqlite::Sqlite;
@@ -177,6 +178,15 @@ pub enum Refusal {
     /// The customer was written to about it.
     #[error("the customer was told of it")]
     CustomerTold,
+    /// Something of it has not come to its end.
+    #[error("{obstacle}")]
+    UnderWay {
+        /// What.
+        obstacle: Obstacle,
+    },
+    /// Nobody is named by it any more.
+    #[error("whoever bought was erased from this order, so nobody can be written or sent to")]
+    Erased,
     /// Fewer units than are promised to shoppers.
     #[error("{reserved} of {sku} are promised to open payments; there cannot be fewer")]
     StockPromised {
@@ -338,6 +348,7 @@ mod keys;
 pub mod letters;
 pub mod operators;
 pub mod orphans;
+pub mod people;
 pub mod refunds;
 mod turn;
 pub mod upkeep;
@@ -482,6 +493,12 @@ impl Store {
     pub async fn retry_event(&self, id: i64, error: &str, now: Timestamp) -> Result<(), StoreError> {
         let error = error.to_owned();
         step!(self, Urgent, move |tx| inbox::retry(tx, id, &error, now))
+    }
+
+    /// Writes down what the gateway said that events are about, where they do not say so themselves.
+    pub async fn name_events(&self, ids: Vec<i64>, checkout: &CheckoutId, number: u32) -> Result<(), StoreError> {
+        let checkout = checkout.clone();
+        step!(self, Urgent, move |tx| ids.iter().try_for_each(|id| inbox::name(tx, *id, &checkout, number)))
     }
 
     /// When the newest event of a gateway happened.

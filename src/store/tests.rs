@@ -11,6 +11,7 @@ use crate::commerce::quote::QuoteParts;
 use crate::store::tx::{Tx, params};
 
 mod desk;
+mod erasures;
 mod fulfillments;
 mod withdrawals;
 

@@ -26,13 +26,14 @@ const PAGES: [&str; 12] = [
     "/desk/state",
     "/desk/audit",
 ];
-const FORMS: [&str; 13] = [
+const FORMS: [&str; 14] = [
     "/desk/orders/T-100001/refund",
     "/desk/orders/T-100001/cancel",
     "/desk/orders/T-100001/mail",
     "/desk/orders/T-100001/fulfil",
     "/desk/orders/T-100001/unfulfil",
     "/desk/orders/T-100001/note",
+    "/desk/orders/T-100001/erase",
     "/desk/orders/T-100001/resolve",
     "/desk/stock/LAMP-S",
     "/desk/stuck",

@@ -45,6 +45,7 @@ mod measures;
 mod openapi;
 mod orders;
 mod orders_cli;
+mod person;
 mod policy;
 mod precompress;
 mod previews;

@@ -160,14 +160,19 @@ pub(super) fn run(store: &Store, args: &Args, is_json: bool) -> Result<(), Comma
 }
 
 fn to_file(store: &Store, filter: OrderFilter, wish: (What, Format), path: &Path) -> Result<u64, Failed> {
+    for_its_owner(path, |file| write(store, filter, wish, file))
+}
+
+/// Writes a file that only its owner may read; what was there before is replaced by the whole of it.
+pub(super) fn for_its_owner<T>(path: &Path, write: impl FnOnce(&mut File) -> Result<T, Failed>) -> Result<T, Failed> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(".part");
     let draft = PathBuf::from(draft);
-    let written = begin(&draft).map_err(Failed::Io).and_then(|file| {
-        let count = write(store, filter, wish, &file)?;
+    let written = begin(&draft).map_err(Failed::Io).and_then(|mut file| {
+        let told = write(&mut file)?;
         file.sync_all()?;
         std::fs::rename(&draft, path)?;
-        Ok(count)
+        Ok(told)
     });
     if written.is_err() {
         // What could not be written whole is not left behind; that it was never made is no other failure.
@@ -181,13 +186,13 @@ fn begin(draft: &Path) -> std::io::Result<File> {
 }
 
 /// Why an export was not written.
-enum Failed {
+pub(super) enum Failed {
     Io(std::io::Error),
     Command(CommandError),
 }
 
 impl Failed {
-    fn told(self, place: &str) -> CommandError {
+    pub(super) fn told(self, place: &str) -> CommandError {
         match self {
             Self::Io(error) => CommandError::World(format!("{place}: {error}")),
             Self::Command(error) => error,

@@ -147,6 +147,9 @@ fn plan(order: &Order, sendable: &Sendable, lines: &[(u32, u32)], is_json: bool)
     if order.state != OrderState::Placed || order.paid_at.is_none() {
         return Err(refused(order, Refusal::WrongState.into()));
     }
+    if order.erased_at.is_some() {
+        return Err(refused(order, Refusal::Erased.into()));
+    }
     let all: Vec<(u32, u32)> = (0..).zip(sendable.left.iter().copied()).filter(|(_, left)| *left > 0).collect();
     let lines = if lines.is_empty() { all } else { lines.to_vec() };
     if lines.is_empty() {
@@ -180,6 +183,7 @@ fn refused(order: &Order, error: StoreError) -> CommandError {
         StoreError::Refused(Refusal::AllRefunded) => {
             format!("all the money of {name} went back, so nothing of it is sent; --even-if-refunded sends it all the same")
         }
+        StoreError::Refused(Refusal::Erased) => format!("{name}: {}", Refusal::Erased),
         StoreError::Refused(Refusal::NothingLeft) => format!("all of {name} is sent; `vitrine orders show {name}` tells when"),
         StoreError::Refused(Refusal::MoreUnitsThanLeft { sku, left: 0 }) => format!("all {sku} of {name} are sent already"),
         StoreError::Refused(Refusal::MoreUnitsThanLeft { sku, left }) => {

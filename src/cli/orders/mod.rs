@@ -15,8 +15,10 @@ use crate::store::desk::{Act, MAX_NOTE_BYTES as MAX_ORDER_NOTE_BYTES};
 use crate::store::operators::COMMAND;
 use crate::store::{OrderFilter, Refusal, Store, StoreError};
 
+mod erase;
 mod export;
 mod fulfil;
+mod person;
 mod refund;
 mod show;
 
@@ -90,6 +92,10 @@ enum Action {
         #[arg(long)]
         note: String,
     },
+    /// Print or write all that is kept of a person: checkouts, orders, payments, parcels, letters, notes
+    Person(person::Args),
+    /// Take whoever bought out of an order for ever, once nothing of it is under way; amounts, taxes and lines stay
+    Erase(erase::Args),
     /// Print or write orders as CSV (RFC 4180) or JSON Lines, one an order, the oldest first
     Export(export::Args),
 }
@@ -152,6 +158,8 @@ pub(super) fn run(args: Args) -> Result<(), CommandError> {
             done(args.json, &json!({"order": name, "note": text}), &format!("the note is with {name}"));
             Ok(())
         }
+        Action::Person(wish) => person::run(&store, &wish, args.json),
+        Action::Erase(wish) => erase::run(&store, &wish, args.json, now),
         Action::Export(wish) => export::run(&store, &wish, args.json),
     }
 }
@@ -239,6 +247,7 @@ fn resend(store: &Store, order: &Order, is_json: bool, now: Timestamp) -> Result
         StoreError::Refused(Refusal::WrongState) => {
             CommandError::Usage(format!("{name} is not paid, so there is no confirmation to send"))
         }
+        StoreError::Refused(Refusal::Erased) => CommandError::Usage(format!("{name}: {}", Refusal::Erased)),
         other => failed(other),
     })?;
     let when = when(store, now)?;
@@ -312,7 +321,11 @@ fn summary(order: &Order, fulfillment: FulfillmentState) -> String {
     };
     let state = order.state.name();
     let (made, total) = (instant(order.created_at), order.quote.total());
-    format!("{number:<8} {state:<16} {paid:<7} {made}  {total:>14}  {}", printable(&order.quote.contact.email))
+    let who = match order.erased_at {
+        Some(at) => format!("erased {}", instant(at)),
+        None => printable(&order.quote.contact.email),
+    };
+    format!("{number:<8} {state:<16} {paid:<7} {made}  {total:>14}  {who}")
 }
 
 /// Shoppers' text without what a terminal would obey.

@@ -87,7 +87,7 @@ pub(super) fn run(store: &Store, wish: &Args, is_json: bool, now: Timestamp) -> 
         tell(is_json, &told, &format!("would give back {plan}"));
         return Ok(());
     }
-    if !wish.yes && !confirmed(&plan)? {
+    if !wish.yes && !confirmed(&format!("give back {plan}?"))? {
         return Err(CommandError::Usage("nothing was done".to_owned()));
     }
     let ask = AskRefund {
@@ -117,14 +117,14 @@ fn units_away(store: &Store, order: &Order) -> Result<u64, CommandError> {
 }
 
 /// Asks a person; a program has to say --yes.
-fn confirmed(plan: &str) -> Result<bool, CommandError> {
+pub(super) fn confirmed(question: &str) -> Result<bool, CommandError> {
     let world = |error: std::io::Error| CommandError::World(error.to_string());
     if !std::io::stdin().is_terminal() {
         return Err(CommandError::Usage(
             "nobody can be asked here; write --yes, or --dry-run to see what would be done".to_owned(),
         ));
     }
-    eprint!("give back {plan}? [y/N] ");
+    eprint!("{question} [y/N] ");
     std::io::stderr().flush().map_err(world)?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).map_err(world)?;

@@ -80,6 +80,7 @@ fn order(state: OrderState) -> Order {
         created_at: NOW,
         placed_at: None,
         paid_at: None,
+        erased_at: None,
     }
 }
 

@@ -44,6 +44,7 @@ pub(super) async fn show(at: &At<'_>, name: &str) -> Result<Reply, Trouble> {
         "fulfil" => Some("It is written that this left the house. The edge tells the customer, where that was asked for."),
         "unfulfil" => Some("That was taken back; its units can be sent again."),
         "note" => Some("The note is kept."),
+        "erase" => Some("Nobody is named by this order any more."),
         "resolve" => Some("It is off the list of what is stuck."),
         _ => None,
     };
@@ -60,7 +61,10 @@ async fn shown(at: &At<'_>, order: &Order, status: StatusCode, told: Option<&str
     let sent = store.fulfillments(&order.id).await?;
     let fulfillment = FulfillmentState::of(order, &sent);
     let disputes = store.disputes(&order.id).await?;
-    let sendable = store.sendable(&order.id).await?.filter(|_| order.paid_at.is_some() && order.state == OrderState::Placed);
+    let sendable = store
+        .sendable(&order.id)
+        .await?
+        .filter(|_| order.paid_at.is_some() && order.state == OrderState::Placed && order.erased_at.is_none());
     let left = sendable.filter(|sendable| !sendable.is_restocked).map(|sendable| sendable.left).unwrap_or_default();
     let withdrawals = store.withdrawals(&order.id).await?;
     let standing = Standing { order, attempt: attempt.as_ref(), refunds: &refunds, disputes: &disputes, fulfillment };
@@ -97,7 +101,7 @@ async fn shown(at: &At<'_>, order: &Order, status: StatusCode, told: Option<&str
         "refundable": refundable.as_ref().map(sums),
         "refunds": refunds.iter().map(refund).collect::<Vec<_>>(),
         "is_voidable": is_voidable,
-        "is_paid": order.paid_at.is_some(),
+        "is_paid": order.paid_at.is_some() && order.erased_at.is_none(),
         "stuck": stuck.iter().map(stuck_row).collect::<Vec<_>>(),
         "notes": notes.iter().map(|note| json!({"at": instant(note.at), "operator": note.operator, "text": note.text})).collect::<Vec<_>>(),
         "history": history.iter().map(|one| json!({"at": instant(one.at), "what": one.what, "detail": one.detail})).collect::<Vec<_>>(),
@@ -126,6 +130,7 @@ fn head(order: &Order, refunded_minor: i64) -> Value {
         "created_at": instant(order.created_at),
         "placed_at": order.placed_at.map(instant),
         "paid_at": order.paid_at.map(instant),
+        "erased_at": order.erased_at.map(instant),
         "email": quote.contact.email,
         "phone": quote.contact.phone,
         "to": parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>(),
@@ -218,6 +223,23 @@ pub(super) async fn act(at: &At<'_>, name: &str, act: &str) -> Result<Reply, Tro
             )
         }
         "cancel" => done(at, &order, "cancel", Act::Void(order.id.clone())).await,
+        "erase" if at.asked.form.get("step") != "do" => {
+            let happens = vec![
+                "Name, addresses, what was written on lines, parcels' numbers, notes and letters' traces are erased for ever."
+                    .to_owned(),
+                "Lines, amounts, taxes, country, region and the gateway's names of the payment stay, as accounts ask for them."
+                    .to_owned(),
+                "Nothing can be sent or written to anybody then; money can still go back.".to_owned(),
+            ];
+            let question = "Erase whoever bought?".to_owned();
+            confirm(at, &order, Wish { act: "erase", question, happens, button: "Erase it".to_owned(), fields: Vec::new() })
+        }
+        "erase" => {
+            let erased = done(at, &order, "erase", Act::Erase { checkout: order.checkout.clone() }).await?;
+            // Where somebody reads at an older state of the file the next erasure does it.
+            at.store.empty_log().await?;
+            Ok(erased)
+        }
         "mail" => done(at, &order, "mail", Act::Confirm(order.id.clone())).await,
         "fulfil" => send(at, &order).await,
         "unfulfil" => {
@@ -265,6 +287,7 @@ async fn done(at: &At<'_>, order: &Order, what: &'static str, act: Act) -> Resul
                     "The customer was told that it is on its way. `vitrine orders unfulfil --even-if-told` takes it back; write to them yourself."
                         .to_owned()
                 }
+                (Refusal::UnderWay { obstacle }, "erase") => format!("Not yet: {obstacle}."),
                 (Refusal::NotFound, "resolve") => "Nothing of that name waits for a person any more.".to_owned(),
                 _ => format!("That was not done: {refusal}."),
             };

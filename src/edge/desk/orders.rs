@@ -156,7 +156,7 @@ fn row(listed: &Listed) -> Value {
         "state": told_state(order.state),
         "money": money(order.state, order.paid_at.is_some(), listed.refunded.minor, quote.total().minor),
         "at": instant(order.created_at),
-        "name": quote.address.name,
+        "name": order.erased_at.map_or_else(|| quote.address.name.clone(), |at| format!("erased {}", instant(at))),
         "email": quote.contact.email,
         "market": quote.market.as_str(),
         "units": units,

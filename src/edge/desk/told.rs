@@ -53,6 +53,7 @@ impl Standing<'_> {
             (OrderState::Placed, Some(_), _) if fulfillment == FulfillmentState::Fulfilled => {
                 "nothing: it is paid and sent".to_owned()
             }
+            (OrderState::Placed, Some(_), _) if order.erased_at.is_some() => "nothing: whoever bought was erased".to_owned(),
             (OrderState::Placed, Some(_), _) if refunds.iter().any(|one| one.restocked) => {
                 "nothing: it is paid, and its units were put back into stock".to_owned()
             }

@@ -168,7 +168,12 @@ async fn act(app: &App, till: &Till, events: &[InboxRow]) -> Result<Result<Event
             Outcome::Done(About::Attempt { shop, .. }) if shop != app.live.load().bundle.shop_id => {
                 return Ok(Ok(EventResult::Foreign));
             }
-            Outcome::Done(About::Attempt { checkout, number, .. }) => named = Some((CheckoutId(checkout), number)),
+            Outcome::Done(About::Attempt { checkout, number, .. }) => {
+                let checkout = CheckoutId(checkout);
+                // Whoever shows or erases what came of the checkout has to find it.
+                till.store.name_events(events.iter().map(|event| event.id).collect(), &checkout, number).await?;
+                named = Some((checkout, number));
+            }
             Outcome::Done(About::Reference(_) | About::Nothing) | Outcome::Rejected(_) => {}
             Outcome::Accepted | Outcome::Unknown(_) => return Ok(Err("nobody could tell whose payment it is about")),
         }

@@ -59,7 +59,9 @@ async fn one(app: &App, till: &Till, letter: &Letter) {
 }
 
 async fn written(app: &App, till: &Till, letter: &Letter) -> Result<Option<Result<Mail, MailError>>, StoreError> {
-    let Some(order) = till.store.order(&letter.order).await? else { return Ok(None) };
+    let order = till.store.order(&letter.order).await?;
+    // Nobody is left to write to where whoever bought was erased.
+    let Some(order) = order.filter(|order| order.erased_at.is_none()) else { return Ok(None) };
     let live = app.live.load_full();
     let desk = Desk { live: &live, keys: &app.keys, order: &order };
     let id = format!("{}-{}", letter.kind.name(), letter.subject);

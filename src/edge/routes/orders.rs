@@ -67,7 +67,7 @@ pub async fn again(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
 pub async fn confirmation(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     let counter = Counter::of(app, &call)?;
     let order = counter.order(&call).await?;
-    if !counter.till.mailer.holds(&order) {
+    if !counter.till.mailer.holds(&order) || order.erased_at.is_some() {
         return Err(Failure::not_found(Say::of("says.no_mail")));
     }
     let reply = counter.order_reply(&order).await?;

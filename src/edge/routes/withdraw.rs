@@ -20,6 +20,7 @@ use crate::edge::http::{Call, Reply};
 use crate::edge::input::{Form, Whole};
 use crate::edge::key_ring::Purpose;
 use crate::edge::{pages, perform};
+use crate::store::{Refusal, StoreError};
 use crate::theme::engine::Values;
 use crate::theme::texts::Say;
 
@@ -83,7 +84,8 @@ async fn proven(counter: &Counter, id: &str, token: &str) -> Result<Option<Order
         return Ok(None);
     }
     let found = counter.till.store.order(&OrderId::from(id)).await.map_err(|error| counter.unsure(&error))?;
-    Ok(found.filter(|order| order.state == OrderState::Placed))
+    // Of an order whose customer was erased nobody can prove to be that one.
+    Ok(found.filter(|order| order.state == OrderState::Placed && order.erased_at.is_none()))
 }
 
 /// The order that is meant, where number and address are one order's.
@@ -175,7 +177,10 @@ async fn confirm(counter: &Counter, asked: &Asked, part: Part, market: &str) -> 
             Asked::Proven(_) => Proof::Link,
             Asked::Named { .. } => Proof::Name,
         };
-        let kept = counter.till.store.withdraw(declared, proof).await.map_err(|error| counter.unsure(&error))?;
+        let kept = counter.till.store.withdraw(declared, proof).await.map_err(|error| match error {
+            StoreError::Refused(Refusal::Erased) => Failure::not_found(Say::of("says.no_order")),
+            other => counter.unsure(&other),
+        })?;
         // Of somebody who may be a stranger the house has it many times, and says nothing of that.
         if kept.is_none() && proof == Proof::Link {
             return second(counter, asked, market, Some("withdrawal.too_often")).await;

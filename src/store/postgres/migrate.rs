@@ -18,6 +18,7 @@ pub(super) const MIGRATIONS: &[(i64, &str)] = &[
     (14, include_str!("../migrations/postgres/0014_withdrawals.sql")),
     (15, include_str!("../migrations/postgres/0015_operators.sql")),
     (16, include_str!("../migrations/postgres/0016_aggregates.sql")),
+    (17, include_str!("../migrations/postgres/0017_erasures.sql")),
 ];
 
 /// A migration of a large shop takes its time, and so does the wait for another edge's.

@@ -45,6 +45,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0014_withdrawals.sql"),
     include_str!("../migrations/0015_operators.sql"),
     include_str!("../migrations/0016_aggregates.sql"),
+    include_str!("../migrations/0017_erasures.sql"),
 ];
 /// The schema of the file of aggregates.
 const METRICS_MIGRATIONS: &[&str] = &[include_str!("../migrations/metrics/0001_start.sql")];
@@ -114,6 +115,17 @@ impl Sqlite {
         self.shared.writer.submit(lane, step).await
     }
 
+    /// Folds the log into the file and empties it, so that what was overwritten stands in neither. Gives whether it could: whoever reads at
+    /// an older state of the file keeps it, for as long as a lock is waited for.
+    pub(super) async fn empty_log(&self) -> Result<bool, StoreError> {
+        let path = self.shared.path.clone();
+        let emptied = tokio::task::spawn_blocking(move || {
+            let is_held = connect(&path)?.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0))?;
+            Ok(!is_held)
+        });
+        emptied.await.map_err(|_| StoreError::Panicked)?
+    }
+
     /// Steps that wait for the writer.
     pub(super) fn queued(&self) -> Queued {
         self.shared.writer.queued()
@@ -159,6 +171,8 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     let flushes = if planted!("synchronous_normal") { "NORMAL" } else { "FULL" };
     connection.pragma_update(None, "synchronous", flushes)?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // What is deleted is overwritten, as it may name people.
+    connection.pragma_update(None, "secure_delete", true)?;
     keep_plans(&connection)?;
     Ok(connection)
 }

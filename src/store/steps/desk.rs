@@ -5,7 +5,7 @@
 
 use super::locks::{Lock, lock};
 use super::operators::{By, Entry, write_down};
-use super::{fulfillments, history, orders, refunds, stock, subscribers, switches};
+use super::{erasures, fulfillments, history, orders, refunds, stock, subscribers, switches};
 use crate::commerce::ids::{OrderId, Sku, Timestamp};
 use crate::commerce::inventory::StockLevel;
 use crate::store::desk::{Act, Done, Movement, Note, Sold, StockWanted};
@@ -47,6 +47,18 @@ pub(in crate::store) fn act(
             tx.execute(insert, params![order.as_str(), by.operator, text, now.0])?;
             write_down(tx, by, &Entry { detail: text, ..Entry::on("note", order) }, now)?;
             Ok(changed())
+        }
+        Act::Erase { checkout } => {
+            let erased = erasures::erase(tx, checkout, now)?;
+            for (place, order) in erased.orders.iter().enumerate() {
+                // A form has one key, and is one entry's.
+                let by = if place == 0 { by } else { By { key: None, ..by } };
+                write_down(tx, by, &Entry::on("erased", order), now)?;
+            }
+            if erased.orders.is_empty() && erased.is_changed {
+                write_down(tx, by, &Entry { action: "erased", subject: checkout.as_str(), ..Entry::default() }, now)?;
+            }
+            Ok(Done { is_changed: erased.is_changed, ..Done::default() })
         }
         Act::Resolve { order, subject, note } => {
             let about = history::order_of(tx, subject)?;

@@ -36,6 +36,9 @@ pub(in crate::store) fn fulfil(tx: &Tx<'_>, ask: &AskFulfillment) -> Result<Fulf
     if order.state != OrderState::Placed || order.paid_at.is_none() {
         return Err(Refusal::WrongState.into());
     }
+    if order.erased_at.is_some() {
+        return Err(Refusal::Erased.into());
+    }
     if is_restocked(tx, &order.id)? {
         return Err(Refusal::AlreadyRestocked.into());
     }

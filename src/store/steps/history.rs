@@ -1,6 +1,6 @@
 //! History: rows of every table that an order has traces in, in the order they happened.
 
-use super::withdrawals;
+use super::{erasures, withdrawals};
 use crate::commerce::ids::{OrderId, Timestamp};
 use crate::commerce::money::{Currency, Money};
 use crate::store::history::{AllStuck, Happened, Stuck};
@@ -11,6 +11,7 @@ const HISTORY: &str = "
     SELECT created_at AS at, 'order' AS what, 'written before its payment' AS detail FROM orders WHERE id = ?1
     UNION ALL SELECT placed_at, 'order', 'placed as ' || coalesce(number, former_number) FROM orders WHERE id = ?1 AND placed_at IS NOT NULL
     UNION ALL SELECT paid_at, 'order', 'paid' FROM orders WHERE id = ?1 AND paid_at IS NOT NULL
+    UNION ALL SELECT erased_at, 'order', 'whoever bought was erased' FROM orders WHERE id = ?1 AND erased_at IS NOT NULL
     UNION ALL SELECT created_at, 'payment ' || number, 'begun at ' || gateway || ' over ⟨' || amount_minor || ' ' || currency
             || '⟩, key ' || key FROM attempts WHERE order_id = ?1
     UNION ALL SELECT cancel_sent_at, 'payment ' || number, 'calling off was sent' FROM attempts
@@ -187,6 +188,7 @@ pub(in crate::store) fn resolve(tx: &Tx<'_>, subject: &str, note: &str, now: Tim
 }
 
 pub(in crate::store) fn confirm_again(tx: &Tx<'_>, order: &OrderId, now: Timestamp) -> Result<(), StoreError> {
+    erasures::refuse_erased(tx, order)?;
     let update = "UPDATE outbox SET done_at = NULL, next_at = ?2, tries = 0, claimed_until = 0, last_error = NULL
          WHERE kind = 'confirmation' AND subject = ?1";
     match tx.execute(update, params![order.as_str(), now.0])? {

@@ -60,6 +60,12 @@ fn read(row: &Row<'_>) -> Result<InboxRow, StoreError> {
     })
 }
 
+pub(in crate::store) fn name(tx: &Tx<'_>, id: i64, checkout: &CheckoutId, number: u32) -> Result<(), StoreError> {
+    let update = "UPDATE inbox SET checkout = ?2, attempt = ?3 WHERE id = ?1 AND checkout IS NULL";
+    tx.execute(update, params![id, checkout.as_str(), number])?;
+    Ok(())
+}
+
 /// Lets every claim go, since whoever held it is dead; when a row is due stays as it was.
 pub(super) fn release_all(tx: &Tx<'_>) -> Result<(), StoreError> {
     tx.execute("UPDATE inbox SET claimed_until = 0 WHERE done_at IS NULL AND claimed_until > 0", params![])?;

@@ -16,6 +16,7 @@
 //! | let expired shells go | their orders, by `SKIP LOCKED`; asked again, once they are locked, whether a payment keeps them; then all their stock in the order of SKUs |
 //! | claim work, letters, events, orphans, refunds, payments to look at | `FOR UPDATE SKIP LOCKED`: each edge takes what no other has |
 //! | settle a refund, hear of refunds, ask for one, ask to let money go, send units or take that back, withdraw | the order, by which their sums and states are of one moment |
+//! | erase whoever bought | the checkout, then its orders by their names |
 //! | find orphans, begin to return one | its checkout, which T1 locks too |
 //! | keep an event, a difference, a fact, a promise, a key, a sign of life | one statement each, decided by its constraint |
 //! | set or adjust stock | the SKU's row, made before where there is none |

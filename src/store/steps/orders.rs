@@ -99,5 +99,6 @@ fn read(tx: &Tx<'_>, row: &Row<'_>) -> Result<Order, StoreError> {
         created_at: Timestamp(row.get("created_at")?),
         placed_at: instant("placed_at")?,
         paid_at: instant("paid_at")?,
+        erased_at: instant("erased_at")?,
     })
 }

@@ -296,7 +296,11 @@ pub(in crate::store) fn of_order(tx: &Tx<'_>, order: &OrderId) -> Result<Vec<Ref
 }
 
 pub(in crate::store) fn to_tell(tx: &Tx<'_>, limit: u32) -> Result<Vec<Refund>, StoreError> {
-    many(tx, "SELECT * FROM refunds WHERE state = 'done' AND told_at IS NULL ORDER BY changed_at, id LIMIT ?1", params![limit])
+    // Whoever was erased is written to no more.
+    let select = "SELECT * FROM refunds WHERE state = 'done' AND told_at IS NULL
+             AND NOT EXISTS (SELECT 1 FROM orders WHERE orders.id = order_id AND erased_at IS NOT NULL)
+         ORDER BY changed_at, id LIMIT ?1";
+    many(tx, select, params![limit])
 }
 
 pub(in crate::store) fn told(tx: &Tx<'_>, refund: &str, now: Timestamp) -> Result<(), StoreError> {

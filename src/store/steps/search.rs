@@ -31,6 +31,8 @@ fn terms(order: &Order) -> BTreeSet<String> {
     let quote = &order.quote;
     let mut terms: BTreeSet<String> = words(&quote.address.name).take(WORDS_MAX).map(|word| format!("name:{word}")).collect();
     terms.insert(format!("mail:{}", quote.contact.email.to_lowercase()));
+    // Of whoever was erased there is none.
+    terms.remove("mail:");
     terms.extend(quote.priced.lines.iter().map(|line| format!("sku:{}", line.sku.as_str().to_lowercase())));
     terms.retain(|term| term.len() <= TERM_BYTES);
     terms
@@ -61,6 +63,16 @@ pub(in crate::store) fn index(tx: &Tx<'_>, limit: u32) -> Result<usize, StoreErr
         tx.execute("UPDATE orders SET is_searchable = 1 WHERE id = ?1", params![id])?;
     }
     Ok(ids.len())
+}
+
+/// Takes the terms of an order away; it is written down anew by those that it then has.
+pub(super) fn forget(tx: &Tx<'_>, order: &Order) -> Result<(), StoreError> {
+    let delete = "DELETE FROM order_terms WHERE term = ?1 AND created_at = ?2 AND order_id = ?3";
+    for term in terms(order) {
+        tx.execute(delete, params![term, order.created_at.0, order.id.as_str()])?;
+    }
+    tx.execute("UPDATE orders SET is_searchable = 0 WHERE id = ?1", params![order.id.as_str()])?;
+    Ok(())
 }
 
 /// Where candidates come from.

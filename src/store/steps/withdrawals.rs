@@ -1,7 +1,7 @@
 //! Withdrawals: rows of what customers declare.
 
 use super::locks::{Lock, lock};
-use super::{facts, letters};
+use super::{erasures, facts, letters};
 use crate::commerce::ids::{OrderId, Timestamp};
 use crate::commerce::withdrawal::{MAX_PER_ORDER, MAX_UNPROVEN, Proof, Withdrawal};
 use crate::store::letters::LetterKind;
@@ -13,6 +13,7 @@ pub(in crate::store) fn keep(tx: &Tx<'_>, declared: &Withdrawal, proof: Proof) -
     if !tx.exists("SELECT 1 FROM orders WHERE id = ?1", params![declared.order.as_str()])? {
         return Err(Refusal::NotFound.into());
     }
+    erasures::refuse_erased(tx, &declared.order)?;
     let known = of_order(tx, &declared.order)?;
     let content = |one: &Withdrawal| (one.lines.clone(), one.wanted.clone(), one.reason.clone());
     if let Some(same) = known.iter().find(|one| one.handled_at.is_none() && content(one) == content(declared)) {
