@@ -324,6 +324,7 @@ fn an_act_on_an_order_is_done_to_nothing_of_another() {
             order: one.id.clone(),
             lines: Vec::new(),
             parcel: crate::commerce::fulfillment::Parcel::default(),
+            is_present: false,
             telling: Telling::Nothing,
             now: LATER,
         };
@@ -349,7 +350,7 @@ fn an_act_on_an_order_is_done_to_nothing_of_another() {
             handled_at: None,
             note: None,
         };
-        store.withdraw(withdrawal).await.expect("declared").expect("kept");
+        store.withdraw(withdrawal, crate::commerce::withdrawal::Proof::Name).await.expect("declared").expect("kept");
         let resolve = |order: Option<&Order>| Act::Resolve {
             order: order.map(|one| one.id.clone()),
             subject: "w1".to_owned(),

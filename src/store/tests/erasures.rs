@@ -127,6 +127,7 @@ async fn lived_through(store: &Store, order: &Order) {
         order: order.id.clone(),
         lines: Vec::new(),
         parcel,
+        is_present: false,
         telling: Telling::Letter,
         now: LATER,
     };
@@ -143,9 +144,9 @@ async fn lived_through(store: &Store, order: &Order) {
         handled_at: None,
         note: None,
     };
-    store.withdraw(declared.clone()).await.expect("kept");
+    store.withdraw(declared.clone(), crate::commerce::withdrawal::Proof::Name).await.expect("kept");
     told(store).await;
-    let resolve = Act::Resolve { subject: declared.id, note: "ada was told".into() };
+    let resolve = Act::Resolve { order: None, subject: declared.id, note: "ada was told".into() };
     store.act("eve", None, resolve, LATER).await.expect("dealt with");
     let ask = AskRefund {
         id: format!("r-{}", order.id),
@@ -328,7 +329,7 @@ fn what_is_under_way_has_to_be_over_first() {
             handled_at: None,
             note: None,
         };
-        store.withdraw(declared).await.expect("kept");
+        store.withdraw(declared, crate::commerce::withdrawal::Proof::Name).await.expect("kept");
         under_way(&order.checkout, Some(Obstacle::Withdrawal)).await;
         store.resolve("w", "done", LATER).await.expect("dealt with");
         told(&store).await;
