@@ -1,9 +1,5 @@
 -- When all that names whoever bought was taken out of an order. What is left names nobody: amounts, taxes, lines, country and region.
 ALTER TABLE orders ADD COLUMN erased_at INTEGER;
--- What was told of one order, among all that ever was.
-CREATE INDEX facts_of_order ON facts (order_id);
-CREATE INDEX inbox_of_checkout ON inbox (checkout) WHERE checkout IS NOT NULL;
-CREATE INDEX inbox_of_reference ON inbox (reference) WHERE reference IS NOT NULL;
 -- The log is only added to, but for words about a person who was erased: that something was done, by whom and when, stays.
 DROP TRIGGER audit_is_not_changed;
 CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit

@@ -21,4 +21,3 @@ ALTER TABLE resolutions ADD CONSTRAINT resolutions_kind_check CHECK (kind IN ('p
 CREATE INDEX outbox_of_subject ON outbox (subject);
 CREATE INDEX inbox_of_attempt ON inbox (checkout, attempt) WHERE checkout IS NOT NULL;
 CREATE INDEX inbox_of_reference ON inbox (reference) WHERE reference IS NOT NULL;
-CREATE INDEX facts_of_order ON facts (order_id);

@@ -1,8 +1,5 @@
 -- When all that names whoever bought was taken out of an order. What is left names nobody: amounts, taxes, lines, country and region.
 ALTER TABLE orders ADD COLUMN erased_at BIGINT;
--- What the gateway told of one order, among all that ever was.
-CREATE INDEX inbox_of_checkout ON inbox (checkout) WHERE checkout IS NOT NULL;
-CREATE INDEX inbox_of_reference ON inbox (reference) WHERE reference IS NOT NULL;
 -- The log is only added to, but for words about a person who was erased: that something was done, by whom and when, stays.
 CREATE OR REPLACE FUNCTION audit_stays() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
