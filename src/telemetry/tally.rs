@@ -3,7 +3,9 @@
 //! Owns    the cells in memory, what is new in them, and what could not be counted.
 //! Limits  VIEW_CELLS and STEP_CELLS: a market has 96 cells of views in an hour, and 960 of carts. What finds no room is dropped and
 //!         counted: nobody who buys waits for it. Names are those of markets and currencies that the edge knows, NAMES at most.
-//! Always  a cell is written as the whole of what this process counted in that hour, so that writing it twice counts once.
+//! Always  a cell is written as the whole of what this process counted in that hour, so that writing it twice counts once; nothing is
+//!         counted in an hour whose cells were let go. What is written is handed out in rounds: a round is what was new when it began, so
+//!         that it ends however fast more comes in.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,8 +17,8 @@ use super::requests::SECONDS;
 use super::slo::Area;
 use super::vitals::{BUCKETS, Beacon, Connection, Device, Page};
 
-/// Cells of views that are held: six markets' hour, 35 MB at the very most; some 15 kB each as shops are.
-const VIEW_CELLS: usize = 600;
+/// Cells of views that are held: six markets' hour beside the one before it, 70 MB at the very most; some 15 kB each as shops are.
+const VIEW_CELLS: usize = 1_200;
 /// Cells of carts that are held, under 100 bytes each.
 const STEP_CELLS: usize = 20_000;
 /// Markets and currencies.
@@ -37,6 +39,8 @@ pub const PROBLEMS: &str = "problems";
 pub const REQUESTS: &str = "requests";
 /// Seconds of an hour.
 const HOUR_SECONDS: i64 = 3_600;
+/// Seconds for which an hour that is over is still counted in: who asked at its end may have waited for a gateway meanwhile.
+const LATE_SECONDS: i64 = 120;
 
 /// What went wrong for a shopper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,13 +59,15 @@ pub enum Problem {
     QuantityRefused,
     /// The edge, its store or its gateway could not.
     Unavailable,
+    /// The same, where somebody was about to pay.
+    PaymentFailed,
     /// Any other no.
     Other,
 }
 
 impl Problem {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::OutOfStock,
         Self::PriceChanged,
         Self::Declined,
@@ -69,6 +75,7 @@ impl Problem {
         Self::CouponRefused,
         Self::QuantityRefused,
         Self::Unavailable,
+        Self::PaymentFailed,
         Self::Other,
     ];
 
@@ -82,6 +89,7 @@ impl Problem {
             Self::CouponRefused => "coupon_refused",
             Self::QuantityRefused => "quantity_refused",
             Self::Unavailable => "unavailable",
+            Self::PaymentFailed => "payment_failed",
             Self::Other => "other",
         }
     }
@@ -136,12 +144,22 @@ pub fn hour_of(seconds: i64) -> i64 {
 /// What is counted at one edge.
 #[derive(Debug, Default)]
 pub struct Tally {
+    /// What is being handed out; `None`: nothing is. It is locked before `views` and `steps`.
+    round: Mutex<Option<Round>>,
     views: Mutex<ViewCells>,
     steps: Mutex<StepCells>,
     problems: [AtomicU64; Problem::ALL.len()],
     requests: [AreaCount; Area::ALL.len()],
     /// Beacons that were heard and lost, and the pages' measures, for `/metrics`.
     pub metrics: BeaconMetrics,
+}
+
+/// What was new when the round began, and is not handed out yet.
+#[derive(Debug, Default)]
+struct Round {
+    views: BTreeSet<ViewKey>,
+    steps: BTreeSet<StepKey>,
+    counts: BTreeSet<(i64, Counted)>,
 }
 
 #[derive(Debug, Default)]
@@ -158,6 +176,8 @@ struct ViewCells {
     names: Vec<String>,
     cells: BTreeMap<ViewKey, Views>,
     new: BTreeSet<ViewKey>,
+    /// The first hour that is held.
+    first: i64,
 }
 
 #[derive(Debug, Default)]
@@ -165,6 +185,8 @@ struct StepCells {
     names: Vec<String>,
     cells: BTreeMap<StepKey, Steps>,
     new: BTreeSet<StepKey>,
+    /// The first hour that is held.
+    first: i64,
     counts: Counts,
     new_counts: BTreeSet<(i64, Counted)>,
     lately: BTreeSet<u64>,
@@ -205,9 +227,9 @@ impl Tally {
     /// Counts a view of a page. Its market has to be one of the shop's.
     pub fn see(&self, beacon: &Beacon<'_>, now_s: i64) {
         let mut views = held(&self.views);
-        let ViewCells { names, cells, new } = &mut *views;
+        let ViewCells { names, cells, new, first } = &mut *views;
         let Some(market) = named(names, beacon.market) else { return self.metrics.lose(Lost::NoRoom) };
-        let key = (hour_of(now_s), market, beacon.page, beacon.device, beacon.connection);
+        let key = (hour_of(now_s).max(*first), market, beacon.page, beacon.device, beacon.connection);
         if cells.len() >= VIEW_CELLS && !cells.contains_key(&key) {
             return self.metrics.lose(Lost::NoRoom);
         }
@@ -220,7 +242,7 @@ impl Tally {
     /// Counts a step of a cart.
     pub fn step(&self, alike: Alike<'_>, step: Step, now_s: i64) {
         let mut all = held(&self.steps);
-        let StepCells { names, cells, new, lately, in_turn, .. } = &mut *all;
+        let StepCells { names, cells, new, first, lately, in_turn, .. } = &mut *all;
         if let Step::Checkout { cart } = step {
             if !lately.insert(cart) {
                 return;
@@ -237,7 +259,7 @@ impl Tally {
         };
         // A number that was made up counts among those that were not told.
         let bucket = if alike.bucket > BUCKETS { 0 } else { alike.bucket };
-        let key = (hour_of(now_s), market, currency, bucket);
+        let key = (hour_of(now_s).max(*first), market, currency, bucket);
         if cells.len() >= STEP_CELLS && !cells.contains_key(&key) {
             return self.metrics.lose(Lost::NoRoom);
         }
@@ -269,33 +291,33 @@ impl Tally {
         }
     }
 
-    /// Some of what is new; empty: nothing is. What was written down of hours that are over is let go. `now_s`: what was counted without
-    /// its hour is of this one, which is so but for the time between two writings.
+    /// Some of what was new when this round began; empty: the round is over. What comes in meanwhile is of the next one. What was written
+    /// down of hours that are over is let go. `now_s`: what was counted without its hour is of this one, which is so but for the time
+    /// between two rounds.
     pub fn due(&self, now_s: i64) -> Vec<Row> {
-        let hour = hour_of(now_s);
-        let mut rows = self.due_views(hour);
+        let mut round = held(&self.round);
+        let work = round.get_or_insert_with(|| self.begin(now_s));
+        let mut rows = self.views_of(work);
         if rows.is_empty() {
-            rows = self.due_counts(hour);
+            rows = self.counts_of(work);
+        }
+        if rows.is_empty() {
+            *round = None;
         }
         rows
     }
 
-    fn due_views(&self, hour: i64) -> Vec<Row> {
-        let mut views = held(&self.views);
-        let ViewCells { names, cells, new } = &mut *views;
-        cells.retain(|key, _| key.0 >= hour || new.contains(key));
-        let written = std::iter::from_fn(|| new.pop_first()).take(AT_ONCE);
-        let row = |key: ViewKey| {
-            let (hour, market, page, device, connection) = key;
-            let cell = [names[usize::from(market)].as_str(), page.word(), device.word(), connection.word()].join("/");
-            Row { hour, kind: VIEWS, cell, body: cells[&key].bytes() }
-        };
-        written.map(row).collect()
-    }
-
-    fn due_counts(&self, hour: i64) -> Vec<Row> {
+    /// Takes all that is new, once.
+    fn begin(&self, now_s: i64) -> Round {
+        let (hour, kept) = (hour_of(now_s), hour_of(now_s - LATE_SECONDS));
+        let mut seen = held(&self.views);
+        let ViewCells { cells, new, first, .. } = &mut *seen;
+        cells.retain(|key, _| key.0 >= kept || new.contains(key));
+        *first = kept;
+        let views = std::mem::take(new);
+        drop(seen);
         let mut all = held(&self.steps);
-        let StepCells { names, cells, new, counts, new_counts, .. } = &mut *all;
+        let StepCells { cells, new, first, counts, new_counts, .. } = &mut *all;
         for (place, counted) in self.problems.iter().enumerate() {
             let count = counted.swap(0, Ordering::Relaxed);
             if count > 0 {
@@ -311,16 +333,34 @@ impl Tally {
                 new_counts.insert((hour, Counted::Requests(place)));
             }
         }
-        cells.retain(|key, _| key.0 >= hour || new.contains(key));
-        counts.problems.retain(|key, _| key.0 >= hour || new_counts.contains(&(key.0, Counted::Problem(key.1))));
-        counts.requests.retain(|key, _| key.0 >= hour || new_counts.contains(&(key.0, Counted::Requests(key.1))));
+        cells.retain(|key, _| key.0 >= kept || new.contains(key));
+        *first = kept;
+        counts.problems.retain(|key, _| key.0 >= kept || new_counts.contains(&(key.0, Counted::Problem(key.1))));
+        counts.requests.retain(|key, _| key.0 >= kept || new_counts.contains(&(key.0, Counted::Requests(key.1))));
+        Round { views, steps: std::mem::take(new), counts: std::mem::take(new_counts) }
+    }
+
+    fn views_of(&self, round: &mut Round) -> Vec<Row> {
+        let views = held(&self.views);
+        let ViewCells { names, cells, .. } = &*views;
+        let row = |key: ViewKey| {
+            let (hour, market, page, device, connection) = key;
+            let cell = [names[usize::from(market)].as_str(), page.word(), device.word(), connection.word()].join("/");
+            Row { hour, kind: VIEWS, cell, body: cells[&key].bytes() }
+        };
+        std::iter::from_fn(|| round.views.pop_first()).take(AT_ONCE).map(row).collect()
+    }
+
+    fn counts_of(&self, round: &mut Round) -> Vec<Row> {
+        let all = held(&self.steps);
+        let StepCells { names, cells, counts, .. } = &*all;
         let mut rows = Vec::new();
-        for key in std::iter::from_fn(|| new.pop_first()).take(STEPS_AT_ONCE) {
+        for key in std::iter::from_fn(|| round.steps.pop_first()).take(STEPS_AT_ONCE) {
             let (hour, market, currency, bucket) = key;
             let cell = format!("{}/{}/{bucket}", names[usize::from(market)], names[usize::from(currency)]);
             rows.push(Row { hour, kind: STEPS, cell, body: cells[&key].bytes() });
         }
-        for (hour, counted) in std::mem::take(new_counts) {
+        for (hour, counted) in std::mem::take(&mut round.counts) {
             rows.push(match counted {
                 Counted::Problem(place) => {
                     let (cell, body) = (Problem::ALL[place].word().to_owned(), counts.problems[&(hour, place)].bytes());
@@ -335,16 +375,20 @@ impl Tally {
         rows
     }
 
-    /// What was to be written down and was not is new again.
+    /// What was to be written down and was not is new again, as is what the round had left: it is over.
     pub fn give_back(&self, rows: &[Row]) {
         let hours: BTreeSet<i64> = rows.iter().map(|row| row.hour).collect();
+        let left = held(&self.round).take().unwrap_or_default();
         let mut views = held(&self.views);
         let ViewCells { cells, new, .. } = &mut *views;
         new.extend(cells.keys().filter(|key| hours.contains(&key.0)));
+        new.extend(left.views);
         drop(views);
         let mut all = held(&self.steps);
         let StepCells { cells, new, counts, new_counts, .. } = &mut *all;
         new.extend(cells.keys().filter(|key| hours.contains(&key.0)));
+        new.extend(left.steps);
+        // Few enough to be written once more, whichever of them were in these rows.
         new_counts.extend(counts.problems.keys().map(|(hour, place)| (*hour, Counted::Problem(*place))));
         new_counts.extend(counts.requests.keys().map(|(hour, place)| (*hour, Counted::Requests(*place))));
     }
@@ -400,7 +444,84 @@ mod tests {
         assert_eq!((again.len(), views.count, requests.count(), requests.failed), (2, 2, 2, 1), "the whole of the hour");
         assert_eq!(tally.held(), (2, 1));
         assert!(all(&tally, 10_900).is_empty());
+        assert_eq!(tally.held(), (2, 1), "some may still come late");
+        assert!(all(&tally, 10_800 + LATE_SECONDS).is_empty());
         assert_eq!(tally.held(), (0, 0));
+    }
+
+    #[test]
+    fn what_comes_late_is_added_to_its_hour_and_replaces_nothing() {
+        let tally = Tally::default();
+        for _ in 0..5 {
+            tally.see(&beacon("eu", Page::Home, 900), 3_599);
+            tally.step(EU, Step::Cart, 3_599);
+        }
+        let mut last = BTreeMap::new();
+        let mut write = |now_s| last.extend(all(&tally, now_s).into_iter().map(|row| ((row.hour, row.cell.clone()), row.body)));
+        write(3_600);
+        tally.see(&beacon("eu", Page::Home, 900), 3_599);
+        tally.step(EU, Step::Cart, 3_599);
+        write(3_660);
+        // Later than anybody waits: it is counted, and not in a row that would be begun anew.
+        write(3_600 + LATE_SECONDS);
+        tally.see(&beacon("eu", Page::Home, 900), 3_599);
+        tally.step(EU, Step::Cart, 3_599);
+        write(4_000);
+        let views = |hour| {
+            let mut views = Views::default();
+            views.merge_bytes(&last[&(hour, "eu/home/phone/fast".to_owned())]).expect("ours");
+            views.count
+        };
+        let carts = |hour| {
+            let mut steps = Steps::default();
+            steps.merge_bytes(&last[&(hour, "eu/EUR/7".to_owned())]).expect("ours");
+            steps.carts
+        };
+        assert_eq!((views(0), carts(0)), (6, 6));
+        assert_eq!((views(1), carts(1)), (1, 1));
+    }
+
+    #[test]
+    fn a_round_ends_however_fast_more_comes_in_and_everything_has_its_turn() {
+        let tally = Tally::default();
+        let see_all = || {
+            for page in Page::ALL {
+                for device in Device::ALL {
+                    tally.see(&Beacon { device: *device, ..beacon("eu", *page, 900) }, 0);
+                }
+            }
+        };
+        let cells = Page::ALL.len() * Device::ALL.len();
+        see_all();
+        tally.step(EU, Step::Cart, 0);
+        tally.meet(Problem::Declined);
+        tally.answered(Area::Cart, 200, 0.01);
+        let mut rows = Vec::new();
+        for _ in 0..=cells.div_ceil(AT_ONCE) {
+            rows.extend(tally.due(0));
+            see_all();
+            tally.meet(Problem::Declined);
+        }
+        let of = |kind: &str| rows.iter().filter(|row| row.kind == kind).count();
+        assert_eq!((of(VIEWS), of(STEPS), of(PROBLEMS), of(REQUESTS)), (cells, 1, 1, 1));
+        assert!(tally.due(0).is_empty(), "the round is over");
+        assert_eq!(tally.due(0).len(), AT_ONCE, "and the next one has what came meanwhile");
+    }
+
+    #[test]
+    fn a_round_that_fails_in_the_middle_loses_nothing() {
+        let tally = Tally::default();
+        for page in Page::ALL {
+            for device in Device::ALL {
+                tally.see(&Beacon { device: *device, ..beacon("eu", *page, 900) }, 0);
+            }
+        }
+        (1..=9).for_each(|bucket| tally.step(Alike { bucket, ..EU }, Step::Cart, 0));
+        let first = tally.due(0);
+        assert_eq!(first.len(), AT_ONCE);
+        tally.give_back(&first);
+        let later = all(&tally, 100);
+        assert_eq!(later.len(), Page::ALL.len() * Device::ALL.len() + 9);
     }
 
     #[test]
