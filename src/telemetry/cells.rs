@@ -76,7 +76,7 @@ pub struct Views {
 impl Views {
     /// Counts one.
     pub fn add(&mut self, beacon: &Beacon<'_>) {
-        self.count += 1;
+        self.count = self.count.saturating_add(1);
         for measure in Measure::ALL {
             if let Some(value) = beacon.value(*measure) {
                 self.measures[*measure as usize].get_or_insert_default().add(u64::from(value), 1);
@@ -206,14 +206,19 @@ pub struct Requests {
 impl Requests {
     /// All of them.
     pub fn count(&self) -> u64 {
-        self.by_edge.iter().sum()
+        total(&self.by_edge)
     }
 
     /// Those that took longer than so many milliseconds, which have to be an edge.
     pub fn later_than(&self, ms: u32) -> u64 {
         let kept = super::requests::SECONDS.iter().take_while(|edge| **edge * 1e3 <= f64::from(ms) + 1e-9).count();
-        self.by_edge[kept..].iter().sum()
+        total(&self.by_edge[kept..])
     }
+}
+
+// What is read from a row may be any number.
+fn total(counts: &[u64]) -> u64 {
+    counts.iter().fold(0, |sum, count| sum.saturating_add(*count))
 }
 
 impl Requests {

@@ -31,15 +31,16 @@ pub struct Hour {
 }
 
 impl Hour {
-    /// Adds another.
+    /// Adds another. What is too much to be counted stays at the most that can be.
     pub fn add(&mut self, other: &Self) {
-        self.views += other.views;
-        self.requests += other.requests;
-        self.failed += other.failed;
-        self.carts += other.carts;
-        self.orders += other.orders;
+        let Self { views, requests, failed, carts, orders, revenue } = self;
+        let sums = [(views, other.views), (requests, other.requests), (failed, other.failed)];
+        for (own, more) in sums.into_iter().chain([(carts, other.carts), (orders, other.orders)]) {
+            *own = own.saturating_add(more);
+        }
         for (currency, minor) in &other.revenue {
-            *self.revenue.entry(currency.clone()).or_default() += minor;
+            let own = revenue.entry(currency.clone()).or_default();
+            *own = own.saturating_add(*minor);
         }
     }
 }
@@ -79,10 +80,12 @@ impl Gathered {
                 let connection = Connection::of(words.next()?)?;
                 let device = Device::of(words.next()?)?;
                 let page = Page::of(words.next()?)?;
-                let views = self.views.entry((page, device, connection)).or_default();
-                let before = views.count;
+                // Apart from the sum, which is not to have a part of what is left out.
+                let mut views = Views::default();
                 views.merge_bytes(body)?;
-                self.hours.entry(hour).or_default().views += views.count - before;
+                let one = Hour { views: views.count, ..Hour::default() };
+                self.hours.entry(hour).or_default().add(&one);
+                self.views.entry((page, device, connection)).or_default().merge(&views);
             }
             STEPS => {
                 let mut words = cell.rsplit('/');
@@ -106,7 +109,8 @@ impl Gathered {
             PROBLEMS => {
                 let problem = Problem::ALL.into_iter().find(|problem| problem.word() == cell)?;
                 let times: Times = read(body)?;
-                *self.problems.entry(problem).or_default() += times.0;
+                let sum = self.problems.entry(problem).or_default();
+                *sum = sum.saturating_add(times.0);
             }
             _ => return None,
         }
@@ -126,7 +130,8 @@ impl Gathered {
         for ((_, currency), steps) in self.steps.iter().filter(|((bucket, _), _)| is_meant(*bucket)) {
             sum.merge(steps);
             if steps.revenue_minor > 0 {
-                *amounts.entry(currency.clone()).or_default() += steps.revenue_minor;
+                let sum = amounts.entry(currency.clone()).or_default();
+                *sum = sum.saturating_add(steps.revenue_minor);
             }
         }
         (sum, amounts)

@@ -8,12 +8,16 @@ use std::fmt::Write;
 use super::Report;
 use super::print::{Bar, Spelling, Table};
 
-/// Drawing area, in the SVG's own units.
-const WIDTH: f64 = 760.0;
-/// Where bars begin: names are before that.
+/// Where bars begin, in the SVG's own units: names are before that.
 const LEFT: f64 = 190.0;
-/// Room for the values in words.
+/// Length of the longest bar.
+const BAR: f64 = 320.0;
+/// Least room for the values in words, so that charts with short ones are not drawn larger than others.
 const RIGHT: f64 = 250.0;
+/// The widest that a letter of 13 px is on average in a system's font; digits have 7.3.
+const LETTER: f64 = 7.8;
+/// Between a bar's end and its words.
+const GAP: f64 = 8.0;
 /// Height of a bar with its gap.
 const STEP: f64 = 30.0;
 /// More bars than that are no chart any more.
@@ -68,12 +72,15 @@ fn write_table(page: &mut String, number: usize, table: &Table) {
 fn write_bars(page: &mut String, number: usize, bars: &[Bar]) {
     let ends = bars.iter().map(|bar| bar.interval.map_or(bar.value, |(_, high)| high));
     let most = ends.fold(0.0, f64::max).max(1e-9);
-    let length = |value: f64| (WIDTH - LEFT - RIGHT) * (value / most).clamp(0.0, 1.0);
+    let length = |value: f64| BAR * (value / most).clamp(0.0, 1.0);
+    // The longest words may stand beside the longest bar.
+    let letters = bars.iter().map(|bar| bar.words.chars().count()).max().unwrap_or(0);
+    let width = LEFT + BAR + (GAP + LETTER * letters as f64).max(RIGHT);
     let height = STEP * bars.len() as f64 + 8.0;
     let told: Vec<String> = bars.iter().map(|bar| format!("{}: {}", bar.name, bar.words)).collect();
     let _ = write!(
         page,
-        "<svg viewBox='0 0 {WIDTH} {height}' role=img aria-labelledby='h{number} d{number}'><desc id=d{number}>{}.</desc>",
+        "<svg viewBox='0 0 {width:.0} {height}' role=img aria-labelledby='h{number} d{number}'><desc id=d{number}>{}.</desc>",
         escape(&told.join("; "))
     );
     for (place, bar) in bars.iter().enumerate() {
@@ -82,7 +89,7 @@ fn write_bars(page: &mut String, number: usize, bars: &[Bar]) {
         let _ = write!(
             page,
             "<text x={:.0} y={:.0} text-anchor=end>{}</text><rect class=bar x={LEFT} y={y:.0} width={end:.1} height=20 />",
-            LEFT - 8.0,
+            LEFT - GAP,
             middle + 4.0,
             escape(&bar.name)
         );
@@ -97,7 +104,7 @@ fn write_bars(page: &mut String, number: usize, bars: &[Bar]) {
                 middle - 4.0
             );
         }
-        let _ = write!(page, "<text x={:.0} y={:.0}>{}</text>", reach + 8.0, middle + 4.0, escape(&bar.words));
+        let _ = write!(page, "<text x={:.0} y={:.0}>{}</text>", reach + GAP, middle + 4.0, escape(&bar.words));
     }
     page.push_str("</svg>");
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Amount, FEW, Group, Kept, Report, Share, Span, Speed, Told};
+use super::{Amount, Group, Kept, Report, Share, Span, Speed, Told};
 
 /// How money and instants are spelled: whoever prints knows currencies and calendars.
 #[derive(Clone, Copy)]
@@ -83,7 +83,9 @@ impl Report {
         }
         if !self.at_risk.is_empty() {
             let money = money(&self.at_risk, spelling);
-            lines.push(format!("Payments that failed by our own fault may have cost about {money}: as much for each as for one that went through."));
+            lines.push(format!(
+                "Payments that failed by our own fault may have cost about {money}: for each of them what an order brought."
+            ));
         }
         if self.unreadable > 0 {
             lines.push(format!(
@@ -100,7 +102,11 @@ impl Report {
         let mut bands = self.bands.clone();
         bands.push(self.untold.clone());
         let all = vec![
-            groups("Orders by device", "", &self.devices),
+            groups(
+                "Orders by device",
+                "Fewer than 20 carts, and money of fewer than 20 orders, are not shown, nor what would tell them.",
+                &self.devices,
+            ),
             groups("Orders by connection", "As the browser says, which only Chromium's do.", &self.connections),
             groups(
                 "Orders by how long the page was waited for",
@@ -135,8 +141,8 @@ fn money(amounts: &[Amount], spelling: Spelling<'_>) -> String {
     spelled.join(" + ")
 }
 
-fn few() -> String {
-    format!("under {FEW}")
+fn hidden() -> String {
+    "not shown".to_owned()
 }
 
 fn percent(share: f64) -> String {
@@ -156,18 +162,18 @@ fn bar(name: &str, share: Option<Share>) -> Option<Bar> {
 }
 
 fn is_there(group: &&Group) -> bool {
-    group.told.as_ref().is_none_or(|told| told.carts > 0 || !told.revenue.is_empty())
+    group.told.as_ref().is_none_or(|told| told.carts > 0 || told.checkouts > 0 || told.orders > 0)
 }
 
 fn carts(title: &'static str, about: &'static str, groups: &[Group], spelling: Spelling<'_>) -> Table {
     let row = |group: &Group| match &group.told {
-        None => vec![group.name.to_owned(), few(), "–".to_owned(), "–".to_owned(), "–".to_owned(), "–".to_owned()],
-        Some(Told { carts, conversion, revenue, revenue_per_cart, .. }) => vec![
+        None => vec![group.name.to_owned(), hidden(), "–".to_owned(), "–".to_owned(), "–".to_owned(), "–".to_owned()],
+        Some(Told { carts, orders, conversion, revenue, revenue_per_cart, .. }) => vec![
             group.name.to_owned(),
             carts.to_string(),
-            conversion.map_or("–".to_owned(), |share| share.count.to_string()),
+            orders.to_string(),
             interval(*conversion),
-            money(revenue, spelling),
+            money(revenue.as_deref().unwrap_or_default(), spelling),
             money(revenue_per_cart, spelling),
         ],
     };
@@ -185,7 +191,7 @@ fn abandonment(bands: &[Group]) -> Table {
         let (cart, checkout) = group
             .told
             .as_ref()
-            .map_or((few(), "–".to_owned()), |told| (interval(told.cart_abandonment), interval(told.checkout_abandonment)));
+            .map_or((hidden(), "–".to_owned()), |told| (interval(told.cart_abandonment), interval(told.checkout_abandonment)));
         vec![group.name.to_owned(), cart, checkout]
     };
     Table {
@@ -226,7 +232,7 @@ fn speeds(pages: &[Speed]) -> Table {
     let row = |speed: &Speed| {
         vec![
             speed.page.to_owned(),
-            speed.views.map_or_else(few, |views| views.to_string()),
+            speed.views.map_or_else(hidden, |views| views.to_string()),
             three(speed.lcp_ms),
             three(speed.inp_ms),
             three(speed.ttfb_ms),
@@ -278,8 +284,12 @@ fn promises(promises: &[Kept], days: u16) -> Table {
     Table {
         title: "Budget of errors that this period took, percent",
         about: match days {
-            30 => "Time: the period's length times the share that failed or was late, of what may be so over 30 days.",
-            _ => "Time: the period's length times the share that failed or was late, of what may be so over the days of [slo].",
+            30 => {
+                "Time: the length of what was counted times the share that failed or was late, of what may be so over 30 days, or over a longer period."
+            }
+            _ => {
+                "Time: the length of what was counted times the share that failed or was late, of what may be so over the days of [slo], or over a longer period."
+            }
         },
         head: vec!["", "requests", "failed", "budget of failures", "late", "budget of lateness"],
         rows: used().map(row).collect(),
