@@ -49,8 +49,10 @@ pub struct Cart {
     pub issued_at: Timestamp,
     /// Set by the answer that shows the pay button, cleared by a recorded refusal.
     pub payment_mark: bool,
-    /// Page-speed bucket of the first cart write; 0 = unknown.
+    /// Page-speed bucket of the page it was begun on; 0 = unknown.
     pub vitals_bucket: u8,
+    /// Whether it has ever held a line: from then on it is one that was begun, even where it is empty again.
+    pub is_begun: bool,
     /// Codes, in the order they were typed.
     pub coupons: Vec<CouponCode>,
     /// Lines, in the order they were added.
@@ -269,6 +271,7 @@ impl Cart {
             issued_at: at,
             payment_mark: false,
             vitals_bucket: 0,
+            is_begun: false,
             coupons: Vec::new(),
             lines: Vec::new(),
         }
@@ -319,6 +322,7 @@ impl Cart {
             CartCommand::RemoveCoupon { code } => next.coupons.retain(|held| !held.names(&code)),
             CartCommand::SetDestination { destination } => next.destination = Some(destination.checked()?),
         }
+        next.is_begun |= !next.lines.is_empty();
         next.revision = next.revision.wrapping_add(1);
         next.issued_at = facts.at;
         Ok(next)

@@ -58,6 +58,8 @@ pub struct Checkout {
     pub cart_revision: u32,
     /// The cart itself, as the edge's token: a checkout stands without its cookie.
     pub cart_token: String,
+    /// Page-speed bucket of the page its cart was begun on, until it is paid; 0 = unknown. Its token does not hold it.
+    pub vitals_bucket: u8,
     /// Where it is bought.
     pub market: MarketId,
     /// BCP 47.

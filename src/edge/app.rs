@@ -4,8 +4,8 @@
 //! Always  a request loads the live bundle once and keeps it to its end, whatever is swapped meanwhile.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -15,6 +15,7 @@ use super::drafts;
 use super::front::OriginSecrets;
 use super::http::Mount;
 use super::key_ring::KeyRing;
+use super::limits::bucket::Bucket;
 use super::limits::clients::Clients;
 use super::limits::shed::{Gate, Strain, Weight};
 use super::live::Live;
@@ -66,8 +67,12 @@ pub struct App {
     pub tally: Tally,
     /// Where that is written down; `None`: nowhere.
     pub aggregates: Option<Aggregates>,
+    /// Held by whoever writes it down.
+    pub writing: tokio::sync::Mutex<()>,
     /// How fast pages of each network may tell of themselves.
     pub telling: Clients,
+    /// The same of all pages together.
+    pub listening: Mutex<Bucket>,
     /// Systems of the merchant's own that are asked while a shopper waits.
     pub services: Services,
     /// Pages of those who run the shop.
@@ -190,7 +195,9 @@ impl App {
             name: format!("{:016x}", random_u64()),
             tally,
             aggregates: None,
+            writing: tokio::sync::Mutex::default(),
             telling: Clients::at(beacon::BURST, beacon::RATE),
+            listening: Mutex::new(Bucket::new(beacon::BURST_OF_ALL, beacon::RATE_OF_ALL)),
             gate: Gate::new(settings.max_in_flight),
             strain: Strain::default(),
             origin: OriginSecrets::default(),

@@ -26,6 +26,7 @@ const MAX_LINE_PROPERTIES: u64 = 50;
 
 const PAYMENT_MARK: u8 = 1;
 const DESTINATION: u8 = 2;
+const BEGUN: u8 = 4;
 
 /// Why a token is not taken for a cart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -86,7 +87,8 @@ fn write_cart(bytes: &mut Vec<u8>, cart: &Cart) {
     write_number(bytes, zigzag(cart.issued_at.0));
     let mark = if cart.payment_mark { PAYMENT_MARK } else { 0 };
     let place = if cart.destination.is_some() { DESTINATION } else { 0 };
-    bytes.extend_from_slice(&[mark | place, cart.vitals_bucket]);
+    let begun = if cart.is_begun { BEGUN } else { 0 };
+    bytes.extend_from_slice(&[mark | place | begun, cart.vitals_bucket]);
     write_text(bytes, cart.market.as_str());
     write_text(bytes, &cart.language);
     if let Some(destination) = &cart.destination {
@@ -150,6 +152,8 @@ impl Reader<'_> {
         let coupons = self.list(MAX_COUPONS as u64, |reader| reader.text().map(CouponCode))?;
         let lines = self.list(MAX_LINES as u64, Self::line)?;
         let payment_mark = flags & PAYMENT_MARK != 0;
+        // A token of an earlier release says nothing of it.
+        let is_begun = flags & BEGUN != 0 || !lines.is_empty();
         let cart = Cart {
             id,
             revision,
@@ -160,6 +164,7 @@ impl Reader<'_> {
             issued_at,
             payment_mark,
             vitals_bucket,
+            is_begun,
             coupons,
             lines,
         };

@@ -162,16 +162,18 @@ impl Desk {
         Ok(reply)
     }
 
-    /// Puts the changed cart into the answer.
-    pub fn keep(&self, reply: &mut Reply, cart: &mut Cart) -> Result<(), CartRejection> {
-        self.session.keep(reply, cart, &self.app, &self.live, self.now)
-    }
-
-    /// Counts a cart that was begun by this request.
-    pub fn count(&self, cart: &Cart) {
-        if self.session.cart.is_none() && !cart.lines.is_empty() {
-            counted::cart(&self.app, &self.live, cart, self.now);
+    /// Puts the changed cart into the answer, and counts it where this request has begun it. `vitals`: how the page was that asks.
+    pub fn keep(&self, reply: &mut Reply, cart: &mut Cart, vitals: Option<u8>) -> Result<(), CartRejection> {
+        let is_new = cart.is_begun && !self.session.cart.as_ref().is_some_and(|before| before.is_begun);
+        if is_new {
+            // The page it is begun on counts, here and later: a faster one does not take its order.
+            cart.vitals_bucket = vitals.unwrap_or(0);
         }
+        self.session.keep(reply, cart, &self.app, &self.live, self.now)?;
+        if is_new {
+            counted::cart(&self.app, &self.live, cart);
+        }
+        Ok(())
     }
 
     /// Says that the cart which came along could not be read.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::app::App;
-use super::cart_token;
+use super::cart_token::{self, TokenError};
 use super::carts::Desk;
 use super::checkout_reply::{self, CHECKING};
 use super::counted;
@@ -129,7 +129,7 @@ impl Counter {
             (Some(order), _) if order.state == OrderState::Placed => Ok(Opening::Spent(Box::new(order))),
             (Some(order), _) => self.stored(&order.checkout).await.map(|checkout| Opening::Present(Box::new(checkout))),
             (None, drafted) => {
-                counted::checkout(&self.desk.app, &self.desk.live, cart, self.desk.now);
+                counted::checkout(&self.desk.app, &self.desk.live, cart);
                 match drafted {
                     Some(drafted) => drafted.map(|shown| Opening::Told(Box::new(shown.frozen()))),
                     None => Ok(Opening::New(Box::new(fresh))),
@@ -147,6 +147,7 @@ impl Counter {
             cart_id: cart.id,
             cart_revision: cart.revision,
             cart_token: self.token_of(cart)?,
+            vitals_bucket: cart.vitals_bucket,
             market: self.desk.live.market(&cart.market).0.id.clone(),
             language: cart.language.clone(),
             contact,
@@ -225,6 +226,7 @@ impl Counter {
         let told = Checkout {
             cart_revision: cart.revision,
             cart_token: self.token_of(&cart)?,
+            vitals_bucket: cart.vitals_bucket,
             contact,
             address,
             shipping_rate: details.shipping.or_else(|| checkout.shipping_rate.clone()),
@@ -248,8 +250,11 @@ impl Counter {
         let carried = self.desk.session.cart.as_ref().filter(|cart| cart.id == checkout.cart_id);
         let mut cart = match carried {
             Some(cart) => cart.clone(),
-            None => cart_token::decode(&checkout.cart_token, &self.desk.app.keys, self.desk.now).map_err(|error| {
-                Failure::Conflict { code: "cart_lost", detail: words::of_token(error), messages: Vec::new(), total: None }
+            None => self.kept(checkout).map_err(|error| Failure::Conflict {
+                code: "cart_lost",
+                detail: words::of_token(error),
+                messages: Vec::new(),
+                total: None,
             })?,
         };
         if let Some(destination) = checkout.address.destination() {
@@ -258,8 +263,16 @@ impl Counter {
         Ok(cart)
     }
 
+    /// The cart that was kept with a checkout.
+    fn kept(&self, checkout: &Checkout) -> Result<Cart, TokenError> {
+        let cart = cart_token::decode(&checkout.cart_token, &self.desk.app.keys, self.desk.now)?;
+        Ok(Cart { vitals_bucket: checkout.vitals_bucket, ..cart })
+    }
+
+    /// The token that is kept with a checkout: how its page was is kept apart from it, and no longer than until it is counted.
     fn token_of(&self, cart: &Cart) -> Result<String, Failure> {
-        cart_token::encode(cart, &self.desk.app.keys).map_err(|rejection| super::carts::rejected(&rejection))
+        let kept = Cart { vitals_bucket: 0, ..cart.clone() };
+        cart_token::encode(&kept, &self.desk.app.keys).map_err(|rejection| super::carts::rejected(&rejection))
     }
 
     /// Pays: holds units, writes order and attempt (T1), then opens the payment. A payment that is under way is shown instead.
@@ -453,7 +466,7 @@ impl Counter {
         match &self.desk.session.cart {
             Some(cart) if cart.id == checkout.cart_id => Some(cart.clone()),
             Some(_) => None,
-            None => cart_token::decode(&checkout.cart_token, &self.desk.app.keys, self.desk.now).ok(),
+            None => self.kept(checkout).ok(),
         }
     }
 

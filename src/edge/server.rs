@@ -9,7 +9,7 @@ use std::future::{Future, poll_fn};
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -33,6 +33,7 @@ use super::middleware::{body, csrf, headers};
 use super::router::{Cache, FORM_LIMIT, Found, Guard, ROUTES, Route};
 use super::session::Session;
 use super::{counted, pages, pulse};
+use crate::telemetry::slo::Area;
 use crate::theme::texts::Say;
 
 /// Headers of one request: a browser behind a CDN sends about 30.
@@ -72,7 +73,9 @@ where
     });
     let mut cache = cache;
     let mut reply = answer.unwrap_or_else(|failure| {
-        counted::meet(app, &failure);
+        if let Some(route) = index.map(|index| &ROUTES[index]).filter(|route| route.area() != Some(Area::Webhooks)) {
+            counted::meet(app, route.weight, &failure);
+        }
         if let Cache::Shared { .. } = cache {
             cache = Cache::NoStore;
         }
@@ -225,8 +228,16 @@ fn hold_back(app: &App, client: Option<IpAddr>, weight: Weight) -> Result<(), Fa
         Weight::Beacon => &app.telling,
         Weight::Availability | Weight::CartWrite | Weight::Vital => return Ok(()),
     };
-    let Some(client) = client else { return Ok(()) };
-    clients.take(client, app.clock.ticks()).map_err(|ms| Failure::TooMany { retry_after_s: seconds(ms) })
+    let (now, too_many) = (app.clock.ticks(), |ms| Failure::TooMany { retry_after_s: seconds(ms) });
+    if let Some(client) = client {
+        clients.take(client, now).map_err(too_many)?;
+    }
+    if weight == Weight::Beacon {
+        // Each step leaves it whole: what a panic left can be used.
+        let mut all = app.listening.lock().unwrap_or_else(PoisonError::into_inner);
+        all.take(now).map_err(too_many)?;
+    }
+    Ok(())
 }
 
 /// Refuses what is less important than what there is too much of. Nothing was read or written yet, and nothing is said about money.

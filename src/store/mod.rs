@@ -208,6 +208,8 @@ pub struct OpenCheckout {
     pub cart_revision: u32,
     /// Its token.
     pub cart_token: String,
+    /// How the page was that it was begun on.
+    pub vitals_bucket: u8,
     /// Where it is bought.
     pub market: MarketId,
     /// BCP 47.
@@ -225,10 +227,10 @@ pub struct OpenCheckout {
 impl OpenCheckout {
     /// What is kept of a fresh checkout.
     pub fn of(fresh: &Checkout) -> Self {
+        let (vitals_bucket, now) = (fresh.vitals_bucket, fresh.created_at);
         let Checkout { id, cart_id, cart_revision, cart_token, market, language, contact, address, shipping_rate, .. } =
             fresh.clone();
-        let now = fresh.created_at;
-        Self { id, cart_id, cart_revision, cart_token, market, language, contact, address, shipping_rate, now }
+        Self { id, cart_id, cart_revision, cart_token, vitals_bucket, market, language, contact, address, shipping_rate, now }
     }
 }
 
@@ -241,6 +243,8 @@ pub struct SaveDetails {
     pub cart_revision: u32,
     /// The cart's token now.
     pub cart_token: String,
+    /// How the page was that it was begun on.
+    pub vitals_bucket: u8,
     /// Who to write to.
     pub contact: Contact,
     /// Where to.
@@ -252,8 +256,8 @@ pub struct SaveDetails {
 impl SaveDetails {
     /// What is kept of a checkout that was changed.
     pub fn of(changed: &Checkout) -> Self {
-        let Checkout { id, cart_revision, cart_token, contact, address, shipping_rate, .. } = changed.clone();
-        Self { checkout: id, cart_revision, cart_token, contact, address, shipping_rate }
+        let Checkout { id, cart_revision, cart_token, vitals_bucket, contact, address, shipping_rate, .. } = changed.clone();
+        Self { checkout: id, cart_revision, cart_token, vitals_bucket, contact, address, shipping_rate }
     }
 }
 

@@ -57,6 +57,7 @@ pub(super) fn opening(number: u8) -> OpenCheckout {
         cart_id: CartId([number; 16]),
         cart_revision: 1,
         cart_token: "token".into(),
+        vitals_bucket: 7,
         market: "eu".into(),
         language: "en".into(),
         contact: Contact::default(),

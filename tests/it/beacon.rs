@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use vitrine::edge::app::{App, Settings};
-use vitrine::edge::counted;
 use vitrine::edge::front::Peer;
+use vitrine::edge::routes::beacon::BURST_OF_ALL;
+use vitrine::edge::{cart_token, counted};
 use vitrine::store::aggregates::{Aggregate, Aggregates};
 use vitrine::telemetry::beacons::Lost;
 use vitrine::telemetry::cells::{Counts, Requests, Steps, Times, Views};
@@ -14,7 +15,7 @@ use vitrine::telemetry::vitals::{Band, Bucket, Connection, Device, Measure, Orig
 
 use crate::limits::Buyer;
 use crate::support::counter::details;
-use crate::support::edge::{Caller, NOW, app, app_of, ask, bundle};
+use crate::support::edge::{BASE_URL, Caller, NOW, app, app_of, ask, bundle};
 use crate::support::rig::Rig;
 
 const BEACON: &str =
@@ -120,8 +121,97 @@ fn one_network_tells_so_much_and_not_more() {
     assert_eq!(heard, 2_000);
     assert_eq!((from("203.0.113.5:2"), from("203.0.113.6:1")), (429, 204));
     let cells = written(&app);
+    assert!(problems(&cells).is_empty(), "no shopper sees that a page was not heard: {cells:?}");
     let bytes: usize = cells.iter().map(|row| row.cell.len() + row.body.len()).sum();
     assert!(bytes < 200, "nothing of who told it: {cells:?}");
+}
+
+#[test]
+fn all_pages_together_tell_so_much_and_not_more_whoever_they_are() {
+    let app = app(Settings::default());
+    let heard = (0..BURST_OF_ALL + 10).filter(|_| tell(&app, "text/plain", BEACON) == 204).count();
+    assert_eq!(heard, BURST_OF_ALL as usize);
+    assert!(problems(&written(&app)).is_empty());
+}
+
+#[test]
+fn the_page_a_cart_is_begun_on_counts_and_none_after_it() {
+    let rig = Rig::open();
+    let bucket = 41;
+    let add = json!({"sku": "LAMP-S", "quantity": 1, "vitals": bucket});
+    // Begun before anything was measured: a later page does not take it.
+    let mut caller = Caller::new(&rig.app);
+    caller.form("/cart/lines", "sku=LAMP-S&quantity=1").expect(303);
+    caller.json("POST", "/api/v1/cart/lines", add.clone()).expect(200);
+    caller.json("POST", "/api/v1/checkouts", json!({})).expect(201);
+    // A destination is no cart yet; its first line is, and only that.
+    let mut caller = Caller::new(&rig.app);
+    caller.json("PUT", "/api/v1/cart/destination", json!({"country": "DE"})).expect(200);
+    let cart = caller.json("POST", "/api/v1/cart/lines", add.clone()).expect(200).json();
+    let line = cart["lines"][0]["id"].as_str().expect("an id").to_owned();
+    caller.json("DELETE", &format!("/api/v1/cart/lines/{line}"), Value::Null).expect(200);
+    caller.json("POST", "/api/v1/cart/lines", add).expect(200);
+    let counted = steps(&written(&rig.app));
+    assert_eq!(counted["eu/EUR/0"], Steps { carts: 1, checkouts: 1, ..Steps::default() }, "{counted:?}");
+    assert_eq!(counted["eu/EUR/41"], Steps { carts: 1, ..Steps::default() }, "{counted:?}");
+}
+
+#[test]
+fn what_is_bought_again_is_a_cart_that_was_begun() {
+    let rig = Rig::open();
+    let mut buyer = Buyer::at(&rig);
+    let paying = buyer.pay().expect(200).json();
+    Buyer::gives_card(&rig, &paying);
+    rig.round();
+    let told = buyer.look();
+    let url = told["order"]["url"].as_str().unwrap_or_else(|| panic!("an order: {told}"));
+    let path = url[url.find("/orders/").expect("a path")..].replace("?token", "/again?token");
+    Caller::new(&rig.app).form(&path, "").expect(303);
+    let carts: u64 = steps(&written(&rig.app)).values().map(|steps| steps.carts).sum();
+    assert_eq!(carts, 2, "the one that was bought, and the one that is the same");
+}
+
+#[test]
+fn whoever_writes_down_does_so_alone() {
+    let app = app(Settings::default());
+    for page in ["product", "home", "category", "cart", "search"] {
+        for device in ["phone", "tablet", "desktop"] {
+            for connection in ["fast", "slow"] {
+                let beacon = BEACON.replace("product", page).replace("phone", device).replace("fast", connection);
+                assert_eq!(tell(&app, "text/plain", &beacon), 204);
+            }
+        }
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let aggregates = Aggregates::open_file(&folder.path().join("metrics.db")).expect("a file");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a thread");
+    let write = || counted::write_down(&app, &aggregates, "one");
+    let (first, second) = runtime.block_on(async { tokio::join!(write(), write()) });
+    assert_eq!((first.expect("written"), second.expect("written")), (30, 0), "two at once would part them");
+}
+
+#[test]
+fn how_a_page_was_is_nowhere_once_its_order_is_paid() {
+    let rig = Rig::open();
+    let mut caller = Caller::new(&rig.app);
+    caller.json("POST", "/api/v1/cart/lines", json!({"sku": "LAMP-S", "quantity": 1, "vitals": 41})).expect(200);
+    let opened = caller.json("POST", "/api/v1/checkouts", json!({})).expect(201).json();
+    let id = opened["id"].as_str().expect("an id").to_owned();
+    let path = format!("/api/v1/checkouts/{id}");
+    let ready = caller.json("PATCH", &path, details()).expect(200).json();
+    let stored = || rig.run(rig.till().store.checkout(&id.as_str().into())).expect("read").expect("there");
+    let token_of = |token: &str| cart_token::decode(token, &rig.app.keys, NOW).expect("ours").vitals_bucket;
+    assert_eq!((stored().vitals_bucket, token_of(&stored().cart_token)), (41, 0));
+    let paying = Buyer { caller, path, ready }.pay().expect(200).json();
+    Buyer::gives_card(&rig, &paying);
+    for _ in 0..3 {
+        rig.pass(40);
+        rig.round();
+    }
+    assert_eq!(rig.captured(), 1);
+    assert_eq!((stored().vitals_bucket, token_of(&stored().cart_token)), (0, 0));
+    let counted = steps(&written(&rig.app));
+    assert_eq!((counted["eu/EUR/41"].orders, counted.len()), (1, 1), "{counted:?}");
 }
 
 #[test]
@@ -180,6 +270,31 @@ fn what_shoppers_meet_is_counted_and_what_programs_do_wrong_is_not() {
     let row = rows.iter().find(|row| row.kind == "requests" && row.cell == "cart").expect("requests of carts");
     cart.merge_bytes(&row.body).expect("ours");
     assert_eq!((cart.count(), cart.failed), (5, 0));
+}
+
+#[test]
+fn what_keeps_a_checkout_from_being_paid_is_counted_as_what_it_is() {
+    let rig = Rig::open();
+    let mut caller = Caller::new(&rig.app);
+    caller.json("POST", "/api/v1/cart/lines", json!({"sku": "LAMP-S", "quantity": 1})).expect(200);
+    let opened = caller.json("POST", "/api/v1/checkouts", json!({})).expect(201).json();
+    let id = opened["id"].as_str().expect("an id").to_owned();
+    let path = format!("/api/v1/checkouts/{id}");
+    // What is not told yet is no problem.
+    caller.json("PATCH", &path, json!({"contact": {"email": "ada@example.com"}})).expect(200);
+    assert!(problems(&written(&rig.app)).is_empty());
+    let mut far = details();
+    far["address"]["country"] = json!("JP");
+    caller.json("PATCH", &path, far).expect(200);
+    let form = "email=ada%40example.com&name=Ada&line1=Lindenweg+4&city=Berlin&postal_code=10115&country=JP";
+    caller.form(&format!("/checkout/{id}"), form).expect(422);
+    // The same details, of what is not sold any more.
+    let mut empty = bundle(BASE_URL, 1990);
+    empty.catalog = Default::default();
+    rig.go_live(&empty);
+    caller.json("PATCH", &path, details()).expect(200);
+    let met: Vec<(String, u64)> = problems(&written(&rig.app)).into_iter().collect();
+    assert_eq!(met, [("address_refused".to_owned(), 2), ("out_of_stock".to_owned(), 1)]);
 }
 
 #[test]

@@ -31,6 +31,7 @@ fn quoted() -> Checkout {
         cart_id: CartId([7; 16]),
         cart_revision: 3,
         cart_token: String::new(),
+        vitals_bucket: 0,
         market: "eu".into(),
         language: "en".into(),
         contact: Contact::default(),

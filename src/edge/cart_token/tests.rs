@@ -50,6 +50,7 @@ fn carts() -> impl Strategy<Value = Cart> {
                 issued_at: Timestamp(at),
                 payment_mark,
                 vitals_bucket,
+                is_begun: payment_mark || !lines.is_empty(),
                 coupons: coupons.into_iter().map(CouponCode).collect(),
                 lines,
             }

@@ -340,7 +340,7 @@ impl Till {
             // What is promised by a step of its own is promised under the lease as well.
             let promises = decision.effects.contains(&Effect::CancelPayment) && decision.step != Step::Review;
             let lease = Lease { is_last: is_last && !promises, ..lease.clone() };
-            let left = self.commit(app, &lease, attempt, &answer, &decision).await?;
+            let left = self.commit(app, &lease, (attempt, checkout.vitals_bucket), &answer, &decision).await?;
             if decision.step == Step::Stay && decision.effects.contains(&Effect::CancelPayment) {
                 return Ok((Learned::Payable, None));
             }
@@ -357,12 +357,13 @@ impl Till {
         unreachable!("the last step returns")
     }
 
-    /// Makes a ruling true; gives the checkout as that left it, or `None` where nothing was written under the lease.
+    /// Makes a ruling true; gives the checkout as that left it, or `None` where nothing was written under the lease. With the attempt
+    /// comes how the page was that its cart was begun on.
     async fn commit(
         &self,
         app: &App,
         lease: &Lease,
-        attempt: &Attempt,
+        (attempt, bucket): (&Attempt, u8),
         answer: &Answer,
         decision: &Decision,
     ) -> Result<Option<Checkout>, StoreError> {
@@ -399,13 +400,15 @@ impl Till {
                 failpoint!("K21");
                 let left = store.mark_paid(lease, settlement()).await?;
                 failpoint!("K23");
-                counted::order(app, &left, now);
+                counted::order(app, &left, bucket);
                 Some(left)
             }
             Step::Decline => {
                 let left = store.decline(lease, id, reason, now).await?;
-                app.tally.meet(if reason == INTERRUPTED { Problem::Unavailable } else { Problem::Declined });
-                if reason == INTERRUPTED {
+                if reason != INTERRUPTED {
+                    app.tally.meet(Problem::Declined);
+                } else {
+                    // Whoever waits for the answer is told, and counted, there.
                     // Once a day is enough: everybody who pays hears of it until it is mended.
                     let told = "the gateway does not take the shop's key; set a good one and start the edge again";
                     let subject = format!("gateway-key-{}", now.0 / DAY_SECONDS);

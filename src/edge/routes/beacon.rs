@@ -1,6 +1,7 @@
 //! Beacon route: a page tells how it was.
 //!
-//! Limits  BODY_LIMIT bytes; BURST at once and RATE a second from one network.
+//! Limits  BODY_LIMIT bytes; BURST at once and RATE a second from one network, where the shop says what stands before the edge; BURST_OF_ALL and
+//!         RATE_OF_ALL from all together, whoever they are.
 //! Always  204 for whatever is well-formed enough to be read, so that nobody learns what is counted; what no page of ours sends is dropped
 //!         and counted as such. Address, browser and cookies are not looked at: no header reaches the counting.
 
@@ -21,6 +22,11 @@ pub const BODY_LIMIT: usize = 1024;
 pub const BURST: u32 = 2_000;
 /// Pages a second from then on: some thousand people who look around.
 pub const RATE: u32 = 50;
+
+/// Pages of everybody at once.
+pub const BURST_OF_ALL: u32 = 10_000;
+/// Pages a second from then on: more than a shop's peak has, and a few percent of a processor. Of more than that a sample is as good.
+pub const RATE_OF_ALL: u32 = 1_000;
 
 /// `POST beacon`.
 pub async fn hear(app: Arc<App>, call: Call) -> Result<Reply, Failure> {

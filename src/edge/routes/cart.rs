@@ -135,13 +135,9 @@ async fn answer(
 ) -> Result<Reply, Failure> {
     let outside = desk.outside(place.as_ref().map(|(market, _)| market), command.adds()).await;
     let mut cart = desk.decide(command, place, &outside).map_err(|rejection| rejected(&rejection))?;
-    if cart.vitals_bucket == 0 {
-        cart.vitals_bucket = vitals.unwrap_or(0);
-    }
     let mut described = desk.described(&cart, &outside)?;
     desk.tell_loss(&mut described);
     let mut reply = json(&described);
-    desk.keep(&mut reply, &mut cart).map_err(|rejection| rejected(&rejection))?;
-    desk.count(&cart);
+    desk.keep(&mut reply, &mut cart, vitals).map_err(|rejection| rejected(&rejection))?;
     Ok(reply)
 }

@@ -15,6 +15,7 @@ use crate::edge::carts::{Desk, Place, quantity_refused, rejected};
 use crate::edge::error::Failure;
 use crate::edge::http::{Call, Reply};
 use crate::edge::input::{Form, Whole};
+use crate::edge::limits::shed::Weight;
 use crate::edge::pages;
 use crate::edge::words::{Note, Severity};
 use crate::edge::{cart_reply, counted};
@@ -96,12 +97,8 @@ async fn answer(desk: &Desk, wish: Result<Wish, Failure>, vitals: Option<u8>) ->
     };
     let granted = wish.and_then(|(command, place)| {
         let mut cart = desk.decide(command, place, &outside).map_err(|rejection| rejected(&rejection))?;
-        if cart.vitals_bucket == 0 {
-            cart.vitals_bucket = vitals.unwrap_or(0);
-        }
         let mut reply = Reply::see_other("/cart");
-        desk.keep(&mut reply, &mut cart).map_err(|rejection| rejected(&rejection))?;
-        desk.count(&cart);
+        desk.keep(&mut reply, &mut cart, vitals).map_err(|rejection| rejected(&rejection))?;
         Ok(reply)
     });
     match granted {
@@ -112,7 +109,7 @@ async fn answer(desk: &Desk, wish: Result<Wish, Failure>, vitals: Option<u8>) ->
 
 /// The unchanged cart with the reason on top.
 async fn refusal(desk: &Desk, failure: &Failure) -> Result<Reply, Failure> {
-    counted::meet(&desk.app, failure);
+    counted::meet(&desk.app, Weight::CartWrite, failure);
     let mut cart = desk.show().await?;
     let note = Note::new(Severity::Error, failure.code(), failure.detail());
     cart.messages.push(note.told(desk.session.speaks(&desk.live).1));

@@ -11,6 +11,7 @@ use crate::commerce::checkout::{Checkout, CheckoutState};
 use crate::commerce::ids::ShippingRateId;
 use crate::edge::app::App;
 use crate::edge::checkouts::{Counter, Details, Opening, PayWish};
+use crate::edge::counted;
 use crate::edge::error::Failure;
 use crate::edge::http::{Call, Reply};
 use crate::edge::idempotency::{self, Keyed};
@@ -46,14 +47,15 @@ pub async fn open(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
         let (checkout, status) = match counter.open(tells.then(|| told.clone())).await? {
             Opening::New(checkout) => (*checkout, StatusCode::CREATED),
             Opening::Told(shown) => {
-                return Ok(described(&counter, &shown.checkout, json(&counter.reply(&shown)), StatusCode::CREATED));
+                let reply = counter.reply(&shown);
+                counted::stopped(&counter.desk.app, &reply);
+                return Ok(described(&counter, &shown.checkout, json(&reply), StatusCode::CREATED));
             }
             Opening::Present(checkout) => (*checkout, StatusCode::OK),
             Opening::Spent(order) => (counter.stored(&order.checkout).await?, StatusCode::OK),
         };
         if tells && checkout.state(counter.desk.now) != CheckoutState::Completed {
-            let shown = counter.save(&checkout, told).await?;
-            return Ok(described(&counter, &shown.checkout, json(&counter.reply(&shown)), status));
+            return saved(&counter, &checkout, told, status).await;
         }
         answer(&counter, counter.present(checkout).await?, status).await
     };
@@ -80,8 +82,14 @@ pub async fn change(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     let written: WrittenDetails = input::json(&call)?;
     let counter = Counter::of(app, &call)?;
     let checkout = counter.find(&call).await?;
-    let shown = counter.save(&checkout, details(written)).await?;
-    Ok(described(&counter, &shown.checkout, json(&counter.reply(&shown)), StatusCode::OK))
+    saved(&counter, &checkout, details(written), StatusCode::OK).await
+}
+
+async fn saved(counter: &Counter, checkout: &Checkout, told: Details, status: StatusCode) -> Result<Reply, Failure> {
+    let shown = counter.save(checkout, told).await?;
+    let reply = counter.reply(&shown);
+    counted::stopped(&counter.desk.app, &reply);
+    Ok(described(counter, &shown.checkout, json(&reply), status))
 }
 
 /// `POST checkouts/{checkout}/payment`.

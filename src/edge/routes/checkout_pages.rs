@@ -19,12 +19,12 @@ use crate::edge::error::Failure;
 use crate::edge::http::{Call, Reply};
 use crate::edge::idempotency::{self, Keyed};
 use crate::edge::input::Form;
+use crate::edge::limits::shed::Weight;
 use crate::edge::payable::UNCONFIRMED;
 use crate::edge::perform::{MoveOn, Turned};
 use crate::edge::reply::CheckoutReply;
 use crate::edge::words::{Note, Severity};
 use crate::edge::{counted, pages, perform};
-use crate::telemetry::tally::Problem;
 use crate::theme::engine::Values;
 use crate::theme::texts::Say;
 
@@ -46,6 +46,7 @@ pub async fn open(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
             Ok(reply)
         }
         Err(failure @ Failure::Refused { .. }) => {
+            counted::meet(&counter.desk.app, Weight::Opening, &failure);
             let mut cart = counter.desk.show().await?;
             let note = Note::new(Severity::Error, failure.code(), failure.detail());
             cart.messages.push(note.told(counter.desk.session.speaks(&counter.desk.live).1));
@@ -86,10 +87,10 @@ pub async fn change(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
             Ok(Reply::see_other(&format!("{}#shipping", counter.path(&checkout))))
         }
         Ok(shown) => {
-            counter.desk.app.tally.meet(Problem::AddressRefused);
+            counted::stopped(&counter.desk.app, &counter.reply(&shown));
             Ok(page(&counter, &shown, None, StatusCode::UNPROCESSABLE_ENTITY))
         }
-        Err(failure @ Failure::Conflict { .. }) => conflict(&counter, &call, failure).await,
+        Err(failure @ Failure::Conflict { .. }) => conflict(&counter, &call, Weight::Quote, failure).await,
         Err(failure) => Err(failure),
     }
 }
@@ -152,10 +153,12 @@ pub async fn come_back(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
 async fn on(counter: &Counter, call: &Call, paid: Result<Turned, Failure>) -> Result<Reply, Failure> {
     match paid {
         Ok(turned) => lead(counter, turned).await,
-        Err(failure @ (Failure::Conflict { .. } | Failure::Refused { .. })) => conflict(counter, call, failure).await,
+        Err(failure @ (Failure::Conflict { .. } | Failure::Refused { .. })) => {
+            conflict(counter, call, Weight::Payment, failure).await
+        }
         // The checkout is as it was, and can be paid from the same page once payments begin again.
         Err(failure) if failure.code().starts_with("payments_") || failure.code() == UNCONFIRMED => {
-            conflict(counter, call, failure).await
+            conflict(counter, call, Weight::Payment, failure).await
         }
         Err(failure) => Err(failure),
     }
@@ -195,8 +198,8 @@ async fn stand(counter: &Counter, turned: Turned) -> Result<Reply, Failure> {
 }
 
 /// The checkout as it is now, with what stood in the way on top.
-async fn conflict(counter: &Counter, call: &Call, failure: Failure) -> Result<Reply, Failure> {
-    counted::meet(&counter.desk.app, &failure);
+async fn conflict(counter: &Counter, call: &Call, on: Weight, failure: Failure) -> Result<Reply, Failure> {
+    counted::meet(&counter.desk.app, on, &failure);
     let checkout = counter.find(call).await?;
     if matches!(checkout.state(counter.desk.now), CheckoutState::Completed | CheckoutState::CompleteInProgress) {
         let turned = counter.present(checkout).await?;

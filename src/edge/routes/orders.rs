@@ -43,7 +43,7 @@ pub async fn again(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     let (mut cart, left) = counter.desk.again(&order).await;
     if left.is_empty() {
         let mut reply = Reply::see_other("/cart");
-        counter.desk.keep(&mut reply, &mut cart).map_err(|rejection| rejected(&rejection))?;
+        counter.desk.keep(&mut reply, &mut cart, None).map_err(|rejection| rejected(&rejection))?;
         return Ok(reply);
     }
     let market = cart.market.clone();
@@ -58,7 +58,7 @@ pub async fn again(app: Arc<App>, call: Call) -> Result<Reply, Failure> {
     let mut reply = pages::cart(&counter.desk.live, &shown, StatusCode::OK);
     // Where nothing is sold any more the cart stays as it was.
     if left.len() < order.quote.priced.lines.len() {
-        counter.desk.keep(&mut reply, &mut cart).map_err(|rejection| rejected(&rejection))?;
+        counter.desk.keep(&mut reply, &mut cart, None).map_err(|rejection| rejected(&rejection))?;
     }
     Ok(reply)
 }

@@ -250,6 +250,7 @@ fn ring_up(bundle: &Bundle, market: &Market, product: &Product, at: Timestamp) -
             issued_at: at,
             payment_mark: false,
             vitals_bucket: 0,
+            is_begun: true,
             coupons: Vec::new(),
             lines: variants.iter().map(|variant| line(&variant.sku)).collect(),
         };

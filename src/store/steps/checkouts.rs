@@ -19,8 +19,8 @@ pub(in crate::store) fn open(tx: &Tx<'_>, open: &OpenCheckout, quote: Option<&Qu
             return Ok(Some(order));
         }
     }
-    let insert = "INSERT INTO checkouts (id, cart_id, cart_revision, cart_token, market, language, contact, address, shipping_rate, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    let insert = "INSERT INTO checkouts (id, cart_id, cart_revision, cart_token, market, language, contact, address, shipping_rate, created_at, vitals_bucket)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
     tx.execute(
         insert,
         params![
@@ -34,6 +34,7 @@ pub(in crate::store) fn open(tx: &Tx<'_>, open: &OpenCheckout, quote: Option<&Qu
             serde_json::to_string(&open.address)?,
             open.shipping_rate.as_ref().map(|rate| rate.as_str()),
             open.now.0,
+            u32::from(open.vitals_bucket),
         ],
     )?;
     if let Some(quote) = quote {
@@ -62,6 +63,7 @@ fn read(row: &Row<'_>) -> Result<(Checkout, Option<String>), StoreError> {
         cart_id: cart_id(&row.get::<_, String>("cart_id")?)?,
         cart_revision: row.get("cart_revision")?,
         cart_token: row.get("cart_token")?,
+        vitals_bucket: u8::try_from(row.get::<_, u32>("vitals_bucket")?).unwrap_or(0),
         market: row.get::<_, String>("market")?.as_str().into(),
         language: row.get("language")?,
         contact: serde_json::from_str(&row.get::<_, String>("contact")?)?,
@@ -90,7 +92,7 @@ pub(in crate::store) fn save_details(tx: &Tx<'_>, details: &SaveDetails, quote: 
     refuse_while_paying(tx, &details.checkout)?;
     let before: Option<String> =
         tx.query_one("SELECT quote FROM checkouts WHERE id = ?1", params![details.checkout.as_str()], |row| row.get(0))?;
-    let update = "UPDATE checkouts SET cart_revision = ?2, cart_token = ?3, contact = ?4, address = ?5, shipping_rate = ?6, quote = NULL WHERE id = ?1";
+    let update = "UPDATE checkouts SET cart_revision = ?2, cart_token = ?3, contact = ?4, address = ?5, shipping_rate = ?6, vitals_bucket = ?7, quote = NULL WHERE id = ?1";
     tx.execute(
         update,
         params![
@@ -100,6 +102,7 @@ pub(in crate::store) fn save_details(tx: &Tx<'_>, details: &SaveDetails, quote: 
             serde_json::to_string(&details.contact)?,
             serde_json::to_string(&details.address)?,
             details.shipping_rate.as_ref().map(|rate| rate.as_str()),
+            u32::from(details.vitals_bucket),
         ],
     )?;
     // A quote that nobody tried to pay is forgotten with the next one: looking again and again does not fill the disk.

@@ -266,6 +266,8 @@ pub(in crate::store) fn mark_paid(tx: &Tx<'_>, lease: &Lease, settlement: &Settl
     set_state(tx, attempt, AttemptState::Paid, None, now)?;
     tx.execute("UPDATE attempts SET card = ?2 WHERE id = ?1", params![attempt.as_str(), settlement.card])?;
     tx.execute("UPDATE orders SET paid_at = ?2 WHERE id = ?1", params![row.order, now.0])?;
+    // It is counted now: nothing is left that joins a page to whoever bought.
+    tx.execute("UPDATE checkouts SET vitals_bucket = 0 WHERE id = ?1", params![row.checkout.as_str()])?;
     outbox::finish_subject(tx, OutboxKind::Capture, attempt.as_str(), now)?;
     if row.void_asked {
         outbox::finish_subject(tx, OutboxKind::CancelPayment, attempt.as_str(), now)?;

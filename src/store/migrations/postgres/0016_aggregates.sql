@@ -7,3 +7,6 @@ CREATE TABLE aggregates (
     body   BYTEA NOT NULL,
     PRIMARY KEY (hour, kind, cell, writer)
 );
+
+-- How the page was that a cart was begun on, until its order is paid and counted; 0: not told.
+ALTER TABLE checkouts ADD COLUMN vitals_bucket BIGINT NOT NULL DEFAULT 0;
