@@ -117,6 +117,7 @@ impl Act {
             Self::Fulfil(_) => ("fulfil", ""),
             Self::Unfulfil { id, .. } => ("unfulfil", id),
             Self::Note { .. } => ("note", ""),
+            Self::Erase { checkout } => ("erase", checkout.as_str()),
             Self::Resolve { subject, .. } => ("resolve", subject),
             Self::SetStock { sku, .. } => ("set stock", sku.as_str()),
             Self::AdjustStock { sku, .. } => ("adjust stock", sku.as_str()),

@@ -119,6 +119,7 @@ fn lock_for(tx: &Tx<'_>, act: &Act) -> Result<(), StoreError> {
         | Act::Resolve { order: Some(order), .. } => lock(tx, Lock::Order(order.as_str())),
         Act::SetStock { sku, .. } | Act::AdjustStock { sku, .. } => lock(tx, Lock::Stock(sku)),
         Act::Replay { subscriber, .. } => lock(tx, Lock::Subscriber(subscriber)),
+        Act::Erase { checkout } => lock(tx, Lock::Checkout(checkout)),
         // Doing these twice at once is doing them once.
         Act::Resolve { order: None, .. } | Act::Pause { .. } | Act::Resume | Act::Tested { .. } => Ok(()),
     }

@@ -162,7 +162,7 @@ fn empty_checkout(tx: &Tx<'_>, id: &str) -> Result<(), StoreError> {
     let select = "SELECT address FROM checkouts WHERE id = ?1";
     let address: Address = serde_json::from_str(&tx.query_one(select, params![id], |row| row.get::<_, String>(0))?)?;
     tx.execute(
-        "UPDATE checkouts SET contact = ?2, address = ?3, cart_token = '',
+        "UPDATE checkouts SET contact = ?2, address = ?3, cart_token = '', vitals_bucket = 0,
                 quote = CASE WHEN quote IN (SELECT quote FROM orders WHERE checkout = ?1) THEN quote END,
                 canceled = CASE WHEN EXISTS (SELECT 1 FROM orders WHERE checkout = ?1 AND state = 'placed') THEN canceled ELSE 1 END
          WHERE id = ?1",

@@ -68,6 +68,7 @@ async fn bought(store: &Store, number: u8) -> Order {
         checkout: opened.id.clone(),
         cart_revision: 1,
         cart_token: "cart-of-ada, again".into(),
+        vitals_bucket: 7,
         contact: contact(),
         address: address(),
         shipping_rate: None,
