@@ -75,7 +75,7 @@ impl Report {
         let Span { from_s, hours, .. } = self.total;
         let (from, until) = ((spelling.instant)(from_s), (spelling.instant)(from_s + hours * 3_600));
         let mut lines = vec![format!("{from} to {until}, {hours} h"), counted(&self.total, spelling)];
-        if self.total.views + self.total.requests + self.total.carts + self.total.orders == 0 {
+        if [self.total.views, self.total.requests, self.total.carts, self.total.orders] == [0; 4] {
             lines.push("Nothing was counted in this period.".to_owned());
         }
         if let Some(before) = &self.week_before {
