@@ -1,5 +1,7 @@
 -- When all that names whoever bought was taken out of an order. What is left names nobody: amounts, taxes, lines, country and region.
 ALTER TABLE orders ADD COLUMN erased_at INTEGER;
+-- What was dealt with, by its name, where the log has no order.
+CREATE INDEX audit_of_subject ON audit (subject) WHERE order_id IS NULL AND action = 'resolve';
 -- The log is only added to, but for words about a person who was erased: that something was done, by whom and when, stays.
 DROP TRIGGER audit_is_not_changed;
 CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
