@@ -79,6 +79,7 @@ async fn hears(folder: &std::path::Path) {
             body: bodies[number as usize % bodies.len()].clone(),
             params: Vec::new(),
             request_id: String::new(),
+            client: None,
         };
         hear(app.clone(), call).await.expect("204");
     }

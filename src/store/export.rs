@@ -4,6 +4,7 @@ use super::refunds::Refund;
 use super::steps::orders;
 use super::{OrderFilter, Store, StoreError};
 use crate::commerce::fulfillment::Fulfillment;
+use crate::commerce::ids::Timestamp;
 use crate::commerce::money::Money;
 use crate::commerce::order::Order;
 
@@ -24,6 +25,8 @@ pub struct Exported {
     pub refunded: Money,
     /// What was given back, or asked to be, the oldest first.
     pub refunds: Vec<Refund>,
+    /// What the ledger says went back, and, below 0, what came back to the house after all: when, and how much. The oldest first.
+    pub booked: Vec<(Timestamp, Money)>,
     /// What was sent, the oldest first.
     pub fulfillments: Vec<Fulfillment>,
 }

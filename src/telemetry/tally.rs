@@ -141,6 +141,12 @@ pub fn hour_of(seconds: i64) -> i64 {
     seconds.div_euclid(HOUR_SECONDS)
 }
 
+/// The first hour whose cells are held from now on. A clock that is set back a little opens no hour again: its cells were let go, and a row is
+/// all of an hour. One that was far ahead is followed.
+fn held_since(first: i64, kept: i64) -> i64 {
+    if first > kept + 1 { kept } else { first.max(kept) }
+}
+
 /// What is counted at one edge.
 #[derive(Debug, Default)]
 pub struct Tally {
@@ -313,11 +319,12 @@ impl Tally {
         let mut seen = held(&self.views);
         let ViewCells { cells, new, first, .. } = &mut *seen;
         cells.retain(|key, _| key.0 >= kept || new.contains(key));
-        *first = kept;
+        *first = held_since(*first, kept);
         let views = std::mem::take(new);
         drop(seen);
         let mut all = held(&self.steps);
         let StepCells { cells, new, first, counts, new_counts, .. } = &mut *all;
+        let hour = hour.max(*first);
         for (place, counted) in self.problems.iter().enumerate() {
             let count = counted.swap(0, Ordering::Relaxed);
             if count > 0 {
@@ -334,7 +341,7 @@ impl Tally {
             }
         }
         cells.retain(|key, _| key.0 >= kept || new.contains(key));
-        *first = kept;
+        *first = held_since(*first, kept);
         counts.problems.retain(|key, _| key.0 >= kept || new_counts.contains(&(key.0, Counted::Problem(key.1))));
         counts.requests.retain(|key, _| key.0 >= kept || new_counts.contains(&(key.0, Counted::Requests(key.1))));
         Round { views, steps: std::mem::take(new), counts: std::mem::take(new_counts) }

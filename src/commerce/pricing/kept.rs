@@ -1,7 +1,7 @@
 //! Kept: what a code did, as quotes keep it.
 //!
-//! Always  a release whose codes could be refused for fewer reasons reads it too: beside this one on the same store, or rolled back to.
-//!         For those it stands as refused for another discount, and the reason stands beside.
+//! Always  a program that knows fewer reasons to refuse a code reads it too: for that it stands as refused for another discount, and the
+//!         reason stands beside.
 
 use serde::{Deserialize, Serialize};
 

@@ -237,7 +237,9 @@ pub(super) async fn act(at: &At<'_>, name: &str, act: &str) -> Result<Reply, Tro
         "erase" => {
             let erased = done(at, &order, "erase", Act::Erase { checkout: order.checkout.clone() }).await?;
             // Where somebody reads at an older state of the file the next erasure does it.
-            at.store.empty_log().await?;
+            if let Err(error) = at.store.empty_log().await {
+                tracing::warn!(%error, "the log beside the file still holds what was erased; the next erasure empties it");
+            }
             Ok(erased)
         }
         "mail" => done(at, &order, "mail", Act::Confirm(order.id.clone())).await,
@@ -385,6 +387,7 @@ async fn give_back(at: &At<'_>, order: &Order) -> Result<Reply, Trouble> {
             false => "Its units are not put back into stock.".to_owned(),
         });
         happens.push(match reason.is_empty() {
+            _ if order.erased_at.is_some() => "Nobody is written to: whoever bought was erased.".to_owned(),
             true => format!("{} is written to that the money is on its way.", order.quote.contact.email),
             false => format!("{} is written to that the money is on its way: “{reason}”", order.quote.contact.email),
         });

@@ -174,6 +174,19 @@ fn edges_that_start_at_once_make_the_tables_once_and_a_newer_schema_is_left_alon
 }
 
 #[test]
+fn an_edge_goes_on_when_another_one_changes_the_tables() {
+    let Some(place) = Place::fresh() else { return };
+    let store = open(&place, 1);
+    run(async {
+        let taken = begin(&store, 1, 5, &[]).await.expect("a payment");
+        let look = || store.checkout(&taken.checkout.id);
+        assert!(look().await.expect("a look").is_some());
+        place.ask("ALTER TABLE checkouts ADD COLUMN of_a_later_release BIGINT");
+        assert!(until_answered(look).await.expect("a look").is_some());
+    });
+}
+
+#[test]
 fn a_look_leaves_no_transaction_open() {
     let Some(place) = Place::fresh() else { return };
     let store = open(&place, 2);

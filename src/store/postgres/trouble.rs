@@ -39,9 +39,16 @@ pub(super) fn trouble(error: &Error) -> Trouble {
     match code {
         code if conflicts.contains(&code) => Trouble::Conflict,
         code if losses.contains(&code) || code.code().starts_with("08") => Trouble::Lost,
+        // Another edge has changed the tables: a session that knows them as they were is of no more use.
+        code if *code == SqlState::FEATURE_NOT_SUPPORTED && is_outdated(error) => Trouble::Lost,
         code if *code == SqlState::READ_ONLY_SQL_TRANSACTION => Trouble::ReadOnly,
         _ => Trouble::Other,
     }
+}
+
+/// Whether a prepared statement is of tables as they were before.
+fn is_outdated(error: &Error) -> bool {
+    error.as_db_error().is_some_and(|server| server.routine() == Some("RevalidateCachedQuery"))
 }
 
 /// What is said of it. No secret is in it: a server names none, and what the client says of itself names no setting's value.

@@ -18,8 +18,8 @@
 //! | `order_customers` | the keyed hash of the address | deleted: a first order is one again |
 //! | `order_terms` | name, address | deleted; SKUs are written down anew |
 //! | `coupon_uses`, `reservations`, `stock_movements` | nobody | kept |
-//! | `outbox`, `letters` | a mail server's answer, an alarm's words | emptied |
-//! | `inbox` | what the gateway wrote | emptied; that it came, and what of, stays |
+//! | `outbox`, `letters` | a mail server's answer, an alarm's words | emptied, and what was not sent is not sent any more |
+//! | `inbox` | what the gateway wrote, until it is dealt with | emptied; that it came, and what of, stays |
 //! | `facts` | the order as it stood, parcels, what was declared | as in the tables they tell of |
 //! | `audit` | an operator's words | `erased`; who did what, and when, stays |
 //! | `resolutions` | an operator's words | `erased` |
@@ -79,7 +79,7 @@ pub(super) fn erase(tx: &Tx<'_>, checkout: &CheckoutId, now: Timestamp) -> Resul
         empty_facts(tx, order)?;
         empty_log(tx, order)?;
     }
-    empty_told(tx, id)?;
+    empty_told(tx, id, now)?;
     for scope in [format!("{checkout} payment"), format!("{checkout} form"), format!("{cart} checkouts")] {
         tx.execute("DELETE FROM idempotency_keys WHERE scope = ?1", params![scope])?;
     }
@@ -102,7 +102,10 @@ pub(in crate::store) fn obstacle(tx: &Tx<'_>, checkout: &CheckoutId, now: Timest
             "SELECT 1 FROM attempts WHERE checkout = ?1 AND state = 'review' AND NOT EXISTS
                  (SELECT 1 FROM resolutions WHERE kind = 'payment' AND subject = attempts.id AND at >= changed_at)
              UNION ALL SELECT 1 FROM orphans WHERE checkout = ?1 AND state = 'review' AND NOT EXISTS
-                 (SELECT 1 FROM resolutions WHERE kind = 'orphan' AND subject = reference AND at >= changed_at)",
+                 (SELECT 1 FROM resolutions WHERE kind = 'orphan' AND subject = reference AND at >= changed_at)
+             UNION ALL SELECT 1 FROM attempts JOIN differences ON differences.attempt = attempts.id
+                 WHERE checkout = ?1 AND NOT EXISTS
+                 (SELECT 1 FROM resolutions WHERE resolutions.kind = 'difference' AND subject = attempts.id AND at >= found_at)",
             Obstacle::Review,
         ),
         (
@@ -127,11 +130,10 @@ pub(in crate::store) fn obstacle(tx: &Tx<'_>, checkout: &CheckoutId, now: Timest
             Obstacle::Withdrawal,
         ),
         (
-            "SELECT 1 FROM outbox WHERE checkout = ?1 AND done_at IS NULL
+            // What was tried in vain goes with whoever it was for: an address that takes no mail keeps nobody from being erased.
+            "SELECT 1 FROM outbox WHERE checkout = ?1 AND done_at IS NULL AND (tries = 0 OR kind IN ('capture', 'cancel_payment'))
              UNION ALL SELECT 1 FROM orders JOIN letters ON letters.order_id = orders.id
-                 WHERE orders.checkout = ?1 AND letters.done_at IS NULL
-             UNION ALL SELECT 1 FROM orders JOIN refunds ON refunds.order_id = orders.id
-                 WHERE orders.checkout = ?1 AND erased_at IS NULL AND refunds.state = 'done' AND told_at IS NULL",
+                 WHERE orders.checkout = ?1 AND letters.done_at IS NULL AND tries = 0",
             Obstacle::Letter,
         ),
         (
@@ -193,7 +195,7 @@ fn empty_order(tx: &Tx<'_>, order: &str) -> Result<(), StoreError> {
         "UPDATE withdrawals SET wanted = CASE wanted WHEN '' THEN '' ELSE 'erased' END, reason = '',
                 note = CASE WHEN note IS NULL THEN NULL ELSE 'erased' END
          WHERE order_id = ?1",
-        "UPDATE letters SET last_error = NULL WHERE order_id = ?1",
+        "UPDATE letters SET last_error = NULL, done_at = coalesce(done_at, (SELECT erased_at FROM orders WHERE id = ?1)) WHERE order_id = ?1",
         "DELETE FROM order_notes WHERE order_id = ?1",
     ];
     for statement in statements {
@@ -261,8 +263,10 @@ fn empty_log(tx: &Tx<'_>, order: &str) -> Result<(), StoreError> {
 }
 
 /// What was promised, and what the gateway wrote.
-fn empty_told(tx: &Tx<'_>, id: &str) -> Result<(), StoreError> {
+fn empty_told(tx: &Tx<'_>, id: &str, now: Timestamp) -> Result<(), StoreError> {
     tx.execute("UPDATE outbox SET detail = '', last_error = NULL WHERE checkout = ?1", params![id])?;
+    let mails = "UPDATE outbox SET done_at = ?2 WHERE checkout = ?1 AND done_at IS NULL AND kind IN ('confirmation', 'alarm')";
+    tx.execute(mails, params![id, now.0])?;
     tx.execute("UPDATE inbox SET body = ?2, last_error = NULL WHERE checkout = ?1", params![id, NOTHING])?;
     tx.execute(
         "UPDATE inbox SET body = ?2, last_error = NULL WHERE reference IN

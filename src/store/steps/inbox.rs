@@ -7,6 +7,9 @@ use crate::store::StoreError;
 use crate::store::event::{EventResult, InboxRow, NewEvent};
 use crate::store::tx::{Row, Tx, params};
 
+/// The words of an event that is dealt with.
+const NOTHING: &[u8] = &[];
+
 pub(in crate::store) fn keep(tx: &Tx<'_>, events: &[NewEvent], now: Timestamp) -> Result<usize, StoreError> {
     let insert = "INSERT INTO inbox (gateway, event, kind, checkout, attempt, reference, body, created_at, received_at, next_at, done_at, result)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9,
@@ -23,7 +26,7 @@ pub(in crate::store) fn keep(tx: &Tx<'_>, events: &[NewEvent], now: Timestamp) -
                 event.checkout.as_ref().map(|checkout| checkout.as_str()),
                 event.attempt,
                 event.reference,
-                event.body,
+                if event.result.is_some() { NOTHING } else { &event.body },
                 event.created_at.0,
                 now.0,
                 event.result.map(EventResult::name),
@@ -73,9 +76,10 @@ pub(super) fn release_all(tx: &Tx<'_>) -> Result<(), StoreError> {
 }
 
 pub(in crate::store) fn finish(tx: &Tx<'_>, id: i64, result: EventResult, now: Timestamp) -> Result<(), StoreError> {
+    // What it was about is fetched from the gateway: nobody reads its words again, and they may name somebody.
     tx.execute(
-        "UPDATE inbox SET done_at = ?2, result = ?3 WHERE id = ?1 AND done_at IS NULL",
-        params![id, now.0, result.name()],
+        "UPDATE inbox SET done_at = ?2, result = ?3, body = ?4 WHERE id = ?1 AND done_at IS NULL",
+        params![id, now.0, result.name(), NOTHING],
     )?;
     Ok(())
 }

@@ -80,7 +80,13 @@ fn exported(tx: &Tx<'_>, place: i64, order: Order) -> Result<Exported, StoreErro
     let (gateway, reference, card) =
         newest.map_or((None, None, None), |(_, gateway, reference, card)| (gateway, reference, card));
     let (refunds, fulfillments) = (refunds::of_order(tx, &order.id)?, fulfillments::of_order(tx, &order.id)?);
-    Ok(Exported { place, order, gateway, reference, card, refunded, refunds, fulfillments })
+    let select = "SELECT ledger.at, CASE kind WHEN 'refunded' THEN ledger.amount_minor ELSE -ledger.amount_minor END
+         FROM attempts JOIN ledger ON ledger.attempt = attempts.id
+         WHERE attempts.order_id = ?1 AND kind IN ('refunded', 'refund_failed') ORDER BY ledger.at, ledger.id";
+    let currency = refunded.currency;
+    let booked =
+        tx.query(select, params![order.id.as_str()], |row| Ok((Timestamp(row.get(0)?), Money::new(row.get(1)?, currency))))?;
+    Ok(Exported { place, order, gateway, reference, card, refunded, refunds, booked, fulfillments })
 }
 
 fn one(tx: &Tx<'_>, select: &'static str, values: &[Param<'_>]) -> Result<Option<Order>, StoreError> {

@@ -380,7 +380,7 @@ fn what_is_stuck_is_counted_and_comes_a_page_at_a_time() {
         assert_eq!((some.rows.as_slice(), some.count), (&all.rows[..3], 4));
         for row in &all.rows {
             let order = row.order.as_deref().expect("its order");
-            assert_eq!(store.stuck_of(order, late).await.expect("a look"), [row.clone()]);
+            assert_eq!(store.stuck_of(order, late).await.expect("a look"), std::slice::from_ref(row));
         }
         assert_eq!(store.stuck_of("nothing", late).await.expect("a look"), []);
     });

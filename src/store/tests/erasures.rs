@@ -439,3 +439,38 @@ fn the_log_lets_nothing_be_changed_but_words_about_who_was_erased() {
         }
     });
 }
+
+#[test]
+fn an_address_that_takes_no_mail_keeps_nobody_from_being_erased() {
+    let (_place, store) = new_store();
+    run(async {
+        let order = bought(&store, 1).await;
+        for row in store.claim_outbox("edge", Share::Payments, 10, LATER, HOLD).await.expect("work") {
+            store.finish_outbox(row.id, LATER).await.expect("crossed off");
+        }
+        let mails = store.claim_outbox("edge", Share::Mails, 10, LATER, HOLD).await.expect("work");
+        assert_eq!(mails.len(), 1);
+        store.retry_outbox(mails[0].id, "550 nobody of that name", LATER).await.expect("put back");
+        store.act("eve", None, erase(&order.checkout), HOLD).await.expect("erased");
+        store.retry_outbox(mails[0].id, "550 <ada.lovelace@example.com>", HOLD).await.expect("it was on its way");
+        let later = HOLD.plus_seconds(24 * 3600);
+        assert_eq!(store.claim_outbox("edge", Share::Mails, 10, later, later.plus_seconds(60)).await.expect("work").len(), 0);
+        assert!(!all_values(&store).await.contains("ada.lovelace"), "{}", all_values(&store).await);
+    });
+}
+
+#[test]
+fn money_that_is_owed_is_settled_before_anybody_is_erased() {
+    let (_place, store) = new_store();
+    run(async {
+        let order = bought(&store, 1).await;
+        told(&store).await;
+        let paid = store.attempt_by_reference("sandbox", "pi_1").await.expect("a look").expect("it is paid");
+        store.keep_difference(&paid.id, orphans::DifferenceKind::Amount, "it was taken twice", LATER).await.expect("kept");
+        told(&store).await;
+        let refused = refused(store.act("eve", None, erase(&order.checkout), HOLD).await);
+        assert_eq!(refused, Refusal::UnderWay { obstacle: Obstacle::Review });
+        store.resolve(paid.id.as_str(), "it went back", HOLD).await.expect("dealt with");
+        store.act("eve", None, erase(&order.checkout), HOLD).await.expect("erased");
+    });
+}

@@ -303,7 +303,7 @@ impl Report {
 }
 
 fn weight(steps: &Steps) -> u64 {
-    steps.carts.max(steps.orders)
+    steps.carts.max(steps.checkouts).max(steps.orders)
 }
 
 /// Carts that are alike, by name.
@@ -375,7 +375,7 @@ fn told(steps: &Steps, money: Option<&Amounts>) -> Told {
         cart_abandonment: Share::rest(checkouts, carts),
         checkout_abandonment: Share::rest(orders, checkouts),
         // A share there is only of carts that there are.
-        revenue_per_cart: revenue.iter().flatten().cloned().filter(|_| conversion.is_some()).map(per_cart).collect(),
+        revenue_per_cart: revenue.iter().flatten().filter(|_| conversion.is_some()).cloned().map(per_cart).collect(),
         revenue,
     }
 }

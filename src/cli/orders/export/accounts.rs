@@ -133,7 +133,7 @@ struct Sums {
     orders: u64,
     net: i64,
     tax: i64,
-    refunds: u64,
+    refunds: i64,
     refunded_net: i64,
     refunded_tax: i64,
 }
@@ -168,15 +168,16 @@ impl Taxes {
             sums.tax += part.tax;
         }
         let weights: Vec<i64> = parts.iter().map(|part| part.net + part.tax).collect();
-        let is_meant = |one: &&crate::store::refunds::Refund| one.state.is_in_ledger() && self.is_booked(one.changed_at);
-        for refund in row.refunds.iter().filter(is_meant).collect::<Vec<_>>() {
-            let Ok(shares) = refund.amount.split(&weights) else { continue };
+        // By the ledger, which is only added to: what was filed for a period stays as it was.
+        for (at, amount) in row.booked.iter().filter(|(at, _)| self.is_booked(*at)).copied().collect::<Vec<_>>() {
+            let sign = amount.minor.signum();
+            let Ok(shares) = Money::new(amount.minor * sign, amount.currency).split(&weights) else { continue };
             for (part, share) in parts.iter().zip(shares) {
                 let Ok(halves) = share.split(&[part.net, part.tax]) else { continue };
-                let sums = self.at(order, part, refund.changed_at);
-                sums.refunds += 1;
-                sums.refunded_net += halves[0].minor;
-                sums.refunded_tax += halves[1].minor;
+                let sums = self.at(order, part, at);
+                sums.refunds += sign;
+                sums.refunded_net += sign * halves[0].minor;
+                sums.refunded_tax += sign * halves[1].minor;
             }
         }
     }
