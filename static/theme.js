@@ -98,7 +98,7 @@ if (form) {
   const cost = $("[data-cost]"), until = $("[data-until]"), lowest = $("[data-lowest]"), unit = $("p[data-unit]"), state = $("[data-state]"), picture = $("[data-gallery] img");
   const seen = form.elements.seen_price_minor;
   const choices = [...form.querySelectorAll("[name=sku]")];
-  const chosen = () => choices.find((choice) => choice.checked || choice.type === "hidden");
+  const chosen = () => choices.find((choice) => choice.checked || choice.type == "hidden");
   const texts = JSON.parse(form.dataset.texts);
   const part = (tag, text, name) => {
     const node = document.createElement(tag);
@@ -107,7 +107,7 @@ if (form) {
     return node;
   };
 
-  const isGone = (stock) => stock === "sold_out" || stock === "not_for_sale";
+  const isGone = (stock) => /sold_out|not_for_sale/.test(stock);
   const show = () => {
     const data = chosen()?.dataset;
     if (!data) return;
@@ -144,10 +144,10 @@ if (form) {
   };
   // An address may name a variant: feeds and search results lead to one. What somebody chooses goes before it.
   let wanted = new URLSearchParams(location.search).get("variant");
-  form.addEventListener("change", (event) => event.target.name === "sku" && show((wanted = null)));
+  form.addEventListener("change", (event) => event.target.name == "sku" && show((wanted = null)));
   const label = (choice) => {
     const text = $(".price", choice.parentNode);
-    if (text && choice.type === "radio") text.textContent = choice.dataset.price;
+    if (text && choice.type == "radio") text.textContent = choice.dataset.price;
   };
 
   const end = (choice) => {
@@ -160,11 +160,11 @@ if (form) {
     delete data.until;
     delete data.ends;
     label(choice);
-    if (choice === chosen()) show();
+    if (choice == chosen()) show();
   };
   for (const choice of choices) if (choice.dataset.ends) at(choice.dataset.ends, () => end(choice));
 
-  const named = choices.find(({ value, type, disabled }) => value === wanted && type === "radio" && !disabled);
+  const named = choices.find((choice) => choice.value == wanted && choice.type == "radio" && !choice.disabled);
   if (named) {
     named.checked = true;
     show();
@@ -177,20 +177,20 @@ if (form) {
     .then(({ variants }) => {
       let news = false;
       for (const { sku, price, compare_at, availability } of variants) {
-        const choice = choices.find((choice) => choice.value === sku);
+        const choice = choices.find((choice) => choice.value == sku);
         if (!choice) continue;
         const data = choice.dataset;
-        news ||= data.stock !== availability || (price && price.amount != data.minor);
+        news ||= data.stock != availability || (price && price.amount != data.minor);
         data.stock = availability;
         if (price && price.amount != data.minor) {
           data.minor = price.amount;
           data.price = money(price);
-          delete data.until;
-          delete data.ends;
           delete data.unit;
           compare_at ? (data.compare = money(compare_at)) : delete data.compare;
+          delete data.until;
+          delete data.ends;
         }
-        if (choice.type === "radio") {
+        if (choice.type == "radio") {
           choice.disabled = isGone(availability);
           $("[data-gone]", choice.parentNode).hidden = !choice.disabled;
           label(choice);
@@ -198,7 +198,7 @@ if (form) {
       }
       // What the address names and is there again goes before what the page chose in its place. Where all were gone none is chosen: then
       // the first that is there again is.
-      const free = choices.filter((choice) => !choice.disabled), there = free.find((choice) => choice.value === wanted), now = chosen();
+      const free = choices.filter((choice) => !choice.disabled), there = free.find((choice) => choice.value == wanted), now = chosen();
       const next = now ? now.defaultChecked && there : there ?? free[0];
       if (next) news = next.checked = true;
       if (news) show();
@@ -227,7 +227,7 @@ if (form) {
       $(".price", row).textContent = money(line.subtotal);
       return row;
     }));
-    const subtotal = cart.totals.find(({ kind }) => kind === "subtotal");
+    const subtotal = cart.totals.find(({ kind }) => kind == "subtotal");
     if (subtotal) $("[data-subtotal]", drawer).textContent = money(subtotal.amount);
     drawer.showModal();
   };
@@ -237,10 +237,9 @@ if (form) {
     event.preventDefault();
     const button = $("[data-submit]"), focused = document.activeElement;
     button.disabled = true;
-    const data = new FormData(form), wish = { sku: data.get("sku"), quantity: +data.get("quantity"), market, language: data.get("language"), properties: {} };
+    const data = new FormData(form), wish = { sku: data.get("sku"), quantity: +data.get("quantity"), market, language: data.get("language"), properties: {}, vitals: +data.get("vitals") || undefined };
     const minor = chosen()?.dataset.minor;
     if (minor) wish.seen_price_minor = +minor;
-    if (data.has("vitals")) wish.vitals = +data.get("vitals");
     for (const [name, value] of data) if (name.startsWith("property.") && value) wish.properties[name.slice(9)] = value;
     try {
       const answer = await fetch("/api/v1/cart/lines", { method: "POST", headers: { "content-type": "application/json", accept: "application/json" }, body: JSON.stringify(wish) });
