@@ -92,9 +92,10 @@ fn strangers_are_answered_the_same_whether_there_is_such_an_order_or_not() {
         "number=T-999999&email=ada%40example.com",
     ]
     .iter()
-    .flat_map(|named| {
+    .zip(["the+lamp", "all+of+it", "anything"])
+    .flat_map(|(named, wanted)| {
         let second = send(&counter, named).expect(200).body;
-        let done = send(&counter, &format!("{named}&step=confirm&what=some&wanted=the+lamp")).expect(200).body;
+        let done = send(&counter, &format!("{named}&step=confirm&what=some&wanted={wanted}")).expect(200).body;
         let plain = |body: String| body.replace("T-999999", "T-100001").replace("eve@example", "ada@example");
         [plain(second), plain(done)]
     })
@@ -189,8 +190,10 @@ fn after_the_period_it_is_said_so_and_kept_all_the_same() {
     assert!(!send(&counter, &form("2")).expect(200).body.contains("seem to be over"), "it may have arrived late");
     counter.pass(30 * 24 * 3600);
     assert!(send(&counter, &form("3")).expect(200).body.contains("seem to be over"));
+    // Who may be a stranger does not learn by that whether there is such an order, and when it was sent.
+    assert!(!send(&counter, &format!("{NAMED}&what=all&reason=4")).expect(200).body.contains("seem to be over"));
     let late: Vec<Value> = declared(&counter).iter().map(|one| one["is_late"].clone()).collect();
-    assert_eq!(late, [json!(false), json!(false), json!(true)]);
+    assert_eq!(late, [json!(false), json!(false), json!(true), json!(true)]);
 }
 
 #[test]
