@@ -25,7 +25,6 @@ pub use offers::{AutomaticDiscount, CouponOutcome};
 
 mod deal;
 mod hints;
-mod kept;
 mod levy;
 mod offers;
 #[cfg(test)]

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::faulty::hooks::HookFault;
 use crate::orders_cli::orders;
+use crate::refunds::{hears, sold_either_way};
 use crate::support::counter::{Counter, Shopper};
 
 type Rows = Vec<BTreeMap<String, String>>;
@@ -79,4 +81,23 @@ fn a_period_has_the_taxes_that_were_booked_in_it() {
     assert_eq!(of(&["--until", "2026-10-01"]), (vec![row(["2026-Q3", "1", "0"])], tax, 0));
     assert_eq!(of(&["--since", "2026-10-01"]), (vec![row(["2026-Q4", "0", "1"])], 0, tax));
     assert_eq!(of(&[]).0.len(), 2);
+}
+
+#[test]
+fn money_that_came_back_after_all_is_added_in_the_period_in_which_it_did() {
+    let [shop, _] = sold_either_way();
+    hears(&shop, HookFault::Fine);
+    let intent = shop.faulty.objects("payment_intent")[0]["id"].as_str().expect("a name").to_owned();
+    shop.faulty.refund_by_hand(&intent, 480);
+    hears(&shop, HookFault::Fine);
+    let booked = |period: &[&str]| {
+        let rows = exported_by(&shop.counter, "taxes", period);
+        cents(&rows, "refunded_net") + cents(&rows, "refunded_tax")
+    };
+    let (before, after) = (["--until", "2026-10-01"], ["--since", "2026-10-01"]);
+    assert_eq!((booked(&before), booked(&after)), (480, 0));
+    shop.counter.pass(30 * 24 * 3600);
+    shop.faulty.fail_refunds();
+    hears(&shop, HookFault::Fine);
+    assert_eq!((booked(&before), booked(&after), booked(&[])), (480, -480, 0), "what was filed stays as it was");
 }

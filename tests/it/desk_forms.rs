@@ -78,6 +78,10 @@ fn a_page_has_one_key_and_each_of_its_forms_is_done_once_by_it() {
         // A key that a note has used says nothing of a refund.
         ada.post(&format!("{ORDER}/refund"), &page, &[("step", "do"), ("amount", "4.80")]).expect(303);
     }
+    // What is written into a page that was sent before is not passed over in silence.
+    let other = ada.post(&format!("{ORDER}/note"), &page, &[("text", "call again")]).expect(303);
+    let told = ada.get(other.header("location")).expect(200);
+    assert!(told.body.contains("Nothing was done now") && !told.body.contains("call again"), "{}", told.body);
     let sku = ada.get("/desk/stock/MUG").expect(200);
     for _ in 0..2 {
         ada.post("/desk/stock/MUG", &sku, &[("how", "set"), ("number", "7"), ("reason", "counted")]).expect(303);

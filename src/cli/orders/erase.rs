@@ -57,15 +57,23 @@ pub(super) fn run(store: &Store, wish: &Args, is_json: bool, now: Timestamp) -> 
         if !open.is_empty() && !wish.yes && !confirmed(&question)? {
             return Err(CommandError::Usage("nothing was done".to_owned()));
         }
-        let mut still = Vec::new();
+        let (mut still, mut failure) = (Vec::new(), None);
         for kept in open {
             let act = Act::Erase { checkout: kept.checkout.clone() };
             match wait_for(store.act(COMMAND, None, act, now))? {
                 Ok(_) => still.push(kept),
                 // It came between.
                 Err(StoreError::Refused(Refusal::UnderWay { obstacle })) => refused.push((kept, obstacle)),
-                Err(error) => return Err(failed(error)),
+                Err(error) => {
+                    // What is erased by now is to stand nowhere all the same.
+                    failure = Some(failed(error));
+                    break;
+                }
             }
+        }
+        if let Some(failure) = failure {
+            wait_for(store.empty_log())?.map_err(failed)?;
+            return Err(failure);
         }
         open = still;
         for kept in open.iter().filter(|_| !is_json) {

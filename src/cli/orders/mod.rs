@@ -96,7 +96,7 @@ enum Action {
     Person(person::Args),
     /// Take whoever bought out of an order for ever, once nothing of it is under way; amounts, taxes and lines stay
     Erase(erase::Args),
-    /// Print or write orders as CSV (RFC 4180) or JSON Lines, one an order, the oldest first
+    /// Print or write orders, their lines, refunds or taxes as CSV (RFC 4180) or JSON Lines, the oldest first
     Export(export::Args),
 }
 

@@ -16,19 +16,19 @@ use crate::commerce::rules::Rules;
 
 use super::Said;
 use super::deal::{Deal, Left, Trade};
-use super::kept::Kept;
 
 /// What a typed code did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Kept", into = "Kept")]
 pub struct CouponOutcome {
     /// The code.
     pub code: CouponCode,
     /// The promotion's title, where the code is known.
     pub title: Option<String>,
     /// The promotion's id, where the code is known; `None` in quotes of before there were others than codes.
+    #[serde(default)]
     pub promotion: Option<String>,
     /// Whether it is taken off shipping, and not off the lines.
+    #[serde(default)]
     pub on_shipping: bool,
     /// What it gave, or why not.
     pub result: Result<Money, CouponRefusal>,

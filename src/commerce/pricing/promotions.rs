@@ -57,7 +57,7 @@ fn an_automatic_promotion_counts_without_a_code_while_its_conditions_hold() {
 }
 
 #[test]
-fn a_quote_with_automatic_discounts_is_intact_for_a_release_that_knows_of_none() {
+fn a_quote_is_hashed_by_what_automatic_discounts_took_off_and_not_by_their_names() {
     let shop = Shop::of(&[1000]).with(automatic("ten", percent_off("10")));
     let quote = Quote::freeze(QuoteParts {
         id: "q".into(),
@@ -72,11 +72,11 @@ fn a_quote_with_automatic_discounts_is_intact_for_a_release_that_knows_of_none()
         created_at: NOW,
         expires_at: NOW,
     });
-    let mut first = quote.clone();
-    first.priced.automatic.clear();
-    assert!(!quote.priced.automatic.is_empty() && first.is_intact(), "what was taken off is in the lines");
-    first.priced.lines[0].discount.minor -= 1;
-    assert!(!first.is_intact());
+    let mut nameless = quote.clone();
+    nameless.priced.automatic.clear();
+    assert!(!quote.priced.automatic.is_empty() && nameless.is_intact(), "what was taken off is in the lines");
+    nameless.priced.lines[0].discount.minor -= 1;
+    assert!(!nameless.is_intact());
 }
 
 #[test]

@@ -54,6 +54,8 @@ const POLICY: &str =
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// Rows of a page of a list.
 const ROWS: usize = 50;
+/// What is said of a form that changed nothing.
+const AGAIN: &str = "Nothing was done now: it was so already, or this page was sent before. Below is how it stands; send it from here if something is missing.";
 /// The one style sheet.
 const STYLE: &str = include_str!("../../../templates/desk/desk.css");
 

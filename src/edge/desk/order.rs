@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::orders::{money, told_state};
 use super::shop::stuck_row;
 use super::told::{LATE_SECONDS, Standing, name_of};
-use super::{ActError, At, Faults, Trouble, address, below, instant, line, page};
+use super::{AGAIN, ActError, At, Faults, Trouble, address, below, instant, line, page};
 use crate::commerce::fulfillment::{Fulfillment, FulfillmentState, Parcel};
 use crate::commerce::order::{Order, OrderState};
 use crate::commerce::payment::{Attempt, AttemptState};
@@ -46,6 +46,7 @@ pub(super) async fn show(at: &At<'_>, name: &str) -> Result<Reply, Trouble> {
         "note" => Some("The note is kept."),
         "erase" => Some("Nobody is named by this order any more."),
         "resolve" => Some("It is off the list of what is stuck."),
+        "again" => Some(AGAIN),
         _ => None,
     };
     shown(at, &order, StatusCode::OK, told, &Faults::new()).await
@@ -269,9 +270,13 @@ pub(super) async fn act(at: &At<'_>, name: &str, act: &str) -> Result<Reply, Tro
     }
 }
 
+fn led_back(order: &Order, done: &str) -> Reply {
+    Reply::see_other(&address(&below("/desk/orders", order.id.as_str()), &[("done", done)]))
+}
+
 async fn done(at: &At<'_>, order: &Order, what: &'static str, act: Act) -> Result<Reply, Trouble> {
     match at.act(act).await {
-        Ok(_) => Ok(Reply::see_other(&address(&below("/desk/orders", order.id.as_str()), &[("done", what)]))),
+        Ok(done) => Ok(led_back(order, if done.is_changed { what } else { "again" })),
         Err(ActError::Trouble(trouble)) => Err(trouble),
         Err(ActError::Refused(refusal)) => {
             let told = match (&refusal, what) {
@@ -346,7 +351,7 @@ async fn give_back(at: &At<'_>, order: &Order) -> Result<Reply, Trouble> {
     let is_shown = form.get("step") == "do" && form.filled("amount").is_some();
     // What is left by now says nothing about a form that was done.
     if is_shown && at.is_done(("refund", "")).await? {
-        return Ok(Reply::see_other(&address(&below("/desk/orders", order.id.as_str()), &[("done", "refund")])));
+        return Ok(led_back(order, "again"));
     }
     let restocks = !form.get("restock").is_empty();
     let mut faults = Faults::new();
@@ -410,7 +415,7 @@ async fn give_back(at: &At<'_>, order: &Order) -> Result<Reply, Trouble> {
         now: at.now(),
     };
     match at.act(Act::Refund(ask)).await {
-        Ok(_) => Ok(Reply::see_other(&address(&below("/desk/orders", order.id.as_str()), &[("done", "refund")]))),
+        Ok(done) => Ok(led_back(order, if done.is_changed { "refund" } else { "again" })),
         Err(ActError::Trouble(trouble)) => Err(trouble),
         // Another operator was first.
         Err(ActError::Refused(refusal)) => {

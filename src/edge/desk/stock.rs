@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ActError, At, ROWS, Trouble, address, below, instant, line};
+use super::{AGAIN, ActError, At, ROWS, Trouble, address, below, instant, line};
 use crate::commerce::ids::Sku;
 use crate::commerce::inventory::StockLevel;
 use crate::edge::http::Reply;
@@ -78,7 +78,11 @@ pub(super) async fn show(at: &At<'_>, sku: &str, faults: Vec<String>) -> Result<
         "sku": sku, "address": here, "level": known.as_ref().map(level), "rows": rows.collect::<Vec<_>>(), "next": next, "faults": faults,
         "title": sold.map(|(product, _)| product.title.clone()),
         "opening": sold.map(|(_, variant)| variant.opening_stock),
-        "told": (at.asked.query.get("done") == "1").then_some("It is written down."),
+        "told": match at.asked.query.get("done") {
+            "1" => Some("It is written down."),
+            "again" => Some(AGAIN),
+            _ => None,
+        },
         "given": {"number": at.asked.form.get("number"), "reason": at.asked.form.get("reason"), "how": at.asked.form.get("how")},
     });
     let title = format!("Stock of {sku}");
@@ -128,7 +132,10 @@ pub(super) async fn change(at: &At<'_>, sku: &str) -> Result<Reply, Trouble> {
         return Err(Trouble::NotFound);
     }
     match at.act(act).await {
-        Ok(_) => Ok(Reply::see_other(&address(&below("/desk/stock", sku), &[("done", "1")]))),
+        Ok(done) => {
+            let done = if done.is_changed { "1" } else { "again" };
+            Ok(Reply::see_other(&address(&below("/desk/stock", sku), &[("done", done)])))
+        }
         Err(ActError::Trouble(trouble)) => Err(trouble),
         Err(ActError::Refused(Refusal::NotFound)) => {
             show(at, sku, vec!["It was never counted: set what there is first.".to_owned()]).await

@@ -77,7 +77,7 @@ pub(super) fn erase(tx: &Tx<'_>, checkout: &CheckoutId, now: Timestamp) -> Resul
         customers::forget(tx, order)?;
         empty_order(tx, order)?;
         empty_facts(tx, order)?;
-        empty_log(tx, order)?;
+        empty_audit(tx, order)?;
     }
     empty_told(tx, id, now)?;
     for scope in [format!("{checkout} payment"), format!("{checkout} form"), format!("{cart} checkouts")] {
@@ -245,7 +245,7 @@ fn empty_document(document: &mut Value) -> Result<(), StoreError> {
 }
 
 /// An operator's words about an order.
-fn empty_log(tx: &Tx<'_>, order: &str) -> Result<(), StoreError> {
+fn empty_audit(tx: &Tx<'_>, order: &str) -> Result<(), StoreError> {
     let statements = [
         "UPDATE audit SET detail = 'erased' WHERE order_id = ?1 AND detail <> '' AND detail <> 'erased'",
         "UPDATE audit SET detail = 'erased' WHERE order_id IS NULL AND action = 'resolve' AND detail <> 'erased' AND subject IN

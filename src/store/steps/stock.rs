@@ -12,6 +12,9 @@ use crate::commerce::inventory::{StockLevel, StockNeed};
 use crate::store::tx::{Row, Tx, params};
 use crate::store::{Availability, CouponNeed, Refusal, StoreError};
 
+/// Codes that one statement names.
+const CODES_AT_ONCE: usize = 8;
+
 /// Holds units for an order, all or none. The refusal names every SKU that is short.
 pub(super) fn reserve(tx: &Tx<'_>, order: &str, needs: &[StockNeed], now: Timestamp) -> Result<(), StoreError> {
     let mut short = Vec::new();
@@ -161,9 +164,6 @@ pub(in crate::store) fn watched(tx: &Tx<'_>, codes: &[CouponCode]) -> Result<Ava
     }
     Ok(Availability { levels: levels(tx)?, coupon_uses })
 }
-
-/// As many as one statement names.
-const CODES_AT_ONCE: usize = 8;
 
 fn uses(row: &Row<'_>) -> Result<(CouponCode, u32), StoreError> {
     Ok((CouponCode(row.get(0)?), row.get(1)?))

@@ -105,15 +105,7 @@ fn an_act_and_its_entry_are_one_and_a_form_is_done_once() {
         let (lease, attempt) = written(&store, 1, "Ada", 0).await;
         let order = store.mark_paid(&lease, settled(&attempt, None, LATER)).await.expect("paid").order.expect("an order");
         let ask = |id: &str, minor| {
-            Act::Refund(AskRefund {
-                id: id.to_owned(),
-                order: order.id.clone(),
-                amount_minor: Some(minor),
-                reason: "late".to_owned(),
-                note: String::new(),
-                restocks: false,
-                now: LATER,
-            })
+            Act::Refund(AskRefund { amount_minor: Some(minor), reason: "late".to_owned(), ..fulfillments::refunding(&order, id) })
         };
         let done = store.act("ada", Some("k1"), ask("r1", 1000), LATER).await.expect("promised");
         assert!(done.is_changed && done.refund.is_some_and(|refund| refund.amount.minor == 1000));
@@ -290,16 +282,8 @@ fn a_form_that_comes_twice_at_once_is_done_and_told_as_done_both_times() {
     let (_place, store) = new_store();
     run(async {
         let order = fulfillments::sold(&store, 1, 2).await;
-        let refund = |number: u32| AskRefund {
-            id: format!("r{number}"),
-            order: order.id.clone(),
-            // All of it: nothing is left for another.
-            amount_minor: None,
-            reason: String::new(),
-            note: String::new(),
-            restocks: false,
-            now: LATER,
-        };
+        // All of it: nothing is left for another.
+        let refund = |number: u32| fulfillments::refunding(&order, &format!("r{number}"));
         let asking = (0..8).map(|number| {
             let (store, act) = (store.clone(), Act::Refund(refund(number)));
             tokio::spawn(async move { store.act("ada", Some("k"), act, LATER).await })

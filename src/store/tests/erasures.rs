@@ -150,13 +150,10 @@ async fn lived_through(store: &Store, order: &Order) {
     let resolve = Act::Resolve { order: None, subject: declared.id, note: "ada was told".into() };
     store.act("eve", None, resolve, LATER).await.expect("dealt with");
     let ask = AskRefund {
-        id: format!("r-{}", order.id),
-        order: order.id.clone(),
         amount_minor: Some(500),
         reason: "ada was told why".into(),
         note: "ada wrote".into(),
-        restocks: false,
-        now: LATER,
+        ..fulfillments::refunding(order, &format!("r-{}", order.id))
     };
     store.act("eve", None, Act::Refund(ask), LATER).await.expect("promised");
     let refund = store.claim_refunds("edge", 10, LATER, HOLD).await.expect("refunds").pop().expect("one");
@@ -349,16 +346,7 @@ fn what_is_under_way_has_to_be_over_first() {
         under_way(&order.checkout, Some(Obstacle::Event)).await;
         let row = store.claim_events(1, LATER, HOLD).await.expect("events").pop().expect("one");
         store.finish_event(row.id, EventResult::Applied, LATER).await.expect("crossed off");
-        let ask = AskRefund {
-            id: "r".into(),
-            order: order.id.clone(),
-            amount_minor: None,
-            reason: String::new(),
-            note: String::new(),
-            restocks: false,
-            now: LATER,
-        };
-        store.ask_refund(ask).await.expect("promised");
+        store.ask_refund(fulfillments::refunding(&order, "r")).await.expect("promised");
         under_way(&order.checkout, Some(Obstacle::Refund)).await;
         let refund = store.claim_refunds("edge", 1, LATER, HOLD).await.expect("refunds").pop().expect("one");
         store.settle_refund(&refund, RefundAnswer::Failed("no".into()), LATER).await.expect("it failed");

@@ -28,6 +28,19 @@ pub(super) fn asking(order: &Order, key: &str, units: u32) -> AskFulfillment {
     }
 }
 
+/// All that is left of its money goes back.
+pub(super) fn refunding(order: &Order, id: &str) -> refunds::AskRefund {
+    refunds::AskRefund {
+        id: id.to_owned(),
+        order: order.id.clone(),
+        amount_minor: None,
+        reason: String::new(),
+        note: String::new(),
+        restocks: false,
+        now: LATER,
+    }
+}
+
 async fn filtered(store: &Store, fulfillment: FulfillmentState) -> usize {
     let filter = OrderFilter { fulfillment: Some(fulfillment), ..OrderFilter::default() };
     store.orders(filter).await.expect("orders").len()
@@ -97,15 +110,7 @@ fn what_is_not_paid_or_is_back_in_stock_is_not_sent() {
         store.place(&lease, settled(&attempt, None, LATER)).await.expect("it is placed");
         assert_eq!(refused(store.fulfil(asking(&shell, "a", 0)).await), Refusal::WrongState, "its money is not taken");
         let order = sold(&store, 2, 2).await;
-        let refund = refunds::AskRefund {
-            id: "r1".into(),
-            order: order.id.clone(),
-            amount_minor: None,
-            reason: String::new(),
-            note: String::new(),
-            restocks: true,
-            now: LATER,
-        };
+        let refund = refunds::AskRefund { restocks: true, ..refunding(&order, "r1") };
         store.ask_refund(refund.clone()).await.expect("a refund");
         assert_eq!(refused(store.fulfil(asking(&order, "b", 1)).await), Refusal::AlreadyRestocked);
         assert!(store.sendable(&order.id).await.expect("a look").expect("an order").is_restocked);

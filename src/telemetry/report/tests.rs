@@ -57,6 +57,21 @@ fn carts(tally: &Tally, band: Band, device: Device, counts: [u64; 3]) {
     }
 }
 
+/// A view by a telephone that waited for 0.9 s.
+fn beacon(page: Page) -> Beacon<'static> {
+    Beacon {
+        page,
+        device: Device::Phone,
+        connection: Connection::Fast,
+        market: "eu",
+        lcp: Some(900),
+        inp: None,
+        cls: None,
+        ttfb: None,
+        first_product: None,
+    }
+}
+
 #[test]
 fn an_interval_holds_its_share_and_is_wilsons() {
     let share = Share::of(10, 100).expect("of some");
@@ -160,18 +175,7 @@ fn money_of_few_orders_is_not_shown_and_not_found_by_subtraction() {
 fn pages_of_few_views_are_not_found_by_subtraction() {
     let tally = Tally::default();
     for (page, views) in [(Page::Home, 100), (Page::Product, 40), (Page::Cart, 13)] {
-        let (device, connection) = (Device::Phone, Connection::Fast);
-        let beacon = Beacon {
-            page,
-            device,
-            connection,
-            market: "eu",
-            lcp: Some(900),
-            inp: None,
-            cls: None,
-            ttfb: None,
-            first_product: None,
-        };
+        let beacon = beacon(page);
         (0..views).for_each(|_| tally.see(&beacon, 0));
     }
     let report = report(&gathered(&rows(&tally, 0)), DAY);
@@ -242,18 +246,7 @@ fn a_budget_of_more_days_than_were_promised_is_that_of_those_days() {
 #[test]
 fn a_damaged_row_is_left_out_whole() {
     let tally = Tally::default();
-    let (page, device, connection) = (Page::Home, Device::Phone, Connection::Fast);
-    let beacon = Beacon {
-        page,
-        device,
-        connection,
-        market: "eu",
-        lcp: Some(900),
-        inp: None,
-        cls: None,
-        ttfb: Some(80),
-        first_product: None,
-    };
+    let beacon = Beacon { ttfb: Some(80), ..beacon(Page::Home) };
     (0..3).for_each(|_| tally.see(&beacon, 0));
     let row = rows(&tally, 0).remove(0);
     let mut gathered = Gathered::default();
@@ -298,22 +291,8 @@ fn a_page_says_in_words_and_tables_what_its_bars_show() {
     carts(&tally, Band::Under1s, Device::Phone, [400, 100, 40]);
     carts(&tally, Band::Over4s, Device::Desktop, [200, 50, 20]);
     for ms in 0..100 {
-        let (page, device, connection) = (Page::Category, Device::Phone, Connection::Fast);
         let first_product = Some(400 + ms * 10);
-        tally.see(
-            &Beacon {
-                page,
-                device,
-                connection,
-                market: "eu",
-                lcp: Some(900),
-                inp: None,
-                cls: Some(20),
-                ttfb: Some(80),
-                first_product,
-            },
-            0,
-        );
+        tally.see(&Beacon { cls: Some(20), ttfb: Some(80), first_product, ..beacon(Page::Category) }, 0);
     }
     let report = report(&gathered(&rows(&tally, 0)), DAY);
     let speed = report.pages.iter().find(|speed| speed.page == "category").expect("a kind of page");

@@ -161,15 +161,20 @@ impl Taxes {
         let order = &row.order;
         let Some(paid_at) = order.paid_at.filter(|_| order.state == OrderState::Placed) else { return };
         let parts = parts(order);
-        for part in parts.iter().filter(|_| self.is_booked(paid_at)).collect::<Vec<_>>() {
-            let sums = self.at(order, part, paid_at);
-            sums.orders += 1;
-            sums.net += part.net;
-            sums.tax += part.tax;
+        if self.is_booked(paid_at) {
+            for part in &parts {
+                let sums = self.at(order, part, paid_at);
+                sums.orders += 1;
+                sums.net += part.net;
+                sums.tax += part.tax;
+            }
         }
         let weights: Vec<i64> = parts.iter().map(|part| part.net + part.tax).collect();
         // By the ledger, which is only added to: what was filed for a period stays as it was.
-        for (at, amount) in row.booked.iter().filter(|(at, _)| self.is_booked(*at)).copied().collect::<Vec<_>>() {
+        for (at, amount) in row.booked.iter().copied() {
+            if !self.is_booked(at) {
+                continue;
+            }
             let sign = amount.minor.signum();
             let Ok(shares) = Money::new(amount.minor * sign, amount.currency).split(&weights) else { continue };
             for (part, share) in parts.iter().zip(shares) {
