@@ -279,12 +279,20 @@ impl<W: Write> Table<W> {
     }
 }
 
-/// A cell that no spreadsheet takes for a formula.
+/// A cell that no spreadsheet takes for a formula. An amount below zero is none.
 fn harmless(cell: &str) -> std::borrow::Cow<'_, str> {
-    match cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+    match cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && !is_amount(cell) {
         true => format!("'{cell}").into(),
         false => cell.into(),
     }
+}
+
+/// Such as `-4.03`.
+fn is_amount(cell: &str) -> bool {
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let digits = cell.strip_prefix('-').unwrap_or(cell);
+    let (whole, minor) = digits.split_once('.').unwrap_or((digits, "0"));
+    is_digits(whole) && is_digits(minor)
 }
 
 /// The cells of an order, one for each column. What is not known is empty.
