@@ -158,6 +158,8 @@ pub enum Step {
     Decline,
     /// The attempt was called off; shell and reservation are let go.
     CancelAttempt,
+    /// The money was taken and can be no order's of this attempt: it is an orphan from now on, which gets an order or goes back.
+    Disown,
     /// The attempt is put before a person.
     Review,
     /// Shell and reservation are let go, as their time is over and no attempt lives.
@@ -348,7 +350,7 @@ fn authorized(checkout: &Checkout, attempt: &Attempt, report: &Report) -> Decisi
                 let next = Next { attempt: Some(AttemptState::Capturing), order: Some(OrderState::Placed) };
                 Decision::of(Step::Place, next, &[Effect::Capture])
             }
-            Err(reason) => Decision::review(&reason).then((!checkout.is_placed()).then_some(Effect::CancelPayment)),
+            Err(obstacle) => Decision::review(obstacle.reason()).then((!checkout.is_placed()).then_some(Effect::CancelPayment)),
         },
     }
 }
@@ -358,25 +360,52 @@ fn captured(checkout: &Checkout, attempt: &Attempt, report: &Report) -> Decision
         let next = Next { attempt: Some(AttemptState::Paid), order: Some(OrderState::Placed) };
         Decision::of(Step::MarkPaid, next, &[Effect::SendConfirmation])
     };
-    match attempt.state {
-        AttemptState::Paid | AttemptState::Review => Decision::stay(),
-        _ => match honoured(checkout, report) {
-            Ok(()) => paid(),
-            Err(reason) => Decision::review(&reason),
-        },
+    match (attempt.state, honoured(checkout, report)) {
+        (AttemptState::Paid, _) => Decision::stay(),
+        // A person wanted it let go, and it was taken all the same.
+        (AttemptState::Review, _) if attempt.void_asked_at.is_some() && !checkout.is_placed() => Decision::disown(REFUSED),
+        (AttemptState::Review, _) => Decision::stay(),
+        (_, Ok(())) => paid(),
+        // It is the agreed money and comes too late: it may still get an order, and else it goes back.
+        (_, Err(Obstacle::NoOrder(reason))) => Decision::disown(reason),
+        // What does not fit may be anybody's, or more than it says.
+        (_, Err(obstacle @ Obstacle::OtherMoney(_))) => Decision::review(obstacle.reason()),
+    }
+}
+
+/// Why the money of a payment under review goes back.
+const REFUSED: &str = "it was to be let go, and was taken";
+
+/// Why money makes no order a promise.
+enum Obstacle {
+    /// No order waits for it.
+    NoOrder(&'static str),
+    /// It is not what was agreed.
+    OtherMoney(String),
+}
+
+impl Obstacle {
+    fn reason(&self) -> &str {
+        match self {
+            Self::NoOrder(reason) => reason,
+            Self::OtherMoney(reason) => reason,
+        }
     }
 }
 
 /// Whether money may make this checkout's order a promise: it is the agreed money, and the order still waits for it.
-fn honoured(checkout: &Checkout, report: &Report) -> Result<(), String> {
+fn honoured(checkout: &Checkout, report: &Report) -> Result<(), Obstacle> {
+    let Some(attempt) = &checkout.attempt else { return Err(Obstacle::NoOrder("there is no such payment")) };
+    report.matches(attempt.amount, &attempt.quote_hash).map_err(|mismatch| Obstacle::OtherMoney(mismatch.to_string()))?;
     let order = checkout.order.as_ref().filter(|order| order.state != OrderState::Canceled);
-    let order = order.ok_or("the order was canceled before the money came")?;
-    let attempt = checkout.attempt.as_ref().filter(|attempt| attempt.quote_hash == order.quote.hash);
-    let attempt = attempt.ok_or("the payment is for an older quote than the order's")?;
-    if checkout.is_placed() && attempt.state != AttemptState::Capturing {
-        return Err("another payment placed this order already".to_owned());
+    let order = order.ok_or(Obstacle::NoOrder("the order was canceled before the money came"))?;
+    if attempt.quote_hash != order.quote.hash {
+        return Err(Obstacle::NoOrder("the payment is for an older quote than the order's"));
     }
-    report.matches(&order.quote).map_err(|mismatch| mismatch.to_string())
+    if checkout.is_placed() && attempt.state != AttemptState::Capturing {
+        return Err(Obstacle::NoOrder("another payment placed this order already"));
+    }
+    report.matches(order.quote.total(), &order.quote.hash).map_err(|mismatch| Obstacle::OtherMoney(mismatch.to_string()))
 }
 
 fn canceled(checkout: &Checkout, attempt: &Attempt) -> Decision {
@@ -436,6 +465,10 @@ impl Decision {
 
     fn review(reason: &str) -> Self {
         Self::to(Step::Review, AttemptState::Review, &[Effect::Alarm]).because(reason)
+    }
+
+    fn disown(reason: &str) -> Self {
+        Self::to(Step::Disown, AttemptState::Canceled, &[]).because(reason)
     }
 
     fn then(mut self, effect: Option<Effect>) -> Self {

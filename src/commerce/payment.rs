@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{AttemptId, CheckoutId, QuoteId, Timestamp};
 use super::money::Money;
-use super::quote::Quote;
 
 /// Where an attempt stands. Live: up to and with `Capturing`, and `Review`, which may hold money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -69,6 +68,9 @@ impl AttemptState {
         !matches!(self, Self::Paid | Self::Declined | Self::Canceled)
     }
 }
+
+/// Why an attempt is canceled whose money was taken and can be no order's: it is given back, whoever it was.
+pub const DISOWNED: &str = "disowned";
 
 /// A numbered try.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -198,15 +200,14 @@ pub enum Mismatch {
 
 impl Report {
     /// Compares the payment with what was agreed; nothing is placed without.
-    pub fn matches(&self, quote: &Quote) -> Result<(), Mismatch> {
-        let agreed = quote.total();
+    pub fn matches(&self, agreed: Money, quote_hash: &str) -> Result<(), Mismatch> {
         if self.amount.currency != agreed.currency {
             return Err(Mismatch::Currency);
         }
         if self.amount.minor != agreed.minor {
             return Err(Mismatch::Amount);
         }
-        if self.quote_hash != quote.hash {
+        if self.quote_hash != quote_hash {
             return Err(Mismatch::Quote);
         }
         Ok(())

@@ -20,7 +20,7 @@ use crate::commerce::fulfillment::{FulfilledLine, Fulfillment, FulfillmentState}
 use crate::commerce::ids::Timestamp;
 use crate::commerce::order::{Order, OrderState};
 use crate::commerce::outside::OutsidePrices;
-use crate::commerce::payment::{Attempt, AttemptState};
+use crate::commerce::payment::{Attempt, AttemptState, DISOWNED};
 use crate::commerce::pricing::PricedCart;
 use crate::commerce::withdrawal::Withdrawal;
 use crate::theme::locale;
@@ -214,6 +214,7 @@ fn payment_words(attempt: &Attempt) -> (&'static str, Option<&'static str>) {
         AttemptState::IntentPending | AttemptState::Authorized | AttemptState::Capturing => ("checking", Some(CHECKING)),
         AttemptState::Review => ("review", Some(CHECKING)),
         AttemptState::Paid => ("paid", None),
+        AttemptState::Canceled if attempt.reason.as_deref() == Some(DISOWNED) => ("returning", Some("payment.returning")),
         AttemptState::Canceled => ("none", Some("payment.called_off")),
         AttemptState::Declined => ("declined", Some(declined_words(attempt.reason.as_deref().unwrap_or("")))),
     }

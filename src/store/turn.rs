@@ -5,6 +5,7 @@
 //!         neither costs a step of its own.
 //! Source  CHECKOUT.md 5.3; T2 to T4 are its names.
 
+use super::orphans::Orphan;
 use super::steps::{checkouts, payments};
 use super::tx::Tx;
 use super::{BeginPayment, Lane, Refusal, Store, StoreError};
@@ -146,6 +147,29 @@ impl Store {
             payments::cancel_attempt(tx, &lease, &attempt, now)?;
             checkouts::left_by(tx, &lease)
         })
+    }
+
+    /// The attempt's money was taken and can be no order's of it: it is an orphan from now on, and the attempt's shell and units are let go.
+    pub async fn disown(
+        &self,
+        lease: &Lease,
+        attempt: &AttemptId,
+        orphan: Orphan,
+        now: Timestamp,
+    ) -> Result<Checkout, StoreError> {
+        let (lease, attempt) = (lease.clone(), attempt.clone());
+        step!(self, Urgent, move |tx| {
+            payments::disown(tx, &lease, &orphan, &attempt, now)?;
+            checkouts::left_by(tx, &lease)
+        })
+    }
+
+    /// The same of an attempt that another one took the place of; nobody has to hold its checkout.
+    ///
+    /// Errors: refused where it is paid, or under way.
+    pub async fn disown_older(&self, attempt: &AttemptId, orphan: Orphan, now: Timestamp) -> Result<(), StoreError> {
+        let attempt = attempt.clone();
+        step!(self, Urgent, move |tx| payments::disown_older(tx, &orphan, &attempt, now))
     }
 
     /// Puts the attempt before a person; units stay held. `calls_off`: the payment is promised to be called off in the same step.

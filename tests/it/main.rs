@@ -33,6 +33,7 @@ mod hostile;
 mod images;
 mod incremental;
 mod languages;
+mod late_money;
 mod law;
 mod letters;
 mod limits;

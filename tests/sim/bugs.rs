@@ -2,7 +2,8 @@
 //!
 //! Source  CHECKOUT.md 5.10.4 and section 1, where shops have had these. By hand: `VITRINE_BUG=float_total cargo test … --test sim`.
 
-use super::{Mode, crowd, moments, plan, run};
+use super::plan::Plan;
+use super::{Mode, crowd, fickle_plan, moments, plan, run};
 use vitrine::faults::plant;
 
 /// Worlds or stories after which a bug counts as not found: well within five seconds.
@@ -35,6 +36,7 @@ const BUGS: &[(&str, Mode, &[&str])] = &[
     ("refund_told_twice", Mode::Seeds(4), &["I21", "L1"]),
     ("refund_failure_not_booked", Mode::Seeds(0), &["I21"]),
     ("unknown_is_told_unpaid", Mode::Seeds(0), &["I13"]),
+    ("late_money_is_kept", Mode::Fickle(0), &["L1"]),
 ];
 
 /// Bugs that need a real process and a real disk, and the tests that catch them.
@@ -43,22 +45,28 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("synchronous_normal", "tests/kills/durable.rs no_answer_leaves_before_what_it_says_is_on_the_disk"),
 ];
 
+/// The first breach from a seed on.
+fn by_seed(first: u64, plan: fn(u64) -> Plan) -> Option<String> {
+    (first..first + BUDGET).find_map(|seed| {
+        let breach = run(seed, plan(seed), false, crowd).1?;
+        Some(format!("{breach} (seed {seed})"))
+    })
+}
+
 #[test]
 fn every_planted_bug_is_caught() {
     for (bug, mode, expected) in BUGS {
         plant(Some(bug));
         let started = std::time::Instant::now();
         let breach = match mode {
-            Mode::Seeds(first) => (*first..first + BUDGET).find_map(|seed| {
-                let breach = run(seed, plan(seed), false, crowd).1?;
-                Some(format!("{breach} (seed {seed})"))
-            }),
+            Mode::Seeds(first) => by_seed(*first, plan),
+            Mode::Fickle(first) => by_seed(*first, fickle_plan),
             Mode::Moments => moments(),
         };
         plant(None);
         let breach = breach.unwrap_or_else(|| panic!("{bug} was not caught by {}", mode.test()));
         let breach = breach.lines().next().unwrap_or("").to_owned();
-        println!("{bug}: {} after {:.1} s: {breach}", mode.test(), started.elapsed().as_secs_f64());
+        println!("planted {bug}: {} after {:.1} s: {breach}", mode.test(), started.elapsed().as_secs_f64());
         assert!(expected.iter().any(|name| breach.starts_with(&format!("{name}:"))), "{bug} was caught as {breach}");
     }
 }

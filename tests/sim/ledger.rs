@@ -43,6 +43,8 @@ pub struct Payment {
     /// Whether the card was typed into its form on the shop's page: one card, and no other after it.
     pub is_typed: bool,
     pub decline_code: Option<String>,
+    /// Whether the bank said no, and took it after all.
+    pub is_late: bool,
     /// Every state with its instant, the newest last.
     pub history: Vec<(i64, RemoteState)>,
     pub refunds: Vec<Refund>,
@@ -216,6 +218,7 @@ impl Ledger {
             has_page: !matches!(card, Some("good" | "declined")),
             is_typed: card.is_some(),
             decline_code: None,
+            is_late: false,
             history: vec![(now, RemoteState::Open)],
             refunds: Vec::new(),
         });
@@ -310,6 +313,16 @@ impl Ledger {
             }
         }
         Some(self.payments[index].return_url.clone())
+    }
+
+    /// A bank changes its mind about a payment that was declined, without anybody having asked it to; gives which.
+    pub fn takes_after_all(&mut self, pick: impl FnOnce(usize) -> usize, now: i64) -> Option<String> {
+        let declined: Vec<usize> =
+            (0..self.payments.len()).filter(|index| self.payments[*index].state() == RemoteState::Declined).collect();
+        let index = *declined.get(pick(declined.len()))?;
+        self.payments[index].is_late = true;
+        self.set(index, RemoteState::Captured, now);
+        Some(self.payments[index].reference.clone())
     }
 
     /// A shopper who pays at the very moment of the call (F18).

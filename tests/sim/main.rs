@@ -49,6 +49,9 @@ const WORLDS: u64 = 30;
 /// Those in which the shop asks services of its own.
 const SERVICE_WORLDS: u64 = 18;
 
+/// Those in which banks change their minds.
+const FICKLE_WORLDS: u64 = 18;
+
 /// What goes wrong in the world of a seed.
 fn plan(seed: u64) -> Plan {
     let (store, gateway, mail, crash) = match seed % 6 {
@@ -98,6 +101,9 @@ fn crowd(world: &Arc<World>) -> Vec<Actor> {
     }
     actors.push(Box::pin(merchant(world.clone())));
     actors.push(Box::pin(refunding(world.clone())));
+    if world.plan.is_fickle {
+        actors.push(Box::pin(fickle(world.clone())));
+    }
     actors.push(Box::pin(Shopper::new(world, SHOPPERS, Habits::plain()).pries()));
     actors
 }
@@ -160,6 +166,17 @@ async fn refunding(world: Arc<World>) {
             // Refused where more than is left is asked for.
             world.while_alive(till.store.ask_refund(ask)).await;
         }
+    }
+}
+
+/// A bank that takes what it declined before: at once, while the shopper tries another card, or long after.
+async fn fickle(world: Arc<World>) {
+    for _ in 0..12 {
+        let seconds = world.luck(|luck| luck.one_of(&[5, 60, 400]));
+        world.wait(seconds).await;
+        let pick = |count: usize| world.luck(|luck| usize::try_from(luck.below(count.max(1) as u64)).expect("it is small"));
+        let taken = world.ledger.lock().expect("unharmed").takes_after_all(pick, world.now());
+        world.tell(|| format!("a bank takes {taken:?} after all"));
     }
 }
 
@@ -293,6 +310,28 @@ fn services_that_fail_break_no_promise() {
     assert!(sales > 0, "nobody bought anything");
 }
 
+/// What goes wrong in the world of a seed where banks change their minds.
+fn fickle_plan(seed: u64) -> Plan {
+    Plan { is_fickle: true, ..plan(seed) }
+}
+
+#[test]
+fn money_that_banks_take_after_all_is_an_order_or_goes_back() {
+    let first = number("VITRINE_FIRST").unwrap_or(0);
+    let (mut adopted, mut returned) = (0, 0);
+    for seed in first..first + number("VITRINE_WORLDS").unwrap_or(FICKLE_WORLDS) {
+        let (world, verdict) = run(seed, fickle_plan(seed), false, crowd);
+        if let Some(breach) = verdict {
+            panic!("{}", told(seed, fickle_plan(seed), &breach, crowd));
+        }
+        let oracle = world.oracle.lock().expect("unharmed");
+        adopted += oracle.count("SELECT count(*) FROM orphans WHERE state = 'adopted'");
+        returned += oracle.count("SELECT count(*) FROM orphans WHERE state = 'returned'");
+    }
+    println!("late money: {adopted} payments became orders, {returned} went back");
+    assert!(adopted > 0 && returned > 0, "{adopted} and {returned}");
+}
+
 #[test]
 fn every_moment_may_go_wrong_once() {
     if let Some(breach) = moments() {
@@ -305,6 +344,8 @@ fn every_moment_may_go_wrong_once() {
 enum Mode {
     /// By worlds of seeds, from this one on.
     Seeds(u64),
+    /// By those in which banks change their minds.
+    Fickle(u64),
     Moments,
 }
 
@@ -312,6 +353,7 @@ impl Mode {
     fn test(self) -> &'static str {
         match self {
             Self::Seeds(_) => "every_seed_keeps_every_promise",
+            Self::Fickle(_) => "money_that_banks_take_after_all_is_an_order_or_goes_back",
             Self::Moments => "every_moment_may_go_wrong_once",
         }
     }

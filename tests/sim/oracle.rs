@@ -114,6 +114,8 @@ impl Oracle {
                 return Err(format!("I5: {about} was opened over {} where {} was agreed", payment.asked, attempt.amount_minor));
             }
             match state {
+                // Nobody here asked for it.
+                RemoteState::Captured if payment.is_late => {}
                 RemoteState::Captured => self.judge_capture(payment, attempt, &about)?,
                 RemoteState::Canceled if attempt.order_state == "placed" && !attempt.void_asked => {
                     return Err(format!("I6: the money of a placed order was let go, {about}"));
@@ -163,6 +165,11 @@ impl Oracle {
                 if !keys.insert(key) {
                     return Err(format!("{about} went back twice"));
                 }
+                if key.contains(":orphan:")
+                    && matches!(self.orphan(&payment.reference).as_deref(), Some("returning" | "returned" | "review"))
+                {
+                    continue;
+                }
                 match select.query_row([key], |row| row.get::<_, i64>(0)) {
                     Ok(minor) if minor == refund.amount.minor => {}
                     _ => return Err(format!("{about} went back and was not promised")),
@@ -176,6 +183,13 @@ impl Oracle {
         Ok(())
     }
 
+    /// Where a payment stands that no order is of.
+    fn orphan(&self, reference: &str) -> Option<String> {
+        let mut select =
+            self.rows().prepare_cached("SELECT state FROM orphans WHERE reference = ?1").expect("the schema is known");
+        select.query_row([reference], |row| row.get(0)).ok()
+    }
+
     /// Our ledger says of each payment what the gateway says, and no refund waits.
     fn judge_ledger_of_refunds(&self, ledger: &Ledger, now: i64) -> Result<(), String> {
         let mut select = self
@@ -185,7 +199,8 @@ impl Oracle {
                      ELSE 0 END), 0) FROM ledger JOIN attempts ON attempts.id = attempt WHERE key = ?1",
             )
             .expect("the schema is known");
-        for payment in &ledger.payments {
+        let of_orders = |payment: &&Payment| !matches!(self.orphan(&payment.reference).as_deref(), Some("returned" | "review"));
+        for payment in ledger.payments.iter().filter(of_orders) {
             let ours: i64 = select.query_row([&payment.key], |row| row.get(0)).expect("a sum");
             let theirs = payment.refunded_at(now);
             if ours != theirs {
@@ -206,6 +221,10 @@ impl Oracle {
             let is_meant = payment.meta("checkout") == attempt.checkout && payment.meta("attempt") == attempt.number.to_string();
             if !keys.insert(&payment.key) || !is_named || !is_meant {
                 return Err(format!("I25: {about} is one of two, or another's"));
+            }
+            // What a bank takes after all is seen to afterwards.
+            if payment.is_late {
+                continue;
             }
             if matches!(attempt.state.as_str(), "declined" | "canceled") {
                 return Err(format!("I4: {about} is {:?} and its attempt is {}", payment.state(), attempt.state));
@@ -303,6 +322,7 @@ impl Oracle {
                   + (SELECT count(*) FROM outbox WHERE done_at IS NULL)
                   + (SELECT count(*) FROM inbox WHERE done_at IS NULL)
                   + (SELECT count(*) FROM refunds WHERE state IN ('pending', 'accepted'))
+                  + (SELECT count(*) FROM orphans WHERE state IN ('found', 'returning'))
                   + (SELECT count(*) FROM orders WHERE state = 'pending_payment' AND NOT EXISTS
                         (SELECT 1 FROM attempts WHERE order_id = orders.id AND attempts.state = 'review'))",
         ) == 0
@@ -361,7 +381,7 @@ impl Oracle {
                 return Err(format!("{breach}: {}", row.get::<_, String>(0).expect("a name")));
             }
         }
-        self.judge_money(ledger)?;
+        self.judge_money(ledger, now)?;
         self.judge_ledger_of_refunds(ledger, now)?;
         for (event, is_foreign) in &self.heard {
             self.judge_event(event, *is_foreign)?;
@@ -369,18 +389,26 @@ impl Oracle {
         self.judge_mails(mails, extra_mails)
     }
 
-    /// Every unit of money at the gateway is an order's, or waits for a person.
-    fn judge_money(&self, ledger: &Ledger) -> Result<(), String> {
+    /// Every unit of money at the gateway is an order's, went back, or waits for a person; and no cart's is kept twice.
+    fn judge_money(&self, ledger: &Ledger, now: i64) -> Result<(), String> {
         let attempts = self.attempts();
+        let mut kept = BTreeSet::new();
         for payment in &ledger.payments {
             let state = attempts.get(&payment.key).map_or("", |attempt| attempt.state.as_str());
+            let is_back = payment.refunded_at(now) >= payment.amount.minor;
+            let waits = self.orphan(&payment.reference).as_deref() == Some("review");
             let fits = match payment.state() {
+                RemoteState::Captured if payment.is_late && state != "paid" => is_back || waits,
                 RemoteState::Captured => matches!(state, "paid" | "review"),
                 RemoteState::Open | RemoteState::Processing | RemoteState::Authorized => state == "review",
                 RemoteState::Declined | RemoteState::Canceled => state != "paid",
             };
             if !fits {
                 return Err(format!("L1: {} is {:?} and its attempt is {state:?}", payment.key, payment.state()));
+            }
+            let is_kept = payment.state() == RemoteState::Captured && !is_back && !waits;
+            if is_kept && attempts.get(&payment.key).is_some_and(|attempt| !kept.insert(&attempt.cart)) {
+                return Err(format!("I2: a cart has paid twice, {}", payment.key));
             }
         }
         Ok(())

@@ -53,6 +53,8 @@ pub struct Plan {
     pub services: u64,
     /// Webhooks that never come; 0: none are sent at all.
     pub hooks: u64,
+    /// Whether banks take now and then what they declined before.
+    pub is_fickle: bool,
     /// In a hundred thousand.
     pub crash: u64,
     pub nth: Option<(Harm, u64)>,

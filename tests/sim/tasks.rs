@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use vitrine::commerce::ids::Timestamp;
 use vitrine::edge::app::App;
-use vitrine::edge::perform::{Till, reconcile, rounds, subscribers};
+use vitrine::edge::perform::{Till, orphans, reconcile, rounds, subscribers};
 
 use super::world::World;
 
@@ -16,6 +16,9 @@ pub async fn sweeping(world: Arc<World>, app: Arc<App>, till: Arc<Till>) {
         let _ = till.refresh_stock(&app).await;
         reconcile::beat(&app, &till).await;
         rounds::sweep(&app, &till, Timestamp(world.now() - 30)).await;
+        if world.plan.is_fickle {
+            let _ = orphans::work(&app, &till).await;
+        }
     }
 }
 

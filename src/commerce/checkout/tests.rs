@@ -213,6 +213,31 @@ fn a_success_after_a_decline_is_honored_while_the_order_waits() {
 }
 
 #[test]
+fn money_that_was_taken_for_an_order_that_waits_no_more_is_not_kept() {
+    let taken = report(ReportedState::Captured);
+    for state in [AttemptState::Declined, AttemptState::Canceled] {
+        let late = hear(&at(state, OrderState::Canceled), taken.clone());
+        assert_eq!(
+            (late.step, late.next.attempt, late.effects),
+            (Step::Disown, Some(AttemptState::Canceled), vec![]),
+            "{state:?}"
+        );
+        // The agreed money alone: what does not fit is a person's.
+        let other = Report { amount: Money::new(taken.amount.minor + 1, euro()), ..taken.clone() };
+        assert_eq!(hear(&at(state, OrderState::Canceled), other).step, Step::Review);
+    }
+    let twice = hear(&at(AttemptState::Declined, OrderState::Placed), taken.clone());
+    assert_eq!((twice.step, twice.next.order), (Step::Disown, None), "another payment placed it: that order stays");
+    let mut doubtful = at(AttemptState::Review, OrderState::PendingPayment);
+    assert_eq!(hear(&doubtful, taken.clone()), Decision::stay());
+    doubtful.attempt.as_mut().expect("an attempt").void_asked_at = Some(NOW);
+    assert_eq!(hear(&doubtful, taken.clone()).step, Step::Disown, "a person wants it back");
+    let mut placed = at(AttemptState::Review, OrderState::Placed);
+    placed.attempt.as_mut().expect("an attempt").void_asked_at = Some(NOW);
+    assert_eq!(hear(&placed, taken), Decision::stay(), "an order is a promise");
+}
+
+#[test]
 fn time_calls_off_what_the_shopper_left() {
     let look = |checkout: &Checkout, now| decide(checkout, &Command::Deadline, &Facts { now, live: false }).expect("time passes");
     let waiting = at(AttemptState::AwaitingShopper, OrderState::PendingPayment);

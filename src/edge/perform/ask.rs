@@ -107,7 +107,12 @@ impl Till {
             }
             (AttemptState::Capturing, _) => self.capture(attempt, key(Operation::Capture), now).await,
             // What is over for us may not be over for the gateway: who says so is heard.
-            (AttemptState::Declined | AttemptState::Canceled | AttemptState::Review, Wish::Hear) => self.look(attempt).await,
+            (AttemptState::Declined | AttemptState::Canceled | AttemptState::Review, Wish::Hear) => {
+                match self.look(attempt).await {
+                    Said::Stands(found) if is_back(&found) => Said::Stands(canceled(found)),
+                    said => said,
+                }
+            }
             (AttemptState::Declined | AttemptState::Canceled | AttemptState::Review, Wish::GoOn) => return Ok(None),
             (AttemptState::AwaitingShopper | AttemptState::Authorized, Wish::GoOn | Wish::Hear)
                 if attempt.cancel_sent_at.is_none() =>
@@ -245,10 +250,8 @@ impl Till {
         let attempt = question.attempt;
         let said = self.look(attempt).await;
         let Said::Stands(found) = &said else { return Ok(said) };
-        // What was given back at the gateway's own pages is held by nobody.
-        let is_back = found.state == RemoteState::Captured && found.refunded_minor >= found.amount.minor;
-        if is_back && attempt.state == AttemptState::Review && attempt.void_asked_at.is_some() {
-            return Ok(Said::Stands(RemotePayment { state: RemoteState::Canceled, ..found.clone() }));
+        if is_back(found) && attempt.state == AttemptState::Review && attempt.void_asked_at.is_some() {
+            return Ok(Said::Stands(canceled(found.clone())));
         }
         let is_sent =
             attempt.cancel_sent_at.is_some() || attempt.state == AttemptState::Review || attempt.void_asked_at.is_some();
@@ -279,9 +282,7 @@ impl Till {
             }
             Outcome::Done(payment) => Said::Stands(payment),
             Outcome::Rejected(_) => self.look(attempt).await,
-            Outcome::Unknown(_) if planted!("lost_cancel_is_done") => {
-                Said::Stands(RemotePayment { state: RemoteState::Canceled, ..found.clone() })
-            }
+            Outcome::Unknown(_) if planted!("lost_cancel_is_done") => Said::Stands(canceled(found.clone())),
             Outcome::Accepted | Outcome::Unknown(_) => Said::Unknown,
         })
     }
@@ -308,6 +309,15 @@ impl Till {
             Said::Unknown => plain(Command::GatewayUnknown),
         }
     }
+}
+
+/// Whether all of it was given back, be it at the gateway's own pages: it is held by nobody.
+fn is_back(payment: &RemotePayment) -> bool {
+    payment.state == RemoteState::Captured && payment.refunded_minor >= payment.amount.minor
+}
+
+fn canceled(payment: RemotePayment) -> RemotePayment {
+    RemotePayment { state: RemoteState::Canceled, ..payment }
 }
 
 fn is_refused(payment: &RemotePayment) -> bool {

@@ -9,15 +9,14 @@
 
 use std::sync::Arc;
 
-use super::{Till, Turn, Wish, disputes, reconcile, refunds};
+use super::{Till, Turn, Wish, disputes, orphans, reconcile, refunds};
 use crate::commerce::ids::{CheckoutId, Timestamp};
 use crate::commerce::payment::{Attempt, AttemptState, Operation, idempotency_key};
 use crate::edge::app::App;
 use crate::gateway::event::{About, Event, NotHeard};
 use crate::gateway::{Outcome, RemoteState};
-use crate::store::StoreError;
 use crate::store::event::{EventResult, InboxRow, NewEvent};
-use crate::store::orphans::DifferenceKind;
+use crate::store::{Refusal, StoreError};
 
 /// Rows taken at once.
 const CLAIM_ROWS: u32 = 16;
@@ -261,10 +260,15 @@ pub(super) async fn stray(app: &App, till: &Till, attempt: &Attempt) -> Result<R
             Ok(Ok(EventResult::Applied))
         }
         RemoteState::Captured => {
-            let reason = "an older payment of this checkout was taken as well; give it back";
-            tracing::error!(checkout = %attempt.checkout, attempt = attempt.number, reason, "a payment has to be looked at");
-            // It is listed until the daily comparison, or an event, finds that it went back, or a person has dealt with it.
-            till.store.keep_difference(&attempt.id, DifferenceKind::Amount, reason, app.clock.now()).await?;
+            let (reason, now) = ("an older payment of this checkout was taken as well", app.clock.now());
+            tracing::error!(checkout = %attempt.checkout, attempt = attempt.number, reason, "money that no order waits for was taken");
+            let shop = app.live.load().bundle.shop_id.clone();
+            let orphan = orphans::disowned(attempt, &payment.reference, &shop, reason, now);
+            match till.store.disown_older(&attempt.id, orphan, now).await {
+                Ok(()) => {}
+                Err(StoreError::Refused(Refusal::WrongState)) => return Ok(Err("the older payment is under way again")),
+                Err(error) => return Err(error),
+            }
             till.due.notify_one();
             Ok(Ok(EventResult::Applied))
         }

@@ -420,6 +420,11 @@ impl Till {
                 failpoint!("K29");
                 Some(store.cancel_attempt(lease, id, now).await?)
             }
+            Step::Disown => {
+                tracing::error!(checkout = %attempt.checkout, attempt = attempt.number, reason, "money that no order waits for was taken");
+                let shop = app.live.load().bundle.shop_id.clone();
+                Some(store.disown(lease, id, orphans::disowned(attempt, answer.reference(), &shop, reason, now), now).await?)
+            }
             Step::Review => {
                 tracing::error!(checkout = %attempt.checkout, attempt = attempt.number, reason, "a payment has to be looked at");
                 Some(store.review(lease, id, reason, calls_off, now).await?)

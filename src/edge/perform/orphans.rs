@@ -11,7 +11,7 @@
 use std::sync::Arc;
 
 use super::{Till, Wish, mail, reconcile};
-use crate::commerce::ids::{AttemptId, OrderId};
+use crate::commerce::ids::{AttemptId, OrderId, Timestamp};
 use crate::commerce::inventory::stock_needs;
 use crate::commerce::money::Money;
 use crate::commerce::payment::{Attempt, AttemptState, Operation, idempotency_key, orphan_key};
@@ -94,6 +94,13 @@ async fn looked_after(app: &App, till: &Till, orphan: &mut Orphan) -> Result<Don
     if reconcile::ours(app, till, &payment, orphan.made_at).is_none_or(|seen| seen.checkout != orphan.checkout) {
         return Ok(Done::Yes(ended(&payment, OrphanState::Review, "what is written on it has changed")));
     }
+    // Money that was taken is not untaken: it is an older state that is shown.
+    if orphan.state == OrphanState::Found
+        && orphan.standing == reconcile::standing(RemoteState::Captured)
+        && payment.state != RemoteState::Captured
+    {
+        return Ok(Done::Later("the gateway does not show that it was taken".to_owned()));
+    }
     if payment.state == RemoteState::Processing {
         return Ok(Done::Later("the bank has not said yet how it ends".to_owned()));
     }
@@ -104,6 +111,27 @@ async fn looked_after(app: &App, till: &Till, orphan: &mut Orphan) -> Result<Don
         }
     }
     returned(app, till, orphan, &payment).await
+}
+
+/// A payment whose own attempt can make it no order's, as it is looked after from now on.
+pub(super) fn disowned(attempt: &Attempt, reference: &str, shop: &str, reason: &str, now: Timestamp) -> Orphan {
+    Orphan {
+        gateway: attempt.gateway.clone(),
+        reference: reference.to_owned(),
+        shop: shop.to_owned(),
+        checkout: attempt.checkout.clone(),
+        number: attempt.number,
+        quote_hash: attempt.quote_hash.clone(),
+        amount: attempt.amount,
+        standing: reconcile::standing(RemoteState::Captured).to_owned(),
+        // What of it went back is asked before anything is done.
+        refunded_minor: 0,
+        state: OrphanState::Found,
+        reason: reason.to_owned(),
+        made_at: attempt.created_at,
+        found_at: now,
+        tries: 0,
+    }
 }
 
 /// Whether nothing of it is held, kept or can be paid.

@@ -316,7 +316,8 @@ async fn one(
         unknown.push(orphan);
         return Ok(());
     };
-    let has_money = matches!(payment.state, RemoteState::Authorized | RemoteState::Captured);
+    let is_taken = payment.state == RemoteState::Captured && payment.refunded_minor < payment.amount.minor;
+    let has_money = is_taken || payment.state == RemoteState::Authorized;
     match attempt.state {
         AttemptState::Paid => paid(app, till, &attempt, payment, findings).await,
         AttemptState::Review => {

@@ -1,6 +1,7 @@
 //! Orphans: rows of payments that the gateway has and no attempt is of.
 //!
-//! Always  whether an attempt is of a payment is asked in the same transaction as what is done about it.
+//! Always  whether an attempt is of a payment is asked in the same transaction as what is done about it. An attempt that is over without
+//!         money is of none: what is taken by it after all is an orphan.
 
 use super::checkouts::load_quote;
 use super::locks::{Lock, claiming, lock};
@@ -19,10 +20,11 @@ const RETRY_MAX_SECONDS: i64 = 60;
 /// Mails about payments that were opened before this file was.
 const STRANGE_MAILS: u32 = 10;
 
-/// Whether an attempt is of a payment: it has its name, or waits to be told that name.
+/// Whether an attempt is of a payment: it has its name, or waits to be told that name, and did not give it away.
 fn is_attempt(tx: &Tx<'_>, orphan: &Orphan) -> Result<bool, StoreError> {
     let select =
-        "SELECT 1 FROM attempts WHERE gateway = ?1 AND (reference = ?2 OR (checkout = ?3 AND number = ?4 AND reference IS NULL))";
+        "SELECT 1 FROM attempts WHERE gateway = ?1 AND NOT (state = 'canceled' AND reason IS NOT NULL AND reason = 'disowned')
+             AND (reference = ?2 OR (checkout = ?3 AND number = ?4 AND reference IS NULL))";
     tx.exists(select, params![orphan.gateway, orphan.reference, orphan.checkout.as_str(), orphan.number])
 }
 
@@ -33,46 +35,71 @@ fn is_being_paid(tx: &Tx<'_>, checkout: &CheckoutId) -> Result<bool, StoreError>
     tx.exists(select, params![checkout.as_str()])
 }
 
-pub(in crate::store) fn find(tx: &Tx<'_>, found: &[Orphan]) -> Result<usize, StoreError> {
+/// A new one; one that is known is left as it is. Gives how many are new.
+fn insert(tx: &Tx<'_>, orphan: &Orphan) -> Result<usize, StoreError> {
     let insert = "INSERT INTO orphans (gateway, reference, shop, checkout, number, quote_hash, amount_minor, currency, standing, refunded_minor,
                               state, reason, made_at, found_at, changed_at, next_at, told_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
                  ?13, ?14, ?14, ?14, CASE WHEN ?11 = 'returned' THEN ?14 END)
          ON CONFLICT (gateway, reference) DO NOTHING";
-    // What went back did not stay there: the bank refused it, say.
-    let doubt = "UPDATE orphans SET state = 'review', standing = ?3, refunded_minor = ?4, changed_at = ?5, told_at = NULL,
+    tx.execute(
+        insert,
+        params![
+            orphan.gateway,
+            orphan.reference,
+            orphan.shop,
+            orphan.checkout.as_str(),
+            orphan.number,
+            orphan.quote_hash,
+            orphan.amount.minor,
+            orphan.amount.currency.code(),
+            orphan.standing,
+            orphan.refunded_minor,
+            orphan.state.name(),
+            orphan.reason,
+            orphan.made_at.0,
+            orphan.found_at.0,
+        ],
+    )
+}
+
+/// Takes a payment over from its attempt; `false`: it was before, and goes on.
+pub(super) fn take_on(tx: &Tx<'_>, orphan: &Orphan) -> Result<bool, StoreError> {
+    if insert(tx, orphan)? == 1 {
+        return Ok(true);
+    }
+    doubt(tx, orphan)?;
+    // It was an orphan before it was the attempt's.
+    let update = "UPDATE orphans SET state = 'found', standing = ?3, refunded_minor = ?4, reason = ?5, changed_at = ?6, next_at = ?6, tries = 0,
+                told_at = NULL
+         WHERE gateway = ?1 AND reference = ?2 AND state = 'adopted'";
+    let values =
+        params![orphan.gateway, orphan.reference, orphan.standing, orphan.refunded_minor, orphan.reason, orphan.found_at.0];
+    Ok(tx.execute(update, values)? == 1)
+}
+
+/// What went back did not stay there: the bank refused it, say.
+fn doubt(tx: &Tx<'_>, orphan: &Orphan) -> Result<(), StoreError> {
+    let update = "UPDATE orphans SET state = 'review', standing = ?3, refunded_minor = ?4, changed_at = ?5, told_at = NULL,
                 reason = 'it was returned, and the gateway holds money of it again'
          WHERE gateway = ?1 AND reference = ?2 AND state = 'returned' AND ?6";
+    let is_over = orphan.state == OrphanState::Returned;
+    tx.execute(
+        update,
+        params![orphan.gateway, orphan.reference, orphan.standing, orphan.refunded_minor, orphan.found_at.0, !is_over],
+    )?;
+    Ok(())
+}
+
+pub(in crate::store) fn find(tx: &Tx<'_>, found: &[Orphan]) -> Result<usize, StoreError> {
     let mut count = 0;
     for orphan in found {
         lock(tx, Lock::Checkout(&orphan.checkout))?;
         if is_attempt(tx, orphan)? {
             continue;
         }
-        count += tx.execute(
-            insert,
-            params![
-                orphan.gateway,
-                orphan.reference,
-                orphan.shop,
-                orphan.checkout.as_str(),
-                orphan.number,
-                orphan.quote_hash,
-                orphan.amount.minor,
-                orphan.amount.currency.code(),
-                orphan.standing,
-                orphan.refunded_minor,
-                orphan.state.name(),
-                orphan.reason,
-                orphan.made_at.0,
-                orphan.found_at.0,
-            ],
-        )?;
-        let is_over = orphan.state == OrphanState::Returned;
-        tx.execute(
-            doubt,
-            params![orphan.gateway, orphan.reference, orphan.standing, orphan.refunded_minor, orphan.found_at.0, !is_over],
-        )?;
+        count += insert(tx, orphan)?;
+        doubt(tx, orphan)?;
     }
     Ok(count)
 }
@@ -110,15 +137,23 @@ pub(in crate::store) fn adopt(tx: &Tx<'_>, opened: &Opened, begin: &BeginPayment
     let select = "SELECT 1 FROM orphans WHERE gateway = ?1 AND reference = ?2 AND state = 'found'";
     let newest: u32 =
         tx.query_one("SELECT coalesce(max(number), 0) FROM attempts WHERE checkout = ?1", params![checkout], |row| row.get(0))?;
-    if !tx.exists(select, params![gateway.as_str(), reference])? || newest >= attempt.number {
+    let disowned = "SELECT id FROM attempts WHERE checkout = ?1 AND number = ?2 AND gateway = ?3 AND reference = ?4
+             AND state = 'canceled' AND reason IS NOT NULL AND reason = 'disowned'";
+    let disowned =
+        tx.query_opt(disowned, params![checkout, attempt.number, gateway.as_str(), reference], |row| row.get::<_, String>(0))?;
+    let is_later = newest > attempt.number || newest == attempt.number && disowned.is_none();
+    if !tx.exists(select, params![gateway.as_str(), reference])? || is_later {
         return Err(Refusal::WrongState.into());
     }
     let select = "SELECT cart_id FROM checkouts WHERE id = ?1 AND canceled = 0";
     let cart = tx.query_opt(select, params![checkout], |row| row.get::<_, String>(0))?.ok_or(Refusal::WrongState)?;
-    let fresh = payments::write(tx, begin, &cart, false)?;
+    let fresh = match &disowned {
+        Some(known) => payments::revive(tx, begin, &cart, known)?,
+        None => payments::write(tx, begin, &cart, false)?,
+    };
     tx.execute(
         "UPDATE attempts SET state = 'awaiting_shopper', reference = ?2, redirect_url = ?3 WHERE id = ?1",
-        params![attempt.id.as_str(), reference, opened.redirect_url],
+        params![disowned.as_deref().unwrap_or(attempt.id.as_str()), reference, opened.redirect_url],
     )?;
     tx.execute(
         "UPDATE orphans SET state = 'adopted', changed_at = ?3 WHERE gateway = ?1 AND reference = ?2",

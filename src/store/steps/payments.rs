@@ -9,9 +9,10 @@ use super::{customers, facts, inbox, life, orphans, outbox, stock, switches};
 use crate::commerce::ids::{AttemptId, CheckoutId, Timestamp};
 use crate::commerce::money::{Currency, Money};
 use crate::commerce::order::order_number;
-use crate::commerce::payment::{Attempt, AttemptState};
+use crate::commerce::payment::{Attempt, AttemptState, DISOWNED};
 use crate::store::event::EventResult;
 use crate::store::fact::FactKind;
+use crate::store::orphans::Orphan;
 use crate::store::tx::{Param, Row, Tx, params};
 use crate::store::watch::Reach;
 use crate::store::{BeginPayment, Lease, Opened, OutboxKind, Refusal, Settlement, StoreError};
@@ -65,9 +66,26 @@ pub(in crate::store) fn hold(tx: &Tx<'_>, begin: &BeginPayment, shell: Shells) -
 
 /// Shell and attempt, where the cart allows it. `is_taken`: the checkout has an attempt of this number or a later one.
 pub(super) fn write(tx: &Tx<'_>, begin: &BeginPayment, cart: &str, is_taken: bool) -> Result<Shells, StoreError> {
+    let (order, shell) = shell_for(tx, begin, cart, is_taken)?;
+    insert(tx, &begin.attempt, &order)?;
+    Ok(shell)
+}
+
+/// A shell for an attempt whose money came after its own was let go.
+pub(super) fn revive(tx: &Tx<'_>, begin: &BeginPayment, cart: &str, attempt: &str) -> Result<Shells, StoreError> {
+    let (order, shell) = shell_for(tx, begin, cart, false)?;
+    tx.execute(
+        "UPDATE attempts SET order_id = ?2, reason = NULL, changed_at = ?3, deadline_at = ?4, cancel_sent_at = NULL, void_asked_at = NULL
+         WHERE id = ?1",
+        params![attempt, order, begin.now.0, begin.attempt.deadline_at.0],
+    )?;
+    Ok(shell)
+}
+
+fn shell_for(tx: &Tx<'_>, begin: &BeginPayment, cart: &str, is_taken: bool) -> Result<(String, Shells), StoreError> {
     let attempt = &begin.attempt;
     lock(tx, Lock::Cart(cart))?;
-    let (order, shell) = match shell_of(tx, cart)? {
+    Ok(match shell_of(tx, cart)? {
         Some(shell) if shell.is_placed => return Err(Refusal::CartSpent { order: shell.id.as_str().into() }.into()),
         Some(shell) if shell.has_live_attempt && !planted!("two_live_attempts") => return Err(Refusal::AttemptLive.into()),
         // Two were begun at once, and the first is over by now: what became of it is the answer to both.
@@ -78,9 +96,7 @@ pub(super) fn write(tx: &Tx<'_>, begin: &BeginPayment, cart: &str, is_taken: boo
             (write_shell(tx, begin, cart)?, Shells::New)
         }
         None => (write_shell(tx, begin, cart)?, Shells::New),
-    };
-    insert(tx, attempt, &order)?;
-    Ok(shell)
+    })
 }
 
 struct Shell {
@@ -316,6 +332,50 @@ pub(in crate::store) fn cancel_attempt(
     }
     outbox::finish_subject(tx, OutboxKind::CancelPayment, attempt.as_str(), now)?;
     let_go(tx, &row.order, now)
+}
+
+/// The money of the newest attempt was taken and can be no order's of it: from now on it is looked after as an orphan.
+pub(in crate::store) fn disown(
+    tx: &Tx<'_>,
+    lease: &Lease,
+    orphan: &Orphan,
+    attempt: &AttemptId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let row = leased(tx, lease, attempt, now)?;
+    hand_over(tx, &row, orphan, attempt, now)
+}
+
+/// The same of an attempt that another one took the place of.
+pub(in crate::store) fn disown_older(
+    tx: &Tx<'_>,
+    orphan: &Orphan,
+    attempt: &AttemptId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    lock(tx, Lock::OrderOf(attempt))?;
+    let row = attempt_row(tx, attempt)?;
+    if row.state.is_live() {
+        return Err(Refusal::WrongState.into());
+    }
+    hand_over(tx, &row, orphan, attempt, now)
+}
+
+fn hand_over(tx: &Tx<'_>, row: &Known, orphan: &Orphan, attempt: &AttemptId, now: Timestamp) -> Result<(), StoreError> {
+    if row.state == AttemptState::Paid {
+        return Err(Refusal::WrongState.into());
+    }
+    if row.state.is_live() {
+        outbox::finish_subject(tx, OutboxKind::Capture, attempt.as_str(), now)?;
+        outbox::finish_subject(tx, OutboxKind::CancelPayment, attempt.as_str(), now)?;
+        let_go(tx, &row.order, now)?;
+    }
+    if planted!("late_money_is_kept") || !orphans::take_on(tx, orphan)? {
+        return Ok(());
+    }
+    set_state(tx, attempt, AttemptState::Canceled, Some(DISOWNED), now)?;
+    tx.execute("UPDATE attempts SET reference = ?2 WHERE id = ?1", params![attempt.as_str(), orphan.reference])?;
+    Ok(())
 }
 
 /// A paid attempt is never put in doubt again.
