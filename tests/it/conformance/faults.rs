@@ -18,7 +18,9 @@ pub const ALL: &[Check] = &[
     ("F1 refused at create", |it| buys(it, "create", Fault::Refuse)),
     ("F1 refused at capture", |it| buys(it, "capture", Fault::Refuse)),
     ("F1 refused at fetch", |it| buys(it, "fetch", Fault::Refuse)),
-    ("F2 nothing is ever said", |it| buys(it, "fetch", Fault::BlackHole)),
+    ("F2 nothing is ever said at create", |it| buys(it, "create", Fault::BlackHole)),
+    ("F2 nothing is ever said at capture", |it| buys(it, "capture", Fault::BlackHole)),
+    ("F2 nothing is ever said at fetch", |it| buys(it, "fetch", Fault::BlackHole)),
     ("F3 done and cut at create", |it| buys(it, "create", Fault::ActThenCut)),
     ("F3 done and cut at capture", |it| buys(it, "capture", Fault::ActThenCut)),
     ("F4 500 without effect at create", |it| buys(it, "create", Fault::Fail)),
@@ -35,6 +37,7 @@ pub const ALL: &[Check] = &[
     ("F10 the event before the answer", |it| events(it, Order::First)),
     ("F11 events twice", |it| events(it, Order::Twice)),
     ("F12 events backwards", |it| events(it, Order::Backwards)),
+    ("F13 events an hour late", |it| events(it, Order::Late)),
     ("F13 no event ever comes", |it| events(it, Order::Never)),
     ("F14 another amount", |it| is_not_taken(it, Fault::WrongAmount)),
     ("F14 another currency", |it| is_not_taken(it, Fault::WrongCurrency)),
@@ -43,6 +46,7 @@ pub const ALL: &[Check] = &[
     ("F16 refused, and open again", refused_and_open_again),
     ("F16 refused, and open again beside the next payment", refused_and_open_beside_the_next),
     ("F17 abandoned", abandoned),
+    ("F17 completed in the last second", completed_in_the_last_second),
     ("F18 paid while it is called off", paid_while_called_off),
     ("F19 a key that is forgotten", forgotten_key),
     ("F20 half an answer", |it| buys(it, "create", Fault::Truncated)),
@@ -133,6 +137,7 @@ enum Order {
     First,
     Twice,
     Backwards,
+    Late,
     Never,
 }
 
@@ -143,6 +148,11 @@ fn events(subject: &dyn Subject, order: Order) -> Verdict {
     let name = subject.gateway().capabilities().name;
     let purchase = Purchase::begin(subject);
     subject.pay(&subject.payments()[0].reference);
+    if order == Order::Late {
+        purchase.go_on(subject);
+        purchase.counter.pass(3600);
+    }
+    // Each is signed when it is sent.
     let mut hooks = subject.hooks().expect("it has some");
     assert!(!hooks.is_empty());
     match order {
@@ -160,6 +170,10 @@ fn events(subject: &dyn Subject, order: Order) -> Verdict {
             hooks.extend(subject.hooks().expect("it has some"));
             hooks.reverse();
             purchase.deliver(&hooks, name);
+        }
+        Order::Late => {
+            purchase.deliver(&hooks, name);
+            purchase.counter.run(inbox::work(&purchase.counter.app, &purchase.counter.till())).expect("an inbox");
         }
         Order::Never => {}
     }
@@ -291,6 +305,15 @@ fn abandoned(subject: &dyn Subject) -> Verdict {
     assert_eq!(purchase.counter.stock("LAMP-S"), (100, 1, 0));
     subject.pay(&subject.payments()[0].reference);
     purchase.counter.pass(900);
+    purchase.is_paid_once(subject)
+}
+
+/// Whoever pays while the page is open has an order, be it that the shop calls it off a second later.
+fn completed_in_the_last_second(subject: &dyn Subject) -> Verdict {
+    let purchase = Purchase::begin(subject);
+    purchase.counter.pass(subject.gateway().capabilities().open_seconds(900) - 1);
+    subject.pay(&subject.payments()[0].reference);
+    purchase.counter.pass(2);
     purchase.is_paid_once(subject)
 }
 
