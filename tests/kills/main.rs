@@ -13,6 +13,7 @@ mod points;
 mod restore;
 mod shop;
 mod stripe;
+mod torn;
 
 #[path = "../it/support/edge.rs"]
 #[expect(dead_code, reason = "the shop is that of the integration tests, which use more of it")]
@@ -129,31 +130,40 @@ fn settled(shop: &Shop, bought: &BTreeSet<String>, about: &str) -> usize {
     oracle::judge_end(shop, bought).unwrap_or_else(|breach| panic!("{about}: {breach}"))
 }
 
+/// Does the work for each, some side by side.
+fn in_lanes<T: Sync>(all: &[T], work: impl Fn(&T) + Sync) {
+    let next = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..LANES {
+            scope.spawn(|| {
+                while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed) as usize) {
+                    work(one);
+                }
+            });
+        }
+    });
+}
+
+/// Judges a shop whose process has ended, lets shoppers go on after it, and judges it in the end.
+fn goes_on(shop: &Shop, bought: Mutex<BTreeSet<String>>, bad: Mutex<Vec<String>>, about: &str) {
+    if let Err(breach) = oracle::judge(shop) {
+        panic!("{about}: {breach}");
+    }
+    if let Some(running) = shop.start(None) {
+        rush(running.port, &bought, &bad);
+    }
+    settled(shop, &bought.into_inner().expect("unharmed"), about);
+    assert_eq!(bad.into_inner().expect("unharmed"), [""; 0], "{about}");
+}
+
 #[test]
 fn a_process_that_ends_at_a_named_point_loses_nothing() {
-    let next = AtomicU64::new(0);
     let started = Instant::now();
-    std::thread::scope(|scope| {
-        let lane = || {
-            loop {
-                let Some(point) = POINTS.get(next.fetch_add(1, Ordering::Relaxed) as usize) else { return };
-                let shop = Shop::new();
-                let (bought, bad) = (Mutex::default(), Mutex::default());
-                assert!(dies_at(&shop, point, &bought, &bad), "{point} was never passed");
-                if let Err(breach) = oracle::judge(&shop) {
-                    panic!("{point}: {breach}");
-                }
-                // Shoppers go on after it.
-                if let Some(running) = shop.start(None) {
-                    rush(running.port, &bought, &bad);
-                }
-                settled(&shop, &bought.into_inner().expect("unharmed"), point);
-                assert_eq!(bad.into_inner().expect("unharmed"), [""; 0], "{point}");
-            }
-        };
-        for _ in 0..LANES {
-            scope.spawn(lane);
-        }
+    in_lanes(POINTS, |point| {
+        let shop = Shop::new();
+        let (bought, bad) = (Mutex::default(), Mutex::default());
+        assert!(dies_at(&shop, point, &bought, &bad), "{point} was never passed");
+        goes_on(&shop, bought, bad, point);
     });
     println!("killed: at {} points in {:.1} s", POINTS.len(), started.elapsed().as_secs_f64());
 }

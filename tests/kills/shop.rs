@@ -1,7 +1,7 @@
 //! Shop: the real binary on its own files, which can be ended at any moment, and shoppers who reach it over loopback.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Error, Read, Write};
+use std::io::{BufRead, BufReader, Error, Read, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -48,6 +48,8 @@ pub struct Launch<'a> {
     pub bug: Option<&'a str>,
     /// Where strace writes what it asks of the system.
     pub trace: Option<&'a Path>,
+    /// The system call at which strace ends it.
+    pub ends_in: Option<Write<'a>>,
     /// How much it tells, if not warnings alone.
     pub log: Option<&'a str>,
     /// Whether it tells it to programs.
@@ -58,6 +60,17 @@ pub struct Launch<'a> {
     pub reserve_mib: Option<u32>,
     /// Where its gateway is, if not at the gateway's own address.
     pub api_base: Option<&'a str>,
+}
+
+/// A call to the system about one of the shop's files.
+#[derive(Clone, Copy, Debug)]
+pub struct Write<'a> {
+    /// The file's name.
+    pub file: &'a str,
+    /// The call's.
+    pub call: &'a str,
+    /// The how manieth of its thread it is.
+    pub number: u32,
 }
 
 /// What its events are signed with.
@@ -133,10 +146,11 @@ impl Shop {
     /// Starts the shop in that way; `None`: it ended before it was ready.
     pub fn launch(&self, launch: Launch<'_>) -> Option<Running> {
         let failpoint = launch.failpoint;
-        let mut command = match (launch.trace, launch.disk_mib) {
-            (None, None) => Command::new(env!("CARGO_BIN_EXE_vitrine")),
-            (Some(trace), _) => strace(trace),
-            (None, Some(mib)) => on_a_disk(self.folder.path(), mib),
+        let mut command = match (launch.trace, launch.ends_in, launch.disk_mib) {
+            (None, None, None) => Command::new(env!("CARGO_BIN_EXE_vitrine")),
+            (Some(trace), ..) => strace(trace),
+            (None, Some(write), _) => ended_in(&self.file(write.file), write),
+            (None, None, Some(mib)) => on_a_disk(self.folder.path(), mib),
         };
         command.current_dir(self.folder.path()).args(["edge", "--listen", "127.0.0.1:0", "--operator", "127.0.0.1:0"]);
         command.env("NO_COLOR", "1").env("VITRINE_LOG", launch.log.unwrap_or("warn"));
@@ -184,7 +198,7 @@ impl Shop {
             }
             Err(RecvTimeoutError::Disconnected) => {
                 let status = child.wait().expect("it ended");
-                assert!(failpoint.is_some(), "the shop does not start: {status}");
+                assert!(failpoint.is_some() || launch.ends_in.is_some(), "the shop does not start: {status}");
                 None
             }
             Err(RecvTimeoutError::Timeout) => panic!("the shop neither starts nor ends"),
@@ -208,6 +222,16 @@ fn strace(trace: &Path) -> Command {
     command.args(["-D", "-f", "-y", "-s", "5000", "-e", "signal=none", "-e"]);
     command.arg("trace=write,writev,sendto,sendmsg,pwrite64,pwritev,fdatasync,fsync,read,recvfrom");
     command.arg("-o").arg(trace).arg(env!("CARGO_BIN_EXE_vitrine"));
+    command
+}
+
+/// The binary, which is killed as it asks the system for that.
+fn ended_in(file: &Path, write: Write<'_>) -> Command {
+    let mut command = Command::new("strace");
+    command.args(["-D", "-f", "-qq", "-o", "/dev/null", "-P"]).arg(file);
+    command.arg("-e").arg(format!("trace={}", write.call));
+    command.arg("-e").arg(format!("inject={}:signal=SIGKILL:when={}", write.call, write.number));
+    command.arg(env!("CARGO_BIN_EXE_vitrine"));
     command
 }
 
