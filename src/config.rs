@@ -14,11 +14,12 @@ mod purge;
 mod services;
 mod shipping;
 mod slo;
+mod sources;
 mod store;
 mod theme;
 mod webhooks;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -32,7 +33,7 @@ use crate::commerce::tax::{TaxMode, TaxRates, TaxTable};
 use crate::edge::perform::mail::check_mailbox;
 use crate::publish::target::Target;
 use crate::recipe::limits::Host;
-use crate::site::load::sources::{BodyFormat, BulkFormat, BulkSource, Mapping, WeightUnit};
+use crate::site::load::sources::BulkSource;
 use crate::site::load::written::{Place, parse_known};
 use crate::site::problem::{Kind, Problem, Problems, SourceFile};
 use crate::site::{BuildSettings, Returns, Shop, UrlStyle, load};
@@ -185,7 +186,7 @@ struct Written {
     #[serde(default)]
     slo: slo::WrittenSlo,
     #[serde(default)]
-    sources: Vec<WrittenSource>,
+    sources: Vec<sources::WrittenSource>,
     #[serde(default)]
     checkout: WrittenCheckout,
     returns: Option<WrittenReturns>,
@@ -274,21 +275,6 @@ struct WrittenReturns {
     days: Spanned<i64>,
     #[serde(default)]
     free: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenSource {
-    format: BulkFormat,
-    path: Spanned<String>,
-    tax_class: Option<Spanned<String>>,
-    #[serde(default)]
-    allow_free: bool,
-    language: Option<String>,
-    images: Option<String>,
-    weight_unit: Option<WeightUnit>,
-    body_format: Option<BodyFormat>,
-    map: Option<Spanned<Mapping>>,
 }
 
 fn english() -> String {
@@ -557,44 +543,6 @@ impl WrittenBuild {
             max_facet_pages: self.max_facet_pages.unwrap_or(default.max_facet_pages),
             search: self.search.unwrap_or(default.search),
             ..default
-        }
-    }
-}
-
-impl WrittenSource {
-    fn checked(self, rules: &Rules, place: Place<'_>, root: &Path, problems: &mut Problems) -> BulkSource {
-        let path: PathBuf = root.join(self.path.get_ref());
-        if !path.is_file() {
-            let message = format!("there is no file `{}`", self.path.get_ref());
-            problems.push(place.problem(&self.path, message).hint("paths are relative to the shop's folder"));
-        }
-        let class = self.tax_class.as_ref().map(|class| TaxClass::from(class.get_ref().clone()));
-        if let (Some(written), Some(class)) = (&self.tax_class, &class)
-            && !rules.tax.classes.contains(class)
-        {
-            problems.push(place.problem(written, format!("there is no tax class `{class}`")));
-        }
-        match (&self.map, self.format) {
-            (None, BulkFormat::Json) => {
-                let problem = place.problem(&self.path, "nobody says where the values of this document are");
-                problems.push(problem.hint("write map = { title = \"…\", price = \"…\" }"));
-            }
-            (Some(map), format) if format != BulkFormat::Json => {
-                problems.push(place.problem(map, "only `format = \"json\"` is read by a map").hint("take `map` out"));
-            }
-            _ => {}
-        }
-        BulkSource {
-            format: self.format,
-            name: self.path.into_inner(),
-            path,
-            tax_class: class,
-            allow_free: self.allow_free,
-            language: self.language,
-            images: self.images,
-            weight_unit: self.weight_unit,
-            body_format: self.body_format,
-            map: self.map.map(Spanned::into_inner),
         }
     }
 }

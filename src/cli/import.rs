@@ -6,7 +6,7 @@ use super::{CommandError, source};
 use crate::commerce::ids::TaxClass;
 use crate::config::{self, Config};
 use crate::site::import::{self, Change, File};
-use crate::site::load::sources::{self, BulkFormat, BulkSource, Found, Mapping, WeightUnit};
+use crate::site::load::sources::{self, BulkFormat, BulkSource, Encoding, Found, Mapping, WeightUnit};
 use crate::site::load::{self, written};
 use crate::site::problem::{Problem, Problems, SourceFile};
 
@@ -22,6 +22,15 @@ pub(super) struct Args {
     /// The shop's folder
     #[arg(long, value_name = "DIR", default_value = ".")]
     source: PathBuf,
+    /// What the file is written in, if not in UTF-8: windows-1252, iso-8859-15, utf-16, shift_jis, …
+    #[arg(long, value_name = "NAME", value_parser = Encoding::named)]
+    encoding: Option<Encoding>,
+    /// What stands between the columns of a table: a sign, or `tab` [default: judged by its first line]
+    #[arg(long, value_name = "SIGN", value_parser = sources::delimiter)]
+    delimiter: Option<u8>,
+    /// The names of the columns of a table that does not begin with them, parted by commas
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    columns: Option<Vec<String>>,
     /// Tax class of products that name none [default: the first class of site.toml]
     #[arg(long, value_name = "CLASS")]
     tax_class: Option<String>,
@@ -168,6 +177,12 @@ fn bulk_source(args: &Args, config: &Config, problems: &mut Problems) -> Result<
         })?;
         bulk.tax_class = Some(class);
     }
+    if (args.delimiter.is_some() || args.columns.is_some()) && !bulk.format.is_table() {
+        return Err(CommandError::Usage("--delimiter and --columns are for tables; this format is none".to_owned()));
+    }
+    bulk.encoding = args.encoding.or(bulk.encoding);
+    bulk.delimiter = args.delimiter.or(bulk.delimiter);
+    bulk.columns = args.columns.clone().or(bulk.columns);
     bulk.language = args.language.clone().or(bulk.language);
     bulk.images = args.images.clone().or(bulk.images);
     bulk.weight_unit = args.weight_unit.or(bulk.weight_unit);

@@ -10,13 +10,13 @@ use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::Shelf;
 use super::draft::{Draft, Kept, blank_variant};
 use super::intake::{BodyFormat, Intake, Note, Notes, PriceCells, Text, amount, day_or_instant, markdown};
 use super::json::{Node, Scalar};
 use super::pieces::{MAX_LINE_BYTES, Piece, Pieces};
 use super::table::{At, Cell};
 use super::terms::Terms;
+use super::{Shelf, no_text};
 use crate::commerce::cart::{MAX_PROPERTY_BYTES, MAX_QUANTITY};
 use crate::commerce::catalog::{Image, Price, ProductStatus, PropertyRule, QuantityRule, SaleWindow, StockPolicy, Variant};
 use crate::commerce::ids::{CategoryPath, Sku, Slug, Timestamp};
@@ -24,7 +24,7 @@ use crate::commerce::money::Currency;
 use crate::site::load::html::sanitized;
 use crate::site::load::products::{WrittenImage, WrittenProperty, WrittenQuantity, WrittenSeo, is_old_address, plain_key};
 use crate::site::load::written::{offset_minutes, unknown_key};
-use crate::site::load::{Body, no_text, one_line};
+use crate::site::load::{Body, one_line};
 use crate::site::makers::Assurance;
 use crate::site::problem::{Problem, Problems};
 
@@ -200,7 +200,7 @@ pub(super) fn read(input: impl Read, terms: &Terms<'_>, shelf: &Shelf, notes: &m
                 problems.push(Problem::about(&terms.source.name, message).on_line(line, 1, ""));
             }
             Ok(Some(Piece::NoText { bytes, at, first_line })) => {
-                problems.push(no_text(&terms.source.name, bytes, at, first_line));
+                problems.push(no_text(terms.source, bytes, at, first_line));
                 return drafts;
             }
             Ok(None) => return drafts,

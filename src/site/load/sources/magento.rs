@@ -1,6 +1,7 @@
 //! Magento: its product CSV (Magento 2, Adobe Commerce) → drafts.
 //!
-//! Owns    how children become variants of a configurable product (`configurable_variations`), packed attributes, store views, visibility.
+//! Owns    how children become variants of a configurable product (`configurable_variations`), packed attributes and custom options, store
+//!         views, visibility.
 //! Always  price and stock are the children's; a child that is listed by a product has no page of its own.
 //! Source  Magento 2's import and export format of products.
 
@@ -8,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::draft::{Draft, blank_variant, label, name, prices};
 use super::intake::{Intake, PriceCells, whole};
+use super::surcharge::Surcharge;
 use super::table::{Cell, Column, Row, Table};
 use crate::commerce::cart::MAX_QUANTITY;
 use crate::commerce::catalog::{ProductStatus, QuantityRule, StockPolicy, Variant};
@@ -59,6 +61,8 @@ struct Columns {
     cross_sells: Column,
     associated: Column,
     updated_at: Column,
+    custom_options: Column,
+    variation_prices: Column,
 }
 
 impl Columns {
@@ -105,6 +109,8 @@ impl Columns {
             cross_sells: column("crosssellskus"),
             associated: column("associatedskus"),
             updated_at: column("updatedat"),
+            custom_options: column("customoptions"),
+            variation_prices: column("configurablevariationprices"),
         }
     }
 }
@@ -193,6 +199,13 @@ fn value<'a>(variation: &'a str, key: &str) -> Option<&'a str> {
     pairs(variation).find(|(other, _)| *other == key).map(|(_, value)| value)
 }
 
+// What a choice of a custom option, or a value of an option, adds to the price.
+fn surcharge(part: &str) -> Option<Surcharge<'_>> {
+    let choice = [value(part, "name"), value(part, "option_title").or(value(part, "value"))];
+    let choice: Vec<&str> = choice.into_iter().flatten().filter(|word| !word.is_empty()).collect();
+    Surcharge::of(decoded_name(&choice.join(": ")), value(part, "price")?)
+}
+
 fn draft(intake: &mut Intake<'_>, columns: &Columns, row: Row<'_>, by_sku: &HashMap<&str, Row<'_>>) -> Option<Draft> {
     let kind = row.cell(columns.kind);
     let is_configurable = kind.is("configurable");
@@ -200,6 +213,16 @@ fn draft(intake: &mut Intake<'_>, columns: &Columns, row: Row<'_>, by_sku: &Hash
     if !(is_configurable || is_grouped || ["", "simple", "virtual", "downloadable"].iter().any(|word| kind.is(word))) {
         intake.leave_out(kind, format!("products of the type `{}` cannot be sold yet; this row is left out", kind.text));
         return None;
+    }
+    let options = row.cell(columns.custom_options);
+    for cell in [options, row.cell(columns.variation_prices)] {
+        if let Some(surcharge) = packed(cell, '|').find_map(surcharge) {
+            surcharge.leave_out(intake, cell);
+            return None;
+        }
+    }
+    if !options.is_empty() {
+        intake.warn(options, "what is asked of the buyer here is left out: write it as `properties` into the product's file");
     }
     let mut draft = Draft::new(intake, row.cell(columns.name), row.cell(columns.url_key))?;
     draft.names = vec![row.cell(columns.sku).text.to_owned()];

@@ -1,12 +1,13 @@
 //! Sources: exports of other shops and bulk files of our own → products and categories.
 //!
 //! Owns    one reader per format (`shopify`, `woocommerce`, `magento`, `vendure`, `spree`, `jsonl`, `mapped`) and what they share:
-//!         `records` and `table` cut CSV of any dialect into cells, `pieces` cuts lines, `json` finds values in a document, `intake` turns values into ours,
+//!         `encoding` makes UTF-8 of other encodings, `records` and `table` cut CSV of any dialect into cells, `pieces` cuts lines, `json` finds values in a document, `intake` turns values into ours,
 //!         `draft` puts a product together, `settle` gives it an address.
 //! Limits  what only pages show is put away as it is read; JSON Lines are read piece by piece, other files are held while they are read.
 //! Always  everything that is left out is told with file, line and column; no address depends on the order of rows.
 
 mod draft;
+mod encoding;
 mod intake;
 mod json;
 mod jsonl;
@@ -17,6 +18,7 @@ mod records;
 mod settle;
 mod shopify;
 mod spree;
+mod surcharge;
 mod table;
 mod terms;
 mod translated;
@@ -30,11 +32,13 @@ use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
+pub use self::encoding::Encoding;
 pub use self::intake::{BodyFormat, WeightUnit};
 pub use self::mapped::Mapping;
-pub use self::terms::{BulkFormat, BulkSource};
+pub use self::terms::{BulkFormat, BulkSource, delimiter};
 
 use self::draft::{Draft, Kept};
+use self::encoding::{Decoded, refusal};
 use self::intake::Intake;
 use self::settle::Drafts;
 use self::table::Table;
@@ -151,6 +155,7 @@ fn read_one<'a>(terms: &'a Terms<'a>, input: std::io::Result<impl Read>, shelf: 
     let name = &terms.source.name;
     let mut intake = Intake::new(terms);
     let mut columns = Vec::new();
+    let input = input.map(|input| Decoded::new(input, terms.source.encoding));
     let drafts = match (input, terms.source.format) {
         (Err(error), _) => {
             intake.problems.push(Problem::about(name, format!("this file cannot be read: {error}")));
@@ -158,7 +163,7 @@ fn read_one<'a>(terms: &'a Terms<'a>, input: std::io::Result<impl Read>, shelf: 
         }
         (Ok(input), BulkFormat::Jsonl) => jsonl::read(input, terms, shelf, &mut intake.notes, &mut intake.problems),
         (Ok(input), BulkFormat::Json) => {
-            let text = whole_text(input, name, &mut intake.problems);
+            let text = whole_text(input, terms.source, &mut intake.problems);
             text.map_or_else(Vec::new, |text| mapped::read(&text, terms, shelf, &mut intake.notes, &mut intake.problems))
         }
         (Ok(input), format) => {
@@ -170,7 +175,7 @@ fn read_one<'a>(terms: &'a Terms<'a>, input: std::io::Result<impl Read>, shelf: 
                 BulkFormat::Spree => spree::read,
                 BulkFormat::Jsonl | BulkFormat::Json => unreachable!("these are no tables"),
             };
-            let table = Table::read(input, name, &mut intake.problems);
+            let table = Table::read(input, terms.source, &mut intake.problems);
             table.map_or_else(Vec::new, |mut table| {
                 let drafts = reader(&mut table, &mut intake);
                 if !drafts.is_empty() {
@@ -184,17 +189,36 @@ fn read_one<'a>(terms: &'a Terms<'a>, input: std::io::Result<impl Read>, shelf: 
     (Drafts { terms, drafts, notes: intake.notes }, columns, intake.problems)
 }
 
-fn whole_text(input: impl Read, name: &str, problems: &mut Problems) -> Option<String> {
+fn whole_text(input: impl Read, source: &BulkSource, problems: &mut Problems) -> Option<String> {
+    let name = &source.name;
     let mut bytes = Vec::new();
     // Of a pipe nobody knows the length before.
     match input.take(MAX_BULK_BYTES + 1).read_to_end(&mut bytes).and_then(|read| match read as u64 > MAX_BULK_BYTES {
         true => Err(too_large(MAX_BULK_BYTES)),
         false => Ok(()),
     }) {
-        Ok(()) => super::text(name, bytes, problems),
+        Ok(()) => {
+            if bytes.starts_with(b"\xef\xbb\xbf") {
+                bytes.drain(..3);
+            }
+            let wrong = std::str::from_utf8(&bytes).map_err(|error| error.valid_up_to()).err();
+            if let Some(at) = wrong.or_else(|| bytes.iter().position(|byte| *byte == 0)) {
+                problems.push(no_text(source, &bytes, at, 1));
+                return None;
+            }
+            Some(String::from_utf8(bytes).expect("it was looked at"))
+        }
         Err(error) => {
             problems.push(Problem::about(name, format!("this file cannot be read: {error}")));
             None
         }
     }
+}
+
+// The byte `at` of bytes whose first line has that number is no text.
+fn no_text(source: &BulkSource, bytes: &[u8], at: usize, first_line: usize) -> Problem {
+    let (message, hint) = refusal(bytes[at], source.encoding);
+    let mut problem = super::no_text(&source.name, bytes, at, first_line);
+    problem.message = message;
+    problem.hint(hint)
 }

@@ -1,6 +1,6 @@
 //! Records: the bytes of a CSV file of any dialect → one row after the other.
 //!
-//! Owns    separators, padding, line counting and limits.
+//! Owns    separators (judged, where none is declared), padding, line counting and limits.
 //! Limits  a file is read in pieces of `CHUNK_BYTES`; a cell holds `MAX_CELL_BYTES`, a row `MAX_ROW_BYTES` and `MAX_COLUMNS`, and what is
 //!         larger is passed over without being kept.
 //! Always  lines are counted from the bytes, whatever ends them.
@@ -42,7 +42,8 @@ pub(super) struct Records<R> {
 }
 
 impl<R: Read> Records<R> {
-    pub(super) fn open(mut input: R) -> io::Result<Self> {
+    /// Begins a file. Its columns are parted by `delimiter`; `None`: judged by the first line.
+    pub(super) fn open(mut input: R, delimiter: Option<u8>) -> io::Result<Self> {
         let mut chunk = vec![0; CHUNK_BYTES];
         let mut filled = 0;
         while filled < chunk.len() {
@@ -52,7 +53,7 @@ impl<R: Read> Records<R> {
             }
         }
         let at = if chunk[..filled].starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-        let (separator, is_padded) = dialect(&chunk[at..filled]);
+        let (separator, is_padded) = dialect(&chunk[at..filled], delimiter);
         let mut records = Self {
             input,
             core: csv_core::ReaderBuilder::new().delimiter(separator).build(),
@@ -142,7 +143,7 @@ impl<R: Read> Records<R> {
 }
 
 /// What separates the columns of a file and whether its cells are padded with blanks, judged by its first line.
-fn dialect(start: &[u8]) -> (u8, bool) {
+fn dialect(start: &[u8], delimiter: Option<u8>) -> (u8, bool) {
     let mut is_quoted = false;
     let mut counts = [(b',', 0), (b';', 0), (b'\t', 0), (b'|', 0)];
     let mut end = start.len();
@@ -158,7 +159,8 @@ fn dialect(start: &[u8]) -> (u8, bool) {
         }
     }
     // Of two as frequent, the one that is listed first.
-    let separator = counts.iter().rev().max_by_key(|(_, count)| *count).map_or(b',', |(sign, _)| *sign);
+    let judged = counts.iter().rev().max_by_key(|(_, count)| *count).map_or(b',', |(sign, _)| *sign);
+    let separator = delimiter.unwrap_or(judged);
     let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' '));
     let is_padded = start[..end].split(|byte| *byte == separator).any(|cell| {
         let says_something = cell.iter().any(|byte| !byte.is_ascii_whitespace());
@@ -213,7 +215,7 @@ mod tests {
     fn a_cell_of_a_hundred_megabytes_is_not_kept() {
         let start = "a,b\n1,2\n3,\"".as_bytes();
         let cell = io::repeat(b'x').take(100_000_000);
-        let mut records = Records::open(start.chain(cell).chain("\"\n5,6\n".as_bytes())).expect("it is readable");
+        let mut records = Records::open(start.chain(cell).chain("\"\n5,6\n".as_bytes()), None).expect("it is readable");
         let mut seen = Vec::new();
         while let Some(record) = records.next().expect("it is readable") {
             seen.push((record.line, record.too_large));

@@ -1,11 +1,13 @@
 //! Table: a CSV file of any dialect → rows of cells, each with its line and column.
 //!
-//! Owns    encoding, columns by name, and which rows are kept; what all CSV exports share and none of their meanings.
+//! Owns    columns by name or as declared, and which rows are kept; what all CSV exports share and none of their meanings.
 //! Always  a wrong row stops that row, not the run.
 
 use std::io::Read;
 
+use super::encoding::{Encoding, declare, refusal};
 use super::records::{MAX_CELL_BYTES, MAX_ROW_BYTES, Record, Records};
+use super::terms::BulkSource;
 use crate::site::problem::{Problem, Problems};
 
 /// A value as it was written, with its place.
@@ -87,6 +89,8 @@ impl Column {
 #[derive(Debug)]
 pub(super) struct Table {
     header: Vec<Box<str>>,
+    /// Whether the names come from the source's settings, and the first row is one like the others.
+    is_declared: bool,
     taken: Vec<bool>,
     cells: String,
     ends: Vec<usize>,
@@ -105,6 +109,12 @@ impl<'a> Row<'a> {
         self.table.lines[self.index]
     }
 
+    // Whether it says the names of the columns once more.
+    fn is_header(self) -> bool {
+        let says_name = |(index, name): (usize, &str)| plain(self.cell(Column(Some(index))).text) == plain(name);
+        self.table.header().enumerate().all(says_name)
+    }
+
     pub(super) fn cell(self, column: Column) -> Cell<'a> {
         let line = self.line();
         let Some(column) = column.0 else { return Cell { text: "", at: At::Cell { line, column: 0 } } };
@@ -121,9 +131,10 @@ fn plain(header: &str) -> String {
 }
 
 impl Table {
-    /// Reads a table. `None` where it has no header that can be read; the problems say why.
-    pub(super) fn read(input: impl Read, name: &str, problems: &mut Problems) -> Option<Self> {
-        let mut records = match Records::open(input) {
+    /// Reads a table of UTF-8. `None` where it has no header that can be read; the problems say why.
+    pub(super) fn read(input: impl Read, source: &BulkSource, problems: &mut Problems) -> Option<Self> {
+        let (name, encoding) = (source.name.as_str(), source.encoding);
+        let mut records = match Records::open(input, source.delimiter) {
             Ok(records) => records,
             Err(error) => {
                 problems.push(Problem::about(name, format!("this file cannot be read: {error}")));
@@ -132,14 +143,25 @@ impl Table {
         };
         if records.is_utf_16() {
             let problem = Problem::about(name, "this file is written in UTF-16").on_line(1, 0, "");
-            problems.push(problem.hint("save the file as UTF-8"));
+            problems.push(problem.hint(declare("utf-16")));
             return None;
         }
-        let mut table = Self { header: Vec::new(), taken: Vec::new(), cells: String::new(), ends: Vec::new(), lines: Vec::new() };
+        let header: Vec<Box<str>> = source.columns.iter().flatten().map(|column| trimmed(column).into()).collect();
+        let mut table = Self {
+            is_declared: source.columns.is_some(),
+            taken: vec![false; header.len()],
+            header,
+            cells: String::new(),
+            ends: Vec::new(),
+            lines: Vec::new(),
+        };
         loop {
             match records.next() {
                 Ok(Some(record)) => {
-                    let result = if table.header.is_empty() { table.begin(&record) } else { table.push(&record) };
+                    let result = match table.header.is_empty() {
+                        true => table.begin(&record, encoding),
+                        false => table.push(&record, encoding),
+                    };
                     if let Err(fault) = result {
                         let ends_reading = fault.ends_reading || table.header.is_empty();
                         problems.push(fault.problem(name, record.line));
@@ -159,6 +181,11 @@ impl Table {
             if !problems.all().iter().any(|problem| problem.file == name) {
                 problems.push(Problem::about(name, "this file is empty").hint("it has to begin with the names of its columns"));
             }
+            return None;
+        }
+        if let Some(first) = table.rows().next().filter(|row| table.is_declared && row.is_header()) {
+            let problem = Problem::about(name, "`columns` is written for this file, and it begins with the same names");
+            problems.push(problem.on_line(first.line(), 0, "").hint("take `columns` out: the file has a header"));
             return None;
         }
         Some(table)
@@ -209,14 +236,22 @@ impl Table {
         let missing: Vec<&str> = columns.iter().filter(|(column, _)| !column.is_there()).map(|(_, title)| *title).collect();
         if !missing.is_empty() {
             let written: Vec<&str> = self.header().filter(|title| !title.is_empty()).take(8).collect();
-            let message = format!("the header has no column {}", missing.join(" and "));
-            problems.push(Problem::about(name, message).on_line(1, 0, &written.join(", ")).hint(hint));
+            let (written, missing) = (written.join(", "), missing.join(" and "));
+            problems.push(if self.is_declared {
+                let problem = Problem::about(name, format!("the declared `columns` have no {missing}: they are {written}"));
+                problem.hint("name the columns as that shop's export names them, in the order of the file")
+            } else {
+                let problem = Problem::about(name, format!("the header has no column {missing}")).on_line(1, 0, &written);
+                problem.hint(format!(
+                    "{hint}; a file without a header is read by `columns = [\"…\"]` under its [[sources]] (`--columns` for an import)"
+                ))
+            });
         }
         missing.is_empty()
     }
 
-    fn begin(&mut self, record: &Record<'_>) -> Result<(), Fault> {
-        let text = record.text()?;
+    fn begin(&mut self, record: &Record<'_>, encoding: Option<Encoding>) -> Result<(), Fault> {
+        let text = record.text(encoding)?;
         let mut start = 0;
         for end in record.ends {
             self.header.push(trimmed(&text[start..*end]).into());
@@ -226,14 +261,14 @@ impl Table {
         Ok(())
     }
 
-    fn push(&mut self, record: &Record<'_>) -> Result<(), Fault> {
-        let text = record.text()?;
+    fn push(&mut self, record: &Record<'_>, encoding: Option<Encoding>) -> Result<(), Fault> {
+        let text = record.text(encoding)?;
         if text.bytes().all(|byte| byte.is_ascii_whitespace()) {
             return Ok(());
         }
         if record.ends.len() != self.header.len() {
-            let message =
-                format!("this row has {} columns, the header has {}; it is left out", record.ends.len(), self.header.len());
+            let names = if self.is_declared { "`columns` names" } else { "the header has" };
+            let message = format!("this row has {} columns, {names} {}; it is left out", record.ends.len(), self.header.len());
             let first = trimmed(&text[..record.ends.first().copied().unwrap_or(0)]);
             return Err(Fault::of_row(message, first));
         }
@@ -248,7 +283,7 @@ impl Table {
 /// Why a row is not kept.
 struct Fault {
     message: String,
-    hint: &'static str,
+    hint: String,
     column: usize,
     text: String,
     is_left_out: bool,
@@ -257,7 +292,7 @@ struct Fault {
 
 impl Fault {
     fn of_row(message: String, text: &str) -> Self {
-        let hint = "look for a comma or a quote that is not inside quotes";
+        let hint = "look for a comma or a quote that is not inside quotes".to_owned();
         Self { message, hint, column: 0, text: text.to_owned(), is_left_out: true, ends_reading: false }
     }
 
@@ -268,14 +303,14 @@ impl Fault {
 }
 
 impl Record<'_> {
-    fn text(&self) -> Result<&str, Fault> {
+    fn text(&self, encoding: Option<Encoding>) -> Result<&str, Fault> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         let longest = starts.zip(self.ends).position(|(start, end)| end - start > MAX_CELL_BYTES).map(|index| index + 1);
         if let Some(column) = self.too_large.or(longest) {
             let start = &self.bytes[..self.bytes.len().min(40)];
             return Err(Fault {
                 message: format!("this cell has more than {MAX_CELL_BYTES} bytes, or its row more than {MAX_ROW_BYTES}"),
-                hint: "look for a quote that is never closed",
+                hint: "look for a quote that is never closed".to_owned(),
                 column,
                 text: String::from_utf8_lossy(start).into_owned(),
                 is_left_out: false,
@@ -288,12 +323,10 @@ impl Record<'_> {
             let cell = &self.bytes[start..*end];
             let wrong = std::str::from_utf8(cell).map_err(|error| error.valid_up_to()).err();
             if let Some(at) = wrong.or_else(|| cell.iter().position(|byte| *byte == 0)) {
+                let (message, hint) = refusal(cell[at], encoding);
                 return Err(Fault {
-                    message: match cell[at] {
-                        0 => "the byte 0x00 is no text".to_owned(),
-                        byte => format!("the byte 0x{byte:02X} is not UTF-8"),
-                    },
-                    hint: "save the file as UTF-8",
+                    message,
+                    hint,
                     column: index + 1,
                     text: String::from_utf8_lossy(&self.bytes[start..*end]).into_owned(),
                     is_left_out: false,
@@ -309,14 +342,23 @@ impl Record<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use proptest::prelude::*;
 
+    use super::super::encoding::Decoded;
     use super::super::records::MAX_COLUMNS;
+    use super::super::terms::BulkFormat;
     use super::*;
 
     fn read(text: impl AsRef<[u8]>) -> (Vec<Vec<String>>, Vec<usize>, Problems) {
+        read_as(&BulkSource::new(BulkFormat::Shopify, "x.csv", PathBuf::new()), text)
+    }
+
+    fn read_as(source: &BulkSource, text: impl AsRef<[u8]>) -> (Vec<Vec<String>>, Vec<usize>, Problems) {
         let mut problems = Problems::new();
-        let Some(table) = Table::read(text.as_ref(), "x.csv", &mut problems) else { return (Vec::new(), Vec::new(), problems) };
+        let input = Decoded::new(text.as_ref(), source.encoding);
+        let Some(table) = Table::read(input, source, &mut problems) else { return (Vec::new(), Vec::new(), problems) };
         let cells = |row: Row<'_>| (0..table.header.len()).map(|index| row.cell(Column(Some(index))).text.to_owned()).collect();
         (table.rows().map(cells).collect(), table.lines.clone(), problems)
     }
@@ -372,8 +414,38 @@ mod tests {
         assert!(problems.all()[0].message.contains("0x00"));
         let (_, _, problems) = read(b"\xff\xfea\0,\0b\0");
         assert!(problems.all()[0].message.contains("UTF-16"));
+        assert!(problems.all()[0].hint.as_deref().is_some_and(|hint| hint.contains("`encoding = \"utf-16\"`")));
         let (_, _, problems) = read("");
         assert!(problems.all()[0].message.contains("empty"));
+    }
+
+    #[test]
+    fn a_declared_encoding_is_read_and_what_is_not_in_it_is_told_with_line_and_column() {
+        let source = BulkSource {
+            encoding: Encoding::named("windows-1252").ok(),
+            ..BulkSource::new(BulkFormat::Shopify, "x.csv", PathBuf::new())
+        };
+        let (rows, lines, problems) = read_as(&source, b"a,b\n1,caf\xe9\n2,\x80\n");
+        assert_eq!((rows, lines), (vec![vec!["1".to_owned(), "café".into()], vec!["2".into(), "€".into()]], vec![2, 3]));
+        assert!(problems.all().is_empty());
+        let (_, _, problems) = read_as(&source, b"a,b\n1,caf\xe9\n2,\"x\ny\x81\"\n3,\x81\n");
+        let told = &problems.all()[0];
+        assert_eq!((problems.errors(), told.line, told.column), (1, 3, 2), "{told:?}");
+        assert_eq!(told.message, "the byte 0x81 is not windows-1252");
+    }
+
+    #[test]
+    fn a_declared_delimiter_and_declared_columns_are_taken() {
+        let usual = BulkSource::new(BulkFormat::Shopify, "x.csv", PathBuf::new());
+        let source = BulkSource { delimiter: Some(b';'), ..usual.clone() };
+        let (rows, _, _) = read_as(&source, "a,b,c;d\n1,2,3;4\n");
+        assert_eq!(rows, [["1,2,3", "4"]], "though commas are more frequent");
+        let source = BulkSource { columns: Some(vec!["A".to_owned(), "b ".to_owned()]), ..usual };
+        let (rows, lines, problems) = read_as(&source, "\n1,2\n3\n4,5\n");
+        assert_eq!((rows.len(), lines), (2, vec![2, 4]));
+        assert_eq!(problems.all()[0].message, "this row has 1 columns, `columns` names 2; it is left out");
+        let (rows, _, problems) = read_as(&source, "a,B\n1,2\n");
+        assert!(rows.is_empty() && problems.has_errors() && problems.all()[0].line == 1, "{}", problems.render(false));
     }
 
     #[test]

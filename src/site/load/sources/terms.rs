@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::encoding::Encoding;
 use super::intake::{BodyFormat, WeightUnit};
 use super::mapped::Mapping;
 use crate::commerce::ids::TaxClass;
@@ -17,6 +18,12 @@ pub struct BulkSource {
     pub name: String,
     /// Where it lies.
     pub path: PathBuf,
+    /// How its letters are written; default: UTF-8.
+    pub encoding: Option<Encoding>,
+    /// What stands between the columns of a table; default: judged by its first line.
+    pub delimiter: Option<u8>,
+    /// The columns of a table without a header; default: the first row names them.
+    pub columns: Option<Vec<String>>,
     /// Tax class of its products; default: the first class.
     pub tax_class: Option<TaxClass>,
     /// Whether a price of 0 is meant: given away. Otherwise such a variant cannot be bought.
@@ -40,6 +47,9 @@ impl BulkSource {
             format,
             name: name.to_owned(),
             path,
+            encoding: None,
+            delimiter: None,
+            columns: None,
             tax_class: None,
             allow_free: false,
             language: None,
@@ -69,6 +79,22 @@ pub enum BulkFormat {
     Vendure,
     /// Spree's product CSV.
     Spree,
+}
+
+impl BulkFormat {
+    /// Whether it is a table of rows and columns.
+    pub fn is_table(self) -> bool {
+        !matches!(self, Self::Jsonl | Self::Json)
+    }
+}
+
+/// What may stand between columns: a sign of ASCII that belongs to no value, or the word `tab`. Errors: what to write.
+pub fn delimiter(written: &str) -> Result<u8, String> {
+    match written.as_bytes() {
+        b"tab" | b"\t" => Ok(b'\t'),
+        [sign] if sign.is_ascii_punctuation() && !matches!(sign, b'"' | b'.' | b'-') => Ok(*sign),
+        _ => Err("write one sign, such as `;`, or the word `tab`".to_owned()),
+    }
 }
 
 /// A source's settings with the shop's.

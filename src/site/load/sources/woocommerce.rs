@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::draft::{Draft, blank_variant, name, prices};
 use super::intake::{Intake, PriceCells, WeightUnit, gtin};
+use super::surcharge::Surcharge;
 use super::table::{Cell, Column, Row, Table};
 use crate::commerce::catalog::{ProductStatus, QuantityRule, Variant};
 use crate::commerce::ids::Sku;
@@ -52,6 +53,7 @@ struct Columns {
     external: Column,
     button: Column,
     brands: Column,
+    add_ons: Column,
     attributes: Vec<[Column; 3]>,
 }
 
@@ -103,6 +105,7 @@ impl Columns {
             external: column(&["externalurl"]),
             button: column(&["buttontext"]),
             brands: column(&["brands"]),
+            add_ons: column(&["metaproductaddons"]),
             attributes,
         }
     }
@@ -193,6 +196,11 @@ fn reference(text: &str) -> String {
 }
 
 fn draft(intake: &mut Intake<'_>, columns: &Columns, kind: Kind, row: Row<'_>, children: &[Row<'_>]) -> Option<Draft> {
+    let add_ons = row.cell(columns.add_ons);
+    if let Some(surcharge) = surcharge(add_ons.text) {
+        surcharge.leave_out(intake, add_ons);
+        return None;
+    }
     let title = row.cell(columns.name);
     // The export holds no address; SKUs are codes, not words for an address.
     let mut draft = Draft::new(intake, title, Cell::default())?;
@@ -220,6 +228,15 @@ fn draft(intake: &mut Intake<'_>, columns: &Columns, kind: Kind, row: Row<'_>, c
         intake.leave_out(title, "no variation of this product can be sold; it is left out");
     }
     draft
+}
+
+// What an add-on of the plugin Product Add-Ons adds to the price: PHP's `"price";s:2:"10"`, or JSON's `"price":"10"`.
+fn surcharge(add_ons: &str) -> Option<Surcharge<'_>> {
+    add_ons.split("\"price\"").skip(1).find_map(|rest| {
+        let value = rest.trim_start_matches([';', ':', ' ']).split([';', ',', '}']).next()?;
+        let amount = value.rsplit(':').next()?.trim_matches('"');
+        Surcharge::of("an add-on".to_owned(), amount)
+    })
 }
 
 // A list by comma, in which a comma of a name is written `\,`.
