@@ -276,6 +276,12 @@ fn answer(path: &str) -> Vec<u8> {
     match path {
         "/good.jpg?size=large" => whole("200 OK", "", &jpeg(50)),
         "/moved.jpg" => whole("301 Moved Permanently", "location: /good.jpg?size=large\r\n", b""),
+        // As many steps as its name says, and at the end of them the picture; and one that never ends.
+        "/steps-0.jpg" => whole("200 OK", "", &jpeg(50)),
+        path if path.starts_with("/steps-") => {
+            let steps: u32 = path["/steps-".len()..].trim_end_matches(".jpg").parse().expect("a number");
+            whole("302 Found", &format!("location: /steps-{}.jpg\r\n", steps - 1), b"")
+        }
         "/circle.jpg" => whole("302 Found", "location: /circle.jpg\r\n", b""),
         // Ten times what is taken, once by its head and once by and by.
         "/large.jpg" => b"HTTP/1.1 200 OK\r\ncontent-length: 5000000\r\n\r\n".to_vec(),
@@ -357,4 +363,24 @@ fn pictures_from_elsewhere_are_linked_unless_they_are_to_be_fetched() {
     build(root, AS_OF, &[]);
     assert!(page(root, "products/lamp.html").contains(&format!("src=\"{url}\"")));
     assert_eq!(host.asked(), 0);
+}
+
+#[test]
+fn a_chain_of_redirects_is_followed_to_its_end_or_told_where_it_has_none() {
+    let (shop, host) = (shop(FETCHED), Host::start());
+    let root = shop.path();
+    let of = |path: &str| format!("{}/{path}", host.base);
+    product(root, "lamp", "light", &[&of("steps-3.jpg")]);
+    build(root, AS_OF, &[]);
+    assert_eq!(host.asked(), 4, "three steps and the picture");
+    assert!(page(root, "products/lamp.html").contains("width=\"800\" height=\"1000\""));
+    for (path, why) in [("steps-4.jpg", "one step too many"), ("steps-1000000.jpg", "as good as none"), ("circle.jpg", "a ring")]
+    {
+        let asked = host.asked();
+        product(root, "lamp", "light", &[&of(path), "images/lamp.jpg"]);
+        let told = told(root, &[]);
+        assert!(told.contains(path) && told.contains("its host leads on more than 3 times"), "{why}: {told}");
+        assert_eq!(host.asked() - asked, 4, "{why}: it is left after so many");
+        assert!(page(root, "products/lamp.html").contains("/i/lamp-"), "the next picture takes its place");
+    }
 }
