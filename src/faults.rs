@@ -2,7 +2,8 @@
 //!
 //! Owns    the failpoints K1 … K40 of CHECKOUT.md 5.8, each in one place of the code, and the planted bugs of 5.10.4, by which the tests
 //!         prove that they can fail. `VITRINE_FAILPOINT=K9:2` ends the process at the second passing of K9; `VITRINE_BUG=name` plants.
-//! Always  a release has neither: both macros are nothing without the feature.
+//!         `VITRINE_SHUFFLE=7` lists every folder in an order of its own, as another file system might.
+//! Always  a release has none of them: the macros are nothing without the feature.
 
 #[cfg(feature = "faults")]
 use std::cell::Cell;
@@ -43,6 +44,22 @@ macro_rules! planted {
     };
 }
 
+/// A walk through folders, which lists them in another order when a test asks for it. What the caller sorts stays sorted.
+#[cfg(feature = "faults")]
+macro_rules! listed {
+    ($walk:expr) => {
+        $crate::faults::shuffled($walk)
+    };
+}
+
+/// Without the feature the file system's own order.
+#[cfg(not(feature = "faults"))]
+macro_rules! listed {
+    ($walk:expr) => {
+        $walk
+    };
+}
+
 #[cfg(feature = "faults")]
 static PASSED: AtomicU64 = AtomicU64::new(0);
 
@@ -62,6 +79,9 @@ static POINT: LazyLock<Option<(String, u64)>> = LazyLock::new(|| {
 static BUG: LazyLock<Option<String>> = LazyLock::new(|| std::env::var("VITRINE_BUG").ok());
 
 #[cfg(feature = "faults")]
+static SHUFFLE: LazyLock<Option<String>> = LazyLock::new(|| std::env::var("VITRINE_SHUFFLE").ok());
+
+#[cfg(feature = "faults")]
 thread_local! {
     static PLANTED: Cell<Option<&'static str>> = const { Cell::new(None) };
 }
@@ -74,6 +94,24 @@ pub(crate) fn pass(name: &'static str) {
     if point == name && PASSED.fetch_add(1, Ordering::Relaxed) + 1 == *at {
         std::process::abort();
     }
+}
+
+/// A walk that lists each folder in an order of the seed's; without a seed as it comes.
+#[cfg(feature = "faults")]
+pub(crate) fn shuffled(walk: walkdir::WalkDir) -> walkdir::WalkDir {
+    match SHUFFLE.as_deref() {
+        Some(seed) => by_seed(walk, seed),
+        None => walk,
+    }
+}
+
+#[cfg(feature = "faults")]
+fn by_seed(walk: walkdir::WalkDir, seed: &str) -> walkdir::WalkDir {
+    let seed = seed.to_owned();
+    walk.sort_by_key(move |entry| {
+        let name = entry.file_name().to_string_lossy();
+        *blake3::hash(format!("{seed} {name}").as_bytes()).as_bytes()
+    })
 }
 
 /// Whether this bug is planted, on this thread or by the environment.
@@ -92,4 +130,25 @@ pub fn has_passed(name: &str) -> bool {
 #[cfg(feature = "faults")]
 pub fn plant(bug: Option<&'static str>) {
     PLANTED.with(|planted| planted.set(bug));
+}
+
+#[cfg(all(test, feature = "faults"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_seed_lists_the_same_files_in_an_order_of_its_own() {
+        let folder = tempfile::tempdir().expect("a folder");
+        (0..20).for_each(|number| std::fs::write(folder.path().join(number.to_string()), "").expect("written"));
+        let listed = |seed: &str| -> Vec<String> {
+            let walk = by_seed(walkdir::WalkDir::new(folder.path()).min_depth(1), seed).into_iter();
+            walk.map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned()).collect()
+        };
+        let (one, mut other) = (listed("1"), listed("2"));
+        assert!(one == listed("1") && one != other);
+        let mut names = one.clone();
+        names.sort();
+        other.sort();
+        assert!(names == other && names != one, "{one:?}");
+    }
 }

@@ -23,7 +23,7 @@
 //! | `config` | `site.toml` → one typed section per room; read by `cli` and tests alone | section types of every room |
 //! | `cli` | one thin file per subcommand; wires rooms and prints | everything |
 //!
-//! `faults` is no room: two macros that every room may use, failpoints and planted bugs, which are nothing in a release.
+//! `faults` is no room: macros that every room may use, failpoints, planted bugs and shuffled folders, which are nothing in a release.
 //!
 //! `edge` meets `gateway` in two places only: `edge/perform`, which does what was committed, and `edge/routes/webhook.rs`, which hears
 //! what the gateway says. `tests/tidy.rs` reads every path and fails on a breach of this table.

@@ -125,7 +125,7 @@ fn templates(root: &Path, problems: &mut Problems) -> Vec<(String, String)> {
     if !load::is_folder(root, "templates", problems) {
         return found;
     }
-    for entry in walkdir::WalkDir::new(&folder).follow_links(true).sort_by_file_name() {
+    for entry in listed!(walkdir::WalkDir::new(&folder).follow_links(true)).sort_by_file_name() {
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {

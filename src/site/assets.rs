@@ -90,7 +90,7 @@ impl AssetSet {
             errors.push(AssetError { path: folder.display().to_string(), reason });
             return (Self::default(), errors);
         }
-        for entry in WalkDir::new(folder).follow_links(true).sort_by_file_name() {
+        for entry in listed!(WalkDir::new(folder).follow_links(true)).sort_by_file_name() {
             match entry {
                 Ok(entry) if entry.file_type().is_file() => {
                     let relative = entry.path().strip_prefix(folder).expect("walking stays below its root");

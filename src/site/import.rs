@@ -78,7 +78,7 @@ pub fn files(products: &[LoadedProduct], categories: &[LoadedCategory], usual_cl
 /// Errors: a file of the shop cannot be read.
 pub fn changes(root: &Path, files: &[File]) -> std::io::Result<Vec<(File, Change)>> {
     let mut lying: BTreeMap<String, String> = BTreeMap::new();
-    for entry in WalkDir::new(root.join(PRODUCTS)).sort_by_file_name().into_iter().filter_map(Result::ok) {
+    for entry in listed!(WalkDir::new(root.join(PRODUCTS))).sort_by_file_name().into_iter().filter_map(Result::ok) {
         if let (Some(name), Ok(path)) = (entry.path().file_name(), entry.path().strip_prefix(root)) {
             lying.insert(name.to_string_lossy().into_owned(), path.to_string_lossy().replace('\\', "/"));
         }

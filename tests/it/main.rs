@@ -15,6 +15,7 @@ mod data;
 mod desk;
 mod desk_cli;
 mod desk_forms;
+mod determinism;
 mod dialects;
 mod diff;
 mod disputes;

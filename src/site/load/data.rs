@@ -118,7 +118,7 @@ fn found(root: &Path, problems: &mut Problems) -> Vec<(PathBuf, u64)> {
     // Most shops have none.
     let Ok(own) = start.canonicalize() else { return Vec::new() };
     let mut files = Vec::new();
-    for entry in WalkDir::new(&start).follow_links(true).sort_by_file_name() {
+    for entry in listed!(WalkDir::new(&start).follow_links(true)).sort_by_file_name() {
         match entry {
             Ok(entry) if entry.path_is_symlink() && !leads_into(&own, entry.path()) => {
                 let problem = Problem::about(&shown_path(root, entry.path()), "this link leads out of content/data");

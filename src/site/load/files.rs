@@ -61,7 +61,7 @@ pub(super) fn paths(root: &Path, folder: &str, ending: &str, problems: &mut Prob
     if !is_folder(root, folder, problems) {
         return paths;
     }
-    for entry in WalkDir::new(&start).follow_links(true) {
+    for entry in listed!(WalkDir::new(&start).follow_links(true)) {
         let entry = match entry {
             Ok(entry) if entry.file_type().is_dir() => continue,
             Ok(entry) => entry,
