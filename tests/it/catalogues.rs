@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use vitrine::commerce::catalog::StockPolicy;
 use vitrine::site::import;
@@ -10,8 +10,8 @@ use vitrine::site::load::sources::{self, BulkFormat, BulkSource, Found, WeightUn
 use vitrine::site::load::{self, LoadedProduct};
 use vitrine::site::problem::Problems;
 
-use crate::support::data;
 use crate::support::shop::{rules, run, site};
+use crate::support::{data, unpacked};
 
 fn source(format: BulkFormat, path: PathBuf) -> BulkSource {
     BulkSource {
@@ -163,7 +163,8 @@ fn vendure_is_refused_at_the_rows_of_a_repeated_sku() {
     assert_eq!((counts(&found), problems.all().len()), ((1, 3), 0));
 }
 
-const DUMMYJSON: &str = "title = \"title\"\nbody = \"description\"\ncategories = \"category\"\nprice = \"price\"\nstock = \"stock\"\n\
+/// Where the values of that document are.
+pub(crate) const DUMMYJSON: &str = "title = \"title\"\nbody = \"description\"\ncategories = \"category\"\nprice = \"price\"\nstock = \"stock\"\n\
     tags = \"tags\"\nbrand = \"brand\"\nsku = \"sku\"\ngtin = \"meta.barcode\"\nimages = \"images\"\nupdated_at = \"meta.updatedAt\"\n\
     attributes = { Warranty = \"warrantyInformation\" }";
 
@@ -241,14 +242,6 @@ fn compressed_catalogues_are_read_by_a_map() {
         assert_eq!(rows, 49_678);
         println!("{rows} rows: {unpriced} products without a price, {repeated} repeats");
     }
-}
-
-/// The file that a compressed one holds. (The tool for it is on every machine that tests run on.)
-fn unpacked(file: &Path, folder: &Path) -> PathBuf {
-    let output = std::process::Command::new("gzip").arg("-dc").arg(file).output().expect("gzip runs");
-    let path = folder.join(file.file_stem().expect("a name"));
-    fs::write(&path, output.stdout).expect("written");
-    path
 }
 
 #[test]

@@ -25,6 +25,7 @@ mod edge_cli;
 mod edge_front;
 mod edge_http;
 mod edge_pause;
+mod exports;
 mod facets;
 #[path = "../faulty/mod.rs"]
 #[expect(unreachable_pub, reason = "`pub` tells what the gateway offers to tests from what it keeps")]

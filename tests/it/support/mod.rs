@@ -31,3 +31,11 @@ pub fn data(test: &str, folder: &str) -> Option<PathBuf> {
     }
     found
 }
+
+/// The file that a compressed one holds. (The tool for it is on every machine that tests run on.)
+pub fn unpacked(file: &Path, folder: &Path) -> PathBuf {
+    let output = std::process::Command::new("gzip").arg("-dc").arg(file).output().expect("gzip runs");
+    let path = folder.join(file.file_stem().expect("a name"));
+    std::fs::write(&path, output.stdout).expect("written");
+    path
+}
