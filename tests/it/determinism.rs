@@ -43,7 +43,7 @@ format = "jsonl"
 path = "more.jsonl"
 "#;
 const GERMAN: &str =
-    "[[markets]]\nid = \"de\"\nprefix = \"de\"\nlanguage = \"de\"\ncountries = [\"DE\"]\ncurrency = \"EUR\"\n\n[tax]";
+    "[[markets]]\nid = \"de\"\nprefix = \"de\"\nlanguage = \"de-AT\"\ncountries = [\"DE\"]\ncurrency = \"EUR\"\n\n[tax]";
 
 /// Facets, translations, pictures, data, promotions and stock; titles that repeat and brands in two spellings, which have to be told apart
 /// by something else than their order.
@@ -52,7 +52,7 @@ fn shop() -> tempfile::TempDir {
     let root = shop.path();
     let mut stock = "sku,on_hand,reserved\n".to_owned();
     for shelf in 0..SHELVES {
-        for (ending, title) in [("", "Shelf"), (".de", "Regal")] {
+        for (ending, title) in [("", "Shelf"), (".de", "Regal"), (".de-AT", "Stellage")] {
             let text = format!("+++\ntitle = \"{title} {shelf}\"\n+++\nNumber {shelf}.\n");
             write(root, &format!("content/categories/top-{}/shelf-{shelf}/_index{ending}.md", shelf % 3), &text);
             write(root, &format!("content/pages/page-{shelf}{ending}.md"), &text);
@@ -67,6 +67,14 @@ fn shop() -> tempfile::TempDir {
     for top in 0..3 {
         write(root, &format!("content/categories/top-{top}/_index.md"), &format!("+++\ntitle = \"Top {top}\"\n+++\n"));
     }
+    for language in ["de", "de-AT"] {
+        write(
+            root,
+            &format!("content/words.{language}.toml"),
+            &format!("Material = \"Stoff ({language})\"\n\"Kind 1\" = \"Art\"\n"),
+        );
+        write(root, &format!("templates/texts/{language}.toml"), &format!("[cart]\ntitle = \"Korb ({language})\"\n"));
+    }
     for number in 0..FILES {
         let (shelf, material, price) = (number % SHELVES, number % 5, 5 + number);
         let text = format!(
@@ -78,7 +86,10 @@ fn shop() -> tempfile::TempDir {
         );
         let path = format!("content/products/{}/{}/thing-{number}", number % 7, number % 4);
         write(root, &format!("{path}.md"), &text);
-        write(root, &format!("{path}.de.md"), &format!("+++\ntitle = \"Ding {number}\"\n+++\nNummer {number}.\n"));
+        for language in ["de", "de-AT"] {
+            let text = format!("+++\ntitle = \"Ding {number} ({language})\"\n+++\nNummer {number}.\n");
+            write(root, &format!("{path}.{language}.md"), &text);
+        }
         writeln!(stock, "F{number},{},0", number % 3).expect("into a text");
     }
     let mut lines = String::new();

@@ -93,6 +93,8 @@ fn a_table_without_header_and_with_a_sign_of_its_own_is_read_as_declared() {
         told.contains("x.csv:1") && told.contains("the header has no column Handle") && told.contains("`columns = ["),
         "{told}"
     );
+    let told = refused(&shop(source, "x.csv", b"Handle,Title\nmug,Mug\n"));
+    assert!(told.contains("the header has no column Variant Price") && !told.contains("`columns = ["), "it has a header: {told}");
     let columns = "columns = [\"Handle\", \"Title\", \"Variant Price\"]";
     let declared = shop(&format!("{source}\ndelimiter = \"~\"\n{columns}"), "x.csv", b"mug~Mug, blue~1.50\nvase~Vase~2,50\n");
     let (code, _, told) = run(declared.path(), &["build"]);

@@ -117,6 +117,7 @@ impl<R: Read> Decoded<R> {
         let most = decoder.max_utf8_buffer_length_without_replacement(read).unwrap_or(usize::MAX) + 1;
         self.text.resize(self.text.len().max(most), 0);
         let (result, consumed, written) = decoder.decode_to_utf8_without_replacement(piece, &mut self.text, read == 0);
+        assert!(result != DecoderResult::OutputFull, "there is room for all of a piece");
         (self.given, self.filled, self.has_ended) = (0, written, read == 0);
         if let DecoderResult::Malformed(length, after) = result {
             let end = KEPT_BYTES + consumed - usize::from(after);

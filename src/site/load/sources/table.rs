@@ -236,15 +236,17 @@ impl Table {
         let missing: Vec<&str> = columns.iter().filter(|(column, _)| !column.is_there()).map(|(_, title)| *title).collect();
         if !missing.is_empty() {
             let written: Vec<&str> = self.header().filter(|title| !title.is_empty()).take(8).collect();
+            // A first row that names none of them may be no header at all.
+            let names_none = missing.len() == columns.len();
             let (written, missing) = (written.join(", "), missing.join(" and "));
             problems.push(if self.is_declared {
                 let problem = Problem::about(name, format!("the declared `columns` have no {missing}: they are {written}"));
                 problem.hint("name the columns as that shop's export names them, in the order of the file")
             } else {
                 let problem = Problem::about(name, format!("the header has no column {missing}")).on_line(1, 0, &written);
-                problem.hint(format!(
-                    "{hint}; a file without a header is read by `columns = [\"…\"]` under its [[sources]] (`--columns` for an import)"
-                ))
+                let declare =
+                    "; a file without a header is read by `columns = [\"…\"]` under its [[sources]] (`--columns` for an import)";
+                problem.hint(format!("{hint}{}", if names_none { declare } else { "" }))
             });
         }
         missing.is_empty()
