@@ -99,6 +99,7 @@ fn shop() -> tempfile::TempDir {
             "title": format!("Piece {}", number % 1_500), "brand": format!("Maker {}", number % 11), "price": 1 + number % 60,
             "sku": format!("L{number}"), "categories": [format!("top-{}/shelf-{shelf}", shelf % 3)],
             "attributes": {"Material": format!("Kind {}", number % 5)}, "body": format!("Piece *{number}*."),
+            "images": [{"src": format!("https://cdn.example/{number}.jpg"), "alt": "A piece"}],
         });
         writeln!(lines, "{line}").expect("into a text");
         writeln!(stock, "L{number},{},1", number % 4).expect("into a text");
