@@ -11,6 +11,11 @@ name = "price"
 source = "price"
 bands = ["20", "50"]
 min_products = 1
+
+[[facets]]
+name = "brand"
+source = "brand"
+min_products = 1
 `;
 
 let browser, shop;
@@ -60,6 +65,18 @@ test('filters and sorting narrow and order a shelf where it stands', () =>
     await page.reload();
     await page.locator('[data-results] li:only-child', { hasText: 'Storm lantern' }).waitFor();
     await picture(page, 'shelf-filtered');
+  }));
+
+test('what filters choose on a shelf is no page of its own for crawlers', () =>
+  asShopper({}, async (page) => {
+    const chosen = '?sort=name&availability=stocked&price=20-to-50';
+    await page.goto(`${shop.url}/categories/light${chosen}`);
+    await page.locator('[data-results] li').first().waitFor();
+    const canonical = await page.locator('link[rel=canonical]').getAttribute('href');
+    assert.equal(new URL(canonical).pathname + new URL(canonical).search, '/categories/light');
+    await page.locator('summary', { hasText: 'Filter' }).click();
+    assert.equal(await page.locator('input[name=availability]').isChecked(), true);
+    assert.equal(await page.locator('input[name=price][value="20-to-50"]').isChecked(), true);
   }));
 
 test('the field at the top suggests in another market, by keyboard', () =>

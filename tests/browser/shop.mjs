@@ -30,14 +30,14 @@ export async function sampleShop() {
   return folder;
 }
 
-// A shop without products of its own that sells what an export of another shop holds.
-export async function exportedShop(file) {
+// A shop without products of its own that sells what an export of another shop holds, or a file of bulk; `more` follows in site.toml.
+export async function exportedShop(file, format = 'shopify', more = '') {
   const folder = await mkdtemp(join(tmpdir(), 'vitrine-shop-'));
   await vitrine(folder, 'init', '.');
   for (const part of ['content/products', 'content/categories', 'content/promotions']) {
     await rm(join(folder, part), { recursive: true });
   }
-  const source = `\n[[sources]]\nformat = "shopify"\npath = ${JSON.stringify(file)}\n`;
+  const source = `\n[[sources]]\nformat = "${format}"\npath = ${JSON.stringify(file)}\n${more}`;
   await appendFile(join(folder, 'site.toml'), source);
   return folder;
 }

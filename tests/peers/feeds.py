@@ -104,15 +104,19 @@ def file_of(public, url):
     return next((file for file in (public / path, public / f"{path}.html", public / path / "index.html") if file.is_file()), None)
 
 
-def check_sitemaps(report, public, origin):
-    schema = ROOT / "tests/peers/node_modules/sitemap/schema/sitemap.xsd"
-    # The protocol's own schema is strict about foreign elements: those that are used are declared here.
-    wrapper = etree.fromstring(f"""<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">
-      <xs:import namespace="http://www.sitemaps.org/schemas/sitemap/0.9" schemaLocation="{schema.as_uri()}"/>
+def sitemap_schema():
+    """The protocol's own."""
+    file = ROOT / "tests/peers/node_modules/sitemap/schema/sitemap.xsd"
+    # It is strict about foreign elements: those that are used are declared here.
+    return etree.XMLSchema(etree.fromstring(f"""<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">
+      <xs:import namespace="http://www.sitemaps.org/schemas/sitemap/0.9" schemaLocation="{file.as_uri()}"/>
       <xs:import namespace="http://www.google.com/schemas/sitemap-image/1.1" schemaLocation="{(ROOT / 'tests/peers/image.xsd').as_uri()}"/>
       <xs:import namespace="http://www.w3.org/1999/xhtml" schemaLocation="{(ROOT / 'tests/peers/link.xsd').as_uri()}"/>
-    </xs:schema>""")
-    rules = etree.XMLSchema(wrapper)
+    </xs:schema>"""))
+
+
+def check_sitemaps(report, public, origin):
+    rules = sitemap_schema()
     document = etree.parse(public / "sitemap.xml")
     report.check("the sitemap is valid by the protocol's schema", rules.validate(document), rules.error_log)
     broken = etree.fromstring(etree.tostring(document).replace(b"<loc>", b"<lock>", 1).replace(b"</loc>", b"</lock>", 1))
@@ -135,6 +139,78 @@ def check_sitemaps(report, public, origin):
             break
     else:
         report.check("languages in the sitemap are those that pages name", True)
+
+
+LARGE_SITE = """[shop]
+name = "Large"
+base_url = "https://large.example"
+
+[[markets]]
+id = "eu"
+countries = ["DE"]
+currency = "EUR"
+language = "en"
+
+[[markets]]
+id = "jp"
+prefix = "jp"
+countries = ["JP"]
+currency = "JPY"
+language = "ja"
+
+[tax]
+classes = ["standard"]
+rates = [{ country = "DE", name = "VAT", standard = "19" }, { country = "JP", name = "Tax", standard = "10" }]
+
+[build]
+search = false
+
+[[sources]]
+format = "jsonl"
+path = "products.jsonl"
+"""
+LARGE = 1_200
+
+
+def build_large_shop(folder, origin):
+    """A catalogue whose pages one file of a sitemap cannot hold: four pictures with the long addresses of a picture service each."""
+    folder.mkdir()
+    (folder / "site.toml").write_text(LARGE_SITE)
+    with open(folder / "products.jsonl", "w") as lines:
+        for number in range(LARGE):
+            pictures = [f"https://cdn.example/{number}/{side}.jpg?{'&'.join(f'crop{step}={number}' for step in range(140))}" for side in range(4)]
+            variants = [{"options": [f"S{side}"], "sku": f"P{number}-{side}", "price": "10", "prices": {"JPY": "1500"}, "stock": 1,
+                         "image": picture} for side, picture in enumerate(pictures)]
+            images = [{"src": picture, "alt": "A thing"} for picture in pictures]
+            lines.write(json.dumps({"title": f"Thing {number}", "slug": f"thing-{number}", "options": ["Side"], "images": images,
+                                    "variants": variants}) + "\n")
+    subprocess.run([BINARY, "build", "--base-url", origin, "--as-of", AS_OF], cwd=folder, check=True)
+    return folder / "public"
+
+
+def check_sitemap_index(report, public, origin):
+    index, parts = etree.parse(public / "sitemap.xml"), []
+    rules, of_parts = etree.XMLSchema(etree.parse(ROOT / "tests/peers/siteindex.xsd")), sitemap_schema()
+    report.check("an index of sitemaps is valid as the protocol describes it", rules.validate(index), rules.error_log)
+    for old, new in ((b"<loc>", b"<lock>"), (b"<loc>http://", b"<loc>/"), (b"<sitemap>", b"<sitemap><priority>1</priority>")):
+        broken = etree.tostring(index).replace(old, new, 1).replace(b"</loc>", b"</lock>" if new == b"<lock>" else b"</loc>", 1)
+        report.check(f"an index with {new.decode()} is none", not rules.validate(etree.fromstring(broken)))
+    for loc in index.iter(f"{SITEMAP}loc"):
+        file = file_of(public, loc.text)
+        report.check(f"{loc.text} is a file, and one of those that hold pages", file and file.name.startswith("sitemap-"))
+        document = etree.parse(file)
+        parts.append([loc.text for loc in document.iter(f"{SITEMAP}loc")])
+        report.check(f"{file.name} is valid by the protocol's schema", of_parts.validate(document), of_parts.error_log)
+        report.check(f"{file.name} keeps to the protocol's limits", file.stat().st_size <= 50 * 1024 ** 2 and 0 < len(parts[-1]) <= 50_000)
+    named = [url for part in parts for url in part]
+    built = {path for path in json.loads((public / "manifest.json").read_text())["files"] if path.endswith(".html")} - {"404.html"}
+    files = {str(file_of(public, url).relative_to(public)) for url in named}
+    report.check("its files name every page once", len(parts) > 1 and len(named) == len(set(named)) and built - files <= {"jp/404.html"}
+                 and len(built) > 2 * LARGE, (len(parts), len(named), sorted(built - files)[:5]))
+    tree = sitemap_tree_for_homepage(f"{origin}/", use_known_paths=False)
+    pages = list(tree.all_pages())
+    report.check("a crawler follows the index to every page", sorted(page.url for page in pages) == sorted(named), len(pages))
+    report.check("and to every picture", {len(page.images or []) for page in pages if "/products/" in page.url} == {4})
 
 
 def check_atom(report, public, origin):
@@ -269,6 +345,11 @@ try:
                      {element.tag for item in items.values() for element in item}, known)
     else:
         print("skipped: elements of a feed by somebody else (no ../shared/data)")
+    server.shutdown()
+    server.server_close()
+    large = build_large_shop(folder / "large", origin)
+    server = serve(large, port)
+    check_sitemap_index(report, large, origin)
     server.shutdown()
 finally:
     shutil.rmtree(folder, ignore_errors=True)
