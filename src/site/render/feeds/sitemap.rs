@@ -250,6 +250,23 @@ mod tests {
     }
 
     #[test]
+    fn the_limits_are_those_of_the_protocol() {
+        let pages = |count: usize, end: &str| -> Vec<Page> {
+            (0..count).map(|number| page(&format!("/p{number}{end}"), PageKind::Home)).collect()
+        };
+        let whole = files(&pages(50_000, ""), WIDE);
+        assert_eq!(names(&whole), ["sitemap.xml"], "so many addresses one file may hold");
+        let cut = files(&pages(50_001, ""), WIDE);
+        assert_eq!(names(&cut), ["sitemap-1.xml", "sitemap-2.xml", "sitemap.xml"]);
+        let counts: Vec<usize> = cut.iter().map(|(_, text)| text.matches("<loc>").count()).collect();
+        assert_eq!(counts, [50_000, 1, 2]);
+        let long = files(&pages(30_000, &"x".repeat(2_000)), WIDE);
+        assert!(long.len() > 2 && long.iter().all(|(_, text)| text.len() <= 52_428_800), "50 MiB is what a file may hold");
+        let addresses: usize = long.iter().map(|(_, text)| text.matches("/p").count()).sum();
+        assert_eq!(addresses, 30_000);
+    }
+
+    #[test]
     fn a_sitemap_is_kept_as_a_whole_or_not_at_all() {
         let kept = |had: &[&str], there: &[&str]| {
             kept(|path| had.contains(&path), |path| there.contains(&path).then(|| path.to_owned())).map(|files| files.len())
