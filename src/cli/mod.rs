@@ -1,7 +1,7 @@
 //! Cli: one thin file per subcommand. Wires rooms together and prints; has no rules of its own.
 //!
 //! Always  people are spoken to on stderr, machines on stdout; exit codes: 0 done, 1 the shop's content or a check failed, 2 wrong
-//!         usage, 3 the world failed (disk, network), 4 published, but caches were not told.
+//!         usage, 3 the world failed (disk, network), 4 published, but caches were not told, 5 nothing is due.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -110,6 +110,9 @@ enum CommandError {
     /// It is published, and caches in front of it may still show what was there before.
     #[error("{0}")]
     Owed(String),
+    /// There is nothing to do yet; it was said why.
+    #[error("")]
+    NotDue,
 }
 
 /// Makes the folder of keys, database and mails where it is missing.
@@ -153,6 +156,7 @@ pub fn run() -> ExitCode {
         CommandError::Usage(text) => (text.clone(), 2),
         CommandError::World(text) => (text.clone(), 3),
         CommandError::Owed(text) => (text.clone(), 4),
+        CommandError::NotDue => (String::new(), 5),
     };
     if !text.is_empty() {
         eprintln!("error: {text}");

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use vitrine::edge::router::{PATHS, ROUTES};
 
-use crate::support::shop::{folder, run, site, tree, write};
+use crate::support::shop::{folder, run, site, tree, vitrine, write};
 
 const LAMP: &str = "+++\ntitle = \"Lamp\"\nprice = \"20.00\"\nstock = 3\nredirects = [\"/old/lamp\"]\n+++\nWarm.\n";
 const SETTINGS: &str = "\n[payment]\nallow_sandbox_on_public_host = true\n\n[edge]\ntrusted_proxies = [\"127.0.0.1\"]\n\
@@ -203,6 +203,49 @@ fn the_script_publishes_says_what_changes_and_stops_where_somebody_should_look()
     write(&root, "content/products/lamp.md", "+++\ntitle = \"Lamp\"\nprice = \"much\"\n+++\n");
     let (code, told) = publish(&root, &[]);
     assert!(code == 1 && page().contains("2.10") && told.contains("lamp.md"), "a shop that is wrong goes no further: {told}");
+}
+
+#[test]
+fn a_clock_has_the_script_publish_once_a_sale_begins_and_else_do_nothing() {
+    let folder = shop();
+    let (root, www) = (folder.path().join("shop"), folder.path().join("www"));
+    assert_eq!(run(&root, &["recipe", "shell", "--out", "."]).0, 0);
+    let sale =
+        |from: &str| LAMP.replace("stock = 3", &format!("stock = 3\nsales = [{{ price = \"15.00\", from = \"{from}\" }}]"));
+    let page = || String::from_utf8(tree(&www)["products/lamp.html"].clone()).expect("text");
+    let due = |words: &[&str]| {
+        let output = vitrine(&root).args([&["publish", "due"], words].concat()).env("VITRINE_BUNDLE_SECRET_KEY", SECRET).output();
+        let output = output.expect("the binary runs");
+        (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    };
+    let (code, told) = due(&[]);
+    assert!(code == Some(0) && told.contains("`live` is due: nothing was published yet"), "{told}");
+    // What was never published is; what was, and does not change, is not.
+    assert_eq!(publish(&root, &["--if-due"]).0, 0);
+    assert!(page().contains("20.00"));
+    assert!(due(&[]).1.contains("no page changes of itself"));
+    write(&root, "content/products/lamp.md", &sale("2999-01-01"));
+    let (code, told) = publish(&root, &["--if-due"]);
+    assert!(code == 0 && !told.contains("publication"), "an edit alone is for the job of that edit: {told}");
+    assert_eq!(publish(&root, &[]).0, 0);
+    assert!(page().contains("20.00"));
+    let (code, told) = due(&["--as-of", "2998-12-31T23:59:59Z", "--json"]);
+    assert!(code == Some(5) && told.contains("not due before 2999-01-01T00:00:00Z"), "{told}");
+    assert!(told.contains("\"due\": false") && told.contains("\"next_change_at\": \"2999-01-01T00:00:00Z\""), "{told}");
+    let (code, told) = due(&["--as-of", "2999-01-01"]);
+    assert!(code == Some(0) && told.contains("pages change of themselves from 2999-01-01T00:00:00Z on"), "{told}");
+    assert_eq!(due(&["--as-of", "soon"]).0, Some(2));
+    // A clock that has come there: published as of an instant before the sale, and asked now.
+    write(&root, "content/products/lamp.md", &sale("2020-01-01"));
+    let words = |words: &[&str]| vitrine(&root).args(words).env("VITRINE_BUNDLE_SECRET_KEY", SECRET).status().expect("it runs");
+    assert!(words(&["build", "--as-of", "2019-12-31"]).success());
+    assert!(words(&["publish", "--allow", "changes"]).success());
+    assert!(page().contains("20.00"));
+    let (code, told) = publish(&root, &["--if-due", "--allow", "changes"]);
+    assert!(code == 0 && page().contains("15.00"), "{told}");
+    assert!(publish(&root, &["--if-due"]).1.contains("no page changes of itself"), "and then no more");
+    write(&root, "site.toml", "");
+    assert_eq!(publish(&root, &["--if-due"]).0, 1, "what cannot be asked is told");
 }
 
 #[test]

@@ -104,6 +104,12 @@ enum Action {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Say whether pages that are published change of themselves by now, or a publication did not end; exit code 5: neither
+    Due {
+        /// The instant it is asked for [default: SOURCE_DATE_EPOCH, else now]
+        #[arg(long, value_name = "TIME")]
+        as_of: Option<String>,
+    },
     /// Fetch the last publication's manifest, bundle and price history, for `vitrine diff` and the next build
     Fetch {
         /// Where they go [default: .vitrine/published/TARGET in the shop's folder]
@@ -150,6 +156,7 @@ pub(in crate::cli) fn run(args: Args) -> Result<(), CommandError> {
             Some(Action::List { previews: true }) => desk.list_previews().await,
             Some(Action::List { previews: false }) => desk.list().await,
             Some(Action::Remove { dry_run }) => desk.remove(&args, *dry_run).await,
+            Some(Action::Due { as_of }) => desk.due(source::as_of(as_of.as_deref())?).await,
             Some(Action::Fetch { to }) => {
                 let usual = source::state(&args.whereto.source).join("published").join(&desk.target.name);
                 desk.fetch(to.as_deref().unwrap_or(&usual)).await

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use super::{CommandError, Desk};
+use crate::commerce::ids::Timestamp;
 use crate::publish::job::State;
+use crate::publish::purge::settle::owed;
 use crate::publish::record::Record;
 use crate::publish::verify::verify;
 use crate::site::load::history;
@@ -40,6 +42,31 @@ impl Desk {
             println!("{:>6}  {}  {} files  bundle {:.12}{back}{live}", past.id, past.published_at, past.files, past.bundle);
         }
         Ok(())
+    }
+
+    // For a job that starts every few minutes and ends at once where nothing is to be done.
+    pub(super) async fn due(&self, at: Timestamp) -> Result<(), CommandError> {
+        let state = self.state().await?;
+        let next = state.record.as_ref().and_then(|record| record.next_change_at.as_deref());
+        let has_come = |text: &str| text.parse::<jiff::Timestamp>().map_or(true, |next| next.as_second() <= at.0);
+        let is_owed = self.target.purge.is_some() && !owed(&self.host, &self.config.shop.id).await?.is_empty();
+        let reason = match next {
+            _ if state.record.is_none() => Some("nothing was published yet".to_owned()),
+            _ if !state.intents.is_empty() => Some("a publication did not end".to_owned()),
+            _ if is_owed => Some("caches were not told of all that was published".to_owned()),
+            Some(next) if has_come(next) => Some(format!("pages change of themselves from {next} on")),
+            _ => None,
+        };
+        if self.json {
+            let told = serde_json::json!({ "due": reason.is_some(), "next_change_at": next });
+            println!("{told:#}");
+        }
+        match (&reason, next) {
+            (Some(reason), _) => eprintln!("`{}` is due: {reason}", self.target.name),
+            (None, Some(next)) => eprintln!("`{}` is not due before {next}", self.target.name),
+            (None, None) => eprintln!("`{}` is due when its content changes, no page changes of itself", self.target.name),
+        }
+        reason.map(drop).ok_or(CommandError::NotDue)
     }
 
     pub(super) async fn fetch(&self, to: &Path) -> Result<(), CommandError> {
