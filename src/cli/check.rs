@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::edge::outcomes;
 use crate::edge::router::{Found, Router};
 use crate::recipe::built::Built;
-use crate::site::check::{Checked, Written, button, check};
+use crate::site::check::{BundleFile, Checked, Written, button, check};
 use crate::site::plan::plan;
 use crate::site::problem::{Kind, Problem, Problems};
 use crate::theme::bundle::Bundle;
@@ -159,6 +159,7 @@ fn read(source: &Source, out: &Path, bundle: &Path, at: Timestamp) -> Result<Loo
         root: &source.root,
         folder: out,
         bundle: &opened.bundle,
+        bundle_file: BundleFile { name: &bundle.display().to_string(), bytes: &bytes, hash: &opened.hash },
         plan: &plan,
         loaded: &source.loaded,
         templates: &source.templates,

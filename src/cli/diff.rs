@@ -102,6 +102,10 @@ fn read(source: &Path, folder: &Path, bundle: Option<&Path>, shop: &str) -> Resu
         .map_err(|error| failed(format!("{error}; name the bundle of {shown} with --old-bundle or --new-bundle")))?;
     let opened = Bundle::open(&bytes, &keys::known_keys(&source::state(source))?, Some(shop))
         .map_err(|error| failed(error.to_string()))?;
+    if let Some(built) = manifest.bundle.as_deref().filter(|built| *built != opened.hash) {
+        let message = format!("this is the bundle {}, and the manifest of {shown} names {built}", opened.hash);
+        return Err(failed(format!("{message}; name the bundle of that build with --old-bundle or --new-bundle")));
+    }
     let lines = std::fs::read_to_string(out.join("_redirects")).unwrap_or_default();
     Ok(Build { manifest, bundle: opened.bundle, redirects: Redirects::read(&lines) })
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::shop::run;
 
-const SITE: &str = r#"[shop]
+pub(crate) const SITE: &str = r#"[shop]
 name = "Tiny"
 base_url = "https://tiny.example"
 email = "hello@tiny.example"
@@ -82,7 +82,7 @@ const HISTORY: &str = r#"{"sku":"LAMP-S","market":"eu","currency":"EUR","minor":
 "#;
 
 /// A right shop.
-fn shop() -> tempfile::TempDir {
+pub(crate) fn shop() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let picture = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 40 50\"/>";
     for (path, text) in [
@@ -99,7 +99,7 @@ fn shop() -> tempfile::TempDir {
     folder
 }
 
-fn write(root: &Path, path: &str, text: &str) {
+pub(crate) fn write(root: &Path, path: &str, text: &str) {
     let path = root.join(path);
     fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("made");
     fs::write(path, text).expect("written");
@@ -113,7 +113,7 @@ fn edit(root: &Path, path: &str, from: &str, to: &str) {
     write(root, path, &text.replace(from, to));
 }
 
-fn checked(root: &Path, words: &[&str]) -> (i32, Value, String) {
+pub(crate) fn checked(root: &Path, words: &[&str]) -> (i32, Value, String) {
     let words = [&["check", "--report", "json"], words, &AS_OF].concat();
     let (code, out, told) = run(root, &words);
     let report = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error} in {out}\n{told}"));
@@ -361,12 +361,12 @@ fn one_title_or_description_on_two_pages_is_a_warning() {
     assert_eq!((problem["page"].as_str(), problem["more_pages"].as_u64()), (Some("/products/lamp"), Some(3)), "{told}");
 }
 
-fn build(root: &Path) {
+pub(crate) fn build(root: &Path) {
     let (code, _, told) = run(root, &[&["build"][..], &AS_OF].concat());
     assert_eq!(code, 0, "{told}");
 }
 
-fn says(report: &Value, kind: &str, message: &str) -> bool {
+pub(crate) fn says(report: &Value, kind: &str, message: &str) -> bool {
     let is_it =
         |problem: &Value| problem["kind"] == kind && problem["message"].as_str().is_some_and(|text| text.contains(message));
     report["problems"].as_array().is_some_and(|problems| problems.iter().any(is_it))
@@ -560,6 +560,7 @@ fn the_bundle_is_the_measure_and_has_to_be_proven() {
     assert_eq!(code, 0, "{told}");
     let (code, report, told) = checked(folder.path(), &["--built"]);
     assert!(code == 1 && says(&report, "price", "JSON-LD says 9.00 EUR for `MUG`, a cart would charge 9.50 EUR"), "{told}");
+    assert!(says(&report, "file", "shop.bundle is not the bundle of this build: it is "), "{told}");
 
     let bundle = folder.path().join("shop.bundle");
     let mut bytes = fs::read(&bundle).expect("a bundle");

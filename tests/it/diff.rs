@@ -119,6 +119,45 @@ fn a_build_of_nothing_new_differs_in_nothing() {
 }
 
 #[test]
+fn pages_that_came_changed_and_went_are_counted_with_their_bytes() {
+    let folder = changed(|root| {
+        fs::remove_file(root.join("content/products/mug.md")).expect("removed");
+        for name in ["vase", "bowl"] {
+            write(root, &format!("content/products/{name}.md"), &MUG.replace("Mug", name).replace("MUG", name));
+        }
+        write(root, "content/products/lamp.md", &format!("{LAMP}\n{}\n", "It shines. ".repeat(200)));
+    });
+    let root = folder.path();
+    let (_, report, text, _) = compared(root, &[]);
+    let pages = |folder: &str| {
+        let text = fs::read_to_string(root.join(folder).join("manifest.json")).expect("a manifest");
+        let manifest: Value = serde_json::from_str(&text).expect("JSON");
+        let files = manifest["files"].as_object().expect("files").clone();
+        files.into_iter().filter(|(_, entry)| entry["cache"] == "page").collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let (old, new) = (pages("old"), pages("public"));
+    let bytes = |pages: &std::collections::BTreeMap<String, Value>| -> u64 {
+        pages.values().map(|entry| entry["size"].as_u64().expect("bytes")).sum()
+    };
+    let counted = &report["files"]["pages"];
+    let is_changed = |(path, entry): (&String, &Value)| old.get(path).is_some_and(|was| was["hash"] != entry["hash"]);
+    let changed = new.iter().filter(|(path, entry)| is_changed((path, entry))).count();
+    // One of each market.
+    assert_eq!((&counted["new"], &counted["gone"]), (&json!(4), &json!(2)), "{text}");
+    assert!(changed >= 3, "the lamp in two markets and the home page at least");
+    assert_eq!(counted["changed"], json!(changed), "{text}");
+    assert_eq!(counted["same"], json!(new.len() - changed - 4), "{text}");
+    assert_eq!((&counted["bytes_was"], &counted["bytes_is"]), (&json!(bytes(&old)), &json!(bytes(&new))));
+    let line = format!("pages: 4 new, {changed} changed, 2 gone, {} as before; ", new.len() - changed - 4);
+    assert!(text.contains(&line), "{text}");
+    let grown = report["growth"].as_array().expect("growth");
+    let lamp = grown.iter().find(|row| row["path"] == "products/lamp.html").expect("the lamp grew");
+    let size = |pages: &std::collections::BTreeMap<String, Value>| pages["products/lamp.html"]["size"].clone();
+    assert_eq!((&lamp["bytes_was"], &lamp["bytes_is"]), (&size(&old), &size(&new)));
+    assert!(text.contains("files that grew most: ") && text.contains("  products/lamp.html: "), "{text}");
+}
+
+#[test]
 fn a_price_within_the_limit_is_told_and_one_beyond_it_stops() {
     let folder = edited("content/products/mug.md", "9.00", "11.70");
     let (code, report, text, _) = compared(folder.path(), &[]);
@@ -252,6 +291,13 @@ fn what_cannot_be_compared_is_told() {
     };
     assert!(told(&cut).contains("cut short"));
     assert!(told(&|root| fs::write(bundle(root), "text").expect("written")).contains("not a shop bundle"));
+    let spoilt = |root: &Path| {
+        write(root, "content/products/mug.md", &MUG.replace("9.00", "9.50"));
+        build(root, &[]);
+        fs::copy(root.join("shop.bundle"), bundle(root)).expect("copied");
+    };
+    let text = told(&spoilt);
+    assert!(text.contains("old/shop.bundle: this is the bundle ") && text.contains(", and the manifest of old names "), "{text}");
     let other = |root: &Path| write(root, "site.toml", &SITE.replace("\"Tiny\"", "\"Other\""));
     assert!(told(&other).contains("belongs to the shop `tiny`, not to `other`"));
 }

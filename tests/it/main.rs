@@ -46,6 +46,7 @@ mod look;
 mod makers;
 mod matrix;
 mod measures;
+mod one_price;
 mod openapi;
 mod orders;
 mod orders_cli;

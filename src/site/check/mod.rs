@@ -8,6 +8,7 @@
 
 mod addresses;
 mod amount;
+mod bundle;
 pub mod button;
 mod coverage;
 mod feed;
@@ -28,6 +29,7 @@ use rayon::prelude::*;
 pub use self::addresses::EdgeRoutes;
 pub use self::addresses::page_address;
 use self::addresses::{Addresses, Target};
+use self::bundle::Sealed;
 use self::feed::Fact;
 use self::findings::{Finding, Findings, Sources};
 use self::page::{PageFacts, Role};
@@ -41,6 +43,9 @@ use super::problem::{Kind, Problem, Problems};
 use crate::commerce::ids::Timestamp;
 use crate::theme::bundle::Bundle;
 
+/// Where a market's product feed lies below its prefix.
+const PRODUCT_FEED: &str = "feeds/google.xml";
+
 /// A finished build and what it was made from.
 #[derive(Clone, Copy)]
 pub struct Written<'a> {
@@ -50,6 +55,8 @@ pub struct Written<'a> {
     pub folder: &'a Path,
     /// What the edge would sell by, opened and proven.
     pub bundle: &'a Bundle,
+    /// The file that it was opened from.
+    pub bundle_file: BundleFile<'a>,
     /// Which pages there are.
     pub plan: &'a Plan,
     /// What they were printed from.
@@ -62,6 +69,17 @@ pub struct Written<'a> {
     pub at: Timestamp,
     /// Says whether the edge answers a method and path.
     pub is_edge_route: EdgeRoutes<'a>,
+}
+
+/// The bundle as it lies on disk.
+#[derive(Clone, Copy, Debug)]
+pub struct BundleFile<'a> {
+    /// What people call it.
+    pub name: &'a str,
+    /// All of it.
+    pub bytes: &'a [u8],
+    /// The hash that names it.
+    pub hash: &'a str,
 }
 
 /// What a check came to.
@@ -104,6 +122,7 @@ pub fn check(written: &Written<'_>) -> Checked {
         read
     });
     let mut read = read.reduce(Read::default, Read::and);
+    reader.bundle(&mut read);
     reader.anchors(&mut read);
     reader.files(&mut read);
     reader.old_addresses(redirects, &mut read);
@@ -283,6 +302,21 @@ impl Reader<'_> {
         }
     }
 
+    // Its bytes, read once more by code of our own, and whether they are those of this build.
+    fn bundle(&self, read: &mut Read) {
+        let mut found = Findings::default();
+        let BundleFile { name, bytes, hash } = self.written.bundle_file;
+        if let Some(built) = self.manifest.bundle.as_deref().filter(|built| *built != hash) {
+            let message = format!("{name} is not the bundle of this build: it is {hash}, the manifest names {built}");
+            found.add(Finding::new(Kind::File, message).hint("build again, or name the right one with --bundle"));
+        }
+        match Sealed::read(bytes) {
+            Ok(sealed) => read.prices += self.till.sealed(name, &sealed, &mut found),
+            Err(reason) => found.add(Finding::new(Kind::File, format!("{name} cannot be read: {reason}")).hint("build again")),
+        }
+        read.found = std::mem::take(&mut read.found).and(found);
+    }
+
     // Pages that others link into are read once more: few are.
     fn anchors(&self, read: &mut Read) {
         let found = std::mem::take(&mut read.parts).into_par_iter().map(|(path, parts)| {
@@ -334,6 +368,8 @@ impl Reader<'_> {
 
     fn feed(&self, path: &str, file: &Path, read: &mut Read, found: &mut Findings) {
         let (mut followed, mut prices) = (0, 0);
+        let market = self.market_of_feed(path);
+        let mut stated_names = BTreeSet::new();
         let tell = |fact: Fact| match fact {
             Fact::Address(url, role) => {
                 followed += 1;
@@ -343,17 +379,38 @@ impl Reader<'_> {
                     found.add(Finding::new(Kind::Link, format!("{path} names `{url}`, where nothing is")).hint("build again"));
                 }
             }
-            Fact::Price(stated) => prices += self.till.file(&stated, found),
+            Fact::Price(stated) => {
+                prices += self.till.file(market, &stated, found);
+                if market.is_some() {
+                    stated_names.insert(stated.sku);
+                }
+            }
         };
         let result = match File::open(file) {
             Ok(input) => feed::read(BufReader::new(input), self.written.at, tell),
             Err(error) => Err(error.to_string()),
         };
+        let is_whole = result.is_ok();
         if let Err(reason) = result {
             found.add(Finding::new(Kind::File, format!("{path} cannot be read: {reason}")).hint("build again"));
         }
+        if let Some(market) = market.filter(|_| is_whole) {
+            let is_there = |url: &str| match self.addresses.target("/", url) {
+                Target::Here { path, .. } => self.addresses.answers(&path, Role::Picture),
+                Target::Outside => true,
+            };
+            self.till.feed_lacks(market, path, &stated_names, is_there, found);
+        }
         read.addresses += followed;
         read.prices += prices;
+    }
+
+    // The market whose product feed a file is; `None`: it is none, or one of the merchant's own making.
+    fn market_of_feed(&self, path: &str) -> Option<usize> {
+        let rules = &self.written.bundle.rules;
+        let is_own = self.written.root.join("static").join(path).is_file();
+        let is_of = |market: &usize| path.strip_prefix(&output_prefix(rules, *market)) == Some(PRODUCT_FEED);
+        (0..rules.markets.len()).find(is_of).filter(|_| !is_own)
     }
 
     fn old_addresses(&self, mut redirects: Redirects, read: &mut Read) {

@@ -5,6 +5,9 @@
 //! Limits  of a card, what stands in elements of the class `price` is held against the product it links to; on a product's own page,
 //!         every variant's price has to be readable outside of cards.
 
+mod feed;
+mod sealed;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rayon::prelude::*;
@@ -23,7 +26,6 @@ use crate::commerce::pricing::{PricingFacts, price_cart};
 use crate::commerce::rules::Market;
 use crate::site::plan::{Page, PageKind, Plan};
 use crate::site::problem::Kind;
-use crate::site::render::feeds::google;
 use crate::theme::bundle::Bundle;
 
 const HINT: &str = "a page and a cart have to say the same price; build again, or print it with the `money` filter";
@@ -116,9 +118,7 @@ impl<'a> Till<'a> {
                 }
             }
         }
-        let skus = products.iter().flat_map(|product| &product.variants).map(|variant| &variant.sku);
-        let long = skus.filter(|sku| sku.as_str().len() > google::MAX_ID);
-        let feed_names = long.map(|sku| (google::id(sku), sku)).collect();
+        let feed_names = feed::long_names(&bundle.catalog);
         Self { bundle, at, markets, feed_names }
     }
 
@@ -149,22 +149,6 @@ impl<'a> Till<'a> {
         }
         stated.iter().for_each(|stated| scale.stated(stated));
         facts.offers.iter().for_each(|offer| scale.form(offer));
-        scale.compared
-    }
-
-    /// Holds a price of a file that is no page against the market of its currency.
-    pub(super) fn file(&self, stated: &Stated, found: &mut Findings) -> usize {
-        let of_currency = |market: &Market| market.currency.code() == stated.currency;
-        let Some(index) = self.bundle.rules.markets.iter().position(of_currency) else {
-            let message = format!(
-                "{} says {} {} for `{}`, and no market has that currency",
-                stated.place, stated.price, stated.currency, stated.sku
-            );
-            found.add(Finding::new(Kind::Price, message).hint(HINT).needle(&stated.sku));
-            return 1;
-        };
-        let mut scale = Scale { till: self, drawer: &self.markets[index], found, compared: 0 };
-        scale.stated(stated);
         scale.compared
     }
 
