@@ -8,6 +8,7 @@
 
 mod wire;
 
+use self::wire::Shape::{Byte, Choice, Flag, MaybeNumber, MaybeSigned, MaybeText, Number, Signed, Text};
 use self::wire::{Taken, Wire};
 
 /// Format that this reads.
@@ -131,8 +132,8 @@ fn take_all<'a>(wire: &mut Wire<'a>) -> Taken<Sealed<'a>> {
     wire.pass("sites_json", Wire::text)?;
     let markets = take_rules(wire).map_err(|fault| fault.within("rules"))?;
     let products = take_catalog(wire).map_err(|fault| fault.within("catalog"))?;
-    wire.pass("templates", |template| Ok((template.text()?, template.text()?)))?;
-    wire.pass("assets", |asset| Ok((asset.text()?, asset.text()?, asset.text()?)))?;
+    wire.pass("templates", |template| template.skip(&[Text, Text]))?;
+    wire.pass("assets", |asset| asset.skip(&[Text, Text, Text]))?;
     wire.pass("origins", Wire::text)?;
     wire.text().map_err(|fault| fault.within("order_prefix"))?;
     pass_terms(wire)?;
@@ -148,46 +149,46 @@ fn take_rules<'a>(wire: &mut Wire<'a>) -> Taken<Vec<Market<'a>>> {
         rate.text()?;
         rate.optional(Wire::text)?;
         rate.text()?;
-        rate.pass("percent", |percent| Ok((percent.text()?, percent.text()?)))
+        rate.pass("percent", |percent| percent.skip(&[Text, Text]))
     })?;
     wire.pass("shipping", |zone| {
-        (zone.text()?, zone.text()?, zone.text()?);
+        zone.skip(&[Text, Text, Text])?;
         zone.pass("countries", Wire::text)?;
         zone.pass("rates", pass_shipping_rate)
     })?;
     wire.pass("promotions", pass_promotion)?;
     wire.pass("words", |language| {
         language.text()?;
-        language.pass("words", |word| Ok((word.text()?, word.text()?)))
+        language.pass("words", |word| word.skip(&[Text, Text]))
     })?;
-    (wire.signed()?, wire.signed()?);
+    wire.skip(&[Signed, Signed])?;
     Ok(markets)
 }
 
 fn take_market<'a>(wire: &mut Wire<'a>) -> Taken<Market<'a>> {
     let id = wire.text()?;
-    (wire.text()?, wire.text()?);
+    wire.skip(&[Text, Text])?;
     wire.pass("countries", Wire::text)?;
     let currency = wire.text()?;
     wire.text()?;
     // Tax mode, rounding, its scope, consumer law.
-    (wire.choice(2)?, wire.choice(4)?, wire.choice(2)?, wire.choice(3)?);
+    wire.skip(&[Choice(2), Choice(4), Choice(2), Choice(3)])?;
     Ok(Market { id, currency })
 }
 
 fn pass_shipping_rate(wire: &mut Wire<'_>) -> Taken<()> {
-    (wire.text()?, wire.text()?, wire.optional(Wire::text)?);
-    wire.optional(|days| Ok((days.byte()?, days.byte()?)))?;
+    wire.skip(&[Text, Text, MaybeText])?;
+    wire.optional(|days| days.skip(&[Byte, Byte]))?;
     match wire.choice(3)? {
         0 => drop(wire.signed()?),
-        1 => wire.pass("weight", |tier| Ok((tier.number()?, tier.signed()?)))?,
-        _ => wire.pass("value", |tier| Ok((tier.signed()?, tier.signed()?)))?,
+        1 => wire.pass("weight", |tier| tier.skip(&[Number, Signed]))?,
+        _ => wire.pass("value", |tier| tier.skip(&[Signed, Signed]))?,
     }
     wire.optional(Wire::signed).map(drop)
 }
 
 fn pass_promotion(wire: &mut Wire<'_>) -> Taken<()> {
-    (wire.text()?, wire.text()?);
+    wire.skip(&[Text, Text])?;
     // By itself, or by a code.
     if wire.choice(2)? == 1 {
         wire.text()?;
@@ -197,7 +198,7 @@ fn pass_promotion(wire: &mut Wire<'_>) -> Taken<()> {
         1 => pass_amounts(wire)?,
         2 => {}
         3 => {
-            (wire.number()?, wire.number()?, wire.text()?);
+            wire.skip(&[Number, Number, Text])?;
             wire.pass("products", Wire::text)?;
             wire.pass("categories", Wire::text)?;
             wire.optional(Wire::number)?;
@@ -212,24 +213,24 @@ fn pass_promotion(wire: &mut Wire<'_>) -> Taken<()> {
     wire.pass("markets", Wire::text)?;
     wire.pass("products", Wire::text)?;
     wire.pass("categories", Wire::text)?;
-    (wire.optional(Wire::signed)?, wire.optional(Wire::signed)?);
-    (wire.optional(Wire::number)?, wire.optional(Wire::number)?);
-    (wire.flag()?, wire.text()?);
+    wire.skip(&[MaybeSigned, MaybeSigned])?;
+    wire.skip(&[MaybeNumber, MaybeNumber])?;
+    wire.skip(&[Flag, Text])?;
     wire.pass("combines_with", Wire::text)
 }
 
 fn pass_amounts(wire: &mut Wire<'_>) -> Taken<()> {
-    wire.pass("amounts", |amount| Ok((amount.text()?, amount.signed()?)))
+    wire.pass("amounts", |amount| amount.skip(&[Text, Signed]))
 }
 
 fn take_catalog<'a>(wire: &mut Wire<'a>) -> Taken<Vec<Product<'a>>> {
     let products = wire.list("products", take_product)?;
     wire.pass("categories", |category| {
-        (category.text()?, category.text()?);
+        category.skip(&[Text, Text])?;
         pass_translations(category)?;
         category.signed()
     })?;
-    wire.pass("by_sku", |place| Ok((place.number()?, place.number()?, place.number()?)))?;
+    wire.pass("by_sku", |place| place.skip(&[Number, Number, Number]))?;
     Ok(products)
 }
 
@@ -246,8 +247,8 @@ fn take_product<'a>(wire: &mut Wire<'a>) -> Taken<Product<'a>> {
     })?;
     let variants = wire.list("variants", take_variant)?;
     wire.text()?;
-    (wire.number()?, wire.number()?, wire.number()?);
-    wire.pass("properties", |rule| Ok((rule.text()?, rule.text()?, rule.flag()?, rule.number()?)))?;
+    wire.skip(&[Number, Number, Number])?;
+    wire.pass("properties", |rule| rule.skip(&[Text, Text, Flag, Number]))?;
     let is_active = wire.choice(3)? == 0;
     let (publish_at, expires_at) = (wire.optional(Wire::signed)?, wire.optional(Wire::signed)?);
     Ok(Product { slug, variants, is_active, publish_at, expires_at })
@@ -258,11 +259,11 @@ fn take_variant<'a>(wire: &mut Wire<'a>) -> Taken<Variant<'a>> {
     wire.pass("option_values", Wire::text)?;
     let prices = wire.list("prices", take_price)?;
     // Weight, parcel, opening stock, what happens at zero.
-    (wire.number()?, wire.flag()?, wire.number()?, wire.choice(3)?);
+    wire.skip(&[Number, Flag, Number, Choice(3)])?;
     wire.optional(pass_image)?;
     wire.optional(Wire::text)?;
     // Two measures: thousandths of a unit.
-    wire.optional(|content| Ok((content.number()?, content.number()?, content.number()?, content.number()?)))?;
+    wire.optional(|content| content.skip(&[Number, Number, Number, Number]))?;
     Ok(Variant { sku, prices })
 }
 
@@ -284,36 +285,35 @@ fn take_price<'a>(wire: &mut Wire<'a>) -> Taken<Price<'a>> {
 
 fn pass_translations(wire: &mut Wire<'_>) -> Taken<()> {
     wire.pass("translations", |translation| {
-        (translation.text()?, translation.optional(Wire::text)?);
-        translation.pass("words", |word| Ok((word.text()?, word.text()?)))
+        translation.skip(&[Text, MaybeText])?;
+        translation.pass("words", |word| word.skip(&[Text, Text]))
     })
 }
 
 fn pass_image(wire: &mut Wire<'_>) -> Taken<()> {
-    (wire.text()?, wire.text()?, wire.optional(Wire::number)?, wire.optional(Wire::number)?);
-    Ok(())
+    wire.skip(&[Text, Text, MaybeNumber, MaybeNumber])
 }
 
 // How it is paid and mailed, who is told, what stands before the edge and beside it.
 fn pass_terms(wire: &mut Wire<'_>) -> Taken<()> {
     let list_of_texts = |wire: &mut Wire<'_>| wire.pass("texts", Wire::text);
-    (wire.text()?, wire.flag()?);
+    wire.skip(&[Text, Flag])?;
     wire.pass("payment.methods", Wire::text)?;
-    (wire.optional(Wire::text)?, wire.flag()?);
-    (wire.text()?, wire.optional(Wire::text)?);
+    wire.skip(&[MaybeText, Flag])?;
+    wire.skip(&[Text, MaybeText])?;
     wire.pass("webhooks", |webhook| {
-        (webhook.text()?, webhook.text()?);
+        webhook.skip(&[Text, Text])?;
         list_of_texts(webhook)
     })?;
     wire.optional(list_of_texts)?;
-    (wire.optional(Wire::text)?, wire.optional(Wire::text)?);
+    wire.skip(&[MaybeText, MaybeText])?;
     wire.optional(|pricing| {
-        (pricing.text()?, pricing.number()?, pricing.number()?);
+        pricing.skip(&[Text, Number, Number])?;
         pass_price_class(pricing)?;
         pricing.pass("pricing.classes", pass_price_class)
     })?;
     wire.optional(|inventory| {
-        (inventory.text()?, inventory.number()?);
+        inventory.skip(&[Text, Number])?;
         pass_inventory_class(inventory)?;
         inventory.pass("inventory.classes", pass_inventory_class)
     })?;
@@ -322,14 +322,12 @@ fn pass_terms(wire: &mut Wire<'_>) -> Taken<()> {
 
 fn pass_price_class(wire: &mut Wire<'_>) -> Taken<()> {
     wire.pass("categories", Wire::text)?;
-    (wire.number()?, wire.choice(2)?, wire.number()?);
-    Ok(())
+    wire.skip(&[Number, Choice(2), Number])
 }
 
 fn pass_inventory_class(wire: &mut Wire<'_>) -> Taken<()> {
     wire.pass("categories", Wire::text)?;
-    (wire.choice(2)?, wire.choice(2)?);
-    Ok(())
+    wire.skip(&[Choice(2), Choice(2)])
 }
 
 #[cfg(test)]

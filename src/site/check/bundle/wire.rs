@@ -16,6 +16,21 @@ pub(super) struct Wire<'a> {
     at: usize,
 }
 
+/// A value that nobody needs.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Shape {
+    Byte,
+    Number,
+    Signed,
+    Text,
+    Flag,
+    /// One of so many.
+    Choice(u64),
+    MaybeNumber,
+    MaybeSigned,
+    MaybeText,
+}
+
 /// Why a value could not be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
@@ -123,6 +138,21 @@ impl<'a> Wire<'a> {
         (0..count).try_for_each(|index| match take(self) {
             Ok(_) => Ok(()),
             Err(fault) => Err(fault.within(&format!("{name}[{index}]"))),
+        })
+    }
+
+    /// Values in a row that nobody needs.
+    pub(super) fn skip(&mut self, shapes: &[Shape]) -> Taken<()> {
+        shapes.iter().try_for_each(|shape| match shape {
+            Shape::Byte => self.byte().map(drop),
+            Shape::Number => self.number().map(drop),
+            Shape::Signed => self.signed().map(drop),
+            Shape::Text => self.text().map(drop),
+            Shape::Flag => self.flag().map(drop),
+            Shape::Choice(of) => self.choice(*of).map(drop),
+            Shape::MaybeNumber => self.optional(Self::number).map(drop),
+            Shape::MaybeSigned => self.optional(Self::signed).map(drop),
+            Shape::MaybeText => self.optional(Self::text).map(drop),
         })
     }
 
