@@ -15,7 +15,7 @@ use crate::site::precompress::Press;
 use crate::site::problem::{Problem, Problems};
 use crate::site::render::feeds::google::GoogleFeed;
 use crate::site::translations::Lacking;
-use crate::site::{self, BuildError, Built, Order, Phase, Step, TemplateCost};
+use crate::site::{self, BuildError, Built, Busy, Order, Phase, Step, TemplateCost};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -61,6 +61,9 @@ pub(super) struct Args {
     /// Write a report for machines to stdout
     #[arg(long, value_name = "FORMAT")]
     pub(super) report: Option<Report>,
+    /// What to do while another build writes the same place.
+    #[arg(skip)]
+    pub(super) busy: Busy,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -85,6 +88,11 @@ pub(super) struct Outcome {
     /// What was read, for whoever goes on with it; `None` where there are errors.
     #[serde(skip)]
     pub(super) source: Option<Source>,
+}
+
+/// What a build that was not asked for by hand does while another one writes the same place.
+pub(super) fn patient() -> Busy {
+    Busy::Wait(|told| eprintln!("  {told}"))
 }
 
 pub(super) fn run(args: Args) -> Result<(), CommandError> {
@@ -213,6 +221,7 @@ fn print(
         keeper: source.config.keeper,
         cache,
         pictures: &source::cache(&source.root).join("images"),
+        busy: args.busy,
         key: &key,
         costs: args.costs || args.report.is_some(),
         press: press.as_ref(),

@@ -120,6 +120,7 @@ fn build_and_read(args: &Args, at: Timestamp) -> Result<(Problems, Option<Looked
         costs: false,
         threads: None,
         report: None,
+        busy: build::patient(),
     })?;
     let checked = match (&outcome.source, &outcome.built) {
         (Some(source), Some(_)) => Some(read(source, &out, &bundle, at)?),

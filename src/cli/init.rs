@@ -26,7 +26,7 @@ const SECOND: &str = "\"de\"";
 const TRANSLATED: &str = ".de.";
 
 /// What a build makes is not kept in version control.
-const IGNORED: &str = "/public\n/shop.bundle\n/.vitrine\n";
+const IGNORED: &str = "/public\n/shop.bundle\n/.public.*\n/.shop.bundle.*\n/.vitrine\n";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

@@ -119,6 +119,7 @@ impl Workshop {
                 costs: false,
                 threads: None,
                 report: None,
+                busy: build::patient(),
             },
             file: BundleFile {
                 path: bundle,

@@ -331,6 +331,7 @@ mod tests {
             settings: &settings,
             folder: &folder.path().join(".sets"),
             is_fresh: false,
+            now_ns: 0,
             previews: Default::default(),
             ground: [255; 3],
             progress: &|_, _| {},

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Seek, Write};
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -17,7 +17,8 @@ use super::costs::{self, PageCost, TemplateCost};
 use super::facets::TooManyFacetPages;
 use super::images::Workshop;
 use super::keys::{Key, Keys, Remembered, RememberedReads, path_key};
-use super::load::{Loaded, PageSource};
+use super::load::{Loaded, PageSource, now_ns};
+use super::lock::{Busy, Lock};
 use super::manifest::{Encoding, Entry};
 use super::navigation::{editions, navigation};
 use super::plan::{Addresses, Page, PageKind, Plan, plan, prefix};
@@ -32,9 +33,10 @@ use super::render::policy::{self, Policy};
 use super::render::reads::reading;
 use super::render::{PrintError, Printer, TextFaults, Ways, feeds};
 use super::schedule::next_change_at;
-use super::shown::{pictures_elsewhere, put, shared_picture, with_final_images};
+use super::sealed::{BUNDLE, bundle};
+use super::shown::{pictures_elsewhere, put, shared_picture};
 use super::stopwatch::{Phase, Stopwatch};
-use super::write::{Changes, Draft, Output, Put, WriteError};
+use super::write::{Changes, Output, Put, WriteError};
 use super::{BuildSettings, Shop, search};
 use crate::commerce::ids::{Sku, Timestamp};
 use crate::commerce::rules::Rules;
@@ -94,6 +96,8 @@ pub struct Order<'a> {
     pub cache: Option<&'a Path>,
     /// Where the sets of pictures are kept; it may be deleted at any time.
     pub pictures: &'a Path,
+    /// What to do while another build writes pages or bundle.
+    pub busy: Busy,
     /// Signs the bundle.
     pub key: &'a SigningKey,
     /// Whether to tell what each template costs.
@@ -173,6 +177,7 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(Step, usize, usize) + Sync)) 
         settings: &order.settings.images,
         folder: order.pictures,
         is_fresh: order.cache.is_none(),
+        now_ns: now_ns(),
         previews: order.loaded.catalog.products().iter().filter_map(shared_picture).collect(),
         ground: order.look.ground(),
         progress: &|done, all| progress(Step::Pictures, done, all),
@@ -180,10 +185,15 @@ pub fn build(order: &Order<'_>, progress: &(dyn Fn(Step, usize, usize) + Sync)) 
     // Each is for the most part the work of one thread; the longest is to read what the last build has written.
     let ((engine, plan), output) = rayon::join(
         || rayon::join(|| engine(order, &workshop), || plan(order.loaded, order.rules, order.settings, order.at, order.drafts)),
-        || Output::open(order.out),
+        || {
+            let output = Output::open(order.out, order.busy)?;
+            Ok::<_, WriteError>((output, Lock::take(order.bundle, order.busy)?))
+        },
     );
     let (assets, engine, desk) = engine?;
-    let (plan, output) = (Arc::new(plan), output?);
+    // Both are held to the end: the manifest names the bundle that was sealed beside it.
+    let (output, _bundle_lock) = output?;
+    let plan = Arc::new(plan);
     if let Some(too_many) = &plan.facet_shelves.too_many {
         return Err(too_many.clone().into());
     }
@@ -532,67 +542,4 @@ fn site_view(order: &Order<'_>, plan: &Plan, market: usize) -> SiteView {
         direction: locale::direction(&rules.language).to_owned(),
         theme: order.look.speaking(|word| order.rules.words.say(&rules.language, word).to_owned()),
     }
-}
-
-/// The bundle's name among remembered pages; no path of a page is so.
-const BUNDLE: &str = "/bundle";
-
-// The bundle of a large shop is large: it is sealed only where something of it changed, and waits on the disk for the pages.
-fn bundle(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet, keys: &Keys) -> Result<(Draft, Key), WriteError> {
-    let mut key = keys.hasher();
-    key.text(BUNDLE).text(&order.shop.id).text(&order.shop.order_prefix);
-    key.text(&format!(
-        "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
-        order.key.verifying_key(),
-        order.rules,
-        order.payment,
-        order.mail,
-        order.webhooks,
-        order.front,
-        order.pricing,
-        order.inventory,
-        order.keeper
-    ));
-    for category in order.loaded.catalog.categories() {
-        key.text(&format!("{category:?}"));
-    }
-    for (product, notes) in order.loaded.catalog.products().iter().zip(&order.loaded.products) {
-        key.key(&notes.hash);
-        // What was lowest before comes from the history, after the product was read.
-        let prices = product.variants.iter().flat_map(|variant| &variant.prices);
-        for price in prices.filter(|price| !price.prior.is_empty()) {
-            key.text(&format!("{:?}", price.prior));
-        }
-    }
-    let key = key.finish();
-    let page = |hash: &blake3::Hash| Remembered::new(path_key(BUNDLE), key, hash);
-    let bundle = match Draft::keep(order.bundle, |hash| keys.knows(&page(hash))) {
-        Some(bundle) => bundle,
-        None => Draft::new(order.bundle, |file| seal(order, sites, assets, file))?,
-    };
-    Ok((bundle, key))
-}
-
-// Drafts, archived and expired products travel too: whether one is sold at an instant is the edge's question then.
-fn seal(order: &Order<'_>, sites: &[SiteView], assets: &AssetSet, file: &mut (impl Write + Seek)) -> io::Result<()> {
-    let catalog = order.loaded.catalog.changed(|product| with_final_images(product, assets));
-    let asset = |(name, asset): (String, crate::theme::engine::Asset)| (name, asset.url, asset.integrity);
-    let bundle = Bundle {
-        shop_id: order.shop.id.clone(),
-        sites_json: sites.iter().map(|site| serde_json::to_string(site).expect("views are plain data")).collect(),
-        rules: order.rules.clone(),
-        catalog,
-        templates: order.templates.to_vec(),
-        assets: assets.for_templates().into_iter().map(asset).collect(),
-        origins: vec![order.shop.base_url.clone()],
-        order_prefix: order.shop.order_prefix.clone(),
-        payment: order.payment.clone(),
-        mail: order.mail.clone(),
-        webhooks: order.webhooks.to_vec(),
-        front: order.front.clone(),
-        pricing: order.pricing.cloned(),
-        inventory: order.inventory.cloned(),
-        keeper: order.keeper,
-    };
-    bundle.seal_to(file, order.key)
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::disk::before_change;
 use super::render::reads::Read;
 
 /// Bytes of a key: beyond chance at any number of pages.
@@ -223,8 +224,10 @@ pub fn write(file: &Path, parts: &[&[u8]]) -> Option<fs::File> {
     let draft = file.with_extension(format!("{}.draft", std::process::id()));
     let written = || -> std::io::Result<fs::File> {
         file.parent().map_or(Ok(()), fs::create_dir_all)?;
+        before_change()?;
         let mut open = fs::File::options().read(true).write(true).create(true).truncate(true).open(&draft)?;
         parts.iter().try_for_each(|part| open.write_all(part))?;
+        before_change()?;
         fs::rename(&draft, file)?;
         Ok(open)
     };

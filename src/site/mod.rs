@@ -30,13 +30,18 @@ pub mod write;
 
 mod build;
 mod costs;
+mod disk;
+mod draft;
+mod lock;
 mod navigation;
 mod schedule;
+mod sealed;
 mod shown;
 mod stopwatch;
 
 pub use self::build::{BuildError, Built, Order, PageFaults, Step, build};
 pub use self::costs::TemplateCost;
+pub use self::lock::Busy;
 pub use self::shown::{CARD_WIDTH, Shown, final_image};
 pub use self::stopwatch::Phase;
 

@@ -12,6 +12,7 @@ use std::sync::Mutex;
 
 use rayon::prelude::*;
 
+use super::disk::before_change;
 use super::manifest::{Encoding, Entry};
 
 /// Brotli's quality, the highest: a page of a long list is a seventh smaller than at 9, for four times the time, which is spent once.
@@ -154,7 +155,9 @@ fn packed(encoding: Encoding, bytes: &[u8]) -> io::Result<Vec<u8>> {
 fn keep(file: &Path, bytes: &[u8]) -> io::Result<()> {
     file.parent().map_or(Ok(()), fs::create_dir_all)?;
     let draft = file.with_extension(format!("{}.draft", std::process::id()));
+    before_change()?;
     fs::write(&draft, bytes)?;
+    before_change()?;
     fs::rename(&draft, file)
 }
 

@@ -2,11 +2,12 @@
 //!
 //! Owns    staging beside the folder, the journal of renames that the next build finishes, removal of what is no longer made.
 //! Always  a file whose bytes are the same is not touched; a folder that was not written by a build is not emptied; files are removed
-//!         by manifest, never by guess.
+//!         by manifest, never by guess; one build at a time writes a folder, and one that fails leaves nothing beside it but a journal
+//!         that stands.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use foldhash::HashMap;
@@ -14,35 +15,12 @@ use rayon::prelude::*;
 use rustix::fs::{AtFlags, FileType, statat};
 use serde::{Deserialize, Serialize};
 
-#[cfg(feature = "faults")]
-use super::faults::before_change;
+pub use super::disk::WriteError;
+use super::disk::{before_change, beside, create_folder, fail, remove_file, remove_folder, rename_path, write_file, write_with};
+use super::draft::hash_of;
+use super::lock::{Busy, Lock};
 use super::manifest::{Entry, FILE, Manifest};
 use super::precompress::Sibling;
-
-/// The output folder cannot be written.
-#[derive(Debug, thiserror::Error)]
-pub enum WriteError {
-    /// The world failed.
-    #[error("{path} cannot be written: {source}")]
-    Io {
-        /// File or folder.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// Somebody else's files.
-    #[error("{folder} holds files that no build has written; give another folder with --out, or empty this one yourself")]
-    Foreign {
-        /// The folder.
-        folder: PathBuf,
-    },
-}
-
-impl From<io::Error> for WriteError {
-    fn from(source: io::Error) -> Self {
-        Self::Io { path: "the cache of siblings".into(), source }
-    }
-}
 
 /// A folder being written. Files may be put from many threads.
 #[derive(Debug)]
@@ -50,8 +28,7 @@ pub struct Output {
     folder: PathBuf,
     /// The folder, open: the way to it is walked once and not for each file that is looked for. `None`: it is not there.
     open: Option<fs::File>,
-    stage: PathBuf,
-    journal: PathBuf,
+    stage: Stage,
     old: Manifest<HashMap<Box<str>, Entry>>,
     next_change_at: Option<String>,
     bundle: Option<String>,
@@ -101,36 +78,69 @@ struct Journal {
     remove: Vec<String>,
 }
 
+/// What lies beside the folder while it is written. It goes at the end, however the build ends; only a journal that stands stays, with
+/// what it names.
+#[derive(Debug)]
+struct Stage {
+    folder: PathBuf,
+    journal: PathBuf,
+    /// Dropped after the rest is gone.
+    _lock: Lock,
+}
+
+impl Stage {
+    fn path(&self, path: &str) -> PathBuf {
+        self.folder.join(path)
+    }
+
+    // A journal takes its place as a whole.
+    fn journal_draft(&self) -> PathBuf {
+        self.journal.with_extension("draft")
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(self.journal_draft());
+        if !self.journal.is_file() {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+/// Which time a journal is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pass {
+    /// All that it names is staged.
+    First,
+    /// A build was ended in the midst of it: what is no longer staged was moved before.
+    Again,
+}
+
 impl Output {
     /// Prepares a folder: finishes what a killed build left, reads its manifest, makes an empty stage beside it.
-    pub fn open(folder: &Path) -> Result<Self, WriteError> {
-        let beside = |ending: &str| {
-            let name = folder.file_name().unwrap_or_else(|| "public".as_ref()).to_string_lossy().into_owned();
-            folder.with_file_name(format!(".{name}.{ending}"))
-        };
-        let mut output = Self {
-            folder: folder.to_owned(),
-            open: None,
-            stage: beside("stage"),
-            journal: beside("journal"),
-            old: Manifest::default(),
-            next_change_at: None,
-            bundle: None,
-        };
-        if let Ok(bytes) = fs::read(&output.journal) {
+    ///
+    /// Errors: `Busy`, where another build writes it; `Foreign`; the disk cannot be changed.
+    pub fn open(folder: &Path, busy: Busy) -> Result<Self, WriteError> {
+        let lock = Lock::take(folder, busy)?;
+        let stage = Stage { folder: beside(folder, "stage"), journal: beside(folder, "journal"), _lock: lock };
+        let mut output =
+            Self { folder: folder.to_owned(), open: None, stage, old: Manifest::default(), next_change_at: None, bundle: None };
+        if let Ok(bytes) = fs::read(&output.stage.journal) {
             if let Ok(journal) = serde_json::from_slice(&bytes) {
-                output.follow(&journal)?;
+                output.follow(&journal, Pass::Again)?;
+                output.tell_what_is_there(&journal)?;
             }
-            remove_file(&output.journal)?;
+            remove_file(&output.stage.journal)?;
         }
-        remove_folder(&output.stage)?;
+        remove_folder(&output.stage.folder)?;
         match Manifest::read(folder) {
             Some(manifest) => output.old = manifest,
             None if is_empty(folder) || folder.join(FILE).is_file() => {}
             None => return Err(WriteError::Foreign { folder: folder.to_owned() }),
         }
         output.open = fs::File::open(folder).ok();
-        create_folder(&output.stage)?;
+        create_folder(&output.stage.folder)?;
         Ok(output)
     }
 
@@ -149,7 +159,7 @@ impl Output {
         let entry = Entry::of(path, bytes);
         let changed = !self.has(path, &entry);
         if changed {
-            write_file(&self.stage.join(path), bytes)?;
+            write_file(&self.stage.path(path), bytes)?;
         }
         Ok(Put { path: path.to_owned(), entry, changed })
     }
@@ -162,12 +172,13 @@ impl Output {
         path: &str,
         fill: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<(), WriteError>) -> Result<(), E>,
     ) -> Result<Put, E> {
-        let staged = self.stage.join(path);
+        let staged = self.stage.path(path);
         staged.parent().map_or(Ok(()), create_folder)?;
         before_change().map_err(fail(&staged))?;
         let mut file = fs::File::create(&staged).map_err(fail(&staged))?;
         let (mut hasher, mut size) = (blake3::Hasher::new(), 0);
         fill(&mut |part| {
+            before_change().map_err(fail(&staged))?;
             hasher.update(part);
             size += part.len() as u64;
             file.write_all(part).map_err(fail(&staged))
@@ -186,14 +197,14 @@ impl Output {
         let changed = !self.has(path, entry);
         if changed {
             let bytes = fs::read(file).map_err(fail(file))?;
-            write_file(&self.stage.join(path), &bytes)?;
+            write_file(&self.stage.path(path), &bytes)?;
         }
         Ok(Put { path: path.clone(), entry: *entry, changed })
     }
 
     /// The bytes of a file that was put.
     pub fn read(&self, path: &str) -> Result<Vec<u8>, WriteError> {
-        let staged = self.stage.join(path);
+        let staged = self.stage.path(path);
         let file = if staged.is_file() { staged } else { self.folder.join(path) };
         fs::read(&file).map_err(fail(&file))
     }
@@ -222,8 +233,11 @@ impl Output {
     /// Makes the folder what was put, and nothing else.
     pub fn finish(self, puts: Vec<Put>) -> Result<Changes, WriteError> {
         let changes = self.settle(&puts);
+        let Self { stage, old, .. } = self;
+        // Before anybody hears of the end: the next build may begin then.
+        drop(stage);
         // Two hundred thousand names of a large shop: nobody waits until they are taken apart.
-        rayon::spawn(move || drop((self, puts)));
+        rayon::spawn(move || drop((old, puts)));
         changes
     }
 
@@ -243,7 +257,6 @@ impl Output {
         let are_the_same = rename.is_empty() && files.len() == self.old.files.len();
         let says_the_same = self.next_change_at == self.old.next_change_at && self.bundle == self.old.bundle;
         if are_the_same && says_the_same && self.folder.join(FILE).is_file() {
-            remove_folder(&self.stage)?;
             return Ok(changes);
         }
         let files: BTreeMap<&str, &Entry> = files.into_iter().collect();
@@ -259,11 +272,11 @@ impl Output {
         changes.removed = remove.len();
         let manifest =
             Manifest { files, next_change_at: self.next_change_at.clone(), bundle: self.bundle.clone(), ..Manifest::default() };
-        write_with(&self.stage.join(FILE), |file| manifest.write(file))?;
+        write_with(&self.stage.path(FILE), |file| manifest.write(file))?;
         if is_empty(&self.folder) {
             // A first build: the whole folder appears at once.
             let _ = fs::remove_dir(&self.folder);
-            rename_path(&self.stage, &self.folder)?;
+            rename_path(&self.stage.folder, &self.folder)?;
             return Ok(changes);
         }
         // Last: until then the old manifest describes what a half-done pass started from.
@@ -271,32 +284,54 @@ impl Output {
         let owned = |paths: Vec<&str>| paths.into_iter().map(str::to_owned).collect();
         let journal = Journal { rename: owned(rename), remove: owned(remove) };
         let bytes = serde_json::to_vec(&journal).expect("paths are texts");
-        let draft = self.journal.with_extension("draft");
+        let draft = self.stage.journal_draft();
         write_file(&draft, &bytes)?;
-        rename_path(&draft, &self.journal)?;
-        self.follow(&journal)?;
-        remove_file(&self.journal)?;
-        remove_folder(&self.stage)?;
+        rename_path(&draft, &self.stage.journal)?;
+        self.follow(&journal, Pass::First)?;
+        remove_file(&self.stage.journal)?;
         Ok(changes)
     }
 
-    // May be done again from the start at any time: what is already renamed or removed is passed over.
-    fn follow(&self, journal: &Journal) -> Result<(), WriteError> {
+    // May be done again from the start at any time.
+    fn follow(&self, journal: &Journal, pass: Pass) -> Result<(), WriteError> {
         let folders: BTreeSet<PathBuf> =
             journal.rename.iter().filter_map(|path| self.folder.join(path).parent().map(Path::to_owned)).collect();
         folders.iter().try_for_each(|folder| create_folder(folder))?;
         let (manifest, pages) = journal.rename.split_last().map_or((None, &[][..]), |(last, rest)| (Some(last), rest));
-        pages.par_iter().try_for_each(|path| self.move_in(path))?;
+        pages.par_iter().try_for_each(|path| self.move_in(path, pass))?;
         for path in &journal.remove {
             remove_file(&self.folder.join(path))?;
             self.remove_empty_folders(path);
         }
-        manifest.map_or(Ok(()), |path| self.move_in(path))
+        manifest.map_or(Ok(()), |path| self.move_in(path, pass))
     }
 
-    fn move_in(&self, path: &str) -> Result<(), WriteError> {
-        let staged = self.stage.join(path);
-        if staged.is_file() { rename_path(&staged, &self.folder.join(path)) } else { Ok(()) }
+    fn move_in(&self, path: &str, pass: Pass) -> Result<(), WriteError> {
+        let staged = self.stage.path(path);
+        if pass == Pass::Again && !staged.is_file() {
+            return Ok(());
+        }
+        rename_path(&staged, &self.folder.join(path))
+    }
+
+    // What was staged may be lost between two builds, to somebody who tidies up or to a machine that lost its power. Pages are kept by what
+    // the manifest says of them, so that it has to say what they are: those that the journal names are looked at.
+    fn tell_what_is_there(&self, journal: &Journal) -> Result<(), WriteError> {
+        let Some(mut manifest) = <Manifest>::read(&self.folder) else { return Ok(()) };
+        let there = |path: &String| {
+            let (hash, size) = hash_of(&self.folder.join(path)).ok()?;
+            let told = manifest.files.get(path);
+            let is_told = told.is_some_and(|entry| entry.hash == hash && entry.size == size);
+            let entry = told.copied().unwrap_or_else(|| Entry::of_hash(path, hash, size));
+            (!is_told).then(|| (path.clone(), Entry { hash, size, ..entry }))
+        };
+        let others: Vec<(String, Entry)> = journal.rename.par_iter().filter(|path| *path != FILE).filter_map(there).collect();
+        if others.is_empty() {
+            return Ok(());
+        }
+        manifest.files.extend(others);
+        write_with(&self.stage.path(FILE), |file| manifest.write(file))?;
+        rename_path(&self.stage.path(FILE), &self.folder.join(FILE))
     }
 
     fn remove_empty_folders(&self, path: &str) {
@@ -311,135 +346,20 @@ impl Output {
     }
 }
 
-/// One file that will take another's place, so that a reader sees the old bytes or the new ones.
-#[derive(Debug)]
-pub struct Draft {
-    path: PathBuf,
-    /// `None`: the file has these bytes already.
-    draft: Option<PathBuf>,
-    /// Bytes.
-    pub size: u64,
-    /// Their hash.
-    pub hash: blake3::Hash,
-}
-
-impl Draft {
-    /// Of a file that stays, if its bytes are the `right` ones by their hash; they are not held at once.
-    pub fn keep(path: &Path, right: impl Fn(&blake3::Hash) -> bool) -> Option<Self> {
-        let (hash, size) = hash_of(path).ok()?;
-        right(&hash).then(|| {
-            // Left by a build that was killed.
-            let _ = fs::remove_file(path.with_extension("draft"));
-            Self { path: path.to_owned(), draft: None, size, hash }
-        })
-    }
-
-    /// Has a file written by `give` beside `path`; it is dropped again where `path` has its bytes already.
-    pub fn new(path: &Path, give: impl FnOnce(&mut io::BufWriter<fs::File>) -> io::Result<()>) -> Result<Self, WriteError> {
-        let mut written = Self { path: path.to_owned(), draft: Some(path.with_extension("draft")), size: 0, hash: NO_HASH };
-        let draft = path.with_extension("draft");
-        write_with(&draft, give)?;
-        (written.hash, written.size) = hash_of(&draft).map_err(fail(&draft))?;
-        let is_there = fs::metadata(path).is_ok_and(|file| file.len() == written.size)
-            && hash_of(path).is_ok_and(|(hash, _)| hash == written.hash);
-        if is_there {
-            remove_file(&draft)?;
-            written.draft = None;
-        }
-        Ok(written)
-    }
-
-    /// Puts them in their place. Says whether anything had to be written.
-    pub fn settle(mut self) -> Result<bool, WriteError> {
-        let Some(draft) = &self.draft else { return Ok(false) };
-        rename_path(draft, &self.path)?;
-        self.draft = None;
-        Ok(true)
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        if let Some(draft) = &self.draft {
-            let _ = fs::remove_file(draft);
-        }
-    }
-}
-
-const NO_HASH: blake3::Hash = blake3::Hash::from_bytes([0; 32]);
-
-// Hash and length, piece by piece: the bundle of a large shop is large.
-fn hash_of(path: &Path) -> io::Result<(blake3::Hash, u64)> {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(fs::File::open(path)?)?;
-    Ok((hasher.finalize(), hasher.count()))
-}
-
 fn is_empty(folder: &Path) -> bool {
     fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none())
-}
-
-#[cfg(not(feature = "faults"))]
-fn before_change() -> io::Result<()> {
-    Ok(())
-}
-
-fn write_file(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
-    before_change().map_err(fail(path))?;
-    match fs::write(path, bytes) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            path.parent().map_or(Ok(()), create_folder)?;
-            fs::write(path, bytes).map_err(fail(path))
-        }
-        other => other.map_err(fail(path)),
-    }
-}
-
-// For what is too long to be held beside what it is made from.
-fn write_with(path: &Path, give: impl FnOnce(&mut io::BufWriter<fs::File>) -> io::Result<()>) -> Result<(), WriteError> {
-    path.parent().map_or(Ok(()), create_folder)?;
-    let written = || {
-        before_change()?;
-        let mut file = io::BufWriter::with_capacity(1 << 16, fs::File::create(path)?);
-        give(&mut file)?;
-        file.flush()
-    };
-    written().map_err(fail(path))
-}
-
-fn create_folder(path: &Path) -> Result<(), WriteError> {
-    fs::create_dir_all(path).map_err(fail(path))
-}
-
-fn rename_path(from: &Path, to: &Path) -> Result<(), WriteError> {
-    before_change().and_then(|()| fs::rename(from, to)).map_err(fail(to))
-}
-
-fn remove_file(path: &Path) -> Result<(), WriteError> {
-    match before_change().and_then(|()| fs::remove_file(path)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(fail(path)(error)),
-        _ => Ok(()),
-    }
-}
-
-fn remove_folder(path: &Path) -> Result<(), WriteError> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(fail(path)(error)),
-        _ => Ok(()),
-    }
-}
-
-fn fail(path: &Path) -> impl FnOnce(io::Error) -> WriteError {
-    let path = path.to_owned();
-    move |source| WriteError::Io { path, source }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn open(folder: &Path) -> Result<Output, WriteError> {
+        Output::open(folder, Busy::Refuse)
+    }
+
     fn build(folder: &Path, files: &[(&str, &str)]) -> Changes {
-        let output = Output::open(folder).expect("writable");
+        let output = open(folder).expect("writable");
         let puts = files.iter().map(|(path, text)| output.put(path, text.as_bytes()).expect("writable")).collect();
         output.finish(puts).expect("writable")
     }
@@ -472,35 +392,17 @@ mod tests {
         let root = tempfile::tempdir().expect("a temporary folder");
         let folder = root.path().join("public");
         build(&folder, &[("a.html", "1"), ("feeds/long.xml", "one two three")]);
-        let output = Output::open(&folder).expect("writable");
+        let output = open(&folder).expect("writable");
         let long = output
             .put_parts("feeds/long.xml", |take| ["one ", "two ", "three"].iter().try_for_each(|part| take(part.as_bytes())));
         let long: Result<Put, WriteError> = long;
         let puts = vec![output.put("a.html", b"1").expect("writable"), long.expect("writable")];
         assert_eq!(output.finish(puts).expect("writable").written, 0, "it is there already");
-        let output = Output::open(&folder).expect("writable");
+        let output = open(&folder).expect("writable");
         let long: Result<Put, WriteError> = output.put_parts("feeds/long.xml", |take| take(b"four"));
         let puts = vec![output.put("a.html", b"1").expect("writable"), long.expect("writable")];
         assert_eq!(output.finish(puts).expect("writable").written, 1);
         assert_eq!(fs::read_to_string(folder.join("feeds/long.xml")).expect("there"), "four");
-    }
-
-    #[test]
-    fn a_draft_is_seen_when_it_is_settled_and_leaves_nothing_otherwise() {
-        let root = tempfile::tempdir().expect("a temporary folder");
-        let path = root.path().join("shop.bundle");
-        let draft = |text: &str| Draft::new(&path, |file| file.write_all(text.as_bytes())).expect("writable");
-        assert!(draft("one").settle().expect("writable"));
-        assert!(!draft("one").settle().expect("writable"), "it is there already");
-        drop(draft("two"));
-        assert_eq!(fs::read(&path).expect("there"), b"one");
-        fs::write(root.path().join("shop.draft"), b"two").expect("as a killed build leaves it");
-        assert!(Draft::keep(&path, |hash| *hash == blake3::hash(b"two")).is_none());
-        let kept = Draft::keep(&path, |hash| *hash == blake3::hash(b"one")).expect("it has these bytes");
-        assert!(!kept.settle().expect("writable"));
-        assert_eq!(listing(root.path()), ["shop.bundle"]);
-        assert!(Draft::new(&path, |_| Err(io::ErrorKind::StorageFull.into())).is_err());
-        assert_eq!(listing(root.path()), ["shop.bundle"], "nothing is left of a failure");
     }
 
     #[test]
@@ -509,7 +411,7 @@ mod tests {
         let folder = root.path().join("public");
         build(&folder, &[("a.html", "1")]);
         let due = |at: Option<&str>| {
-            let output = Output::open(&folder).expect("writable").due_again(at.map(str::to_owned));
+            let output = open(&folder).expect("writable").due_again(at.map(str::to_owned));
             let puts = vec![output.put("a.html", b"1").expect("writable")];
             assert_eq!(output.finish(puts).expect("writable").written, 0);
             <Manifest>::read(&folder).expect("written").next_change_at
@@ -533,18 +435,18 @@ mod tests {
         let folder = root.path().join("public");
         build(&folder, &[("a.html", "1"), ("b.html", "1"), ("gone.html", "1")]);
         // As a build leaves it that dies after the first of its renames.
-        let output = Output::open(&folder).expect("writable");
+        let output = open(&folder).expect("writable");
         let puts = [output.put("a.html", b"2").expect("staged"), output.put("b.html", b"2").expect("staged")];
         let manifest: Manifest =
             Manifest { files: puts.iter().map(|put| (put.path.clone(), put.entry)).collect(), ..Manifest::default() };
-        write_with(&output.stage.join(FILE), |file| manifest.write(file)).expect("staged");
+        write_with(&output.stage.path(FILE), |file| manifest.write(file)).expect("staged");
         let rename = vec!["a.html".to_owned(), "b.html".to_owned(), FILE.to_owned()];
         let journal = Journal { rename, remove: vec!["gone.html".to_owned()] };
-        write_file(&output.journal, &serde_json::to_vec(&journal).expect("texts")).expect("written");
-        output.move_in("a.html").expect("moved");
+        write_file(&output.stage.journal, &serde_json::to_vec(&journal).expect("texts")).expect("written");
+        output.move_in("a.html", Pass::First).expect("moved");
         drop(output);
 
-        Output::open(&folder).expect("finishes the pass");
+        open(&folder).expect("finishes the pass");
         assert_eq!(fs::read_to_string(folder.join("b.html")).expect("there"), "2");
         assert_eq!(listing(&folder), ["a.html", "b.html", "manifest.json"]);
         assert_eq!(Manifest::read(&folder), Some(manifest));
@@ -555,7 +457,7 @@ mod tests {
         let root = tempfile::tempdir().expect("a temporary folder");
         let folder = root.path().join("public");
         build(&folder, &[("a.html", "1")]);
-        let output = Output::open(&folder).expect("writable");
+        let output = open(&folder).expect("writable");
         output.put("a.html", b"2").expect("staged");
         drop(output);
         assert_eq!(fs::read_to_string(folder.join("a.html")).expect("there"), "1");
@@ -563,10 +465,71 @@ mod tests {
     }
 
     #[test]
+    fn what_a_killed_pass_has_lost_is_put_again_though_it_has_the_length_that_is_told() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let folder = root.path().join("public");
+        build(&folder, &[("a.html", "1"), ("b.html", "1"), ("c.html", "1")]);
+        let output = open(&folder).expect("writable");
+        let puts: Vec<Put> = [("a.html", "2"), ("b.html", "2"), ("d.html", "2")]
+            .into_iter()
+            .map(|(path, text)| output.put(path, text.as_bytes()).expect("staged"))
+            .collect();
+        fs::remove_file(output.stage.path("b.html")).expect("lost");
+        let told = output.finish(puts.clone()).expect_err("it is not there").to_string();
+        assert!(told.contains("b.html cannot be written"), "{told}");
+        assert!(root.path().join(".public.journal").is_file(), "what is staged is kept for the next build");
+
+        let output = open(&folder).expect("finishes what it can");
+        let told = <Manifest>::read(&folder).expect("it is there").files;
+        let hash = |path: &str| told[path].hash;
+        assert_eq!([hash("a.html"), hash("b.html"), hash("d.html")], [b"2", b"1", b"2"].map(|text| blake3::hash(text)));
+        let puts = puts.iter().map(|put| output.put(&put.path, b"2").expect("staged")).collect();
+        assert_eq!(output.finish(puts).expect("writable").written, 1);
+        assert_eq!(fs::read_to_string(folder.join("b.html")).expect("there"), "2");
+        assert_eq!(listing(root.path()).len(), 4, "a, b, d and the manifest: nothing is left beside the folder");
+    }
+
+    #[test]
+    fn a_stage_that_is_lost_as_a_whole_leaves_a_manifest_of_what_is_there() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let folder = root.path().join("public");
+        build(&folder, &[("a.html", "1"), ("b.html", "1")]);
+        let output = open(&folder).expect("writable");
+        output.put("a.html", b"2").expect("staged");
+        let rename = ["a.html", "b.html", "new.html", FILE].map(str::to_owned).to_vec();
+        let journal = Journal { rename, remove: Vec::new() };
+        write_file(&output.stage.journal, &serde_json::to_vec(&journal).expect("texts")).expect("written");
+        output.move_in("a.html", Pass::First).expect("moved");
+        drop(output);
+        fs::remove_dir_all(root.path().join(".public.stage")).expect("somebody tidies up");
+        assert_eq!(build(&folder, &[("a.html", "1"), ("b.html", "1")]).written, 1, "a is another one than the manifest said");
+        assert_eq!(fs::read_to_string(folder.join("a.html")).expect("there"), "1");
+    }
+
+    #[test]
+    fn one_build_at_a_time_writes_a_folder_and_one_that_fails_leaves_nothing() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let folder = root.path().join("public");
+        build(&folder, &[("a.html", "1")]);
+        let output = open(&folder).expect("writable");
+        assert!(matches!(open(&folder), Err(WriteError::Busy { .. })));
+        output.put("a.html", b"2").expect("staged by the first, of which the second took nothing away");
+        let long: Result<Put, WriteError> = output.put_parts("long.xml", |take| {
+            take(b"one")?;
+            Err(WriteError::Foreign { folder: folder.clone() })
+        });
+        assert!(long.is_err());
+        drop(output);
+        assert_eq!(listing(root.path()), ["public/a.html", "public/manifest.json"]);
+        assert_eq!(fs::read_to_string(folder.join("a.html")).expect("there"), "1");
+        open(&folder).expect("writable again");
+    }
+
+    #[test]
     fn somebody_elses_folder_is_left_alone() {
         let root = tempfile::tempdir().expect("a temporary folder");
         fs::write(root.path().join("thesis.txt"), "x").expect("written");
-        assert!(matches!(Output::open(root.path()), Err(WriteError::Foreign { .. })));
+        assert!(matches!(open(root.path()), Err(WriteError::Foreign { .. })));
         assert_eq!(listing(root.path()), ["thesis.txt"]);
     }
 }

@@ -104,6 +104,7 @@ impl Tiny {
             keeper: None,
             cache: None,
             pictures: &self.public().with_extension("sets"),
+            busy: vitrine::site::Busy::Refuse,
             key: &edge::signing_key(),
             press: None,
             costs: false,

@@ -16,7 +16,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::SystemTime;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -40,6 +39,8 @@ pub const ENCODERS: [(&str, &str); 7] = [
 ];
 /// Raised when this program makes other pixels or files of the same picture.
 const EDITION: u32 = 1;
+/// Rises with the shape of the index of pictures.
+const INDEX_EDITION: &[u8] = b"2";
 
 /// Folder of the output that sets lie in.
 pub const FOLDER: &str = "i/";
@@ -186,6 +187,8 @@ pub struct Workshop<'a> {
     pub folder: &'a Path,
     /// Whether to make all sets anew.
     pub is_fresh: bool,
+    /// What time it is, in nanoseconds since 1970: a picture of this moment is looked at again the next time.
+    pub now_ns: u64,
     /// Pictures that pages are shared with, by their names.
     pub previews: BTreeSet<&'a str>,
     /// What a preview's picture lies on: the ground of the shop.
@@ -212,11 +215,10 @@ impl Workshop<'_> {
         let cache = Cache::new(self.folder);
         let settings = self.settings_key();
         let known = if self.is_fresh { Index::new() } else { cache.index(&settings) };
-        let now_ns = super::load::nanoseconds(SystemTime::now()).unwrap_or(0);
         let budget = Budget::new(self.settings.max_megapixels);
         let (done, all) = (AtomicUsize::new(0), originals.len());
         let make = |original: &Original| {
-            let stamp = Stamp::of(&original.path, now_ns);
+            let stamp = Stamp::of(&original.path, self.now_ns);
             let is_preview = self.previews.contains(original.name.as_str());
             let is_known = |entry: &&Entry| entry.stamp.is_some() && entry.stamp == stamp && entry.is_preview == is_preview;
             let ground = is_preview.then_some(self.ground);
@@ -304,7 +306,8 @@ impl Workshop<'_> {
     // The same for all pictures, and of what decides whether one fails.
     fn settings_key(&self) -> SetKey {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(&self.set_key(&[], Some(self.ground))).update(&self.settings.max_megapixels.to_le_bytes());
+        hasher.update(INDEX_EDITION).update(&self.set_key(&[], Some(self.ground)));
+        hasher.update(&self.settings.max_megapixels.to_le_bytes());
         half(hasher.finalize())
     }
 }

@@ -6,6 +6,7 @@ use image::codecs::gif::GifEncoder;
 use image::{DynamicImage, Frame, ImageFormat, RgbImage, Rgba, RgbaImage};
 
 use super::*;
+use crate::site::load::now_ns;
 
 /// A photograph of sorts: more colours than a drawing has.
 fn photo(width: u32, height: u32) -> RgbImage {
@@ -27,6 +28,9 @@ fn jpeg(width: u32, height: u32) -> Vec<u8> {
 fn settings() -> ImageSettings {
     ImageSettings { widths: vec![40, 80, 160], max_megapixels: 1, ..ImageSettings::default() }
 }
+
+/// An hour from now on, about: files of this moment are old by then.
+static LATER: std::sync::LazyLock<u64> = std::sync::LazyLock::new(|| now_ns() + 3_600_000_000_000);
 
 struct Desk {
     folder: tempfile::TempDir,
@@ -52,6 +56,7 @@ impl Desk {
             settings: &self.settings,
             folder: self.folder.path(),
             is_fresh: false,
+            now_ns: *LATER,
             previews: ["shared.png", "shared.jpg", "shared.gif"].into(),
             ground: [250, 0, 0],
             progress: &|_, _| {},
@@ -187,8 +192,6 @@ fn a_picture_that_a_page_is_shared_with_lies_whole_on_the_ground_of_the_shop() {
     assert!(other.preview.is_none() && files.len() == other.files.len());
     // A picture that was made without is made again with it, and the other way round.
     let path = desk.folder.path().join("other.png");
-    let long_ago = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_600_000_000);
-    std::fs::File::options().write(true).open(&path).and_then(|file| file.set_modified(long_ago)).expect("set");
     let with = |previews: &[&'static str]| {
         let workshop = Workshop { previews: previews.iter().copied().collect(), ..desk.workshop() };
         let original = Original { name: "other.png".to_owned(), path: path.clone() };
@@ -278,33 +281,33 @@ fn a_picture_that_stayed_is_not_read_and_a_lost_set_is_made_again() {
     let source = jpeg(60, 60);
     let path = desk.folder.path().join("a.jpg");
     std::fs::write(&path, &source).expect("written");
-    let long_ago = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_600_000_000);
-    let age = || std::fs::File::options().write(true).open(&path).and_then(|file| file.set_modified(long_ago)).expect("set");
-    age();
     let make = || desk.workshop().make(vec![Original { name: "a.jpg".to_owned(), path: path.clone() }], str::to_owned);
+    let sets = || -> Vec<PathBuf> {
+        let paths = std::fs::read_dir(desk.folder.path()).expect("a folder").flatten().map(|entry| entry.path());
+        paths.filter(|path| path.extension().is_some_and(|ending| ending == "set")).collect()
+    };
     let first = make().0.remove(0).1.expect("good");
-    // Other bytes of the same length and time: whoever reads them would fail.
-    std::fs::write(&path, vec![0; source.len()]).expect("written");
-    age();
+    // Whoever reads the picture makes its set again where that is gone.
+    sets().iter().for_each(|set| std::fs::remove_file(set).expect("it may be deleted at any time"));
     let second = make().0.remove(0).1.expect("it was not read");
-    assert_eq!(first.files, second.files);
-    assert!(desk.workshop().bytes(&second).is_ok());
-    std::fs::write(&path, &source).expect("written");
-    let before = desk.workshop().bytes(&first).expect("there");
-    for entry in std::fs::read_dir(desk.folder.path()).expect("a folder").flatten() {
-        if entry.path().extension().is_some_and(|ending| ending == "set") {
-            std::fs::write(entry.path(), b"vitrine picture\nnot whole").expect("written");
-        }
+    assert_eq!((first.files, sets().len()), (second.files.clone(), 0));
+    let before = desk.workshop().bytes(&second).expect("made again");
+    // Other bytes of the same length: only the time at which the file changed tells, as soon as the clock has gone on.
+    let stamp = || Stamp::of(&path, *LATER).expect("it is there");
+    let before_it = stamp();
+    while stamp() == before_it {
+        std::fs::write(&path, vec![0; source.len()]).expect("written");
     }
+    assert!(make().0.remove(0).1.is_none(), "it was read");
+    std::fs::write(&path, &source).expect("written");
+    make();
+    assert_eq!(sets().len(), 1);
+    std::fs::write(&sets()[0], b"vitrine picture\nnot whole").expect("written");
     assert_eq!(desk.workshop().bytes(&second).expect("made again"), before);
     // A set that no picture uses goes.
     std::fs::write(&path, jpeg(61, 61)).expect("written");
     make();
-    let sets = std::fs::read_dir(desk.folder.path())
-        .expect("a folder")
-        .flatten()
-        .filter(|entry| entry.path().extension().is_some_and(|ending| ending == "set"));
-    assert_eq!(sets.count(), 1);
+    assert_eq!(sets().len(), 1);
 }
 
 #[test]

@@ -3,23 +3,22 @@
 //! Owns    the cache's file `sources`. What only pages show goes into it while the files are read, so that it is never held at once.
 //! Shape   hash of what the sources were read by (32) · byte of the entries (u64) · byte of the index (u64) · packed details · entries,
 //!         `CHUNK` to a piece (postcard) · index: lengths of the pieces, categories, problems (postcard).
-//! Always  a remembered run is told with its warnings, and only taken where every file has the length and the time it had and was not
-//!         changed in the moment before it was read; a run with errors is not remembered; the file may be deleted at any time.
+//! Always  a remembered run is told with its warnings, and only taken where every file is by its `Stamp` as it was; a run with errors is not remembered; the file may be deleted at any time.
 
 use std::fs;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::details::{Details, Heap, Part};
-use super::parsed::{Stamp, nanoseconds};
 use super::sources::{self, BulkSource};
+use super::stamp::{Stamp, now_ns};
 use super::{Held, LoadedCategory};
 use crate::commerce::rules::Rules;
+use crate::site::disk::before_change;
 use crate::site::keys;
 use crate::site::problem::Problems;
 
@@ -82,7 +81,7 @@ pub(super) fn read(
 
 // Of all that a run depends on; `None`: a file may change again without showing it.
 fn key(sources: &[BulkSource], rules: &Rules) -> Option<[u8; 32]> {
-    let now_ns = nanoseconds(SystemTime::now()).unwrap_or(0);
+    let now_ns = now_ns();
     let mut text = format!("{} {:?} {:?}", keys::program(), rules.tax.classes, rules.markets);
     for source in sources {
         text += &format!("{source:?} {:?}", Stamp::of(&source.path, now_ns)?);
@@ -146,6 +145,7 @@ impl Draft {
     }
 
     fn finish(&self, path: &Path, key: &[u8; 32], entries_at: u64, bulk: &Bulk, problems: &Problems) -> io::Result<()> {
+        before_change()?;
         let mut file = io::BufWriter::new(&self.file);
         file.seek(SeekFrom::Start(entries_at))?;
         let mut lengths = Vec::new();
@@ -161,6 +161,7 @@ impl Draft {
         file.seek(SeekFrom::Start(0))?;
         [&key[..], &entries_at.to_le_bytes(), &index_at.to_le_bytes()].iter().try_for_each(|part| file.write_all(part))?;
         file.flush()?;
+        before_change()?;
         fs::rename(&self.path, path)
     }
 }

@@ -20,6 +20,7 @@ mod products;
 mod promotions;
 mod references;
 pub mod sources;
+mod stamp;
 pub mod texts;
 pub mod translations;
 pub mod written;
@@ -31,7 +32,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 pub use self::files::{is_folder, text};
-pub(super) use self::parsed::{Stamp, nanoseconds};
+pub(super) use self::stamp::{Stamp, now_ns};
 
 use self::data::DataFiles;
 use self::details::{Details, Part, Place, pack};

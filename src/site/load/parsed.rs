@@ -2,53 +2,30 @@
 //!
 //! Owns    the cache's files `products-NN`: products are spread over them by the paths of their files, so that an edit rewrites one.
 //! Shape   hash of what the products were read by (32) · bytes of the entries (u64) · entries (postcard) · packed details.
-//! Always  a product comes from here only where its file has the length and the time it had, was not changed in the moment before it
-//!         was read, and had no problem to tell; the files may be deleted at any time.
+//! Always  a product comes from here only where its file is by its `Stamp` as it was, and had no problem to tell; the files may be deleted
+//!         at any time.
 
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::details::{Details, Part};
+use super::stamp::{Stamp, now_ns};
 use super::translations::Sibling;
 use super::{Held, LoadedProduct};
 use crate::commerce::rules::Rules;
 use crate::site::keys;
 use crate::site::problem::Problems;
 
-/// A file that is younger than this when it is read may change again without showing it.
-const RACY_NANOSECONDS: u64 = 2_000_000_000;
 /// Products of one file of the cache, about: few enough that an edit rewrites little.
 const PART: usize = 512;
 /// Files of the cache at most: all of them stay open.
 const MAX_PARTS: usize = 128;
 /// Bytes before the entries.
 const HEAD: u64 = 32 + 8;
-
-/// What tells one state of a file from another without reading it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::site) struct Stamp {
-    length: u64,
-    changed_ns: u64,
-}
-
-impl Stamp {
-    /// Of a file as it is now; `None` where that cannot be told, or where it may change again without showing it.
-    pub(in crate::site) fn of(path: &Path, now_ns: u64) -> Option<Self> {
-        let metadata = fs::metadata(path).ok()?;
-        let changed_ns = nanoseconds(metadata.modified().ok()?)?;
-        (changed_ns.saturating_add(RACY_NANOSECONDS) < now_ns).then_some(Self { length: metadata.len(), changed_ns })
-    }
-}
-
-/// An instant as nanoseconds since 1970; `None`: before that, or after 2554.
-pub(in crate::site) fn nanoseconds(instant: SystemTime) -> Option<u64> {
-    u64::try_from(instant.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok()
-}
 
 /// A product with the state of its file.
 #[derive(Debug, Serialize, Deserialize)]
@@ -182,7 +159,7 @@ struct Old {
 impl Shelf<'_> {
     fn part(&self, number: usize, files: Vec<(usize, File)>, mut old: Option<Old>) -> Done {
         let path = self.cache.map(|folder| part_path(folder, number));
-        let now_ns = nanoseconds(SystemTime::now()).unwrap_or(0);
+        let now_ns = now_ns();
         let known = old.as_ref().map_or(0, |old| old.entries.len());
         let take = |(index, file): (usize, File)| {
             // Told before it is read, so that a change after that shows the next time.
