@@ -327,7 +327,7 @@ fn a_check_finds_a_price_that_is_not_the_carts() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::cases(64))]
 
     #[test]
     fn arbitrary_bytes_in_a_product_never_break_the_loader(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {

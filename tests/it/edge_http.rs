@@ -176,7 +176,7 @@ fn more_connections_than_allowed_wait_their_turn() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(crate::support::cases(200))]
 
     #[test]
     fn arbitrary_bytes_are_never_our_fault(

@@ -35,6 +35,8 @@ mod fulfilment;
 mod hostile;
 mod images;
 mod incremental;
+#[cfg(feature = "faults")]
+mod killed;
 mod languages;
 mod late_money;
 mod law;
@@ -43,6 +45,10 @@ mod limits;
 mod load;
 mod locales;
 mod look;
+#[cfg(feature = "faults")]
+#[path = "../sim/luck.rs"]
+#[expect(dead_code, unreachable_pub, reason = "the simulation draws more than builds do")]
+mod luck;
 mod makers;
 mod matrix;
 mod measures;

@@ -341,7 +341,7 @@ fn mapped(toml: &str) -> BulkSource {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::cases(64))]
 
     #[test]
     fn addresses_do_not_depend_on_the_order_of_rows(

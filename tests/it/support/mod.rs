@@ -1,5 +1,7 @@
 //! What several integration tests need: where real catalogues lie, a shop in a temporary folder, and a plain HTTP client.
 
+#[cfg(feature = "faults")]
+pub mod altered;
 pub mod cdn;
 pub mod client;
 pub mod counter;
@@ -15,6 +17,18 @@ pub mod stripe;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+
+use proptest::test_runner::Config;
+
+/// How many random cases a property is tried on: `usual`, and so many times more as `PROPTEST_CASES` is above what proptest itself would
+/// take. A number of its own would hide what `tests/run --long` asks for.
+pub fn cases(usual: u32) -> Config {
+    /// What proptest takes where nobody says otherwise.
+    const UNASKED: u64 = 256;
+    let config = Config::default();
+    let cases = u64::from(usual) * u64::from(config.cases) / UNASKED;
+    Config { cases: u32::try_from(cases).unwrap_or(u32::MAX).max(1), ..config }
+}
 
 /// The folder of real catalogues, or `None` where they are not at hand: then the test says by name that it was skipped, and passes.
 /// `VITRINE_DATA` names another place for them.
