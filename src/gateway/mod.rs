@@ -169,6 +169,31 @@ pub struct Listed {
     pub made_at: Timestamp,
 }
 
+/// When a payment can have been opened: from the first send of its call until the last one has arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Not before.
+    pub since: Timestamp,
+    /// Not after; `None`: until now.
+    pub until: Option<Timestamp>,
+}
+
+impl Span {
+    /// Since an instant, until now.
+    pub fn from(since: Timestamp) -> Self {
+        Self { since, until: None }
+    }
+}
+
+/// A payment that was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// The key it was opened with.
+    pub key: String,
+    /// The gateway's name for it.
+    pub reference: String,
+}
+
 /// A page of a list, the newest first, and the name to go on after; `None`: that was all.
 pub type Page<T> = (Vec<T>, Option<String>);
 
@@ -279,13 +304,27 @@ impl Gateway {
         call!(self, fetch(reference))
     }
 
-    /// Finds a payment by the key it was opened with, not before `since`: the way out of `Unknown`. `Done(None)`: provably never opened.
-    pub async fn lookup(&self, key: &str, since: Timestamp) -> Outcome<Option<RemotePayment>> {
+    /// Finds a payment by the key it was opened with, in a span of time: the way out of `Unknown`. `Done(None)`: provably not opened in it.
+    pub async fn lookup(&self, key: &str, span: Span) -> Outcome<Option<RemotePayment>> {
         match self {
             Self::Sandbox(sandbox) => sandbox.lookup(key).await,
-            Self::Stripe(stripe) => stripe.lookup(key, since).await,
+            Self::Stripe(stripe) => stripe.lookup(key, span).await,
             #[cfg(feature = "faults")]
             Self::Scripted(scripted) => scripted.lookup(key).await,
+        }
+    }
+
+    /// Whether it looks a payment up by reading a list: then one reading answers for all that are looked for.
+    pub fn finds_by_list(&self) -> bool {
+        matches!(self, Self::Stripe(_))
+    }
+
+    /// Every payment that was opened in a span of time, by its key: a page of them, and the name to go on after. `Rejected` where the
+    /// gateway finds a payment by its key at once.
+    pub async fn opened(&self, span: Span, after: Option<&str>) -> Outcome<Page<Opened>> {
+        match self {
+            Self::Stripe(stripe) => stripe.opened(span, after).await,
+            _ => Outcome::Rejected("this gateway finds a payment by its key".to_owned()),
         }
     }
 
@@ -328,6 +367,15 @@ impl Gateway {
         match self {
             Self::Stripe(stripe) => stripe.disputes(reference).await,
             _ => Outcome::Done(Vec::new()),
+        }
+    }
+
+    /// Every dispute that was begun since, each as an event that tells where it stands now, named by both: a page of them, and the name to
+    /// go on after. `Rejected` where the shop's key may not read them.
+    pub async fn disputed(&self, since: Timestamp, after: Option<&str>) -> Outcome<Page<Event>> {
+        match self {
+            Self::Stripe(stripe) => stripe.disputed(since, after).await,
+            _ => Outcome::Done((Vec::new(), None)),
         }
     }
 

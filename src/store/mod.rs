@@ -343,6 +343,7 @@ macro_rules! look {
 
 use {look, step};
 // After the macros, which they use.
+pub mod comparisons;
 pub mod desk;
 pub mod disputes;
 pub mod export;

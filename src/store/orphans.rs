@@ -9,7 +9,6 @@ use super::steps::{differences, orphans};
 use super::{BeginPayment, Lane, Opened, Store, StoreError};
 use crate::commerce::ids::{AttemptId, CheckoutId, Timestamp};
 use crate::commerce::money::Money;
-use crate::commerce::payment::Attempt;
 use crate::commerce::quote::Quote;
 
 /// Where an orphan stands.
@@ -216,12 +215,6 @@ impl Store {
         look!(self, move |tx| orphans::quote_by_hash(tx, &checkout, &hash))
     }
 
-    /// Attempts of a gateway that were taken by our ledger since: what the gateway's list has to show.
-    pub async fn taken_since(&self, gateway: &str, since: Timestamp) -> Result<Vec<Attempt>, StoreError> {
-        let gateway = gateway.to_owned();
-        look!(self, move |tx| differences::taken_since(tx, &gateway, since))
-    }
-
     /// Keeps a difference, and promises that a person is told of it where it is new. Gives whether it is.
     pub async fn keep_difference(
         &self,
@@ -244,17 +237,6 @@ impl Store {
     pub async fn has_difference(&self, attempt: &AttemptId) -> Result<bool, StoreError> {
         let attempt = attempt.clone();
         look!(self, move |tx| differences::has(tx, &attempt))
-    }
-
-    /// Keeps what came of a reconciliation. Differences of the attempts it looked at that it did not find any more are over.
-    pub async fn keep_reconciliation(
-        &self,
-        gateway: &str,
-        done: Reconciliation,
-        looked_at: Vec<AttemptId>,
-    ) -> Result<(), StoreError> {
-        let gateway = gateway.to_owned();
-        step!(self, Urgent, move |tx| differences::keep_reconciliation(tx, &gateway, &done, &looked_at))
     }
 
     /// The last one.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::queue::Lane;
 use super::steps::{outbox, payments, switches};
 use super::tx::Tx;
-use super::{Store, StoreError};
+use super::{Store, StoreError, look};
 use crate::commerce::ids::{CheckoutId, Timestamp};
 use crate::commerce::payment::Attempt;
 
@@ -51,6 +51,17 @@ pub enum Reach {
     All,
 }
 
+/// A payment whose opening call nobody answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unanswered {
+    /// The key it is opened with.
+    pub key: String,
+    /// Before which it was not sent.
+    pub created_at: Timestamp,
+    /// After which it is not sent any more.
+    pub deadline_at: Timestamp,
+}
+
 /// Steps that wait for the writer, and those that were done since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Queued {
@@ -92,6 +103,12 @@ impl Store {
     /// 72 h.
     pub async fn sweep_attempts(&self, older_than: Timestamp, now: Timestamp, reach: Reach) -> Result<Vec<Attempt>, StoreError> {
         self.urgently(move |tx| payments::sweep(tx, older_than, now, reach)).await
+    }
+
+    /// All payments of a gateway whose opening call nobody answered.
+    pub async fn unanswered(&self, gateway: &str) -> Result<Vec<Unanswered>, StoreError> {
+        let gateway = gateway.to_owned();
+        look!(self, move |tx| payments::unanswered(tx, &gateway))
     }
 
     /// Tells a person, once for each subject.

@@ -357,11 +357,12 @@ pub(super) fn expire_holds(tx: &Tx<'_>, now: i64) {
 /// A page of a list, the newest first.
 pub(super) fn list(tx: &Tx<'_>, kind: &str, form: &Form, is_stale: bool) -> Said {
     let limit: usize = field(form, "limit").and_then(|text| text.parse().ok()).unwrap_or(10).clamp(1, 100);
-    let since: i64 = field(form, "created[gte]").and_then(|text| text.parse().ok()).unwrap_or(0);
+    let bound = |name| field(form, name).and_then(|text| text.parse::<i64>().ok());
+    let (since, until) = (bound("created[gte]").unwrap_or(0), bound("created[lte]").unwrap_or(i64::MAX));
     let kinds: Vec<&str> = form.iter().filter(|(key, _)| key.starts_with("types[")).map(|(_, value)| value.as_str()).collect();
     let mut all = tx.all(kind);
     all.reverse();
-    all.retain(|one| one["created"].as_i64().is_some_and(|at| at >= since));
+    all.retain(|one| one["created"].as_i64().is_some_and(|at| (since..=until).contains(&at)));
     all.retain(|one| kinds.is_empty() || one["type"].as_str().is_some_and(|of| kinds.contains(&of)));
     if let Some(intent) = field(form, "payment_intent") {
         all.retain(|one| one["payment_intent"] == intent);

@@ -1,6 +1,7 @@
 //! Disputes: what customers dispute at their banks is told to the shop and its systems once, and shown until it is answered.
 
 use serde_json::Value;
+use vitrine::edge::perform::reconcile;
 
 use crate::faulty::faults::Fault;
 use crate::faulty::hooks::HookFault;
@@ -104,4 +105,40 @@ fn a_dispute_of_another_shop_on_the_same_account_changes_nothing() {
     shop.faulty.dispute("pi_other", "needs_response");
     assert_eq!(hears(&shop, HookFault::Fine), [Some("foreign".to_owned())]);
     assert_eq!((shown(&shop).0, orders(&shop.counter, &["stuck"]).0), (vec![], 0));
+}
+
+#[test]
+fn a_dispute_of_which_no_event_ever_told_is_found_by_the_daily_comparison() {
+    for shop in sold_either_way() {
+        hears(&shop, HookFault::Fine);
+        let compares = || {
+            let (app, till) = (shop.counter.app.clone(), shop.counter.till());
+            assert!(shop.counter.run(reconcile::reconcile(&app, &till)).expect("a store").is_some());
+            while shop.work_inbox() > 0 {}
+            shop.counter.round();
+        };
+        let happens_unheard = |status| {
+            shop.faulty.dispute(&intent(&shop), status);
+            let event = shop.faulty.objects("event").pop().expect("it was told");
+            shop.faulty.forget(event["id"].as_str().expect("a name"));
+            shop.faulty.hooks_go(HookFault::Lost);
+            shop.deliver();
+        };
+        compares();
+        assert_eq!(shown(&shop).0, []);
+        happens_unheard("needs_response");
+        for _ in 0..2 {
+            compares();
+            assert_eq!(shown(&shop).0, [("needs_response".to_owned(), 2480)]);
+        }
+        assert_eq!(alarms(&shop, "it has to be answered at the gateway, or it is lost: 24.80 EUR"), 1);
+        // Weeks later it is lost.
+        shop.counter.pass(40 * 24 * 3600);
+        happens_unheard("lost");
+        compares();
+        assert_eq!((shown(&shop).0, alarms(&shop, "a dispute was lost")), (vec![("lost".to_owned(), 2480)], 1));
+        // A key that may not list them stops nothing else.
+        shop.faulty.script("disputes", Fault::Unauthorized);
+        compares();
+    }
 }

@@ -71,6 +71,7 @@ mod reconcile;
 mod refunds;
 mod report;
 mod restore;
+mod restore_long;
 mod schedule;
 mod search;
 mod second_thoughts;

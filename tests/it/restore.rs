@@ -331,7 +331,7 @@ fn what_goes_back_goes_back_once_whatever_the_gateway_answers() {
 }
 
 /// Opens a payment at the gateway that no shop asked for.
-fn opens(drill: &Drill, shop: &str, checkout: &str, number: &str) -> String {
+pub(crate) fn opens(drill: &Drill, shop: &str, checkout: &str, number: &str) -> String {
     opens_for(drill, shop, checkout, number, "ab")
 }
 

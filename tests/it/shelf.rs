@@ -63,7 +63,7 @@ fn commands_work_on_the_database_that_the_edges_share() {
     let (code, out, _) = run(folder.path(), &address, &["stock", "export"]);
     assert_eq!((code, out.as_str()), (0, "sku,on_hand,reserved,sold\nLAMP-S,5,0,0\n"));
     let (code, out, told) = run(folder.path(), &address, &["store", "verify"]);
-    assert!(code == 0 && out.contains("whole, schema 17, 0 orders"), "{out}{told}");
+    assert!(code == 0 && out.contains("whole, schema 18, 0 orders"), "{out}{told}");
     let (code, _, told) = run(folder.path(), &address, &["store", "backup", "copy.db"]);
     assert!(code == 2 && told.contains("pg_dump"), "{told}");
     // Whoever looks at a file says which.

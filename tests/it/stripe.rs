@@ -321,6 +321,74 @@ fn a_key_that_stripe_may_have_forgotten_is_not_used_again() {
 }
 
 #[test]
+fn a_thousand_payments_that_wait_are_looked_up_by_one_reading_of_the_time_they_began_in() {
+    const WAITING: u32 = 1_000;
+    let shop = StripeShop::open();
+    for (operation, fault) in
+        [("create", Fault::ActThenCut), ("create", Fault::Refuse), ("create", Fault::Refuse), ("list", Fault::Refuse)]
+    {
+        shop.faulty.script(operation, fault);
+    }
+    let mut shopper = Shopper::with(&shop.counter, "LAMP-S", 1);
+    let ready = shopper.check_out();
+    assert_eq!(shopper.pay(&ready).expect(200).json()["payment"]["state"], "checking");
+    // As many more of other shoppers, whose calls never arrived.
+    let file = rusqlite::Connection::open(shop.counter.folder.path().join("shop.db")).expect("the file");
+    file.execute_batch("BEGIN").expect("SQL");
+    for (table, names) in
+        [("checkouts", &["id"][..]), ("orders", &["id", "checkout"]), ("attempts", &["id", "checkout", "order_id", "key"])]
+    {
+        let columns: Vec<String> = {
+            let mut select = file.prepare("SELECT name FROM pragma_table_info(?1)").expect("SQL");
+            let names = select.query_map([table], |row| row.get(0)).expect("rows");
+            names.collect::<Result<_, _>>().expect("names")
+        };
+        let values: Vec<String> = columns
+            .iter()
+            .map(|name| match name.as_str() {
+                "cart_id" => "printf('%032x', value)".to_owned(),
+                own if names.contains(&own) => format!("{own} || '-' || value"),
+                same => same.to_owned(),
+            })
+            .collect();
+        let (columns, values) = (columns.join(", "), values.join(", "));
+        let insert = format!(
+            "INSERT INTO {table} ({columns}) SELECT {values} FROM {table},
+                 (WITH RECURSIVE count (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM count WHERE value < ?1) SELECT value FROM count)"
+        );
+        file.execute(&insert, [WAITING - 1]).expect("SQL");
+    }
+    file.execute_batch("COMMIT").expect("SQL");
+    let waiting = || {
+        let select = "SELECT count(*) FROM attempts WHERE state = 'intent_pending'";
+        file.query_row(select, [], |row| row.get::<_, u32>(0)).expect("a count")
+    };
+    assert_eq!(waiting(), WAITING);
+    // And what was opened long after.
+    shop.counter.pass(3 * 3600);
+    for number in 0..250 {
+        let made_at = shop.counter.app.clock.now().0;
+        shop.faulty.put(
+            &json!({"id": format!("cs_later_{number}"), "object": "checkout.session", "created": made_at, "status": "expired"}),
+        );
+    }
+    let before = shop.faulty.calls().len();
+    let mut sweeps = 0;
+    while waiting() > 0 {
+        sweeps += 1;
+        assert!(sweeps <= 20, "{} still wait", waiting());
+        shop.sweep();
+    }
+    let calls = shop.faulty.calls().split_off(before);
+    let gets = calls.iter().filter(|call| call.line.starts_with("GET ")).count();
+    // A sweep reads sessions and intents once, whatever it takes; the one that was opened is fetched.
+    assert!(gets <= 2 * sweeps + 1, "{gets} of {sweeps}: {calls:?}");
+    shop.counter.round();
+    assert_eq!(shop.faulty.objects("checkout.session")[0]["status"], "expired");
+    assert_eq!((shop.faulty.captured(), shop.counter.stock("LAMP-S")), (vec![], (100, 0, 0)));
+}
+
+#[test]
 fn purchases_over_a_bad_line_end_paid_once_or_not_at_all() {
     for seed in 1..=6 {
         let shop = StripeShop::open();

@@ -61,6 +61,32 @@ fn a_catch_up_goes_on_over_pages() {
 }
 
 #[test]
+fn a_catch_up_that_is_interrupted_leaves_no_gap_behind_what_comes_by_webhook() {
+    let shop = StripeShop::open();
+    let pages: Vec<String> = (0..60).map(|_| at_the_page(&shop, "LAMP-S").1).collect();
+    shop.faulty.hooks_go(HookFault::Lost);
+    for url in &pages {
+        shop.faulty.give_card(session_of(url), DECLINED);
+        shop.faulty.give_card(session_of(url), POOR);
+    }
+    shop.deliver();
+    let catch_up = || shop.counter.run(inbox::catch_up(&shop.counter.app, &shop.counter.till())).expect("kept");
+    // The first of two pages is told, the second is not.
+    shop.faulty.script("events", Fault::Stale);
+    shop.faulty.script("events", Fault::Unavailable);
+    assert_eq!((catch_up(), shop.inbox().len()), (100, 100));
+    // What happens hours later, as pages close, comes by its webhook, and is newer than all that was missed.
+    shop.counter.pass(3 * 3600);
+    shop.faulty.hooks_go(HookFault::Fine);
+    let (_, url) = at_the_page(&shop, "LAMP-S");
+    shop.faulty.give_card(session_of(&url), DECLINED);
+    assert!(shop.deliver().iter().all(|status| *status == 204));
+    let events = shop.faulty.objects("event").len();
+    assert_eq!((catch_up(), shop.inbox().len()), (20, events), "it is read on, to the end");
+    assert_eq!(catch_up(), 0, "and the next one finds nothing new");
+}
+
+#[test]
 fn webhooks_that_prove_nothing_change_nothing() {
     let shop = StripeShop::open();
     let (_, url) = at_the_page(&shop, "LAMP-S");

@@ -11,7 +11,7 @@ use vitrine::commerce::ids::Timestamp;
 use vitrine::commerce::money::{Currency, Money};
 use vitrine::gateway::event::Event;
 use vitrine::gateway::stripe::{Secret, Settings, Stripe};
-use vitrine::gateway::{CreatePayment, Gateway, Outcome, RemotePayment};
+use vitrine::gateway::{CreatePayment, Gateway, Outcome, RemotePayment, Span};
 
 /// What is asked for. Amounts are in cents.
 #[derive(Deserialize)]
@@ -71,7 +71,7 @@ async fn answer(gateway: &Gateway, call: Call) -> Value {
             told(gateway.create(&key, &body).await, payment)
         }
         Call::Fetch { reference } => told(gateway.fetch(&reference).await, payment),
-        Call::Lookup { key } => told(gateway.lookup(&key, Timestamp(0)).await, |found| json!(found)),
+        Call::Lookup { key } => told(gateway.lookup(&key, Span::from(Timestamp(0))).await, |found| json!(found)),
         Call::Capture { key, reference } => told(gateway.capture(&key, &reference).await, payment),
         Call::Cancel { key, reference } => told(gateway.cancel(&key, &reference).await, payment),
         Call::Refund { key, reference, amount } => told(gateway.refund(&key, &reference, euros(amount)).await, payment),

@@ -12,7 +12,7 @@ use crate::commerce::ids::Timestamp;
 use crate::commerce::payment::{Attempt, AttemptState, Operation, Report, ReportedState, idempotency_key};
 use crate::edge::app::Clock;
 use crate::gateway::capabilities::Idempotency;
-use crate::gateway::{Outcome, RemotePayment, RemoteState};
+use crate::gateway::{Outcome, RemotePayment, RemoteState, Span};
 use crate::store::{Lease, Refusal, StoreError};
 
 /// For so long a cancel is sent under one key.
@@ -172,8 +172,8 @@ impl Till {
     async fn give_up(&self, question: &Question<'_>, key: &str) -> Result<Said, StoreError> {
         let Question { lease, attempt, now, .. } = *question;
         let confirms = self.gateway.confirms(&attempt.body);
-        let last_send = attempt.cancel_sent_at.unwrap_or(now).0.min(attempt.deadline_at.0);
-        let found = if confirms { self.find(attempt).await } else { Outcome::Done(None) };
+        let last_send = attempt.cancel_sent_at.unwrap_or(now).min(attempt.deadline_at);
+        let found = if confirms { self.find_until(attempt, last_send).await } else { Outcome::Done(None) };
         if let Outcome::Done(Some(_)) = found {
             return self.cancel(question, key).await;
         }
@@ -181,7 +181,7 @@ impl Till {
         match found {
             Outcome::Done(_) if !confirms => Ok(self.open(question).await),
             // Nothing was sent since it was given up.
-            Outcome::Done(_) if now.0 >= last_send + self.gateway.capabilities().late_seconds => {
+            Outcome::Done(_) if now >= last_send.plus_seconds(self.gateway.capabilities().late_seconds) => {
                 Ok(Said::No("it was never opened".to_owned()))
             }
             // The last send may still be on its way.
@@ -189,14 +189,28 @@ impl Till {
         }
     }
 
+    /// Finds it by its key, in the time in which its call can have arrived.
     async fn find(&self, attempt: &Attempt) -> Outcome<Option<RemotePayment>> {
-        self.gateway.lookup(&attempt.key, attempt.created_at).await
+        let known = self.gateway.capabilities();
+        let key_until = attempt.created_at.plus_seconds(known.usable_key_seconds());
+        self.find_until(attempt, attempt.deadline_at.min(key_until)).await
+    }
+
+    /// The same, where it was not sent after an instant.
+    async fn find_until(&self, attempt: &Attempt, sent_until: Timestamp) -> Outcome<Option<RemotePayment>> {
+        let until = sent_until.plus_seconds(self.gateway.capabilities().late_seconds);
+        self.gateway.lookup(&attempt.key, Span { since: attempt.created_at, until: Some(until) }).await
+    }
+
+    /// Finds it by its key, however late it was opened: a failure that the gateway kept may be made good by it at any time.
+    async fn find_ever(&self, attempt: &Attempt) -> Outcome<Option<RemotePayment>> {
+        self.gateway.lookup(&attempt.key, Span::from(attempt.created_at)).await
     }
 
     async fn look(&self, attempt: &Attempt) -> Said {
         let found = match &attempt.reference {
             Some(reference) => self.gateway.fetch(reference).await,
-            None => match self.find(attempt).await {
+            None => match self.find_ever(attempt).await {
                 Outcome::Done(Some(payment)) => Outcome::Done(payment),
                 Outcome::Done(None) => Outcome::Rejected("the gateway knows no such payment".to_owned()),
                 Outcome::Rejected(reason) => Outcome::Rejected(reason),

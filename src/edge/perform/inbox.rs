@@ -4,7 +4,7 @@
 //!         whose webhook never came.
 //! Always  an event is a hint and never a fact; it is kept before it is acted on, and crossed off by the step it led to, or once there is
 //!         nothing to do. Events may come twice, late and in any order.
-//! Limits  CLAIM_ROWS at a time, each for CLAIM_SECONDS; a catch-up turns MAX_PAGES pages and goes on in the next round.
+//! Limits  CLAIM_ROWS at a time, each for CLAIM_SECONDS; a catch-up keeps a page at a time, and goes on where it was interrupted.
 //! Source  CHECKOUT.md 5.4.
 
 use std::sync::Arc;
@@ -14,7 +14,8 @@ use crate::commerce::ids::{CheckoutId, Timestamp};
 use crate::commerce::payment::{Attempt, AttemptState, Operation, idempotency_key};
 use crate::edge::app::App;
 use crate::gateway::event::{About, Event, NotHeard};
-use crate::gateway::{Outcome, RemoteState};
+use crate::gateway::{Outcome, Page, RemoteState, Span};
+use crate::store::comparisons::CatchUp;
 use crate::store::event::{EventResult, InboxRow, NewEvent};
 use crate::store::{Refusal, StoreError};
 
@@ -22,11 +23,9 @@ use crate::store::{Refusal, StoreError};
 const CLAIM_ROWS: u32 = 16;
 /// Seconds after which an event whose worker died is due again; longer than a turn takes.
 const CLAIM_SECONDS: i64 = 120;
-/// Pages of a hundred events that one catch-up reads.
-const MAX_PAGES: usize = 50;
-/// A catch-up begins so long before the newest event that is known: events come in any order.
+/// A catch-up begins so long before the last one that was whole did: events come in any order.
 const OVERLAP_SECONDS: i64 = 3600;
-/// Where no event is known yet, a catch-up begins so long ago: no payment was open for longer.
+/// Where none was and no event is known yet, it begins so long ago: no payment was open for longer.
 const FIRST_SECONDS: i64 = 24 * 3600;
 
 /// Why a webhook was not taken.
@@ -59,16 +58,20 @@ impl Till {
         Ok(())
     }
 
-    async fn keep(&self, app: &App, events: Vec<Event>) -> Result<usize, StoreError> {
-        let shop = app.live.load().bundle.shop_id.clone();
-        let gateway = self.gateway.capabilities().name;
-        let rows: Vec<NewEvent> = events.into_iter().map(|event| row(gateway, &shop, event)).collect();
-        rows.iter().filter_map(|row| row.result).for_each(|result| self.metrics().event(result.name()));
-        let count = self.store.keep_events(rows, app.clock.now()).await?;
+    pub(super) async fn keep(&self, app: &App, events: Vec<Event>) -> Result<usize, StoreError> {
+        let count = self.store.keep_events(self.rows(app, events), app.clock.now()).await?;
         if count > 0 {
             self.heard.notify_one();
         }
         Ok(count)
+    }
+
+    fn rows(&self, app: &App, events: Vec<Event>) -> Vec<NewEvent> {
+        let shop = app.live.load().bundle.shop_id.clone();
+        let gateway = self.gateway.capabilities().name;
+        let rows: Vec<NewEvent> = events.into_iter().map(|event| row(gateway, &shop, event)).collect();
+        rows.iter().filter_map(|row| row.result).for_each(|result| self.metrics().event(result.name()));
+        rows
     }
 }
 
@@ -231,7 +234,7 @@ pub(super) async fn stray(app: &App, till: &Till, attempt: &Attempt) -> Result<R
     const UNKNOWN: &str = "nobody could tell where the older payment stands";
     let found = match &attempt.reference {
         Some(reference) => till.gateway.fetch(reference).await,
-        None => match till.gateway.lookup(&attempt.key, attempt.created_at).await {
+        None => match till.gateway.lookup(&attempt.key, Span::from(attempt.created_at)).await {
             Outcome::Done(Some(payment)) => Outcome::Done(payment),
             Outcome::Done(None) => return Ok(Ok(EventResult::Applied)),
             Outcome::Accepted | Outcome::Rejected(_) | Outcome::Unknown(_) => return Ok(Err(UNKNOWN)),
@@ -275,41 +278,60 @@ pub(super) async fn stray(app: &App, till: &Till, attempt: &Attempt) -> Result<R
     }
 }
 
-/// Asks the gateway for what happened since the newest event that is known, and keeps what never came; gives how many events are new.
+/// Asks the gateway for what happened since all was known, and keeps what never came; gives how many events are new.
+///
+/// The newest come first: what happened before counts as known once the list was read to its end, however many rounds and restarts that
+/// takes. Events that come meanwhile by their webhooks say nothing of what lies before them.
 ///
 /// Errors: the store cannot be used. A gateway that does not answer is asked again in the next round.
 pub async fn catch_up(app: &Arc<App>, till: &Arc<Till>) -> Result<usize, StoreError> {
-    let gateway = till.gateway.capabilities().name;
-    let newest = till.store.newest_event(gateway).await?;
-    let since = newest.map_or(app.clock.now().plus_seconds(-FIRST_SECONDS), |newest| newest.plus_seconds(-OVERLAP_SECONDS));
-    let mut after: Option<String> = None;
-    // The newest come first: what is read is kept only once all is read, so that the next catch-up does not begin after a gap.
-    let mut missed = Vec::new();
-    for _ in 0..MAX_PAGES {
-        match page(till, since, after.as_deref()).await {
-            Some((mut events, next)) => {
-                missed.append(&mut events);
-                after = next;
-            }
-            None => return Ok(0),
+    let (gateway, now) = (till.gateway.capabilities().name, app.clock.now());
+    let CatchUp { since, begun_at, mut place } = match till.store.catch_up(gateway).await? {
+        Some(found) => found,
+        None => {
+            let newest = till.store.newest_event(gateway).await?;
+            let since = newest.map_or(now.plus_seconds(-FIRST_SECONDS), |newest| newest.plus_seconds(-OVERLAP_SECONDS));
+            CatchUp { since, begun_at: None, place: String::new() }
         }
-        if after.is_none() {
-            break;
+    };
+    // A clock that was ahead once hides nothing for ever.
+    let (since, begun_at) = (since.min(now.plus_seconds(-OVERLAP_SECONDS)), begun_at.unwrap_or(now).min(now));
+    let mut count = 0;
+    loop {
+        let Some((events, next)) = page(till, since, &place).await else { return Ok(count) };
+        let read = match next {
+            Some(next) => CatchUp { since, begun_at: Some(begun_at), place: next },
+            None => CatchUp { since: begun_at.plus_seconds(-OVERLAP_SECONDS), begun_at: None, place: String::new() },
+        };
+        let goes_on_after = read.place.clone();
+        let rows = till.rows(app, events);
+        let (new, is_ours) = till.store.keep_missed_events(gateway, rows, place, read, app.clock.now()).await?;
+        count += new;
+        if new > 0 {
+            till.heard.notify_one();
         }
+        // It is whole, another process got on meanwhile, or it is read anew.
+        if !is_ours || goes_on_after.is_empty() {
+            return Ok(count);
+        }
+        place = goes_on_after;
     }
-    if after.is_some() {
-        tracing::warn!(since = since.0, "more events were missed than are read at once; the sweep looks after their payments");
-    }
-    till.keep(app, missed).await
 }
 
-async fn page(till: &Till, since: Timestamp, after: Option<&str>) -> Option<(Vec<Event>, Option<String>)> {
-    match till.gateway.events(since, after).await {
-        Outcome::Done(page) => Some(page),
-        Outcome::Accepted => None,
+/// The next page of events; `None`: the gateway did not tell.
+async fn page(till: &Till, since: Timestamp, place: &str) -> Option<Page<Event>> {
+    let after = Some(place).filter(|place| !place.is_empty());
+    let reason = match till.gateway.events(since, after).await {
+        Outcome::Done((_, Some(next))) if Some(next.as_str()) == after => "it goes on where it was".to_owned(),
+        Outcome::Done(page) => return Some(page),
+        Outcome::Accepted => return None,
+        // What it went on after is forgotten there.
+        Outcome::Rejected(reason) if after.is_some() => reason,
         Outcome::Rejected(reason) | Outcome::Unknown(reason) => {
             tracing::warn!(reason, "missed events could not be asked for; the next round tries again");
-            None
+            return None;
         }
-    }
+    };
+    tracing::error!(reason, "the gateway's list of events does not go on; the next round reads it anew");
+    Some((Vec::new(), Some(String::new())))
 }

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use super::sighting::{Sighted, Sighting};
 use crate::commerce::dispute::Dispute;
 use crate::commerce::ids::Timestamp;
 use crate::commerce::money::Money;
@@ -22,7 +23,7 @@ use crate::edge::limits::lane::{Lane, Place};
 use crate::edge::limits::resend;
 use crate::gateway::capabilities::Idempotency;
 use crate::gateway::event::{About, Event, NotHeard};
-use crate::gateway::{Capabilities, CreatePayment, Element, Gateway, Hint, Listed, Outcome, Page, RemotePayment};
+use crate::gateway::{Capabilities, CreatePayment, Element, Gateway, Hint, Listed, Opened, Outcome, Page, RemotePayment, Span};
 use crate::telemetry::limits::{Levels, LimitMetrics};
 
 /// Calls under way at once that open payments, and as many of all others.
@@ -49,6 +50,8 @@ struct Shared {
     opening: Lane,
     rest: Lane,
     health: Mutex<Health>,
+    /// What the sweep that is under way found of those that wait.
+    sighting: Mutex<Option<Arc<Sighting>>>,
     metrics: LimitMetrics,
 }
 
@@ -135,6 +138,7 @@ impl Line {
             opening: Lane::new(PLACES),
             rest: Lane::new(PLACES),
             health: Mutex::default(),
+            sighting: Mutex::default(),
             metrics: LimitMetrics::new(),
         };
         Self { shared: Arc::new(shared) }
@@ -276,8 +280,32 @@ impl Line {
         self.beside("fetch", self.shared.gateway.fetch(reference)).await
     }
 
-    pub(super) async fn lookup(&self, key: &str, since: Timestamp) -> Outcome<Option<RemotePayment>> {
-        self.beside("lookup", self.shared.gateway.lookup(key, since)).await
+    pub(super) async fn lookup(&self, key: &str, span: Span) -> Outcome<Option<RemotePayment>> {
+        let sighting = locked(&self.shared.sighting).clone();
+        match sighting.map_or(Sighted::Nothing, |sighting| sighting.tells(key, span)) {
+            Sighted::Nothing => self.beside("lookup", self.shared.gateway.lookup(key, span)).await,
+            Sighted::Never => Outcome::Done(None),
+            Sighted::Unsure => Outcome::Unknown("it is not on the list so far".to_owned()),
+            Sighted::There(reference) => match self.fetch(&reference).await {
+                Outcome::Done(payment) => Outcome::Done(Some(payment)),
+                Outcome::Accepted => Outcome::Accepted,
+                // It is on the list: whoever does not find it is late.
+                Outcome::Rejected(reason) | Outcome::Unknown(reason) => Outcome::Unknown(reason),
+            },
+        }
+    }
+
+    /// What was found of those that wait; `None`: each is looked up by itself again.
+    pub(super) fn see(&self, sighting: Option<Sighting>) {
+        *locked(&self.shared.sighting) = sighting.map(Arc::new);
+    }
+
+    pub(super) fn finds_by_list(&self) -> bool {
+        self.shared.gateway.finds_by_list()
+    }
+
+    pub(super) async fn opened(&self, span: Span, after: Option<&str>) -> Outcome<Page<Opened>> {
+        self.beside("lookup", self.shared.gateway.opened(span, after)).await
     }
 
     pub(super) async fn capture(&self, key: &str, reference: &str) -> Outcome<RemotePayment> {
@@ -314,6 +342,10 @@ impl Line {
 
     pub(super) async fn disputes(&self, reference: &str) -> Outcome<Vec<Dispute>> {
         self.beside("disputes", self.shared.gateway.disputes(reference)).await
+    }
+
+    pub(super) async fn disputed(&self, since: Timestamp, after: Option<&str>) -> Outcome<Page<Event>> {
+        self.beside("disputes", self.shared.gateway.disputed(since, after)).await
     }
 
     pub(super) fn is_of_dispute(&self, kind: &str) -> bool {

@@ -6,6 +6,7 @@
 //! Source  CHECKOUT.md section 5: T1 to T4, keys, leases, recovery.
 
 mod ask;
+mod compare;
 mod disputes;
 pub mod inbox;
 mod letters;
@@ -17,6 +18,7 @@ pub mod reconcile;
 pub mod refunds;
 pub mod rounds;
 pub mod services;
+mod sighting;
 pub mod subscribers;
 mod uses;
 mod vitals;

@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 
-use super::{Till, Wish, mail, reconcile};
+use super::{Till, Wish, compare, mail};
 use crate::commerce::ids::{AttemptId, OrderId, Timestamp};
 use crate::commerce::inventory::stock_needs;
 use crate::commerce::money::Money;
@@ -43,6 +43,10 @@ enum Done {
 ///
 /// Errors: the store cannot be used.
 pub async fn work(app: &Arc<App>, till: &Arc<Till>) -> Result<usize, StoreError> {
+    // Nobody's money moves before all that is lost is known.
+    if till.watch.holds_still() {
+        return Ok(0);
+    }
     let (mut count, due_at) = (0, app.clock.now());
     loop {
         let until = app.clock.now().plus_seconds(CLAIM_SECONDS);
@@ -91,12 +95,12 @@ async fn looked_after(app: &App, till: &Till, orphan: &mut Orphan) -> Result<Don
         Outcome::Accepted | Outcome::Unknown(_) => return Ok(Done::Later("nobody could tell where it stands".to_owned())),
     };
     // The mode, the shop, the names on it: it is asked again by whoever moves money.
-    if reconcile::ours(app, till, &payment, orphan.made_at).is_none_or(|seen| seen.checkout != orphan.checkout) {
+    if compare::ours(app, till, &payment, orphan.made_at).is_none_or(|seen| seen.checkout != orphan.checkout) {
         return Ok(Done::Yes(ended(&payment, OrphanState::Review, "what is written on it has changed")));
     }
     // Money that was taken is not untaken: it is an older state that is shown.
     if orphan.state == OrphanState::Found
-        && orphan.standing == reconcile::standing(RemoteState::Captured)
+        && orphan.standing == compare::standing(RemoteState::Captured)
         && payment.state != RemoteState::Captured
     {
         return Ok(Done::Later("the gateway does not show that it was taken".to_owned()));
@@ -123,7 +127,7 @@ pub(super) fn disowned(attempt: &Attempt, reference: &str, shop: &str, reason: &
         number: attempt.number,
         quote_hash: attempt.quote_hash.clone(),
         amount: attempt.amount,
-        standing: reconcile::standing(RemoteState::Captured).to_owned(),
+        standing: compare::standing(RemoteState::Captured).to_owned(),
         // What of it went back is asked before anything is done.
         refunded_minor: 0,
         state: OrphanState::Found,
@@ -145,7 +149,7 @@ fn is_over(payment: &RemotePayment) -> bool {
 
 fn ended(payment: &RemotePayment, state: OrphanState, reason: &str) -> Standing {
     Standing {
-        standing: reconcile::standing(payment.state).to_owned(),
+        standing: compare::standing(payment.state).to_owned(),
         refunded_minor: payment.refunded_minor,
         state,
         reason: reason.to_owned(),
@@ -228,7 +232,7 @@ async fn returned(app: &App, till: &Till, orphan: &Orphan, payment: &RemotePayme
     if payment.state == RemoteState::Open && !till.gateway.capabilities().can_cancel_open {
         return Ok(Done::Later("its page can still be paid, and this gateway calls none off".to_owned()));
     }
-    let standing = reconcile::standing(payment.state);
+    let standing = compare::standing(payment.state);
     match till.store.begin_return(orphan, standing, payment.refunded_minor, app.clock.now()).await {
         Ok(true) => {}
         Ok(false) => return Ok(Done::Attempt),

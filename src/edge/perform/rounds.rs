@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::line::Pace;
+use super::sighting::{self, Sighting};
 use super::{Till, Wish, inbox, letters, orphans, outbox, reconcile, refunds, subscribers};
 use crate::commerce::ids::Timestamp;
 use crate::commerce::payment::{Attempt, AttemptState};
@@ -269,10 +270,17 @@ pub async fn sweep(app: &Arc<App>, till: &Arc<Till>, quiet_since: Timestamp) {
 
 async fn sweep_within(app: &Arc<App>, till: &Arc<Till>, quiet_since: Timestamp, reach: Reach) {
     let now = app.clock.now();
+    let mut has_looked = !till.gateway.finds_by_list();
     loop {
         match till.store.sweep_attempts(quiet_since, now, reach).await {
             Ok(attempts) if attempts.is_empty() => break,
-            Ok(attempts) => take_turns(app, till, attempts).await,
+            Ok(attempts) => {
+                if !has_looked && sighting::is_worth_it(&attempts, now) {
+                    has_looked = true;
+                    look_for_unanswered(app, till).await;
+                }
+                take_turns(app, till, attempts).await;
+            }
             Err(error) => {
                 tracing::warn!(%error, "payments could not be swept; the next round tries again");
                 break;
@@ -282,8 +290,18 @@ async fn sweep_within(app: &Arc<App>, till: &Arc<Till>, quiet_since: Timestamp, 
             break;
         }
     }
+    till.gateway.see(None);
     if let Err(error) = till.store.release_expired(app.clock.now()).await {
         tracing::warn!(%error, "held units could not be freed; the next round tries again");
+    }
+}
+
+/// Reads the gateway's list once for all whose opening call nobody answered, be they in this sweep or not.
+async fn look_for_unanswered(app: &App, till: &Till) {
+    let began_at = app.clock.now();
+    match till.store.unanswered(till.gateway.capabilities().name).await {
+        Ok(waiting) => till.gateway.see(Sighting::read(&till.gateway, waiting, began_at).await),
+        Err(error) => tracing::warn!(%error, "what waits for an answer could not be read; each is looked up by itself"),
     }
 }
 

@@ -4,10 +4,11 @@
 
 use serde_json::Value;
 
-use super::amounts;
+use super::{amounts, events};
 use crate::commerce::dispute::{Dispute, DisputeState};
 use crate::commerce::ids::Timestamp;
 use crate::commerce::money::Currency;
+use crate::gateway::event::Event;
 
 /// What events about disputes are called.
 pub(super) const KIND: &str = "charge.dispute.";
@@ -29,6 +30,19 @@ pub(super) fn read(dispute: &Value) -> Option<Dispute> {
         state,
         respond_by: dispute["evidence_details"]["due_by"].as_i64().map(Timestamp),
         made_at: Timestamp(dispute["created"].as_i64()?),
+    })
+}
+
+/// One of the list of disputes as the event that tells of where it stands: each of its states is told once.
+pub(super) fn told(dispute: &Value, live: bool) -> Option<Event> {
+    let (id, status) = (dispute["id"].as_str().filter(|id| !id.is_empty())?, dispute["status"].as_str()?);
+    Some(Event {
+        id: format!("{id}:{status}"),
+        kind: format!("{KIND}listed"),
+        about: events::about(dispute),
+        is_ours: dispute["livemode"].as_bool() == Some(live),
+        created_at: Timestamp(dispute["created"].as_i64()?),
+        body: Vec::new(),
     })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Owns    the calls: open a checkout session, fetch it with its payment intent, find it by the key it was opened with, take or let go
 //!         the held money, expire the page, refund; the proof of its webhooks. The same for an intent that was opened and confirmed in
-//!         one call, with what was typed into the form.
+//!         one call, with what was typed into the form. What is found by turning pages is in `lists`.
 //! Knows   the reference of a payment is the session's, whose intent is found through it, or that of an intent which has no session.
 //!         Nothing is searched for: search lags.
 //! Always  a POST carries a key and the same bytes for ever. Expiring a page that was paid is a no, and whoever hears it looks again:
@@ -15,6 +15,7 @@ mod disputes;
 mod events;
 mod form;
 mod intent;
+mod lists;
 mod refunds;
 mod session;
 
@@ -31,8 +32,7 @@ use self::form::Form;
 use super::capabilities::{Capabilities, Idempotency, Modification, Webhook};
 use super::event::{About, Event, NotHeard};
 use super::sandbox::is_loopback;
-use super::{CreatePayment, Element, Hint, Listed, Outcome, Page, RemotePayment, RemoteState};
-use crate::commerce::dispute::Dispute;
+use super::{CreatePayment, Element, Hint, Outcome, RemotePayment, RemoteState};
 use crate::commerce::ids::Timestamp;
 use crate::commerce::money::{Currency, Money};
 use crate::commerce::refund::{RefundReport, RefundStanding};
@@ -50,16 +50,6 @@ pub const SCRIPT: &str = "https://js.stripe.com/endive/stripe.js";
 /// Sessions, and intents.
 const SESSIONS: &str = "/v1/checkout/sessions";
 const INTENTS: &str = "/v1/payment_intents";
-/// Goes on after the last session in the list of payments: the intents that have none.
-const INTENTS_NEXT: &str = "pi_";
-/// Items of one page of a list.
-const PAGE: usize = 100;
-/// The same where each comes with its intent and its charge.
-const LIST_PAGE: usize = 50;
-/// Pages of sessions that a look-up turns: ten thousand payments after the one that is looked for.
-const MAX_PAGES: usize = 100;
-/// Seconds by which Stripe's clock may be behind ours.
-const CLOCK_SLACK_SECONDS: i64 = 300;
 
 /// Stripe. Clones share its connections.
 #[derive(Clone)]
@@ -213,45 +203,6 @@ impl Stripe {
         }
     }
 
-    /// Whichever way the shopper paid, by today's setting or by yesterday's.
-    pub(super) async fn lookup(&self, key: &str, since: Timestamp) -> Outcome<Option<RemotePayment>> {
-        match self.find(SESSIONS, |session| session["client_reference_id"] == key, since).await {
-            Outcome::Done(None) => self.find(INTENTS, |intent| intent["metadata"]["key"] == key, since).await,
-            found => found,
-        }
-    }
-
-    /// Turns the pages of a list from the newest back to those of before `since`.
-    async fn find(&self, path: &str, is_it: impl Fn(&Value) -> bool, since: Timestamp) -> Outcome<Option<RemotePayment>> {
-        let mut after: Option<String> = None;
-        for _ in 0..MAX_PAGES {
-            let mut query = Form::default().with("limit", &PAGE.to_string());
-            if let Some(after) = &after {
-                query = query.with("starting_after", after);
-            }
-            let list = match self.client.get(&format!("{path}?{}", query.text())).await {
-                Said::Yes(list) => list,
-                Said::No(refusal) => return Outcome::Unknown(refusal.code),
-                Said::Unsure(reason) => return Outcome::Unknown(reason),
-            };
-            let Some(listed) = list["data"].as_array() else { return Outcome::Unknown("a list without data".to_owned()) };
-            if let Some(found) = listed.iter().find(|one| is_it(one)) {
-                return match self.fetch(found["id"].as_str().unwrap_or("")).await {
-                    Outcome::Done(payment) => Outcome::Done(Some(payment)),
-                    Outcome::Accepted => Outcome::Accepted,
-                    // It is on the list: whoever does not find it is late.
-                    Outcome::Rejected(reason) | Outcome::Unknown(reason) => Outcome::Unknown(reason),
-                };
-            }
-            let is_older = |one: &Value| one["created"].as_i64().is_some_and(|at| at < since.0 - CLOCK_SLACK_SECONDS);
-            if list["has_more"] != true || listed.iter().any(is_older) {
-                return Outcome::Done(None);
-            }
-            after = listed.last().and_then(|one| one["id"].as_str()).map(str::to_owned);
-        }
-        Outcome::Unknown("too many payments since".to_owned())
-    }
-
     pub(super) async fn capture(&self, key: &str, reference: &str) -> Outcome<RemotePayment> {
         let (session, payment) = match self.standing(reference).await.done() {
             Ok(found) => found,
@@ -333,72 +284,6 @@ impl Stripe {
         }
     }
 
-    pub(super) async fn refunds(&self, reference: &str) -> Outcome<Vec<RefundReport>> {
-        self.of_intent("/v1/refunds", reference, refunds::read).await
-    }
-
-    pub(super) async fn disputes(&self, reference: &str) -> Outcome<Vec<Dispute>> {
-        self.of_intent(DISPUTES, reference, disputes::read).await
-    }
-
-    /// Turns the pages of a list of what there is about the payment's intent. One that is not understood makes the whole unsure: a sum
-    /// without it would be wrong.
-    async fn of_intent<T>(&self, path: &str, reference: &str, read: fn(&Value) -> Option<T>) -> Outcome<Vec<T>> {
-        let (session, _) = match self.standing(reference).await.done() {
-            Ok(found) => found,
-            Err(outcome) => return outcome,
-        };
-        let Some(intent) = session["payment_intent"]["id"].as_str() else { return Outcome::Done(Vec::new()) };
-        let (mut all, mut after) = (Vec::new(), None::<String>);
-        for _ in 0..MAX_PAGES {
-            let mut query = Form::default().with("payment_intent", intent).with("limit", &PAGE.to_string());
-            if let Some(after) = &after {
-                query = query.with("starting_after", after);
-            }
-            let list = match self.client.get(&format!("{path}?{}", query.text())).await {
-                Said::Yes(list) => list,
-                // A restricted key that may do all else may lack this right: that is for the shop to know, and no outage.
-                Said::No(refusal) if path == DISPUTES && matches!(refusal.status, 401 | 403) => {
-                    return Outcome::Rejected(refusal.code);
-                }
-                Said::No(refusal) => return rejected(refusal),
-                Said::Unsure(reason) => return Outcome::Unknown(reason),
-            };
-            let Some(shown) = list["data"].as_array() else { return Outcome::Unknown("a list that is none".to_owned()) };
-            for one in shown {
-                let Some(one) = read(one) else { return Outcome::Unknown("a list that is not understood".to_owned()) };
-                all.push(one);
-            }
-            after = shown.last().and_then(|last| last["id"].as_str()).map(str::to_owned);
-            if list["has_more"] != true {
-                return Outcome::Done(all);
-            }
-        }
-        Outcome::Unknown("too many entries about one payment".to_owned())
-    }
-
-    /// Sessions with their intents, newest first, down to those of before `since`; then intents that have none.
-    pub(super) async fn payments(&self, since: Timestamp, after: Option<&str>) -> Outcome<Page<Listed>> {
-        let is_of_intents = after.is_some_and(is_intent);
-        let (path, expand, read): (_, _, fn(&Value) -> _) = match is_of_intents {
-            true => (INTENTS, "data.latest_charge", intent::read),
-            false => (SESSIONS, "data.payment_intent.latest_charge", session::read),
-        };
-        let mut query = Form::default().with("limit", &LIST_PAGE.to_string()).with("expand[0]", expand);
-        if let Some(after) = after.filter(|after| *after != INTENTS_NEXT) {
-            query = query.with("starting_after", after);
-        }
-        match self.client.get(&format!("{path}?{}", query.text())).await {
-            Said::Yes(list) => match session::page(&list, since, read) {
-                Some((listed, None)) if !is_of_intents => Outcome::Done((listed, Some(INTENTS_NEXT.to_owned()))),
-                Some(page) => Outcome::Done(page),
-                None => Outcome::Unknown("a list that is not understood".to_owned()),
-            },
-            Said::No(refusal) => rejected(refusal),
-            Said::Unsure(reason) => Outcome::Unknown(reason),
-        }
-    }
-
     /// What is written on an intent.
     pub(super) async fn whose(&self, reference: &str) -> Outcome<About> {
         if !is_intent(reference) || !is_name(reference) {
@@ -416,27 +301,6 @@ impl Stripe {
         let event: Value = serde_json::from_slice(body).map_err(|_| NotHeard::NotAnEvent)?;
         let event = events::read(&event, self.is_live, self.account.as_deref()).ok_or(NotHeard::NotAnEvent)?;
         Ok(vec![event])
-    }
-
-    pub(super) async fn events(&self, since: Timestamp, after: Option<&str>) -> Outcome<Page<Event>> {
-        let mut query = Form::default().with("limit", &PAGE.to_string()).with("created[gte]", &since.0.to_string());
-        for (index, kind) in KINDS.iter().enumerate() {
-            query = query.with(&format!("types[{index}]"), kind);
-        }
-        if let Some(after) = after {
-            query = query.with("starting_after", after);
-        }
-        match self.client.get(&format!("/v1/events?{}", query.text())).await {
-            Said::Yes(list) => {
-                let found = list["data"].as_array().into_iter().flatten();
-                let found: Vec<Event> =
-                    found.filter_map(|event| events::read(event, self.is_live, self.account.as_deref())).collect();
-                let last = found.last().map(|event| event.id.clone()).filter(|_| list["has_more"] == true);
-                Outcome::Done((found, last))
-            }
-            Said::No(refusal) => rejected(refusal),
-            Said::Unsure(reason) => Outcome::Unknown(reason),
-        }
     }
 
     /// A session as Stripe shows it, with its intent and charge, and what it says. An intent that has no session stands in an otherwise

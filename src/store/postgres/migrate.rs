@@ -19,6 +19,7 @@ pub(super) const MIGRATIONS: &[(i64, &str)] = &[
     (15, include_str!("../migrations/postgres/0015_operators.sql")),
     (16, include_str!("../migrations/postgres/0016_aggregates.sql")),
     (17, include_str!("../migrations/postgres/0017_erasures.sql")),
+    (18, include_str!("../migrations/postgres/0018_lists.sql")),
 ];
 
 /// A migration of a large shop takes its time, and so does the wait for another edge's.

@@ -46,6 +46,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0015_operators.sql"),
     include_str!("../migrations/0016_aggregates.sql"),
     include_str!("../migrations/0017_erasures.sql"),
+    include_str!("../migrations/0018_lists.sql"),
 ];
 /// The schema of the file of aggregates.
 const METRICS_MIGRATIONS: &[&str] = &[include_str!("../migrations/metrics/0001_start.sql")];

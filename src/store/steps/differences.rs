@@ -2,18 +2,9 @@
 
 use super::payments;
 use crate::commerce::ids::{AttemptId, Timestamp};
-use crate::commerce::payment::Attempt;
 use crate::store::StoreError;
 use crate::store::orphans::{DifferenceKind, Reconciliation};
 use crate::store::tx::{Row, Tx, params};
-
-pub(in crate::store) fn taken_since(tx: &Tx<'_>, gateway: &str, since: Timestamp) -> Result<Vec<Attempt>, StoreError> {
-    payments::many(
-        tx,
-        "SELECT * FROM attempts WHERE gateway = ?1 AND created_at >= ?2 AND state = 'paid'",
-        params![gateway, since.0],
-    )
-}
 
 pub(in crate::store) fn keep(
     tx: &Tx<'_>,
@@ -47,22 +38,6 @@ pub(in crate::store) fn forget(tx: &Tx<'_>, attempt: &AttemptId) -> Result<(), S
 /// Whether one is kept.
 pub(in crate::store) fn has(tx: &Tx<'_>, attempt: &AttemptId) -> Result<bool, StoreError> {
     tx.exists("SELECT 1 FROM differences WHERE attempt = ?1", params![attempt.as_str()])
-}
-
-pub(in crate::store) fn keep_reconciliation(
-    tx: &Tx<'_>,
-    gateway: &str,
-    done: &Reconciliation,
-    looked_at: &[AttemptId],
-) -> Result<(), StoreError> {
-    tx.execute(
-        "INSERT INTO reconciliations (gateway, since, at, compared, orphans, different) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![gateway, done.since.0, done.at.0, done.compared, done.orphans, done.different],
-    )?;
-    // A difference that it looked for and did not find is over; of what it could not look at it knows nothing.
-    let delete = "DELETE FROM differences WHERE attempt = ?1 AND seen_at < ?2";
-    looked_at.iter().try_for_each(|attempt| tx.execute(delete, params![attempt.as_str(), done.at.0]).map(drop))?;
-    Ok(())
 }
 
 pub(in crate::store) fn last(tx: &Tx<'_>, gateway: &str) -> Result<Option<Reconciliation>, StoreError> {

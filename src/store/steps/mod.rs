@@ -6,6 +6,7 @@
 
 pub(super) mod aggregates;
 pub(super) mod checkouts;
+pub(super) mod comparisons;
 pub(super) mod customers;
 pub(super) mod desk;
 pub(super) mod differences;

@@ -14,7 +14,7 @@ use crate::store::event::EventResult;
 use crate::store::fact::FactKind;
 use crate::store::orphans::Orphan;
 use crate::store::tx::{Param, Row, Tx, params};
-use crate::store::watch::Reach;
+use crate::store::watch::{Reach, Unanswered};
 use crate::store::{BeginPayment, Lease, Opened, OutboxKind, Refusal, Settlement, StoreError};
 
 /// Rows a sweep takes at once, so that it never holds the writer for long.
@@ -533,6 +533,17 @@ pub(in crate::store) fn attempt(tx: &Tx<'_>, checkout: &CheckoutId, number: u32)
 
 pub(super) fn newest(tx: &Tx<'_>, checkout: &CheckoutId) -> Result<Option<Attempt>, StoreError> {
     one(tx, "SELECT * FROM attempts WHERE checkout = ?1 ORDER BY number DESC LIMIT 1", params![checkout.as_str()])
+}
+
+pub(in crate::store) fn unanswered(tx: &Tx<'_>, gateway: &str) -> Result<Vec<Unanswered>, StoreError> {
+    // The states that are left out are those of the index by which the rest is found.
+    let select = "SELECT key, created_at, deadline_at FROM attempts
+         WHERE state <> 'paid' AND state <> 'declined' AND state <> 'canceled' AND state <> 'review' AND state = 'intent_pending'
+             AND reference IS NULL AND gateway = ?1";
+    let read = |row: &Row<'_>| {
+        Ok(Unanswered { key: row.get(0)?, created_at: Timestamp(row.get(1)?), deadline_at: Timestamp(row.get(2)?) })
+    };
+    tx.query(select, params![gateway], read)
 }
 
 pub(super) fn many(tx: &Tx<'_>, select: &'static str, values: &[Param<'_>]) -> Result<Vec<Attempt>, StoreError> {

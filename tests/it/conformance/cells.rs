@@ -6,7 +6,7 @@ use vitrine::commerce::ids::Timestamp;
 use vitrine::edge::perform::inbox;
 use vitrine::gateway::capabilities::{Idempotency, Modification, Webhook};
 use vitrine::gateway::event::About;
-use vitrine::gateway::{Listed, Outcome, RemoteState};
+use vitrine::gateway::{Listed, Outcome, RemoteState, Span};
 
 use super::subject::{Subject, Verdict, captured, done, euros, fetched, held, money, open, opened, run, shop, wish};
 use super::{Check, faults, refunds};
@@ -215,7 +215,7 @@ fn same_key_after_a_lost_answer(subject: &dyn Subject) -> Verdict {
         for _ in 0..2 {
             assert!(matches!(open(subject, "k2"), Outcome::Unknown(_)), "it is said again");
         }
-        let found = done(run(subject.gateway().lookup("k2", Timestamp(0)))).expect("it was opened");
+        let found = done(run(subject.gateway().lookup("k2", Span::from(Timestamp(0))))).expect("it was opened");
         assert_ne!(found.reference, after.reference);
     }
     Held
@@ -474,7 +474,7 @@ fn calling_off_twice_is_calling_off(subject: &dyn Subject) -> Verdict {
 
 fn a_payment_is_found_by_its_key(subject: &dyn Subject) -> Verdict {
     let references: Vec<String> = (0..3).map(|number| opened(subject, &format!("k{number}")).reference).collect();
-    let find = |key: &str| done(run(subject.gateway().lookup(key, Timestamp(0)))).map(|payment| payment.reference);
+    let find = |key: &str| done(run(subject.gateway().lookup(key, Span::from(Timestamp(0))))).map(|payment| payment.reference);
     for (number, reference) in references.iter().enumerate() {
         assert_eq!(find(&format!("k{number}")).as_ref(), Some(reference));
     }
@@ -490,7 +490,7 @@ fn who_cannot_look_does_not_say_none(subject: &dyn Subject) -> Verdict {
         if !subject.script("list", fault) {
             return NotShown(NO_FAULTS);
         }
-        assert!(matches!(run(subject.gateway().lookup("k1", Timestamp(0))), Outcome::Unknown(_)), "{fault:?}");
+        assert!(matches!(run(subject.gateway().lookup("k1", Span::from(Timestamp(0)))), Outcome::Unknown(_)), "{fault:?}");
     }
     Held
 }

@@ -47,6 +47,7 @@ struct Others {
     gateway: Option<Gateway>,
     hooks: Option<Hooks>,
     mailer: Option<Mailer>,
+    pages: Option<usize>,
 }
 
 /// Systems of the merchant's own: as the bundle names them, and how their events are signed.
@@ -98,6 +99,12 @@ impl Counter {
     pub fn restarted_writing_by(self, mailer: Mailer) -> Self {
         let others = Others { mailer: Some(mailer), ..self.others.clone() };
         Self { others, ..self }.restarted()
+    }
+
+    /// The same, whose processes from now on compare so many pages of the gateway's list at once.
+    pub fn comparing(self, pages: usize) -> Self {
+        let others = Others { pages: Some(pages), ..self.others.clone() };
+        Self { others, ..self }
     }
 
     /// The same after a crash: another process on the same files, recovered.
@@ -241,7 +248,7 @@ impl Counter {
 }
 
 fn start(folder: &tempfile::TempDir, now: &Arc<AtomicI64>, others: &Others) -> (Arc<App>, Sandbox) {
-    let Others { gateway, hooks, mailer } = others.clone();
+    let Others { gateway, hooks, mailer, pages } = others.clone();
     let clock = now.clone();
     let clock = Clock::of(move || Timestamp(clock.load(Ordering::Relaxed)));
     let mut shop = bundle(BASE_URL, 1990);
@@ -254,6 +261,9 @@ fn start(folder: &tempfile::TempDir, now: &Arc<AtomicI64>, others: &Others) -> (
     let mailer = mailer.unwrap_or_else(|| Mailer::Folder(folder.path().join("mail")));
     let gateway = gateway.unwrap_or_else(|| Gateway::Sandbox(sandbox.clone()));
     let mut till = Till::new(store, gateway, mailer).at_most(PAYMENTS_PER_SECOND);
+    if let Some(pages) = pages {
+        till.compare_at_once(pages);
+    }
     if let Some(hooks) = hooks {
         let secret = |(name, text): &(String, String)| (secret_variable(name), Secret::list(text).expect("secrets"));
         let subscribers = Subscribers::new(hooks.secrets.iter().map(secret).collect(), hooks.patience).expect("a client");

@@ -13,7 +13,7 @@ use vitrine::edge::perform::subscribers::{self, Subscribers};
 use vitrine::edge::perform::{Till, rounds};
 use vitrine::gateway::sandbox::{CAPABILITIES, Sandbox};
 use vitrine::gateway::scripted::{Call, Listing, Refunds, Scripted};
-use vitrine::gateway::{Capabilities, Gateway, Outcome, RemotePayment, RemoteState};
+use vitrine::gateway::{Capabilities, Gateway, Outcome, RemotePayment, RemoteState, Span};
 use vitrine::store::{Moment, OrderFilter, Seam, Store, StoreError};
 use vitrine::theme::bundle::Bundle;
 
@@ -258,7 +258,7 @@ pub async fn answer(gateway: &Gateway, call: Call) -> Outcome<Option<RemotePayme
     match call {
         Call::Create { key, body } => one(gateway.create(&key, &body).await),
         Call::Fetch { reference } => one(gateway.fetch(&reference).await),
-        Call::Lookup { key } => gateway.lookup(&key, Timestamp(0)).await,
+        Call::Lookup { key } => gateway.lookup(&key, Span::from(Timestamp(0))).await,
         Call::Capture { key, reference } => one(gateway.capture(&key, &reference).await),
         Call::Cancel { key, reference } => one(gateway.cancel(&key, &reference).await),
         Call::Refund { key, reference, amount } => one(gateway.refund(&key, &reference, amount).await),
