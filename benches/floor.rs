@@ -2,8 +2,9 @@
 //! and its page printed, with what it says to machines; as many files of the same sizes written. In parallel, each by itself.
 //!
 //! Run     cargo bench --bench floor -- SITE TREE DEST BUNDLE (benches/build/run does)
-//! Prints  seconds of reading SITE's content, templates and settings, of the libraries' work on its products, and of writing to DEST, which
-//!         must not exist yet, the files of TREE and the bundle with other bytes.
+//! Prints  seconds of looking at the times of SITE's content, as a build of nothing new has to; of reading its content, templates and
+//!         settings; of the libraries' work on its products; and of writing to DEST, which must not exist yet, the files of TREE and the
+//!         bundle with other bytes.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -39,6 +40,10 @@ fn main() {
     let bytes: Vec<u8> = b"<p>a page</p>\n".iter().copied().cycle().take(longest).collect();
 
     let started = Instant::now();
+    let looked_at = files(&site.join("content")).len();
+    let looking = started.elapsed();
+
+    let started = Instant::now();
     let of =
         |folder: &str| files(&site.join(folder)).into_iter().map(|(path, _)| site.join(folder).join(path)).collect::<Vec<_>>();
     let inputs = [of("content"), of("templates"), vec![site.join("site.toml")]].concat();
@@ -64,11 +69,13 @@ fn main() {
     let writing = started.elapsed();
     let sum: usize = written.iter().map(|(_, length)| length).sum();
     println!(
-        "{{\"inputs\": {}, \"read_bytes\": {read}, \"products\": {}, \"printed_bytes\": {printed}, \"files\": {}, \"bytes\": {sum}, \
-         \"read_s\": {:.3}, \"work_s\": {:.3}, \"write_s\": {:.3}}}",
+        "{{\"looked_at\": {looked_at}, \"inputs\": {}, \"read_bytes\": {read}, \"products\": {}, \
+         \"printed_bytes\": {printed}, \"files\": {}, \"bytes\": {sum}, \
+         \"look_s\": {:.3}, \"read_s\": {:.3}, \"work_s\": {:.3}, \"write_s\": {:.3}}}",
         inputs.len(),
         products.len(),
         written.len(),
+        looking.as_secs_f64(),
         reading.as_secs_f64(),
         working.as_secs_f64(),
         writing.as_secs_f64()
