@@ -217,6 +217,8 @@ mod tests {
         let number = |wire: &mut Wire<'_>| wire.number().map(drop);
         assert_eq!(told(&[0x80], number), "byte 1 of its payload: the bundle ends here");
         assert_eq!(told(&[0xff; 11], number), "byte 0 of its payload: a number has more than 64 bits");
+        let above = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02];
+        assert_eq!(told(&above, number), "byte 0 of its payload: a number has more than 64 bits");
         assert_eq!(told(&[3, b'a'], text), "byte 0 of its payload: a text of 3 bytes begins, and 1 are left");
         assert_eq!(told(&[1, 0xff], text), "byte 0 of its payload: a text is not UTF-8");
         assert_eq!(told(&[2], |wire| wire.flag().map(drop)), "byte 0 of its payload: 2 is none of 2 choices");
