@@ -10,6 +10,7 @@ use crate::commerce::payment::AttemptState;
 use crate::commerce::quote::QuoteParts;
 use crate::store::tx::{Tx, params};
 
+mod comparisons;
 mod desk;
 mod erasures;
 mod fulfillments;
