@@ -322,7 +322,9 @@ impl Oracle {
                   + (SELECT count(*) FROM outbox WHERE done_at IS NULL)
                   + (SELECT count(*) FROM inbox WHERE done_at IS NULL)
                   + (SELECT count(*) FROM refunds WHERE state IN ('pending', 'accepted'))
-                  + (SELECT count(*) FROM orphans WHERE state IN ('found', 'returning'))
+                  + (SELECT count(*) FROM orphans WHERE state IN ('found', 'returning') AND NOT EXISTS
+                        (SELECT 1 FROM checkouts JOIN orders ON orders.cart_id = checkouts.cart_id JOIN attempts ON order_id = orders.id
+                         WHERE checkouts.id = orphans.checkout AND attempts.state = 'review'))
                   + (SELECT count(*) FROM orders WHERE state = 'pending_payment' AND NOT EXISTS
                         (SELECT 1 FROM attempts WHERE order_id = orders.id AND attempts.state = 'review'))",
         ) == 0
@@ -392,13 +394,20 @@ impl Oracle {
     /// Every unit of money at the gateway is an order's, went back, or waits for a person; and no cart's is kept twice.
     fn judge_money(&self, ledger: &Ledger, now: i64) -> Result<(), String> {
         let attempts = self.attempts();
+        let reviewed: BTreeSet<&str> =
+            attempts.values().filter(|attempt| attempt.state == "review").map(|attempt| attempt.cart.as_str()).collect();
         let mut kept = BTreeSet::new();
         for payment in &ledger.payments {
             let state = attempts.get(&payment.key).map_or("", |attempt| attempt.state.as_str());
             let is_back = payment.refunded_at(now) >= payment.amount.minor;
-            let waits = self.orphan(&payment.reference).as_deref() == Some("review");
+            // For a person: by itself, or for how another payment of its cart ends that a person looks at.
+            let waits = match self.orphan(&payment.reference).as_deref() {
+                Some("review") => true,
+                Some("found") => attempts.get(&payment.key).is_some_and(|own| reviewed.contains(own.cart.as_str())),
+                _ => false,
+            };
             let fits = match payment.state() {
-                RemoteState::Captured if payment.is_late && state != "paid" => is_back || waits,
+                RemoteState::Captured if payment.is_late && state == "canceled" => is_back || waits,
                 RemoteState::Captured => matches!(state, "paid" | "review"),
                 RemoteState::Open | RemoteState::Processing | RemoteState::Authorized => state == "review",
                 RemoteState::Declined | RemoteState::Canceled => state != "paid",

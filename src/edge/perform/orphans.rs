@@ -15,6 +15,7 @@ use crate::commerce::ids::{AttemptId, OrderId, Timestamp};
 use crate::commerce::inventory::stock_needs;
 use crate::commerce::money::Money;
 use crate::commerce::payment::{Attempt, AttemptState, Operation, idempotency_key, orphan_key};
+use crate::commerce::refund::RefundStanding;
 use crate::edge::app::App;
 use crate::gateway::{Outcome, RemotePayment, RemoteState};
 use crate::store::orphans::{Orphan, OrphanState, Standing};
@@ -248,6 +249,12 @@ async fn returned(app: &App, till: &Till, orphan: &Orphan, payment: &RemotePayme
             let left = Money::new(payment.amount.minor - payment.refunded_minor, payment.amount.currency);
             // By what went back before: the same wish has the same key, and what is left after another's refund is another wish.
             let key = format!("{}:{}", orphan_key(shop, reference, "refund"), payment.refunded_minor);
+            // Under the same key the same refund is answered, be it that the bank has refused it since.
+            if orphan.state == OrphanState::Returning
+                && let Some(reason) = refused_by_bank(till, reference, &key).await
+            {
+                return Ok(Done::Yes(ended(payment, OrphanState::Review, &reason)));
+            }
             till.gateway.refund(&key, reference, left).await
         }
         RemoteState::Open | RemoteState::Authorized => {
@@ -261,6 +268,14 @@ async fn returned(app: &App, till: &Till, orphan: &Orphan, payment: &RemotePayme
         Outcome::Rejected(reason) => refused(orphan, &reason),
         Outcome::Unknown(reason) => Done::Later(reason),
     })
+}
+
+/// Why a refund that was taken on did not stay made; `None`: it is not known to have failed.
+async fn refused_by_bank(till: &Till, reference: &str, key: &str) -> Option<String> {
+    let Outcome::Done(told) = till.gateway.refunds(reference).await else { return None };
+    let failed = told.into_iter().find(|one| one.key.as_deref() == Some(key) && one.standing == RefundStanding::Failed)?;
+    let reason = failed.failure.unwrap_or_else(|| "no reason was told".to_owned());
+    Some(format!("its refund came back from the bank ({reason}); pay the customer another way"))
 }
 
 /// Writes to the merchant about each that is over, that a person has to look at, or that takes long. What cannot be sent now is sent in a
