@@ -12,6 +12,7 @@ use crate::store::tx::{Tx, params};
 
 mod comparisons;
 mod desk;
+mod disowned;
 mod erasures;
 mod fulfillments;
 mod withdrawals;
