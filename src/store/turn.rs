@@ -6,7 +6,7 @@
 //! Source  CHECKOUT.md 5.3; T2 to T4 are its names.
 
 use super::orphans::Orphan;
-use super::steps::{checkouts, payments};
+use super::steps::{checkouts, disowned, payments};
 use super::tx::Tx;
 use super::{BeginPayment, Lane, Refusal, Store, StoreError};
 use crate::commerce::checkout::Checkout;
@@ -159,7 +159,7 @@ impl Store {
     ) -> Result<Checkout, StoreError> {
         let (lease, attempt) = (lease.clone(), attempt.clone());
         step!(self, Urgent, move |tx| {
-            payments::disown(tx, &lease, &orphan, &attempt, now)?;
+            disowned::disown(tx, &lease, &orphan, &attempt, now)?;
             checkouts::left_by(tx, &lease)
         })
     }
@@ -169,7 +169,7 @@ impl Store {
     /// Errors: refused where it is paid, or under way.
     pub async fn disown_older(&self, attempt: &AttemptId, orphan: Orphan, now: Timestamp) -> Result<(), StoreError> {
         let attempt = attempt.clone();
-        step!(self, Urgent, move |tx| payments::disown_older(tx, &orphan, &attempt, now))
+        step!(self, Urgent, move |tx| disowned::disown_older(tx, &orphan, &attempt, now))
     }
 
     /// Puts the attempt before a person; units stay held. `calls_off`: the payment is promised to be called off in the same step.

@@ -21,7 +21,7 @@ from shop import BINARY, Report, free_port
 SECRET = "whsec_peers"
 # What localstripe refuses, by the end of the path that is asked.
 REFUSED = {"cancel": {"cancellation_reason"}, "events": {"types"},
-           "payment_intents": {"confirmation_token", "use_stripe_sdk", "return_url", "description"}}
+           "payment_intents": {"confirmation_token", "use_stripe_sdk", "return_url", "description", "created"}}
 left_out, added = set(), set()
 
 

@@ -16,9 +16,14 @@ pub async fn sweeping(world: Arc<World>, app: Arc<App>, till: Arc<Till>) {
         let _ = till.refresh_stock(&app).await;
         reconcile::beat(&app, &till).await;
         rounds::sweep(&app, &till, Timestamp(world.now() - 30)).await;
-        if world.plan.is_fickle {
-            let _ = orphans::work(&app, &till).await;
-        }
+        returning(&world, &app, &till).await;
+    }
+}
+
+/// Where banks change their minds: what no order waits for is looked after.
+pub async fn returning(world: &World, app: &Arc<App>, till: &Arc<Till>) {
+    if world.plan.is_fickle {
+        let _ = orphans::work(app, till).await;
     }
 }
 

@@ -16,7 +16,7 @@ use vitrine::commerce::ids::Timestamp;
 use vitrine::edge::app::{App, Clock, Settings};
 use vitrine::edge::perform::mail::{MailError, Mailer, Script};
 use vitrine::edge::perform::subscribers::{PATIENCE, Subscribers};
-use vitrine::edge::perform::{Till, orphans, reconcile, rounds};
+use vitrine::edge::perform::{Till, reconcile, rounds};
 use vitrine::gateway::capabilities::{Idempotency, Webhook};
 use vitrine::gateway::scripted::{Call, Scripted};
 use vitrine::gateway::{Capabilities, Gateway, Outcome, RemotePayment, sandbox};
@@ -559,9 +559,7 @@ impl World {
                 reconcile::beat(app, till).await;
             }
             rounds::sweep(app, till, Timestamp(self.now())).await;
-            if self.plan.is_fickle {
-                let _ = orphans::work(app, till).await;
-            }
+            tasks::returning(self, app, till).await;
             while rounds::deliver(app, till).await.is_ok_and(|count| count > 0) {}
             if self.plan.hooks > 0 {
                 pump::round(self, app, till).await;
@@ -575,14 +573,13 @@ impl World {
                 // What no webhook told of is found by the daily comparison.
                 let _ = reconcile::reconcile(app, till).await;
                 while rounds::deliver(app, till).await.is_ok_and(|count| count > 0) {}
-                if !locked(&self.oracle).is_settled() {
-                    continue;
-                }
                 if self.plan.services > 0 {
                     self.tell_all(app, till).await;
                     while rounds::deliver(app, till).await.is_ok_and(|count| count > 0) {}
                 }
-                break;
+                if locked(&self.oracle).is_settled() {
+                    break;
+                }
             }
         }
     }

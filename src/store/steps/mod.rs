@@ -10,6 +10,7 @@ pub(super) mod comparisons;
 pub(super) mod customers;
 pub(super) mod desk;
 pub(super) mod differences;
+pub(super) mod disowned;
 pub(super) mod disputes;
 pub(super) mod erasures;
 pub(super) mod facts;

@@ -9,10 +9,9 @@ use super::{customers, facts, inbox, life, orphans, outbox, stock, switches};
 use crate::commerce::ids::{AttemptId, CheckoutId, Timestamp};
 use crate::commerce::money::{Currency, Money};
 use crate::commerce::order::order_number;
-use crate::commerce::payment::{Attempt, AttemptState, DISOWNED};
+use crate::commerce::payment::{Attempt, AttemptState};
 use crate::store::event::EventResult;
 use crate::store::fact::FactKind;
-use crate::store::orphans::Orphan;
 use crate::store::tx::{Param, Row, Tx, params};
 use crate::store::watch::{Reach, Unanswered};
 use crate::store::{BeginPayment, Lease, Opened, OutboxKind, Refusal, Settlement, StoreError};
@@ -158,19 +157,19 @@ fn insert(tx: &Tx<'_>, attempt: &Attempt, order: &str) -> Result<(), StoreError>
 }
 
 /// What a later step has to know of an attempt.
-struct Known {
-    order: String,
+pub(super) struct Known {
+    pub(super) order: String,
     order_state: String,
     has_number: bool,
     cart: String,
     checkout: CheckoutId,
-    state: AttemptState,
+    pub(super) state: AttemptState,
     amount_minor: i64,
     currency: String,
     void_asked: bool,
 }
 
-fn attempt_row(tx: &Tx<'_>, attempt: &AttemptId) -> Result<Known, StoreError> {
+pub(super) fn attempt_row(tx: &Tx<'_>, attempt: &AttemptId) -> Result<Known, StoreError> {
     let select = "SELECT orders.id, orders.state, orders.number IS NOT NULL, orders.cart_id, attempts.checkout, attempts.state, amount_minor, currency,
                 void_asked_at IS NOT NULL
          FROM attempts JOIN orders ON orders.id = order_id WHERE attempts.id = ?1";
@@ -196,7 +195,7 @@ fn attempt_row(tx: &Tx<'_>, attempt: &AttemptId) -> Result<Known, StoreError> {
 
 /// The attempt's row, once the lease is known to be good and to be for its checkout. Events that led here are crossed off in the same
 /// transaction as what they led to.
-fn leased(tx: &Tx<'_>, lease: &Lease, attempt: &AttemptId, now: Timestamp) -> Result<Known, StoreError> {
+pub(super) fn leased(tx: &Tx<'_>, lease: &Lease, attempt: &AttemptId, now: Timestamp) -> Result<Known, StoreError> {
     check_lease(tx, lease)?;
     lock(tx, Lock::OrderOf(attempt))?;
     let row = attempt_row(tx, attempt)?;
@@ -332,50 +331,6 @@ pub(in crate::store) fn cancel_attempt(
     }
     outbox::finish_subject(tx, OutboxKind::CancelPayment, attempt.as_str(), now)?;
     let_go(tx, &row.order, now)
-}
-
-/// The money of the newest attempt was taken and can be no order's of it: from now on it is looked after as an orphan.
-pub(in crate::store) fn disown(
-    tx: &Tx<'_>,
-    lease: &Lease,
-    orphan: &Orphan,
-    attempt: &AttemptId,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let row = leased(tx, lease, attempt, now)?;
-    hand_over(tx, &row, orphan, attempt, now)
-}
-
-/// The same of an attempt that another one took the place of.
-pub(in crate::store) fn disown_older(
-    tx: &Tx<'_>,
-    orphan: &Orphan,
-    attempt: &AttemptId,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    lock(tx, Lock::OrderOf(attempt))?;
-    let row = attempt_row(tx, attempt)?;
-    if row.state.is_live() {
-        return Err(Refusal::WrongState.into());
-    }
-    hand_over(tx, &row, orphan, attempt, now)
-}
-
-fn hand_over(tx: &Tx<'_>, row: &Known, orphan: &Orphan, attempt: &AttemptId, now: Timestamp) -> Result<(), StoreError> {
-    if row.state == AttemptState::Paid {
-        return Err(Refusal::WrongState.into());
-    }
-    if row.state.is_live() {
-        outbox::finish_subject(tx, OutboxKind::Capture, attempt.as_str(), now)?;
-        outbox::finish_subject(tx, OutboxKind::CancelPayment, attempt.as_str(), now)?;
-        let_go(tx, &row.order, now)?;
-    }
-    if planted!("late_money_is_kept") || !orphans::take_on(tx, orphan)? {
-        return Ok(());
-    }
-    set_state(tx, attempt, AttemptState::Canceled, Some(DISOWNED), now)?;
-    tx.execute("UPDATE attempts SET reference = ?2 WHERE id = ?1", params![attempt.as_str(), orphan.reference])?;
-    Ok(())
 }
 
 /// A paid attempt is never put in doubt again.
@@ -585,7 +540,7 @@ fn state_of(name: &str) -> Result<AttemptState, StoreError> {
     AttemptState::from_name(name).ok_or_else(|| StoreError::Corrupt(format!("attempt state `{name}`")))
 }
 
-fn set_state(
+pub(super) fn set_state(
     tx: &Tx<'_>,
     attempt: &AttemptId,
     state: AttemptState,
