@@ -110,7 +110,7 @@ impl Till {
             (AttemptState::Declined | AttemptState::Canceled | AttemptState::Review, Wish::Hear) => {
                 match self.look(attempt).await {
                     Said::Stands(found) if is_back(&found) => Said::Stands(canceled(found)),
-                    said => said,
+                    said @ (Said::Opened(_) | Said::Stands(_) | Said::No(_) | Said::Unknown) => said,
                 }
             }
             (AttemptState::Declined | AttemptState::Canceled | AttemptState::Review, Wish::GoOn) => return Ok(None),
